@@ -1,0 +1,2 @@
+//! The `imagecache` command.
+fn main() {}

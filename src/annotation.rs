@@ -1,0 +1,184 @@
+//! The annotations of ECI: one table that validation, matching and the schema read.
+//!
+//! Only names in this table are judged. Any other `k8s.aliyun.com/*` annotation passes through unchanged, because
+//! the vendor's own list is not complete (open question: a row of its page is cut off).
+
+/// Prefix of every annotation of this product.
+pub const PREFIX: &str = "k8s.aliyun.com/";
+
+/// On a pod: use this cache. Old name.
+pub const POD_CACHE_ID_OLD: &str = "k8s.aliyun.com/eci-image-snapshot-id";
+/// On a pod: match automatically. Old name; `"false"` unless set.
+pub const POD_AUTO_OLD: &str = "k8s.aliyun.com/eci-image-cache";
+/// On a pod: use this cache.
+pub const POD_CACHE_ID: &str = "k8s.aliyun.com/eci-imc-id";
+/// On a pod: match automatically; `"true"` unless set.
+pub const POD_AUTO: &str = "k8s.aliyun.com/eci-auto-imc";
+/// On a pod: every image must match exactly.
+pub const POD_PERFECT_MATCH: &str = "k8s.aliyun.com/imc-perfect-match";
+/// On a pod: so many images must match exactly.
+pub const POD_MATCH_COUNT: &str = "k8s.aliyun.com/imc-match-count-request";
+/// Written back on a pod by ECI: the cache that was used.
+pub const POD_MATCHED: &str = "k8s.aliyun.com/eci-matched-image-cache";
+/// On a pod: extra temporary storage (a Kubernetes quantity); raises the size a cache must have.
+pub const POD_EXTRA_STORAGE: &str = "k8s.aliyun.com/eci-extra-ephemeral-storage";
+/// On an `ImageCache`: vSwitches of the builder.
+pub const VSWITCH_IDS: &str = "k8s.aliyun.com/vswitch-ids";
+/// On an `ImageCache`: security group of the builder.
+pub const SECURITY_GROUP_ID: &str = "k8s.aliyun.com/security-group-id";
+/// On an `ImageCache`: resource group.
+pub const RESOURCE_GROUP_ID: &str = "k8s.aliyun.com/resource-group-id";
+/// On an `ImageCache`: CPU architecture of the images, `amd64` unless set.
+pub const CPU_ARCH: &str = "k8s.aliyun.com/imc-cpu-arch";
+/// On an `ImageCache`: operating system of the images, `linux` unless set.
+pub const OS_TYPE: &str = "k8s.aliyun.com/imc-os-type";
+/// Enterprise registry instances that are pulled from without a password.
+pub const ACR_INSTANCE_IDS: &str = "k8s.aliyun.com/acr-instance-ids";
+/// Role in the account that owns the ECI resources.
+pub const ACR_SERVICE_ARNS: &str = "k8s.aliyun.com/acr-service-arns";
+/// Role in the account that owns the registry.
+pub const ACR_USER_ARNS: &str = "k8s.aliyun.com/acr-user-arns";
+/// Registries that are pulled from over plain HTTP.
+pub const PLAIN_HTTP_REGISTRY: &str = "k8s.aliyun.com/plain-http-registry";
+/// Registries whose certificate is not checked.
+pub const INSECURE_REGISTRY: &str = "k8s.aliyun.com/insecure-registry";
+/// On an `ImageCache`: reuse layers of existing caches while building, `"false"` unless set.
+pub const ENABLE_REUSE: &str = "k8s.aliyun.com/imc-enable-reuse";
+/// On an `ImageCache`: the oldest name of [`ENABLE_REUSE`].
+pub const ENABLE_REUSE_OLD: &str = "k8s.aliyun.com/auto-match-imagecache";
+/// On an `ImageCache`: make a flash cache (a temporary local snapshot) first, `"false"` unless set.
+pub const ENABLE_FLASH: &str = "k8s.aliyun.com/imc-enable-flash";
+
+/// Label of pods that run on ECI: `alibabacloud.com/eci: "true"`.
+pub const ECI_LABEL: &str = "alibabacloud.com/eci";
+
+/// The kinds of object an annotation has an effect on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// Only on `ImageCache`.
+    ImageCache,
+    /// Only on pods (and pod templates).
+    Pod,
+    /// On both.
+    Both,
+}
+
+/// The form a value must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `"true"` or `"false"`.
+    Bool,
+    /// A whole number of 1 and up.
+    Count,
+    /// The id of a cache: `imc-…`.
+    CacheId,
+    /// One id with this prefix.
+    Id(&'static str),
+    /// Comma-separated ids with this prefix, at most so many.
+    Ids(&'static str, usize),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Comma-separated registry instances `cri-…`, each with `region:` before it if it is in another region.
+    AcrInstances,
+    /// Comma-separated roles `acs:ram::<account>:role/<name>`.
+    Arns,
+    /// Comma-separated `host[:port]`.
+    Hosts,
+    /// A Kubernetes quantity of bytes: `50Gi`.
+    Quantity,
+}
+
+/// What is known about one annotation.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// The full name.
+    pub name: &'static str,
+    /// Where it works.
+    pub holder: Holder,
+    /// The form of its value.
+    pub form: Form,
+    /// The newer name of the same thing, where this one is old.
+    pub successor: Option<&'static str>,
+    /// Written by ECI, not by people.
+    pub result: bool,
+}
+
+const fn known(name: &'static str, holder: Holder, form: Form) -> Known {
+    Known {
+        name,
+        holder,
+        form,
+        successor: None,
+        result: false,
+    }
+}
+
+/// Every annotation that is judged.
+pub const KNOWN: &[Known] = &[
+    known(VSWITCH_IDS, Holder::ImageCache, Form::Ids("vsw-", 10)),
+    known(SECURITY_GROUP_ID, Holder::ImageCache, Form::Id("sg-")),
+    known(RESOURCE_GROUP_ID, Holder::ImageCache, Form::Id("rg-")),
+    known(
+        CPU_ARCH,
+        Holder::ImageCache,
+        Form::OneOf(&["amd64", "arm64"]),
+    ),
+    known(
+        OS_TYPE,
+        Holder::ImageCache,
+        Form::OneOf(&["linux", "windows"]),
+    ),
+    known(ENABLE_REUSE, Holder::ImageCache, Form::Bool),
+    Known {
+        successor: Some(ENABLE_REUSE),
+        ..known(ENABLE_REUSE_OLD, Holder::ImageCache, Form::Bool)
+    },
+    known(ENABLE_FLASH, Holder::ImageCache, Form::Bool),
+    known(ACR_INSTANCE_IDS, Holder::Both, Form::AcrInstances),
+    known(ACR_SERVICE_ARNS, Holder::Both, Form::Arns),
+    known(ACR_USER_ARNS, Holder::Both, Form::Arns),
+    known(PLAIN_HTTP_REGISTRY, Holder::Both, Form::Hosts),
+    known(INSECURE_REGISTRY, Holder::Both, Form::Hosts),
+    known(POD_CACHE_ID, Holder::Pod, Form::CacheId),
+    Known {
+        successor: Some(POD_CACHE_ID),
+        ..known(POD_CACHE_ID_OLD, Holder::Pod, Form::CacheId)
+    },
+    known(POD_AUTO, Holder::Pod, Form::Bool),
+    Known {
+        successor: Some(POD_AUTO),
+        ..known(POD_AUTO_OLD, Holder::Pod, Form::Bool)
+    },
+    known(POD_PERFECT_MATCH, Holder::Pod, Form::Bool),
+    known(POD_MATCH_COUNT, Holder::Pod, Form::Count),
+    Known {
+        result: true,
+        ..known(POD_MATCHED, Holder::Pod, Form::CacheId)
+    },
+    known(POD_EXTRA_STORAGE, Holder::Pod, Form::Quantity),
+];
+
+/// Looks a full annotation name up.
+///
+/// ```
+/// use imagecache::annotation::{find, Holder};
+/// assert_eq!(find("k8s.aliyun.com/imc-os-type").unwrap().holder, Holder::ImageCache);
+/// assert!(find("k8s.aliyun.com/eci-use-specs").is_none());
+/// ```
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Known> {
+    let name = name.starts_with(PREFIX).then_some(name)?;
+    KNOWN.iter().find(|known| known.name == name)
+}
+
+/// Reads a switch: `true` and `false` as ECI's clients write them, in any case; anything else is `None`.
+#[must_use]
+pub fn parse_bool(value: &str) -> Option<bool> {
+    if value.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if value.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}

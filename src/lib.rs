@@ -1,0 +1,26 @@
+//! Image caches of Alibaba Cloud Elastic Container Instance (ECI): is this `ImageCache` valid, which cache will this
+//! pod hit and why, and when does it end?
+//!
+//! This crate is the core: values in, values out. It reads no file, no socket, no clock and no random number; `now`
+//! is always an argument. So the same input gives the same answer, byte for byte, in a policy engine, in a browser,
+//! in Node, on the command line and in a controller.
+//!
+//! | question | module |
+//! |---|---|
+//! | Is this image reference right, and what does it mean? | [`reference`] |
+//! | What is an `ImageCache`? | [`resource`], [`annotation`] |
+//! | Where in the text does this value stand? | [`source`], [`path`] |
+//! | What is wrong with this manifest? | [`validate`] → [`diagnostic`] |
+//! | Which cache does this pod hit, and why? | [`matching`] |
+//! | When does this cache end? | [`expiry`] |
+
+pub mod annotation;
+pub mod diagnostic;
+pub mod expiry;
+pub mod matching;
+pub mod path;
+pub mod reference;
+pub mod resource;
+pub mod source;
+pub mod time;
+pub mod validate;

@@ -1,0 +1,114 @@
+//! Where in an object a value stands, written as Kubernetes writes it: `spec.images[2]`,
+//! `metadata.annotations[k8s.aliyun.com/imc-os-type]`.
+
+use std::fmt;
+
+/// A path into an object, built on the stack while a rule walks down: a valid object costs no allocation.
+///
+/// ```
+/// use imagecache::path::Path;
+/// let spec = Path::Root.field("spec");
+/// let images = spec.field("images");
+/// assert_eq!(images.index(2).to_string(), "spec.images[2]");
+/// assert_eq!(Path::Root.to_string(), "");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub enum Path<'a> {
+    /// The document itself.
+    Root,
+    /// A named field of an object: `.name`.
+    Field(&'a Path<'a>, &'a str),
+    /// A key of a map whose keys are free text: `[key]`.
+    Key(&'a Path<'a>, &'a str),
+    /// A place in a list, counted from 0: `[2]`.
+    Index(&'a Path<'a>, usize),
+}
+
+/// One step down a [`Path`]. Fields and map keys look the same in an object, so both are [`Step::Key`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// Into the object member of this name.
+    Key(&'a str),
+    /// Into the list item of this index, from 0.
+    Index(usize),
+}
+
+impl<'a> Path<'a> {
+    /// The path of the field `name` below this one.
+    #[must_use]
+    pub fn field(&'a self, name: &'a str) -> Path<'a> {
+        Path::Field(self, name)
+    }
+
+    /// The path of the map entry `key` below this one.
+    #[must_use]
+    pub fn key(&'a self, key: &'a str) -> Path<'a> {
+        Path::Key(self, key)
+    }
+
+    /// The path of the list item `index` (from 0) below this one.
+    #[must_use]
+    pub fn index(&'a self, index: usize) -> Path<'a> {
+        Path::Index(self, index)
+    }
+
+    /// The steps from the root down.
+    #[must_use]
+    pub fn steps(&self) -> Vec<Step<'a>> {
+        let mut steps = Vec::new();
+        let mut at = *self;
+        loop {
+            at = match at {
+                Path::Root => break,
+                Path::Field(parent, name) | Path::Key(parent, name) => {
+                    steps.push(Step::Key(name));
+                    *parent
+                }
+                Path::Index(parent, index) => {
+                    steps.push(Step::Index(index));
+                    *parent
+                }
+            };
+        }
+        steps.reverse();
+        steps
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Root => Ok(()),
+            Path::Field(Path::Root, name) => f.write_str(name),
+            Path::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Path::Key(parent, key) => write!(f, "{parent}[{key}]"),
+            Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_run_from_the_root_down() {
+        let metadata = Path::Root.field("metadata");
+        let annotations = metadata.field("annotations");
+        let path = annotations.key("k8s.aliyun.com/imc-os-type");
+        assert_eq!(
+            path.to_string(),
+            "metadata.annotations[k8s.aliyun.com/imc-os-type]"
+        );
+        assert_eq!(
+            path.steps(),
+            [
+                Step::Key("metadata"),
+                Step::Key("annotations"),
+                Step::Key("k8s.aliyun.com/imc-os-type")
+            ]
+        );
+        assert_eq!(Path::Root.index(3).to_string(), "[3]");
+        assert_eq!(Path::Root.index(3).steps(), [Step::Index(3)]);
+    }
+}
