@@ -103,6 +103,7 @@ codes! {
     IC002 "duplicate-key" Error "a key stands twice in one mapping; the API server keeps the last";
     IC003 "limit" Error "the input passes a named limit: bytes, depth, nodes, documents or findings";
     IC004 "not-an-object" Error "a document is not a Kubernetes object";
+    IC005 "unreadable" Error "an input cannot be read: missing, forbidden, or not UTF-8 text";
     // Identity
     IC010 "api-version" Error "apiVersion is missing or not the one that serves this kind";
     IC011 "kind" Error "kind is missing or not one that its API group has";
