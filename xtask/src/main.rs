@@ -1,2 +1,44 @@
-//! Every chore of this project.
-fn main() {}
+//! Every chore of this project: `cargo xtask <chore>`.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xshell::Shell;
+
+mod ci;
+mod fuzz;
+mod setup;
+mod test;
+
+/// Chores of imagecache.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run every test. Installs what the tests need and the machine lacks.
+    Test,
+    /// What stands beside the tests before a change lands: fmt, clippy, deny, docs, a short fuzz run.
+    Ci,
+    /// Fuzz the core's entries.
+    Fuzz {
+        /// Seconds for each target.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// One target only.
+        target: Option<String>,
+    },
+}
+
+fn main() -> Result<()> {
+    let sh = Shell::new()?;
+    sh.change_dir(setup::root()?);
+    match Args::parse().chore {
+        Chore::Test => test::run(&sh),
+        Chore::Ci => ci::run(&sh),
+        Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
+    }
+}

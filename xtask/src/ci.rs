@@ -1,0 +1,27 @@
+//! `cargo xtask ci`: what stands beside the tests before a change lands.
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use crate::{fuzz, setup};
+
+const DENY: &str = "0.20.2";
+
+pub(crate) fn run(sh: &Shell) -> Result<()> {
+    cmd!(sh, "cargo fmt --all --check")
+        .run()
+        .context("run `cargo fmt --all`")?;
+    cmd!(
+        sh,
+        "cargo clippy --workspace --all-targets --all-features -- --deny warnings"
+    )
+    .run()?;
+    {
+        let _docs = sh.push_env("RUSTDOCFLAGS", "--deny warnings");
+        cmd!(sh, "cargo doc --workspace --all-features --no-deps").run()?;
+    }
+    let deny = setup::cargo_tool(sh, "cargo-deny", DENY)?;
+    // Advisories need a clone of a database that not every machine can reach: `cargo deny check advisories` by hand.
+    cmd!(sh, "{deny} --workspace check bans licenses sources").run()?;
+    fuzz::run(sh, 10, None)
+}

@@ -1,0 +1,92 @@
+//! `cargo xtask test`: every test of the project, and one closing line that counts them.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use xshell::Shell;
+
+use crate::setup;
+
+pub(crate) fn run(sh: &Shell) -> Result<()> {
+    setup::wasm_target(sh)?;
+    let mut count = Count::default();
+    count.cargo_test(&["--workspace", "--all-features"])?;
+    // The core as hosts without YAML and without the rules' pages link it.
+    count.cargo_test(&["--package", "imagecache", "--no-default-features", "--lib"])?;
+    println!(
+        "\n{} passed, {} failed, {} skipped",
+        count.passed, count.failed, count.skipped
+    );
+    ensure!(
+        count.broken.is_empty(),
+        "these runs failed: {}",
+        count.broken.join("; ")
+    );
+    ensure!(count.passed > 0, "no test ran");
+    Ok(())
+}
+
+/// What the test runners said in their closing lines.
+#[derive(Default)]
+struct Count {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+    broken: Vec<String>,
+}
+
+impl Count {
+    /// Runs `cargo test --no-fail-fast` with these arguments; a failing run is noted, and the next ones still go.
+    fn cargo_test(&mut self, args: &[&str]) -> Result<()> {
+        println!("$ cargo test --no-fail-fast {}", args.join(" "));
+        let mut child = Command::new("cargo")
+            .args(["test", "--no-fail-fast"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start cargo")?;
+        let stdout = child.stdout.take().context("cargo has no output")?;
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            println!("{line}");
+            self.closing_line(&line);
+        }
+        if !child.wait()?.success() {
+            self.broken.push(format!("cargo test {}", args.join(" ")));
+        }
+        Ok(())
+    }
+
+    /// `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s`
+    fn closing_line(&mut self, line: &str) {
+        let Some(result) = line.strip_prefix("test result: ") else {
+            return;
+        };
+        let number = |word: &str| -> u64 {
+            let before = result.split(word).next().unwrap_or_default();
+            before
+                .rsplit([' ', ';', '.'])
+                .find(|part| !part.is_empty())
+                .and_then(|n| n.parse().ok())
+                .unwrap_or(0)
+        };
+        self.passed += number(" passed");
+        self.failed += number(" failed");
+        self.skipped += number(" ignored");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_lines_are_added_up() {
+        let mut count = Count::default();
+        count.closing_line("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s");
+        count.closing_line("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1s");
+        count.closing_line("running 3 tests");
+        assert_eq!((count.passed, count.failed, count.skipped), (15, 2, 1));
+    }
+}
