@@ -103,19 +103,20 @@ codes! {
     IC002 "duplicate-key" Error "a key stands twice in one mapping; the API server keeps the last";
     IC003 "limit" Error "the input passes a named limit: bytes, depth, nodes, documents or findings";
     IC004 "not-an-object" Error "a document is not a Kubernetes object";
-    IC005 "unreadable" Error "an input cannot be read: missing, forbidden, or not UTF-8 text";
+    IC005 "unreadable" Error "an input that was named could not be read as text";
     // Identity
     IC010 "api-version" Error "apiVersion is missing or not the one that serves this kind";
     IC011 "kind" Error "kind is missing or not one that its API group has";
-    IC012 "namespace-set" Error "ImageCache is cluster scoped and has no namespace";
-    IC013 "name-missing" Error "metadata.name is missing";
+    IC012 "namespace-set" Warning "ImageCache is cluster scoped: a namespace is dropped in silence";
+    IC013 "name-missing" Error "metadata.name is missing, and so is metadata.generateName";
     IC014 "name-invalid" Error "metadata.name is not an RFC 1123 subdomain of at most 253 characters";
-    IC015 "unknown-field" Error "a field that no ImageCache has: the API server drops it in silence";
+    IC015 "unknown-field" Error "a field that no ImageCache has: it is refused or dropped in silence";
     IC016 "wrong-type" Error "a value has the wrong type";
-    IC017 "bad-label" Error "a label or annotation key or value breaks the rules of Kubernetes";
+    IC017 "label-form" Error "a label, or the key of an annotation, breaks the rules of Kubernetes";
+    IC018 "annotations-too-long" Error "all annotations of one object together pass 256 KiB";
     // Images
-    IC020 "images-missing" Error "spec.images is missing";
-    IC021 "images-empty" Error "spec.images is empty, or an image is an empty string";
+    IC020 "images-missing" Error "spec or spec.images is missing";
+    IC021 "images-empty" Error "spec.images is an empty list";
     IC022 "too-many-images" Error "one cache holds at most 20 images";
     IC023 "bad-reference" Error "an image is not a valid reference";
     IC024 "duplicate-image" Warning "two images are the same after normalisation";
@@ -123,27 +124,29 @@ codes! {
     // Secrets
     IC030 "secret-form" Error "an image pull secret is not written namespace:name";
     IC031 "duplicate-secret" Warning "an image pull secret stands twice";
-    IC032 "private-without-secret" Hint "an image of a private-looking registry, and no way to log in";
-    IC033 "too-many-secrets" Error "at most 10 registry credentials per cache";
+    IC032 "too-many-secrets" Error "one cache takes at most 10 registry credentials";
+    IC033 "private-without-secret" Hint "an image of a private-looking registry, and no way to log in";
     // Size and retention
     IC040 "size-range" Error "spec.imageCacheSize is not within 20 to 32768 GiB";
-    IC042 "retention-range" Error "spec.retentionDays is not within 1 to 65536 days";
-    IC043 "retention-missing" Hint "without spec.retentionDays the cache never expires and keeps costing";
+    IC041 "retention-range" Error "spec.retentionDays is not within 1 to 65536 days";
+    IC042 "retention-missing" Hint "without spec.retentionDays the cache never expires and keeps costing";
     // Annotations
-    IC050 "annotation-value" Error "the value of a known annotation has the wrong form";
-    IC051 "annotation-unknown" Hint "a k8s.aliyun.com annotation that is not known here; it passes through";
-    IC052 "annotation-old" Warning "an old annotation name, alone or beside its successor";
-    IC053 "annotation-misplaced" Warning "an annotation that has no effect on this kind of object";
+    IC050 "annotation-type" Error "the value of an annotation is not a string";
+    IC051 "annotation-value" Error "the value of a known annotation has the wrong form";
+    IC052 "annotation-unknown" Hint "a k8s.aliyun.com annotation that is not known here; it passes through";
+    IC053 "annotation-misspelt" Warning "an unknown annotation that looks like a known one";
+    IC054 "annotation-old" Hint "an old name of an annotation";
+    IC055 "annotation-old-beside-new" Warning "the old and the new name of one annotation together";
+    IC056 "annotation-misplaced" Warning "an annotation that has no effect on this kind of object";
     // Workloads
-    IC060 "annotation-level" Warning "a pod annotation on the workload instead of its pod template: no effect";
+    IC060 "annotation-level" Warning "a pod annotation above the pod template: no effect";
     IC061 "explicit-beside-auto" Warning "an explicit cache beside automatic matching: the explicit one wins";
     IC062 "perfect-beside-count" Warning "perfect match beside a match count: perfect match wins";
-    IC063 "not-boolean" Error "a switch that is neither true nor false";
+    IC063 "match-count" Warning "a match count that asks for nothing, or for more images than the pod has";
     IC064 "pull-policy" Warning "an image pull policy that throws the benefit of the cache away";
     IC065 "not-on-eci" Hint "image cache annotations on a pod that does not ask for ECI";
-    IC066 "match-count" Warning "a match count that is no number, or that the pod cannot reach";
-    IC067 "cache-id-form" Warning "an image cache id that does not look like imc-…";
-    IC068 "result-by-hand" Warning "an annotation that ECI writes was written by hand";
+    IC066 "cache-id-form" Warning "an image cache id that does not look like imc-…";
+    IC067 "result-by-hand" Warning "an annotation that ECI writes was written by hand";
     // Status
     IC080 "phase-unknown" Warning "a phase that no document names";
     IC081 "status-form" Warning "a status field whose form no reader expects";
@@ -272,6 +275,41 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+/// Input of a user inside a message: in back-ticks, cut after [`Quoted::LONGEST`] characters, control characters escaped
+/// (a manifest must not repaint the terminal that prints what is wrong with it).
+///
+/// ```
+/// use imagecache::diagnostic::Quoted;
+/// assert_eq!(Quoted("nginx:1.25").to_string(), "`nginx:1.25`");
+/// assert_eq!(Quoted("a\nb").to_string(), r"`a\nb`");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl Quoted<'_> {
+    /// Characters of the input that are shown.
+    pub const LONGEST: usize = 120;
+}
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`")?;
+        let mut characters = self.0.chars();
+        for character in characters.by_ref().take(Self::LONGEST) {
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                write!(f, "{character}")?;
+            }
+        }
+        f.write_str(if characters.next().is_some() {
+            "…`"
+        } else {
+            "`"
+        })
+    }
+}
+
 /// Which part of a value a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
@@ -324,12 +362,14 @@ impl<'a> Report<'a> {
     }
 
     /// Reports a finding about the whole value at `path`.
+    ///
+    /// Message and help are only formatted when the finding is kept: give `format_args!`, not `format!`.
     pub fn add(
         &mut self,
         code: Code,
         path: &Path<'_>,
-        message: impl Into<String>,
-        help: impl Into<String>,
+        message: impl fmt::Display,
+        help: impl fmt::Display,
     ) {
         self.add_part(code, path, Part::Value, message, help);
     }
@@ -340,11 +380,16 @@ impl<'a> Report<'a> {
         code: Code,
         path: &Path<'_>,
         part: Part,
-        message: impl Into<String>,
-        help: impl Into<String>,
+        message: impl fmt::Display,
+        help: impl fmt::Display,
     ) {
-        let span = self.document.map(|document| document.locate(path, &part));
-        self.push(code, path.to_string(), span, message.into(), help.into());
+        let document = self.document;
+        self.push(code, message, help, || {
+            (
+                path.to_string(),
+                document.map(|document| document.locate(path, &part)),
+            )
+        });
     }
 
     /// Reports a finding about a place in the text that no path leads to (a syntax error).
@@ -353,25 +398,18 @@ impl<'a> Report<'a> {
         code: Code,
         path: &Path<'_>,
         span: Span,
-        message: impl Into<String>,
-        help: impl Into<String>,
+        message: impl fmt::Display,
+        help: impl fmt::Display,
     ) {
-        self.push(
-            code,
-            path.to_string(),
-            Some(span),
-            message.into(),
-            help.into(),
-        );
+        self.push(code, message, help, || (path.to_string(), Some(span)));
     }
 
     fn push(
         &mut self,
         code: Code,
-        path: String,
-        span: Option<Span>,
-        message: String,
-        help: String,
+        message: impl fmt::Display,
+        help: impl fmt::Display,
+        place: impl FnOnce() -> (String, Option<Span>),
     ) {
         let Some(severity) = self.levels.severity(code) else {
             return;
@@ -380,14 +418,15 @@ impl<'a> Report<'a> {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        let help = if help.is_empty() { None } else { Some(help) };
+        let (path, span) = place();
+        let help = help.to_string();
         self.found.push(Diagnostic {
             code,
             severity,
             document: self.index,
             path,
-            message,
-            help,
+            message: message.to_string(),
+            help: (!help.is_empty()).then_some(help),
             span,
         });
     }
