@@ -1,0 +1,79 @@
+//! A text that may name an image or be an image id.
+
+use std::fmt;
+
+use super::digest;
+use super::error::Error;
+use super::familiar::Familiar;
+use super::grammar;
+use super::named::Named;
+
+/// A name, or a digest alone: Go's `ParseAnyReference`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AnyReference<'a> {
+    /// A name in full.
+    Named(Named<'a>),
+    /// No name, only content.
+    Digest(Digest<'a>),
+}
+
+/// Algorithm and lower-case hexadecimal digits, checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest<'a> {
+    /// `sha256`, `sha384` or `sha512`.
+    pub algorithm: &'a str,
+    /// 64, 96 or 128 digits.
+    pub encoded: &'a str,
+}
+
+impl<'a> AnyReference<'a> {
+    /// Reads 64 hexadecimal digits as a sha256 digest, `algorithm:digits` as a digest, anything else as a name.
+    ///
+    /// # Errors
+    /// Those of [`Named::parse`] but `Hex64Identifier`.
+    ///
+    /// ```
+    /// use imagecache::reference::AnyReference;
+    /// let id = "0123456789abcdef".repeat(4);
+    /// assert_eq!(AnyReference::parse(&id).unwrap().to_string(), format!("sha256:{id}"));
+    /// assert_eq!(AnyReference::parse("redis").unwrap().to_string(), "docker.io/library/redis");
+    /// ```
+    pub fn parse(text: &'a str) -> Result<Self, Error<'a>> {
+        if grammar::is_identifier(text) {
+            return Ok(Self::Digest(Digest {
+                algorithm: "sha256",
+                encoded: text,
+            }));
+        }
+        match text.split_once(':') {
+            Some((algorithm, encoded)) if digest::check(text).is_ok() => {
+                Ok(Self::Digest(Digest { algorithm, encoded }))
+            }
+            _ => Named::parse(text).map(Self::Named),
+        }
+    }
+
+    /// The name's short form; nothing for a digest, which has none but itself.
+    #[must_use]
+    pub fn familiar(&self) -> Option<Familiar<'a>> {
+        match self {
+            Self::Named(named) => Some(named.familiar()),
+            Self::Digest(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for AnyReference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(named) => named.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Digest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm, self.encoded)
+    }
+}

@@ -1,0 +1,35 @@
+//! Digests: which algorithms there are, and how long each one's hexadecimal digits are.
+
+use super::error::{Class, Error};
+use super::grammar;
+
+/// The algorithms that a digest may have, and their number of hexadecimal digits.
+const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
+
+const DIGITS: &str = "a digest has 64 digits after sha256, 96 after sha384, 128 after sha512";
+const SUPPORTED: &str = "a digest's algorithm is sha256, sha384 or sha512";
+const LOWER: &str = "a digest is lower case";
+
+/// Checks a digest that follows the grammar, as go-digest's `Validate` does. `at` offsets are into `digest`.
+pub(super) fn check(digest: &str) -> Result<(), Error<'static>> {
+    let (algorithm, encoded) = digest.split_once(':').unwrap_or((digest, ""));
+    let all = algorithm.len() + 1..digest.len();
+    let Some((_, length)) = ALGORITHMS.iter().find(|(name, _)| *name == algorithm) else {
+        let range = 0..algorithm.len();
+        return Err(if algorithm.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Error::bad_digest(Class::DigestFormat, range, LOWER)
+        } else {
+            Error::bad_digest(Class::DigestUnsupported, range, SUPPORTED)
+        });
+    };
+    if encoded.len() != *length {
+        return Err(Error::bad_digest(Class::DigestLength, all, DIGITS));
+    }
+    match encoded.bytes().position(|byte| !grammar::lower_hex(byte)) {
+        None => Ok(()),
+        Some(at) => {
+            let at = all.start + at;
+            Err(Error::bad_digest(Class::DigestFormat, at..at + 1, LOWER))
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The grammar itself: whole-string matches that say which part is what, or where and why the text breaks.
+//!
+//! ```text
+//! reference = name [":" tag] ["@" digest]
+//! name      = [domain "/"] component *("/" component)
+//! domain    = (label *("." label) / "[" 1*(HEX / ":") "]") [":" 1*DIGIT]   ; label: letters, digits, inner "-"
+//! component = alnum *(("." / "_" / "__" / 1*"-") alnum)                    ; alnum: 1*(a-z / 0-9)
+//! tag       = word *127(word / "." / "-")                                  ; word: letter, digit, "_"
+//! digest    = algorithm *(("-" / "_" / "+" / ".") algorithm) ":" 32*HEX    ; algorithm: letter *(letter / digit)
+//! ```
+//!
+//! Go writes this as regular expressions. No byte can be read in two ways but one: the text before the first `/` is
+//! a domain if it can be one, else the first component of the path. So one pass suffices, two over that first part.
+
+use super::TAG_LENGTH_MAX;
+
+const DOMAIN: &str =
+    "a registry host is letters, digits, `.` and inner `-`, or an IPv6 address in brackets";
+const PORT: &str = "a port is one or more digits, and a `/` follows it";
+const IPV6: &str = "an IPv6 host is hexadecimal digits and `:` in brackets, without a zone";
+const COMPONENT: &str = "a path component is lower-case letters and digits, joined by one `.`, one or two `_`, or any number of `-`";
+const AFTER_PATH: &str = "after the path only `:` and a tag, or `@` and a digest, may follow";
+const TAG: &str = "a tag starts with a letter, a digit or `_`, and goes on with those, `.` and `-`";
+const TAG_LENGTH: &str = "a tag has at most 128 characters";
+const ALGORITHM: &str = "a digest starts with its algorithm and a `:`, as in `sha256:`";
+const HEX: &str =
+    "a digest is at least 32 hexadecimal digits after its algorithm, and nothing follows them";
+
+/// The parts of a text that the grammar accepts. Lengths and digest algorithms are not the grammar's matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// Domain and path as written.
+    pub name: &'a str,
+    /// Host and port; empty when there is none.
+    pub domain: &'a str,
+    /// The name without the domain.
+    pub path: &'a str,
+    /// What follows `:`.
+    pub tag: Option<&'a str>,
+    /// What follows `@`, algorithm included.
+    pub digest: Option<&'a str>,
+}
+
+/// Where a text leaves the grammar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// Byte offset of the first character that no reference could have here; the length of the text at its end.
+    pub at: usize,
+    /// The rule that it breaks, a sentence without its full stop.
+    pub rule: &'static str,
+}
+
+/// Reads a whole reference.
+///
+/// # Errors
+/// The farthest place that any reading reaches.
+///
+/// ```
+/// use imagecache::reference::grammar;
+/// let parts = grammar::reference("localhost:5000/team/app:1.0").unwrap();
+/// assert_eq!((parts.domain, parts.path, parts.tag), ("localhost:5000", "team/app", Some("1.0")));
+/// assert_eq!(grammar::reference("team/app:v1/x").unwrap_err().at, 11);
+/// ```
+pub fn reference(text: &str) -> Result<Parts<'_>, Stop> {
+    read(text, Scan::tail)
+}
+
+/// Reads a whole name: a reference without tag and digest.
+///
+/// # Errors
+/// The farthest place that any reading reaches.
+pub fn name(text: &str) -> Result<Parts<'_>, Stop> {
+    read(text, Scan::end_of_path)
+}
+
+/// Reads a reference that has no domain: its first component is a path component whatever it looks like.
+pub(super) fn remote(text: &str) -> Result<Parts<'_>, Stop> {
+    Scan::new(text, 0).path(Scan::tail)
+}
+
+/// Whether the whole text is a host with or without a port.
+#[must_use]
+pub fn is_domain(text: &str) -> bool {
+    let mut scan = Scan::new(text, 0);
+    scan.host_and_port().is_ok() && scan.rest().is_empty()
+}
+
+/// Whether the whole text is a tag.
+#[must_use]
+pub fn is_tag(text: &str) -> bool {
+    tag(text).is_ok()
+}
+
+/// Whether the whole text has the form of a digest, of whatever algorithm and length.
+#[must_use]
+pub fn is_digest(text: &str) -> bool {
+    digest(text).is_ok()
+}
+
+/// Whether the whole text is 64 lower-case hexadecimal digits: an image id, which no repository may be named.
+#[must_use]
+pub fn is_identifier(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(lower_hex)
+}
+
+pub(super) fn tag(text: &str) -> Result<(), Stop> {
+    let mut scan = Scan::new(text, 0);
+    scan.tag()?;
+    scan.end(TAG)
+}
+
+pub(super) fn digest(text: &str) -> Result<(), Stop> {
+    Scan::new(text, 0).digest()
+}
+
+pub(super) fn lower_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
+fn lower_alphanumeric(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9')
+}
+
+/// One of the whole-string matches of this module.
+pub(super) type Grammar = for<'t> fn(&'t str) -> Result<Parts<'t>, Stop>;
+
+type Tail<'a> = (Option<&'a str>, Option<&'a str>);
+
+/// Reads `[domain "/"] path` and then what `tail` reads.
+fn read<'a>(
+    text: &'a str,
+    tail: fn(&mut Scan<'a>) -> Result<Tail<'a>, Stop>,
+) -> Result<Parts<'a>, Stop> {
+    let mut scan = Scan::new(text, 0);
+    match scan.domain() {
+        Ok(domain) => {
+            let Parts {
+                path, tag, digest, ..
+            } = scan.path(tail)?;
+            let name = scan.slice(0, domain.len() + 1 + path.len());
+            Ok(Parts {
+                name,
+                domain,
+                path,
+                tag,
+                digest,
+            })
+        }
+        Err(no_domain) => Scan::new(text, 0).path(tail).map_err(|no_path| {
+            if no_domain.at > no_path.at {
+                no_domain
+            } else {
+                no_path
+            }
+        }),
+    }
+}
+
+/// A place in the text that only moves forward.
+struct Scan<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    fn new(text: &'a str, at: usize) -> Self {
+        Scan { text, at }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// Only ever called with places where an ASCII byte was just read or comes next.
+    fn slice(&self, from: usize, to: usize) -> &'a str {
+        self.text.get(from..to).unwrap_or_default()
+    }
+
+    fn stop<T>(&self, rule: &'static str) -> Result<T, Stop> {
+        Err(Stop { at: self.at, rule })
+    }
+
+    /// Passes over the bytes of one kind; says how many.
+    fn run(&mut self, kind: impl Fn(u8) -> bool) -> usize {
+        let rest = self.rest();
+        let length = rest
+            .iter()
+            .position(|&byte| !kind(byte))
+            .unwrap_or(rest.len());
+        self.at += length;
+        length
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let found = self.rest().first() == Some(&byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn end(&self, rule: &'static str) -> Result<(), Stop> {
+        if self.rest().is_empty() {
+            Ok(())
+        } else {
+            self.stop(rule)
+        }
+    }
+
+    /// The domain, and over the `/` that makes it one.
+    fn domain(&mut self) -> Result<&'a str, Stop> {
+        let from = self.at;
+        let rule = self.host_and_port()?;
+        let domain = self.slice(from, self.at);
+        if self.eat(b'/') {
+            Ok(domain)
+        } else {
+            self.stop(rule)
+        }
+    }
+
+    /// Says which rule the next byte breaks unless it ends the domain.
+    fn host_and_port(&mut self) -> Result<&'static str, Stop> {
+        let rule = if self.eat(b'[') {
+            if self.run(|byte| byte.is_ascii_hexdigit() || byte == b':') == 0 || !self.eat(b']') {
+                return self.stop(IPV6);
+            }
+            IPV6
+        } else {
+            self.labels()?;
+            DOMAIN
+        };
+        if !self.eat(b':') {
+            return Ok(rule);
+        }
+        if self.run(|byte| byte.is_ascii_digit()) == 0 {
+            self.stop(PORT)
+        } else {
+            Ok(PORT)
+        }
+    }
+
+    fn labels(&mut self) -> Result<(), Stop> {
+        loop {
+            if self.rest().first() == Some(&b'-') {
+                return self.stop(DOMAIN);
+            }
+            let length = self.run(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            let before = self.at.wrapping_sub(1);
+            if length == 0 || self.text.as_bytes().get(before) == Some(&b'-') {
+                return self.stop(DOMAIN);
+            }
+            if !self.eat(b'.') {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Components up to the end of the path, then what `tail` reads.
+    fn path(
+        &mut self,
+        tail: fn(&mut Scan<'a>) -> Result<Tail<'a>, Stop>,
+    ) -> Result<Parts<'a>, Stop> {
+        let from = self.at;
+        self.component()?;
+        while self.eat(b'/') {
+            self.component()?;
+        }
+        let path = self.slice(from, self.at);
+        let (tag, digest) = tail(self)?;
+        Ok(Parts {
+            name: path,
+            domain: "",
+            path,
+            tag,
+            digest,
+        })
+    }
+
+    fn component(&mut self) -> Result<(), Stop> {
+        loop {
+            if self.run(lower_alphanumeric) == 0 {
+                return self.stop(COMPONENT);
+            }
+            match self.rest() {
+                [b'_', b'_', ..] => self.at += 2,
+                [b'.' | b'_', ..] => self.at += 1,
+                [b'-', ..] => {
+                    self.run(|byte| byte == b'-');
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn end_of_path(&mut self) -> Result<Tail<'a>, Stop> {
+        self.end(COMPONENT).map(|()| (None, None))
+    }
+
+    fn tail(&mut self) -> Result<Tail<'a>, Stop> {
+        let mut rule = AFTER_PATH;
+        let mut tag = None;
+        if self.eat(b':') {
+            let from = self.at;
+            self.tag()?;
+            tag = Some(self.slice(from, self.at));
+            rule = TAG;
+        }
+        if !self.eat(b'@') {
+            return self.end(rule).map(|()| (tag, None));
+        }
+        let from = self.at;
+        self.digest()?;
+        Ok((tag, Some(self.slice(from, self.at))))
+    }
+
+    fn tag(&mut self) -> Result<(), Stop> {
+        let from = self.at;
+        if self
+            .rest()
+            .first()
+            .is_none_or(|byte| matches!(byte, b'.' | b'-'))
+        {
+            return self.stop(TAG);
+        }
+        let length =
+            self.run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
+        match length {
+            0 => self.stop(TAG),
+            1..=TAG_LENGTH_MAX => Ok(()),
+            _ => Err(Stop {
+                at: from + TAG_LENGTH_MAX,
+                rule: TAG_LENGTH,
+            }),
+        }
+    }
+
+    /// A digest up to the end of the text.
+    fn digest(&mut self) -> Result<(), Stop> {
+        loop {
+            if !self.rest().first().is_some_and(u8::is_ascii_alphabetic) {
+                return self.stop(ALGORITHM);
+            }
+            self.run(|byte| byte.is_ascii_alphanumeric());
+            if self.eat(b':') {
+                break;
+            }
+            if !matches!(self.rest().first(), Some(b'-' | b'_' | b'+' | b'.')) {
+                return self.stop(ALGORITHM);
+            }
+            self.at += 1;
+        }
+        if self.run(|byte| byte.is_ascii_hexdigit()) < 32 {
+            self.stop(HEX)
+        } else {
+            self.end(HEX)
+        }
+    }
+}

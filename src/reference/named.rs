@@ -1,0 +1,294 @@
+//! A reference in full: registry and namespace filled in, so that two ways to write one image are equal.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+
+use super::error::Error;
+use super::familiar::{Familiar, FamiliarName};
+use super::grammar::{self, Grammar};
+use super::lower;
+use super::written::{Reference, misfit, write_suffix};
+
+/// The registry of a name that gives none.
+pub const DEFAULT_DOMAIN: &str = "docker.io";
+
+/// The tag of a name that gives neither tag nor digest.
+pub const DEFAULT_TAG: &str = "latest";
+
+const LEGACY_DEFAULT_DOMAIN: &str = "index.docker.io";
+const LIBRARY: &str = "library/";
+
+/// A reference in full, Go's `ParseNormalizedNamed`: what the kubelet and every runtime take a manifest's `image` for.
+/// `Display` is the canonical text: `docker.io/library/nginx`, nothing added for a missing tag.
+///
+/// ```
+/// use imagecache::reference::Named;
+/// let named = Named::parse("nginx").unwrap();
+/// assert_eq!((named.domain(), &*named.path()), ("docker.io", "library/nginx"));
+/// assert_eq!(named.to_string(), "docker.io/library/nginx");
+/// assert_eq!(named.with_default_tag().to_string(), "docker.io/library/nginx:latest");
+/// assert_eq!(named.familiar().to_string(), "nginx");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Named<'a> {
+    repository: Repository<'a>,
+    tag: Option<&'a str>,
+    digest: Option<&'a str>,
+}
+
+/// Domain and path of a [`Named`]: equal for every way to write one repository, ordered as its text. No allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Repository<'a> {
+    domain: &'a str,
+    /// On [`DEFAULT_DOMAIN`] only: `library/` stands before `rest`, whether written or not.
+    library: bool,
+    rest: &'a str,
+}
+
+impl<'a> Named<'a> {
+    /// Reads a reference and fills in what is left out.
+    ///
+    /// # Errors
+    /// Every [`Class`](super::Class) but `Empty`, which Go reports as `InvalidFormat` here; the first that applies of
+    /// image id, upper case in the path up to its first `:`, grammar (or upper case elsewhere), length, digest.
+    pub fn parse(text: &'a str) -> Result<Self, Error<'a>> {
+        if grammar::is_identifier(text) {
+            return Err(Error::identifier(text));
+        }
+        let split = Split::new(text);
+        let parsed = split.parsed;
+        let offset = text.len() - parsed.len();
+        let outcome = (split.grammar)(parsed);
+        // Of what the grammar takes, only the algorithm of a digest without a tag can be upper case before a `:`.
+        let suspect = outcome.map_or(true, |parts| parts.tag.is_none() && parts.digest.is_some());
+        if suspect && let Some(error) = split.uppercase_remote(text) {
+            return Err(error);
+        }
+        outcome
+            .map_err(|stop| misfit(parsed, stop, split.grammar))
+            .and_then(|parts| {
+                Reference::checked(parsed, parts, if split.library { LIBRARY.len() } else { 0 })
+            })
+            .map(|written| split.fill_in(written))
+            .map_err(|error| error.moved(offset))
+    }
+
+    /// Reads a reference as a container runtime does that pulls it, Go's `ParseDockerRef`: a digest beats a tag, which
+    /// is dropped; without both the tag is [`DEFAULT_TAG`].
+    ///
+    /// # Errors
+    /// Those of [`Named::parse`].
+    ///
+    /// ```
+    /// use imagecache::reference::Named;
+    /// assert_eq!(Named::parse_docker("busybox").unwrap().to_string(), "docker.io/library/busybox:latest");
+    /// ```
+    pub fn parse_docker(text: &'a str) -> Result<Self, Error<'a>> {
+        let named = Self::parse(text)?;
+        Ok(match named.digest {
+            Some(_) => Named { tag: None, ..named },
+            None => named.with_default_tag(),
+        })
+    }
+
+    /// Domain and path.
+    #[must_use]
+    pub fn repository(&self) -> Repository<'a> {
+        self.repository
+    }
+
+    /// Host and port. Empty only for names like `a.b_c/x`, whose first part looks like a host and cannot be one.
+    #[must_use]
+    pub fn domain(&self) -> &'a str {
+        self.repository.domain
+    }
+
+    /// The name without the domain: `library/nginx`. See [`Repository::path`].
+    #[must_use]
+    pub fn path(&self) -> Cow<'a, str> {
+        self.repository.path()
+    }
+
+    /// The tag, if one is written.
+    #[must_use]
+    pub fn tag(&self) -> Option<&'a str> {
+        self.tag
+    }
+
+    /// The digest with its algorithm, if one is written.
+    #[must_use]
+    pub fn digest(&self) -> Option<&'a str> {
+        self.digest
+    }
+
+    /// The tag that is meant: the written one, else [`DEFAULT_TAG`] unless there is a digest. As Kubernetes'
+    /// `ParseImageName` has it.
+    #[must_use]
+    pub fn effective_tag(&self) -> Option<&'a str> {
+        self.tag.or(if self.digest.is_none() {
+            Some(DEFAULT_TAG)
+        } else {
+            None
+        })
+    }
+
+    /// The same reference with [`effective_tag`](Self::effective_tag) written out: Go's `TagNameOnly`.
+    #[must_use]
+    pub fn with_default_tag(self) -> Self {
+        Named {
+            tag: self.effective_tag(),
+            ..self
+        }
+    }
+
+    /// The short form that Docker shows: `nginx:1.27` for `docker.io/library/nginx:1.27`.
+    #[must_use]
+    pub fn familiar(&self) -> Familiar<'a> {
+        Familiar {
+            name: self.repository.familiar(),
+            tag: self.tag,
+            digest: self.digest,
+        }
+    }
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.repository.fmt(f)?;
+        write_suffix(f, self.tag, self.digest)
+    }
+}
+
+impl<'a> Repository<'a> {
+    /// Host and port; see [`Named::domain`].
+    #[must_use]
+    pub fn domain(&self) -> &'a str {
+        self.domain
+    }
+
+    /// The name without the domain. Allocates only where `library/` stands in it.
+    #[must_use]
+    pub fn path(&self) -> Cow<'a, str> {
+        if self.library {
+            Cow::Owned([LIBRARY, self.rest].concat())
+        } else {
+            Cow::Borrowed(self.rest)
+        }
+    }
+
+    /// The short form of the name that Docker shows.
+    #[must_use]
+    pub fn familiar(&self) -> FamiliarName<'a> {
+        FamiliarName(*self)
+    }
+
+    /// The text in pieces.
+    pub(super) fn pieces(&self) -> [&'a str; 4] {
+        let slash = if self.domain.is_empty() { "" } else { "/" };
+        let library = if self.library { LIBRARY } else { "" };
+        [self.domain, slash, library, self.rest]
+    }
+}
+
+impl fmt::Display for Repository<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces()
+            .into_iter()
+            .try_for_each(|piece| f.write_str(piece))
+    }
+}
+
+impl Ord for Repository<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let bytes = |repository: &Self| repository.pieces().into_iter().flat_map(str::bytes);
+        bytes(self).cmp(bytes(other))
+    }
+}
+
+impl PartialOrd for Repository<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// What stands before the first `/`: a registry, or the first part of a name on [`DEFAULT_DOMAIN`].
+struct Split<'a> {
+    /// What is left to read once a known domain is taken off.
+    parsed: &'a str,
+    grammar: Grammar,
+    /// What follows the domain, up to the end of the text.
+    remainder: &'a str,
+    /// `library/` is to be put before the remainder.
+    library: bool,
+    hub: bool,
+}
+
+impl<'a> Split<'a> {
+    fn new(text: &'a str) -> Self {
+        match text.split_once('/') {
+            None => Self::on_hub(text, true),
+            Some((DEFAULT_DOMAIN | LEGACY_DEFAULT_DOMAIN, rest)) => {
+                Self::on_hub(rest, !rest.contains('/'))
+            }
+            Some((first, remainder)) if is_registry(first) => Split {
+                parsed: text,
+                grammar: grammar::reference,
+                remainder,
+                library: false,
+                hub: false,
+            },
+            Some(_) => Self::on_hub(text, false),
+        }
+    }
+
+    fn on_hub(remainder: &'a str, library: bool) -> Self {
+        Split {
+            parsed: remainder,
+            grammar: grammar::remote,
+            remainder,
+            library,
+            hub: true,
+        }
+    }
+
+    /// The fault if the remainder, up to a `:`, is not lower case.
+    fn uppercase_remote(&self, text: &str) -> Option<Error<'a>> {
+        let remote = self
+            .remainder
+            .split_once(':')
+            .map_or(self.remainder, |(remote, _)| remote);
+        let change = lower::first_change(remote)?;
+        let offset = text.len() - self.remainder.len();
+        Some(Error::uppercase_remote(change, self.library, remote).moved(offset))
+    }
+
+    fn fill_in(&self, written: Reference<'a>) -> Named<'a> {
+        let domain = if self.hub {
+            DEFAULT_DOMAIN
+        } else {
+            written.domain()
+        };
+        let path = written.path();
+        let (library, rest) = match path.strip_prefix(LIBRARY) {
+            Some(rest) if self.hub && !self.library => (true, rest),
+            _ => (self.library, path),
+        };
+        Named {
+            repository: Repository {
+                domain,
+                library,
+                rest,
+            },
+            tag: written.tag(),
+            digest: written.digest(),
+        }
+    }
+}
+
+/// Whether the first of several parts of a name is taken for a registry.
+fn is_registry(first: &str) -> bool {
+    first == "localhost"
+        || first.bytes().any(|byte| matches!(byte, b'.' | b':'))
+        || lower::first_change(first).is_some()
+}

@@ -1,0 +1,336 @@
+//! Image references against the test suites of Docker's `distribution/reference` and of Kubernetes, and against a slow
+//! oracle made of Go's own regular expressions and control flow.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // tests may stop
+
+use imagecache::reference::{
+    AnyReference, Class, Error, Named, Reference, describe, familiar_match, grammar, sort,
+};
+use serde_json::Value;
+
+/// Rows of the public suites; each suite says which function it calls.
+fn suite(name: &str) -> Vec<Value> {
+    let file: Value =
+        serde_json::from_str(include_str!("data/reference/distribution-reference.json")).unwrap();
+    let suite = &file["suites"][name];
+    let cases = suite["cases"].as_array().unwrap().clone();
+    assert_eq!(suite["count"], cases.len(), "{name}");
+    cases
+}
+
+fn text<'a>(row: &'a Value, key: &str) -> &'a str {
+    row[key].as_str().unwrap_or_default()
+}
+
+fn assert_error<T: std::fmt::Debug>(row: &Value, result: Result<T, Error<'_>>) {
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        row["err"]["message"],
+        "{row}"
+    );
+}
+
+#[test]
+fn no_row_of_the_suites_is_left_out() {
+    let file: Value =
+        serde_json::from_str(include_str!("data/reference/distribution-reference.json")).unwrap();
+    let suites = file["suites"].as_object().unwrap();
+    let rows: usize = suites
+        .values()
+        .map(|suite| suite["cases"].as_array().unwrap().len())
+        .sum();
+    assert_eq!((rows, suites.len()), (329, 24));
+    let this = include_str!("reference.rs");
+    for name in suites.keys() {
+        assert!(
+            this.contains(&format!("(\"{name}\")")),
+            "no test reads {name}"
+        );
+    }
+}
+
+#[test]
+fn parse_agrees_with_docker() {
+    for row in suite("TestReferenceParse") {
+        let input = text(&row, "input");
+        let parsed = Reference::parse(input);
+        if input.contains("@sha512:") {
+            // That suite registers sha256 alone; here, as in every runtime, sha512 is known too.
+            assert_eq!(row["err"]["message"], "unsupported digest algorithm");
+            assert!(parsed.is_ok());
+        } else if row["err"].is_object() {
+            assert_error(&row, parsed);
+        } else {
+            let reference = parsed.expect(input);
+            assert_eq!(reference.name(), text(&row, "repository"));
+            assert_eq!(reference.domain(), text(&row, "domain"));
+            assert_eq!(reference.tag().unwrap_or_default(), text(&row, "tag"));
+            assert_eq!(reference.digest().unwrap_or_default(), text(&row, "digest"));
+            assert_eq!(reference.to_string(), input);
+        }
+    }
+}
+
+#[test]
+fn names_alone_agree_with_docker() {
+    for row in suite("TestWithNameFailure") {
+        assert_error(&row, Reference::from_name(text(&row, "input")));
+    }
+    for row in suite("TestDomainAndPath") {
+        let name = Reference::from_name(text(&row, "input")).unwrap();
+        assert_eq!(
+            (name.domain(), name.path()),
+            (text(&row, "domain"), text(&row, "path"))
+        );
+    }
+}
+
+#[test]
+fn serialised_references_survive() {
+    for row in suite("TestSerialization") {
+        let parsed = Reference::parse(text(&row, "input"));
+        if row["err"].is_object() {
+            assert_error(&row, parsed);
+            continue;
+        }
+        let reference = parsed.unwrap();
+        assert_eq!(reference.name(), text(&row, "name"));
+        assert_eq!(reference.tag().unwrap_or_default(), text(&row, "tag"));
+        assert_eq!(reference.digest().unwrap_or_default(), text(&row, "digest"));
+        assert_eq!(reference.to_string(), text(&row, "input"));
+    }
+}
+
+#[test]
+fn tags_and_digests_are_added_as_docker_does() {
+    for row in suite("TestWithTag").iter().chain(&suite("TestWithDigest")) {
+        let mut reference = Reference::from_name(text(row, "name")).unwrap();
+        if row["digest"].is_string() {
+            reference = reference.with_digest(text(row, "digest")).unwrap();
+        }
+        if row["tag"].is_string() {
+            reference = reference.with_tag(text(row, "tag")).unwrap();
+        }
+        assert_eq!(reference.to_string(), text(row, "combined"));
+    }
+    for row in suite("TestInvalidReferenceComponents") {
+        let busybox = Reference::from_name("busybox").unwrap();
+        let input = text(&row, "input");
+        match text(&row, "fn") {
+            "WithTag(busybox)" => {
+                assert_eq!(
+                    busybox.with_tag(input).unwrap_err().to_string(),
+                    "invalid tag format"
+                );
+            }
+            "WithDigest(busybox)" => {
+                let error = busybox.with_digest(input).unwrap_err();
+                assert_eq!(error.to_string(), "invalid digest format");
+            }
+            _ => assert!(Named::parse(input).is_err()),
+        }
+    }
+}
+
+#[test]
+fn canonical_names_are_told_from_short_ones() {
+    for row in suite("TestParseNamed") {
+        let input = text(&row, "input");
+        let parsed = Named::parse(input);
+        let canonical = parsed
+            .as_ref()
+            .is_ok_and(|named| named.to_string() == input);
+        match row["err"]["name"].as_str() {
+            Some("ErrNameNotCanonical") => assert!(parsed.is_ok() && !canonical, "{row}"),
+            Some(_) => assert_error(&row, parsed),
+            None => {
+                let named = parsed.unwrap();
+                assert!(canonical, "{row}");
+                assert_eq!(
+                    (named.domain(), &*named.path()),
+                    (text(&row, "domain"), text(&row, "path"))
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn names_are_valid_where_docker_says_so() {
+    let valid = [
+        suite("TestValidateReferenceName.valid"),
+        suite("TestValidateRemoteName.valid"),
+    ];
+    for row in valid.iter().flatten() {
+        assert!(Named::parse(text(row, "input")).is_ok(), "{row}");
+    }
+    let invalid = [
+        suite("TestValidateReferenceName.invalid"),
+        suite("TestValidateRemoteName.invalid"),
+    ];
+    for row in invalid.iter().flatten() {
+        assert!(Named::parse(text(row, "input")).is_err(), "{row}");
+    }
+}
+
+#[test]
+fn full_and_familiar_forms_agree_with_docker() {
+    for row in suite("TestParseRepositoryInfo") {
+        for form in ["FamiliarName", "FullName", "AmbiguousName"] {
+            let input = text(&row, form);
+            if input.is_empty() {
+                continue;
+            }
+            let named = Named::parse(input).unwrap();
+            assert_eq!(
+                named.repository().familiar().to_string(),
+                text(&row, "FamiliarName")
+            );
+            assert_eq!(named.to_string(), text(&row, "FullName"));
+            assert_eq!(named.domain(), text(&row, "Domain"));
+            assert_eq!(named.path(), text(&row, "RemoteName"));
+        }
+    }
+    for row in suite("TestParseReferenceWithTagAndDigest") {
+        let named = Named::parse(text(&row, "input")).unwrap();
+        assert_eq!(named.to_string(), text(&row, "string"));
+        assert_eq!(named.familiar().to_string(), text(&row, "familiar"));
+    }
+    for row in suite("TestNormalizedSplitHostname") {
+        let named = Named::parse(text(&row, "input")).unwrap();
+        assert_eq!(
+            (named.domain(), &*named.path()),
+            (text(&row, "domain"), text(&row, "path"))
+        );
+    }
+}
+
+#[test]
+fn any_reference_may_be_an_identifier() {
+    for row in suite("TestParseAnyReference") {
+        let any = AnyReference::parse(text(&row, "Reference")).unwrap();
+        assert_eq!(any.to_string(), text(&row, "Equivalent"));
+    }
+}
+
+#[test]
+fn runtimes_pull_by_digest_before_tag() {
+    for row in suite("TestParseDockerRef") {
+        let named = Named::parse_docker(text(&row, "input")).unwrap();
+        assert_eq!(named.to_string(), text(&row, "expected"));
+    }
+}
+
+#[test]
+fn patterns_match_the_familiar_form() {
+    for row in suite("TestMatch") {
+        let reference = AnyReference::parse(text(&row, "reference")).unwrap();
+        let matched = familiar_match(text(&row, "pattern"), &reference).unwrap();
+        assert_eq!(matched, row["expected"], "{row}");
+    }
+    for row in suite("TestMatchError") {
+        let reference = AnyReference::parse(text(&row, "reference")).unwrap();
+        assert!(familiar_match(text(&row, "pattern"), &reference).is_err());
+    }
+}
+
+#[test]
+fn the_grammar_matches_what_dockers_expressions_match() {
+    let subs = |row: &Value| -> Vec<String> {
+        let subs = row["subs"].as_array().into_iter().flatten();
+        subs.map(|sub| sub.as_str().unwrap().to_owned()).collect()
+    };
+    for row in suite("TestDomainRegexp") {
+        assert_eq!(
+            grammar::is_domain(text(&row, "input")),
+            row["match"],
+            "{row}"
+        );
+    }
+    for row in suite("TestIdentifierRegexp") {
+        assert_eq!(
+            grammar::is_identifier(text(&row, "input")),
+            row["match"],
+            "{row}"
+        );
+    }
+    for row in suite("TestFullNameRegexp") {
+        let name = grammar::name(text(&row, "input"));
+        assert_eq!(name.is_ok(), row["match"], "{row}");
+        if let Ok(parts) = name
+            && row["subs"].is_array()
+        {
+            assert_eq!(subs(&row), [parts.domain, parts.path]);
+        }
+    }
+    for row in suite("TestReferenceRegexp") {
+        let reference = grammar::reference(text(&row, "input"));
+        assert_eq!(reference.is_ok(), row["match"], "{row}");
+        if let Ok(parts) = reference {
+            let suffix = [parts.tag, parts.digest].map(Option::unwrap_or_default);
+            assert_eq!(subs(&row), [parts.name, suffix[0], suffix[1]]);
+        }
+    }
+}
+
+#[test]
+fn references_that_say_most_come_first() {
+    for row in suite("TestReferenceSorting") {
+        let list = |key: &str| -> Vec<String> {
+            row[key]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item.as_str().unwrap().into())
+                .collect()
+        };
+        let mut unsorted = list("unsorted");
+        let expected = list("expected");
+        for _ in 0..unsorted.len() {
+            unsorted.rotate_left(1);
+            assert_eq!(
+                sort(&unsorted.iter().map(String::as_str).collect::<Vec<_>>()),
+                expected
+            );
+        }
+    }
+}
+
+#[test]
+fn kubernetes_reads_the_same_images() {
+    let file: Value =
+        serde_json::from_str(include_str!("data/reference/k8s-parse-image-name.json")).unwrap();
+    let cases = file["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 13);
+    for row in cases {
+        match Named::parse(text(row, "Input")) {
+            Ok(named) => {
+                assert_eq!(named.repository().to_string(), text(row, "Repo"));
+                assert_eq!(named.effective_tag().unwrap_or_default(), text(row, "Tag"));
+                assert_eq!(named.digest().unwrap_or_default(), text(row, "Digest"));
+            }
+            Err(error) => assert!(
+                error.to_string().contains(text(row, "expectedError")),
+                "{row}"
+            ),
+        }
+        assert_eq!(
+            row["expectedError"].is_string(),
+            Named::parse(text(row, "Input")).is_err()
+        );
+    }
+}
+
+#[test]
+fn an_empty_text_is_empty_when_described_and_bad_format_when_normalised() {
+    assert_eq!(describe("").error.unwrap().class, Class::Empty);
+    assert_eq!(
+        Named::parse("").unwrap_err().to_string(),
+        "invalid reference format"
+    );
+    assert_eq!(Reference::parse("").unwrap_err().class(), Class::Empty);
+}
