@@ -13,9 +13,12 @@
 //! | What is wrong with this manifest? | [`validate`] → [`diagnostic`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
+//! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
 pub mod annotation;
 pub mod diagnostic;
+#[cfg(feature = "eci")]
+pub mod eci;
 pub mod expiry;
 pub mod matching;
 pub mod path;
