@@ -3,6 +3,14 @@
 //! An `ImageCache` asks ECI to pull a list of images once, keep them on a disk, snapshot the disk, and start later
 //! pods with a disk made from that snapshot. It is cluster scoped: every namespace may use it.
 
+mod column;
+mod object;
+mod phase;
+
+pub use column::{COLUMNS, Column, cells, human_duration};
+pub use object::{Event, ImageCache, ImageCacheList, Metadata, Spec, Status};
+pub use phase::Phase;
+
 /// API group.
 pub const GROUP: &str = "eci.alibabacloud.com";
 /// Version within the group.
