@@ -4,10 +4,12 @@
 //! pods with a disk made from that snapshot. It is cluster scoped: every namespace may use it.
 
 mod column;
+mod crd;
 mod object;
 mod phase;
 
 pub use column::{COLUMNS, Column, cells, human_duration};
+pub use crd::{CrdVersion, SECRET_PATTERN, crd};
 pub use object::{Event, ImageCache, ImageCacheList, Metadata, Spec, Status};
 pub use phase::Phase;
 
