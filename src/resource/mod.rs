@@ -5,13 +5,17 @@
 
 mod column;
 mod crd;
+#[cfg(feature = "kube")]
+pub mod kube;
 mod object;
 mod phase;
+mod schema;
 
 pub use column::{COLUMNS, Column, cells, human_duration};
 pub use crd::{CrdVersion, SECRET_PATTERN, crd};
 pub use object::{Event, ImageCache, ImageCacheList, Metadata, Spec, Status};
 pub use phase::Phase;
+pub use schema::json_schema;
 
 /// API group.
 pub const GROUP: &str = "eci.alibabacloud.com";
