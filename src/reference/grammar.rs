@@ -13,14 +13,17 @@
 //! a domain if it can be one, else the first component of the path. So one pass suffices, two over that first part.
 
 use super::TAG_LENGTH_MAX;
+use super::kind::Kind;
 
 const DOMAIN: &str =
     "a registry host is letters, digits, `.` and inner `-`, or an IPv6 address in brackets";
-const PORT: &str = "a port is one or more digits, and a `/` follows it";
+const PORT: &str = "what stands between a host's `:` and a `/` is a port, and a port is digits";
+const SCHEME: &str = "a reference has no scheme: it starts with the registry or the path";
 const IPV6: &str = "an IPv6 host is hexadecimal digits and `:` in brackets, without a zone";
 const COMPONENT: &str = "a path component is lower-case letters and digits, joined by one `.`, one or two `_`, or any number of `-`";
-const AFTER_PATH: &str = "after the path only `:` and a tag, or `@` and a digest, may follow";
-const TAG: &str = "a tag starts with a letter, a digit or `_`, and goes on with those, `.` and `-`";
+const TAG: &str = "a tag starts with a letter, a digit or `_`";
+const AFTER_TAG: &str =
+    "a tag is letters, digits, `_`, `.` and `-`, and only `@` and a digest may follow it";
 const TAG_LENGTH: &str = "a tag has at most 128 characters";
 const ALGORITHM: &str = "a digest starts with its algorithm and a `:`, as in `sha256:`";
 const HEX: &str =
@@ -106,7 +109,7 @@ pub fn is_identifier(text: &str) -> bool {
 pub(super) fn tag(text: &str) -> Result<(), Stop> {
     let mut scan = Scan::new(text, 0);
     scan.tag()?;
-    scan.end(TAG)
+    scan.end(AFTER_TAG)
 }
 
 pub(super) fn digest(text: &str) -> Result<(), Stop> {
@@ -115,10 +118,6 @@ pub(super) fn digest(text: &str) -> Result<(), Stop> {
 
 pub(super) fn lower_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
-}
-
-fn lower_alphanumeric(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'0'..=b'9')
 }
 
 /// One of the whole-string matches of this module.
@@ -146,13 +145,26 @@ fn read<'a>(
                 digest,
             })
         }
-        Err(no_domain) => Scan::new(text, 0).path(tail).map_err(|no_path| {
-            if no_domain.at > no_path.at {
-                no_domain
-            } else {
-                no_path
-            }
-        }),
+        Err(no_domain) => Scan::new(text, 0)
+            .path(tail)
+            .map_err(|no_path| farther(text, no_domain, no_path)),
+    }
+}
+
+/// Of the faults of the two readings the one that went farther; where a `/` follows, a domain was meant.
+fn farther(text: &str, no_domain: Stop, no_path: Stop) -> Stop {
+    let rest = |stop: Stop| text.get(stop.at..).unwrap_or_default();
+    let domain_meant = no_path.rule == AFTER_TAG && rest(no_path).starts_with('/')
+        || no_path.at == no_domain.at && rest(no_path).contains('/');
+    if !domain_meant && no_path.at >= no_domain.at {
+        no_path
+    } else if no_domain.rule == PORT && rest(no_domain).starts_with("//") {
+        Stop {
+            rule: SCHEME,
+            ..no_domain
+        }
+    } else {
+        no_domain
     }
 }
 
@@ -181,11 +193,11 @@ impl<'a> Scan<'a> {
     }
 
     /// Passes over the bytes of one kind; says how many.
-    fn run(&mut self, kind: impl Fn(u8) -> bool) -> usize {
+    fn run(&mut self, kind: Kind) -> usize {
         let rest = self.rest();
         let length = rest
             .iter()
-            .position(|&byte| !kind(byte))
+            .position(|&byte| !kind.has(byte))
             .unwrap_or(rest.len());
         self.at += length;
         length
@@ -220,7 +232,7 @@ impl<'a> Scan<'a> {
     /// Says which rule the next byte breaks unless it ends the domain.
     fn host_and_port(&mut self) -> Result<&'static str, Stop> {
         let rule = if self.eat(b'[') {
-            if self.run(|byte| byte.is_ascii_hexdigit() || byte == b':') == 0 || !self.eat(b']') {
+            if self.run(Kind::IPV6) == 0 || !self.eat(b']') {
                 return self.stop(IPV6);
             }
             IPV6
@@ -231,7 +243,7 @@ impl<'a> Scan<'a> {
         if !self.eat(b':') {
             return Ok(rule);
         }
-        if self.run(|byte| byte.is_ascii_digit()) == 0 {
+        if self.run(Kind::DIGIT) == 0 {
             self.stop(PORT)
         } else {
             Ok(PORT)
@@ -243,7 +255,7 @@ impl<'a> Scan<'a> {
             if self.rest().first() == Some(&b'-') {
                 return self.stop(DOMAIN);
             }
-            let length = self.run(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            let length = self.run(Kind::LABEL);
             let before = self.at.wrapping_sub(1);
             if length == 0 || self.text.as_bytes().get(before) == Some(&b'-') {
                 return self.stop(DOMAIN);
@@ -277,14 +289,14 @@ impl<'a> Scan<'a> {
 
     fn component(&mut self) -> Result<(), Stop> {
         loop {
-            if self.run(lower_alphanumeric) == 0 {
+            if self.run(Kind::COMPONENT) == 0 {
                 return self.stop(COMPONENT);
             }
             match self.rest() {
                 [b'_', b'_', ..] => self.at += 2,
                 [b'.' | b'_', ..] => self.at += 1,
                 [b'-', ..] => {
-                    self.run(|byte| byte == b'-');
+                    self.run(Kind::DASH);
                 }
                 _ => return Ok(()),
             }
@@ -296,13 +308,13 @@ impl<'a> Scan<'a> {
     }
 
     fn tail(&mut self) -> Result<Tail<'a>, Stop> {
-        let mut rule = AFTER_PATH;
+        let mut rule = COMPONENT;
         let mut tag = None;
         if self.eat(b':') {
             let from = self.at;
             self.tag()?;
             tag = Some(self.slice(from, self.at));
-            rule = TAG;
+            rule = AFTER_TAG;
         }
         if !self.eat(b'@') {
             return self.end(rule).map(|()| (tag, None));
@@ -321,8 +333,7 @@ impl<'a> Scan<'a> {
         {
             return self.stop(TAG);
         }
-        let length =
-            self.run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
+        let length = self.run(Kind::TAG);
         match length {
             0 => self.stop(TAG),
             1..=TAG_LENGTH_MAX => Ok(()),
@@ -339,7 +350,7 @@ impl<'a> Scan<'a> {
             if !self.rest().first().is_some_and(u8::is_ascii_alphabetic) {
                 return self.stop(ALGORITHM);
             }
-            self.run(|byte| byte.is_ascii_alphanumeric());
+            self.run(Kind::ALPHANUMERIC);
             if self.eat(b':') {
                 break;
             }
@@ -348,10 +359,17 @@ impl<'a> Scan<'a> {
             }
             self.at += 1;
         }
-        if self.run(|byte| byte.is_ascii_hexdigit()) < 32 {
-            self.stop(HEX)
-        } else {
-            self.end(HEX)
+        // All at once first: without a way out on the way the check runs over many bytes together.
+        let rest = self.rest();
+        if rest.len() >= 32
+            && rest
+                .iter()
+                .fold(true, |all, byte| all & byte.is_ascii_hexdigit())
+        {
+            self.at += rest.len();
+            return Ok(());
         }
+        self.run(Kind::HEX_DIGIT);
+        self.stop(HEX)
     }
 }

@@ -30,6 +30,7 @@ mod digest;
 mod error;
 mod familiar;
 pub mod grammar;
+mod kind;
 mod lower;
 mod named;
 mod order;

@@ -1,11 +1,19 @@
 //! Image references against the test suites of Docker's `distribution/reference` and of Kubernetes, and against a slow
 //! oracle made of Go's own regular expressions and control flow.
+// Tests may stop, and cut where they know the text.
 #![allow(
-    clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
-    clippy::indexing_slicing
-)] // tests may stop
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
+mod differential;
+mod oracle;
+mod pattern;
+
+use std::collections::BTreeSet;
 
 use imagecache::reference::{
     AnyReference, Class, Error, Named, Reference, describe, familiar_match, grammar, sort,
@@ -14,8 +22,10 @@ use serde_json::Value;
 
 /// Rows of the public suites; each suite says which function it calls.
 fn suite(name: &str) -> Vec<Value> {
-    let file: Value =
-        serde_json::from_str(include_str!("data/reference/distribution-reference.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!(
+        "../data/reference/distribution-reference.json"
+    ))
+    .unwrap();
     let suite = &file["suites"][name];
     let cases = suite["cases"].as_array().unwrap().clone();
     assert_eq!(suite["count"], cases.len(), "{name}");
@@ -36,15 +46,17 @@ fn assert_error<T: std::fmt::Debug>(row: &Value, result: Result<T, Error<'_>>) {
 
 #[test]
 fn no_row_of_the_suites_is_left_out() {
-    let file: Value =
-        serde_json::from_str(include_str!("data/reference/distribution-reference.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!(
+        "../data/reference/distribution-reference.json"
+    ))
+    .unwrap();
     let suites = file["suites"].as_object().unwrap();
     let rows: usize = suites
         .values()
         .map(|suite| suite["cases"].as_array().unwrap().len())
         .sum();
     assert_eq!((rows, suites.len()), (329, 24));
-    let this = include_str!("reference.rs");
+    let this = include_str!("main.rs");
     for name in suites.keys() {
         assert!(
             this.contains(&format!("(\"{name}\")")),
@@ -303,7 +315,7 @@ fn references_that_say_most_come_first() {
 #[test]
 fn kubernetes_reads_the_same_images() {
     let file: Value =
-        serde_json::from_str(include_str!("data/reference/k8s-parse-image-name.json")).unwrap();
+        serde_json::from_str(include_str!("../data/reference/k8s-parse-image-name.json")).unwrap();
     let cases = file["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 13);
     for row in cases {
@@ -333,4 +345,95 @@ fn an_empty_text_is_empty_when_described_and_bad_format_when_normalised() {
         "invalid reference format"
     );
     assert_eq!(Reference::parse("").unwrap_err().class(), Class::Empty);
+}
+
+#[test]
+fn a_name_must_be_lower_case_in_every_script() {
+    // Go knew Unicode 15.0 for long; letters that came later have no lower case there.
+    let all: String = ('\0'..='\u{1FFFF}').collect();
+    let set = |expression: &str| -> BTreeSet<char> {
+        let expression = regex::Regex::new(expression).unwrap();
+        expression
+            .find_iter(&all)
+            .flat_map(|found| found.as_str().chars())
+            .collect()
+    };
+    let changed = set(r"[\p{Changes_When_Lowercased}&&\p{Age:15.0}]+");
+    assert_eq!(changed.len(), 1433);
+    for c in all.chars() {
+        let name = format!("registry.example/{c}");
+        let class = Named::parse(&name).err().map(|error| error.class());
+        assert_eq!(
+            class == Some(Class::Uppercase),
+            changed.contains(&c),
+            "{c:?}"
+        );
+    }
+}
+
+#[test]
+fn only_two_letters_beyond_ascii_become_ascii() {
+    let become_ascii = |c: &char| c.to_lowercase().next().unwrap().is_ascii();
+    assert!(
+        ('\u{80}'..=char::MAX)
+            .filter(become_ascii)
+            .eq(['\u{130}', '\u{212A}'])
+    );
+}
+
+/// What a person reads about a bad reference: the place, what Go says, and which rule it is.
+#[test]
+fn faults_are_shown_in_their_place() {
+    let long_path = format!("registry.example/{}", "a".repeat(256));
+    let long_tag = format!("app:{}", "v".repeat(129));
+    let hex = |digits: &str| format!("app:1@sha256:{}", digits.repeat(32));
+    let texts = [
+        "https://registry.example/app",
+        "registry.example/team/App:v1",
+        "Team_A/app",
+        "app:1 ",
+        " app",
+        "app:",
+        "app@",
+        "app:v1/x",
+        "app:v1:v2",
+        "team//app",
+        "team/app/",
+        "/app",
+        "-app",
+        "app-",
+        "a___b",
+        "a..b",
+        "größe/app",
+        "app:größe",
+        "registry_1.example:80/app",
+        "a-.example:80/app",
+        "registry.example:port/app",
+        "registry.example:/app",
+        "[fe80::1%eth0]:5000/app",
+        "[]/app",
+        "app@sha256",
+        "app@sha256:abc",
+        "app@256:00000000000000000000000000000000",
+        "app@md5:00000000000000000000000000000000",
+        "app@sha256:00000000000000000000000000000000",
+        &hex("aB"),
+        &hex("ag"),
+        &"0123456789abcdef".repeat(4),
+        &long_path,
+        &long_tag,
+        "${IMAGE}:latest",
+        "",
+    ];
+    let mut shown = String::new();
+    for text in texts {
+        let error = Named::parse(text).unwrap_err();
+        let at = error.at();
+        let before = " ".repeat(text[..at.start].chars().count());
+        let under = "^".repeat(text[at].chars().count().max(1));
+        let class = error.class();
+        let rule = error.rule();
+        shown += &format!("{text}\n{before}{under}\n{class}: {error}\n{rule}\n\n");
+    }
+    insta::assert_snapshot!(shown);
 }
