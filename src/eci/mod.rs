@@ -14,8 +14,6 @@
 pub mod encoding;
 pub mod error;
 pub mod params;
-pub mod reply;
-pub mod request;
 mod secret;
 pub mod signature;
 

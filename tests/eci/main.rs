@@ -4,12 +4,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::cast_possible_truncation
+    clippy::string_slice
 )] // a test may stop at the first surprise
 
-mod answers;
-mod calls;
 mod signatures;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,293 @@
+//! An image as a pod or a cache names it, made ready to be compared; and what registries tell about images.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::table::hash;
+use crate::reference::Named;
+
+/// An image of a pod or a cache: the text as written, and what it is compared by.
+///
+/// Two images are the same when repository and version are: registry, namespace and a missing tag are filled in
+/// first (`nginx` is `docker.io/library/nginx:latest`), a digest is kept as written. A text that is no reference
+/// matches nothing, not even itself.
+///
+/// ```
+/// use imagecache::matching::Image;
+/// let image = Image::new("nginx");
+/// assert_eq!(image.normalized(), Some("docker.io/library/nginx:latest"));
+/// assert_eq!(image.repository(), Some("docker.io/library/nginx"));
+/// assert!(Image::new("Nginx").fault().is_some());
+/// ```
+#[derive(Debug, Clone)]
+pub struct Image {
+    text: Box<str>,
+    key: Result<Key, Box<str>>,
+}
+
+/// What an image is compared by.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    normalized: Box<str>,
+    /// Where the version begins in `normalized`, with its `:` or `@`.
+    split: usize,
+    pub(super) repository_hash: u64,
+    pub(super) hash: u64,
+    pub(super) content: Option<Content>,
+    pub(super) bytes: Option<u64>,
+}
+
+/// A digest that is compared across tags: `@sha256:…`, as a version of its repository.
+#[derive(Debug, Clone)]
+pub(super) struct Content {
+    pub(super) version: Box<str>,
+    pub(super) hash: u64,
+}
+
+impl Key {
+    pub(super) fn normalized(&self) -> &str {
+        &self.normalized
+    }
+
+    pub(super) fn repository(&self) -> &str {
+        self.normalized.get(..self.split).unwrap_or_default()
+    }
+
+    pub(super) fn version(&self) -> &str {
+        self.normalized.get(self.split..).unwrap_or_default()
+    }
+
+    /// Every version that this image answers to, with its hash: the written one, and the digest where one is known.
+    pub(super) fn versions(&self) -> impl Iterator<Item = (u64, &str)> {
+        let content = self
+            .content
+            .as_ref()
+            .filter(|content| *content.version != *self.version());
+        std::iter::once((self.hash, self.version()))
+            .chain(content.map(|content| (content.hash, &*content.version)))
+    }
+}
+
+impl Image {
+    /// Reads a reference by its text alone.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self::read(text, &Facts::default())
+    }
+
+    /// Reads a reference beside what registries tell about it.
+    #[must_use]
+    pub fn read(text: &str, facts: &Facts) -> Self {
+        let key = match Named::parse(text) {
+            Ok(named) => Ok(key(&named, facts)),
+            Err(error) => Err(error.to_string().into()),
+        };
+        Image {
+            text: text.into(),
+            key,
+        }
+    }
+
+    /// The text as written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The reference in full, with the registry that stands for its aliases; `None` when the text is no reference.
+    #[must_use]
+    pub fn normalized(&self) -> Option<&str> {
+        self.key().map(Key::normalized)
+    }
+
+    /// [`Image::normalized`] without the version.
+    #[must_use]
+    pub fn repository(&self) -> Option<&str> {
+        self.key().map(Key::repository)
+    }
+
+    /// Why the text is no reference.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.key.as_ref().err().map(|fault| &**fault)
+    }
+
+    pub(super) fn key(&self) -> Option<&Key> {
+        self.key.as_ref().ok()
+    }
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The reference in full, and where its version begins.
+fn normalized(named: &Named<'_>, facts: &Facts) -> (String, usize) {
+    let mut text = named.repository().to_string();
+    let domain = facts.canonical(named.domain());
+    if domain != named.domain() {
+        text.replace_range(..named.domain().len(), domain);
+    }
+    let split = text.len();
+    if let Some(tag) = named.effective_tag() {
+        text.push(':');
+        text.push_str(tag);
+    }
+    if let Some(digest) = named.digest() {
+        text.push('@');
+        text.push_str(digest);
+    }
+    (text, split)
+}
+
+fn key(named: &Named<'_>, facts: &Facts) -> Key {
+    let (normalized, split) = normalized(named, facts);
+    let repository = normalized.get(..split).unwrap_or_default();
+    // Once resolved digests are compared, a written digest is its own resolution.
+    let written = named.digest().filter(|_| !facts.digests.is_empty());
+    let digest = facts
+        .digests
+        .get(&normalized)
+        .map(String::as_str)
+        .or(written);
+    let content = digest.map(|digest| {
+        let version = format!("@{digest}");
+        Content {
+            hash: hash(&[repository, &version]),
+            version: version.into(),
+        }
+    });
+    let by_content = || {
+        facts
+            .sizes
+            .get(&format!("{repository}{}", content.as_ref()?.version))
+    };
+    let bytes = facts.sizes.get(&normalized).or_else(by_content).copied();
+    let (repository_hash, hash) = (hash(&[repository]), hash(&[&normalized]));
+    Key {
+        repository_hash,
+        hash,
+        split,
+        content,
+        bytes,
+        normalized: normalized.into(),
+    }
+}
+
+/// What registries tell about images beyond their names: which registries are one, which content a tag has, how
+/// large an image is. All of it is optional; nothing is assumed.
+///
+/// ```
+/// use imagecache::matching::{Facts, Image};
+/// let mut facts = Facts::default();
+/// facts.alias("registry-vpc.cn-hangzhou.aliyuncs.com", "registry.cn-hangzhou.aliyuncs.com");
+/// facts.size("registry.cn-hangzhou.aliyuncs.com/team/app:1", 405_022_965).unwrap();
+/// let [public, vpc] = ["registry", "registry-vpc"]
+///     .map(|host| Image::read(&format!("{host}.cn-hangzhou.aliyuncs.com/team/app:1"), &facts));
+/// assert_eq!(public.normalized(), vpc.normalized());
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// A registry host to a lower one that is the same registry; the lowest stands for all.
+    aliases: BTreeMap<String, String>,
+    digests: BTreeMap<String, String>,
+    sizes: BTreeMap<String, u64>,
+}
+
+impl Facts {
+    /// Nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.aliases.is_empty() && self.digests.is_empty() && self.sizes.is_empty()
+    }
+
+    /// Two hosts are addresses of one registry, such as its public and its VPC address. Without this they are
+    /// distinct. Give aliases before digests and sizes.
+    pub fn alias(&mut self, host: &str, other: &str) {
+        let (host, other) = (self.canonical(host), self.canonical(other));
+        let (low, high) = if host < other {
+            (host, other)
+        } else {
+            (other, host)
+        };
+        if low != high {
+            let (low, high) = (low.to_owned(), high.to_owned());
+            self.aliases.insert(high, low);
+        }
+    }
+
+    fn canonical<'a>(&'a self, host: &'a str) -> &'a str {
+        let mut host = host;
+        while let Some(other) = self.aliases.get(host) {
+            host = other;
+        }
+        host
+    }
+
+    /// The reference has this digest (`sha256:…`) now: an image of the same repository with the same digest is the
+    /// same image, whatever its tag.
+    ///
+    /// # Errors
+    /// The sentence that says why `reference` is none.
+    pub fn digest(&mut self, reference: &str, digest: &str) -> Result<(), String> {
+        self.digests
+            .insert(self.name(reference)?, digest.to_owned());
+        Ok(())
+    }
+
+    /// So many bytes travel when the image is pulled.
+    ///
+    /// # Errors
+    /// The sentence that says why `reference` is none.
+    pub fn size(&mut self, reference: &str, bytes: u64) -> Result<(), String> {
+        self.sizes.insert(self.name(reference)?, bytes);
+        Ok(())
+    }
+
+    /// [`Facts::size`], read from the image's manifest.
+    ///
+    /// # Errors
+    /// The sentence that says why `reference` is none.
+    #[cfg(feature = "oci")]
+    pub fn manifest(
+        &mut self,
+        reference: &str,
+        manifest: &oci_spec::image::ImageManifest,
+    ) -> Result<(), String> {
+        let layers = manifest
+            .layers()
+            .iter()
+            .map(oci_spec::image::Descriptor::size);
+        let config = manifest.config().size();
+        self.size(reference, layers.fold(config, u64::saturating_add))
+    }
+
+    fn name(&self, reference: &str) -> Result<String, String> {
+        match Named::parse(reference) {
+            Ok(named) => Ok(normalized(&named, self).0),
+            Err(error) => Err(format!("`{reference}` is no image reference: {error}")),
+        }
+    }
+}
+
+/// Bytes that travel when an image of this manifest (OCI image manifest or Docker's schema 2, as JSON) is pulled:
+/// its configuration and every layer. `None` for an index of several platforms and for anything else.
+///
+/// ```
+/// use imagecache::matching::manifest_bytes;
+/// let manifest = serde_json::json!({"config": {"size": 7023}, "layers": [{"size": 32654}, {"size": 16724}]});
+/// assert_eq!(manifest_bytes(&manifest), Some(56_401));
+/// assert_eq!(manifest_bytes(&serde_json::json!({"manifests": []})), None);
+/// ```
+#[must_use]
+pub fn manifest_bytes(manifest: &Value) -> Option<u64> {
+    let config = manifest.get("config")?.get("size")?.as_u64()?;
+    let layers = manifest.get("layers")?.as_array()?;
+    layers.iter().try_fold(config, |sum, layer| {
+        sum.checked_add(layer.get("size")?.as_u64()?)
+    })
+}

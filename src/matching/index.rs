@@ -1,0 +1,369 @@
+//! Caches, found by what they hold: repository → version → caches. Every change is made in place.
+
+use std::collections::BTreeMap;
+
+use super::cache::Cache;
+use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
+use super::table::{Table, hash};
+
+/// Caches that pods are matched against.
+///
+/// ```
+/// use imagecache::matching::{Cache, Image, Index, Pod, Rules, Scratch};
+/// let mut index: Index = [
+///     Cache::ready("imc-1", [Image::new("nginx:1.27")]),
+///     Cache::ready("imc-2", ["nginx:1.27", "redis:7"].map(Image::new)),
+/// ].into_iter().collect();
+/// let pod = Pod::new("web", ["nginx:1.27", "redis:7"].map(Image::new));
+/// let mut scratch = Scratch::default();
+/// let verdict = index.winner(&pod, &Rules::default(), &mut scratch);
+/// assert_eq!(verdict.winner.unwrap().id.as_deref(), Some("imc-2"));
+/// index.remove("imc-2");
+/// let verdict = index.winner(&pod, &Rules::default(), &mut scratch);
+/// assert_eq!(verdict.winner.unwrap().id.as_deref(), Some("imc-1"));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Index {
+    pub(super) caches: Table<Entry>,
+    /// By the number of the cache: what the filters look at, close together.
+    pub(super) records: Vec<Record>,
+    pub(super) repositories: Table<Repository>,
+    pub(super) versions: Table<Version>,
+    words: BTreeMap<Box<str>, u32>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) cache: Cache,
+    /// Where the cache stands in the lists of its versions; by version.
+    places: Box<[Place]>,
+    /// The distinct repositories of its images, in order.
+    pub(super) repositories: Box<[usize]>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    version: usize,
+    at: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Record {
+    pub(super) size_gib: u64,
+    pub(super) created: i64,
+    pub(super) expires: i64,
+    pub(super) region: u32,
+    pub(super) arch: u32,
+    pub(super) os: u32,
+    pub(super) stage: Stage,
+}
+
+/// What a phase means for use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Stage {
+    Ready,
+    /// An old snapshot exists, documents say it is not used.
+    Stale,
+    #[default]
+    Unusable,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Repository {
+    name: Box<str>,
+    pub(super) versions: Vec<usize>,
+}
+
+/// One version of a repository: `:tag`, `@digest`, or both.
+#[derive(Debug, Clone)]
+pub(super) struct Version {
+    repository: usize,
+    text: Box<str>,
+    /// Where it stands in the list of its repository.
+    at: usize,
+    pub(super) holders: Vec<Holder>,
+}
+
+/// A cache that holds a version, and which of its places this is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Holder {
+    pub(super) cache: usize,
+    place: usize,
+}
+
+/// The number of a word that is not told.
+pub(super) const UNTOLD: u32 = 0;
+/// The number of a word that no cache uses.
+pub(super) const UNHEARD: u32 = u32::MAX;
+
+impl Index {
+    /// The number of caches.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.caches.len()
+    }
+
+    /// Is there no cache at all?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The cache with this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Cache> {
+        Some(&self.caches.get(self.by_id(id)?)?.cache)
+    }
+
+    /// Every cache, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = &Cache> {
+        self.caches.iter().map(|(_, entry)| &entry.cache)
+    }
+
+    /// Adds a cache, or puts it in the place of the one with the same id (of the same name, when neither has an id),
+    /// which is handed back. An object that is given its id is a new cache here: remove the one without id by
+    /// [`Index::remove_unidentified`]. Takes time linear in the number of its images.
+    pub fn insert(&mut self, cache: Cache) -> Option<Cache> {
+        let before = self.number_of(&cache).and_then(|number| self.take(number));
+        self.add(cache);
+        before
+    }
+
+    /// Removes the cache with this id. Takes time linear in the number of its images.
+    pub fn remove(&mut self, id: &str) -> Option<Cache> {
+        self.take(self.by_id(id)?)
+    }
+
+    /// Removes the cache of this name that has no id yet.
+    pub fn remove_unidentified(&mut self, name: &str) -> Option<Cache> {
+        self.take(self.by_name(name)?)
+    }
+
+    pub(super) fn by_id(&self, id: &str) -> Option<usize> {
+        self.caches.find(hash(&["id ", id]), |entry| {
+            entry.cache.id.as_deref() == Some(id)
+        })
+    }
+
+    fn by_name(&self, name: &str) -> Option<usize> {
+        let same = |entry: &Entry| entry.cache.id.is_none() && entry.cache.name == name;
+        self.caches.find(hash(&["name ", name]), same)
+    }
+
+    fn number_of(&self, cache: &Cache) -> Option<usize> {
+        match &cache.id {
+            Some(id) => self.by_id(id),
+            None => self.by_name(&cache.name),
+        }
+    }
+
+    fn add(&mut self, cache: Cache) {
+        let mut held: Vec<(usize, usize)> = Vec::with_capacity(cache.images.len());
+        for image in &cache.images {
+            let Some(key) = image.key() else {
+                continue;
+            };
+            let repository = self.repository(key.repository_hash, key.repository());
+            for (hash, version) in key.versions() {
+                held.push((self.version(hash, repository, version), repository));
+            }
+        }
+        held.sort_unstable();
+        held.dedup();
+        let identity = match &cache.id {
+            Some(id) => hash(&["id ", id]),
+            None => hash(&["name ", &cache.name]),
+        };
+        let record = self.record(&cache);
+        let mut repositories: Vec<usize> = held.iter().map(|(_, repository)| *repository).collect();
+        repositories.sort_unstable();
+        repositories.dedup();
+        let places = held.iter().map(|(version, _)| {
+            let at = self
+                .versions
+                .get(*version)
+                .map_or(0, |version| version.holders.len());
+            Place {
+                version: *version,
+                at,
+            }
+        });
+        let (places, repositories) = (places.collect(), repositories.into());
+        let number = self.caches.add(
+            identity,
+            Entry {
+                cache,
+                places,
+                repositories,
+            },
+        );
+        for (place, (version, _)) in held.into_iter().enumerate() {
+            if let Some(version) = self.versions.get_mut(version) {
+                version.holders.push(Holder {
+                    cache: number,
+                    place,
+                });
+            }
+        }
+        match self.records.get_mut(number) {
+            Some(place) => *place = record,
+            None => self.records.push(record),
+        }
+    }
+
+    fn take(&mut self, number: usize) -> Option<Cache> {
+        let entry = self.caches.remove(number)?;
+        for place in &entry.places {
+            let Some(version) = self.versions.get_mut(place.version) else {
+                continue;
+            };
+            version.holders.swap_remove(place.at);
+            if let Some(moved) = version.holders.get(place.at)
+                && let Some(mover) = self.caches.get_mut(moved.cache)
+                && let Some(stands) = mover.places.get_mut(moved.place)
+            {
+                stands.at = place.at;
+            }
+            if version.holders.is_empty() {
+                self.forget_version(place.version);
+            }
+        }
+        Some(entry.cache)
+    }
+
+    fn forget_version(&mut self, number: usize) {
+        let Some(version) = self.versions.remove(number) else {
+            return;
+        };
+        let Some(repository) = self.repositories.get_mut(version.repository) else {
+            return;
+        };
+        repository.versions.swap_remove(version.at);
+        if let Some(moved) = repository.versions.get(version.at)
+            && let Some(mover) = self.versions.get_mut(*moved)
+        {
+            mover.at = version.at;
+        }
+        if repository.versions.is_empty() {
+            self.repositories.remove(version.repository);
+        }
+    }
+
+    fn repository(&mut self, hash: u64, name: &str) -> usize {
+        self.find_repository(hash, name).unwrap_or_else(|| {
+            self.repositories.add(
+                hash,
+                Repository {
+                    name: name.into(),
+                    versions: Vec::new(),
+                },
+            )
+        })
+    }
+
+    fn version(&mut self, hash: u64, repository: usize, text: &str) -> usize {
+        if let Some(number) = self.find_version(hash, repository, text) {
+            return number;
+        }
+        let at = self
+            .repositories
+            .get(repository)
+            .map_or(0, |found| found.versions.len());
+        let version = Version {
+            repository,
+            text: text.into(),
+            at,
+            holders: Vec::new(),
+        };
+        let number = self.versions.add(hash, version);
+        if let Some(repository) = self.repositories.get_mut(repository) {
+            repository.versions.push(number);
+        }
+        number
+    }
+
+    pub(super) fn find_repository(&self, hash: u64, name: &str) -> Option<usize> {
+        self.repositories
+            .find(hash, |repository| *repository.name == *name)
+    }
+
+    pub(super) fn find_version(&self, hash: u64, repository: usize, text: &str) -> Option<usize> {
+        let same = |found: &Version| found.repository == repository && *found.text == *text;
+        self.versions.find(hash, same)
+    }
+
+    fn record(&mut self, cache: &Cache) -> Record {
+        Record {
+            size_gib: cache.size_gib,
+            created: cache.created.map_or(i64::MIN, |created| created.seconds()),
+            expires: cache.expires.map_or(i64::MAX, |expires| expires.seconds()),
+            region: cache
+                .region
+                .as_deref()
+                .map_or(UNTOLD, |region| self.learn(region)),
+            arch: self.learn(cache.arch.as_deref().unwrap_or(DEFAULT_ARCH)),
+            os: self.learn(cache.os.as_deref().unwrap_or(DEFAULT_OS)),
+            stage: match cache.phase.as_str() {
+                "Ready" => Stage::Ready,
+                "Updating" | "UpdateFailed" => Stage::Stale,
+                _ => Stage::Unusable,
+            },
+        }
+    }
+
+    /// Regions, architectures and systems as numbers, from 1. There are a few dozen; none is ever forgotten.
+    fn learn(&mut self, word: &str) -> u32 {
+        if let Some(number) = self.words.get(word) {
+            return *number;
+        }
+        let number = u32::try_from(self.words.len())
+            .unwrap_or(UNHEARD)
+            .saturating_add(1);
+        self.words.insert(word.into(), number);
+        number
+    }
+
+    pub(super) fn word(&self, word: &str) -> u32 {
+        self.words.get(word).copied().unwrap_or(UNHEARD)
+    }
+}
+
+impl Entry {
+    /// Does the cache hold this version?
+    pub(super) fn holds(&self, version: usize) -> bool {
+        self.places
+            .binary_search_by_key(&version, |place| place.version)
+            .is_ok()
+    }
+}
+
+impl Extend<Cache> for Index {
+    /// [`Index::insert`], one by one: of caches with the same id the last stays.
+    fn extend<I: IntoIterator<Item = Cache>>(&mut self, caches: I) {
+        for cache in caches {
+            self.insert(cache);
+        }
+    }
+}
+
+impl FromIterator<Cache> for Index {
+    /// An index of caches in any order. A cache that is told of more than once (as an object and in a reply) becomes
+    /// one: the reply has the word, the object fills in what it leaves open.
+    fn from_iter<I: IntoIterator<Item = Cache>>(caches: I) -> Self {
+        let mut index = Index::default();
+        let mut again: BTreeMap<usize, Vec<Cache>> = BTreeMap::new();
+        for cache in caches {
+            match index.number_of(&cache) {
+                Some(number) => again.entry(number).or_default().push(cache),
+                None => index.add(cache),
+            }
+        }
+        for (number, mut tellings) in again {
+            tellings.extend(index.take(number));
+            if let Some(cache) = Cache::merged(tellings) {
+                index.add(cache);
+            }
+        }
+        index
+    }
+}

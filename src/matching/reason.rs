@@ -1,0 +1,231 @@
+//! Why a cache was not taken.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::annotation::POD_PERFECT_MATCH;
+use crate::time::Timestamp;
+
+/// Why a cache was not taken: the first reason that holds, in the order of these variants, save that a cache which
+/// shares nothing with the pod is told so at once. `Display` is a sentence about the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It has no image of a repository that the pod uses.
+    NothingShared,
+    /// The pod names another cache.
+    NotNamed {
+        /// The one it names.
+        id: String,
+    },
+    /// The pod is not matched automatically.
+    MatchingOff,
+    /// It lives in another region.
+    OtherRegion {
+        /// Of the cache.
+        cache: String,
+        /// Of the pod.
+        pod: String,
+    },
+    /// Its phase is not `Ready`.
+    NotReady {
+        /// Its phase; empty before it has one.
+        phase: String,
+    },
+    /// Its end has come.
+    Ended {
+        /// Its end as recorded.
+        at: Timestamp,
+    },
+    /// Its images are for another architecture.
+    OtherArchitecture {
+        /// Of the cache.
+        cache: String,
+        /// Of the pod.
+        pod: String,
+    },
+    /// Its images are for another operating system.
+    OtherSystem {
+        /// Of the cache.
+        cache: String,
+        /// Of the pod.
+        pod: String,
+    },
+    /// It is smaller than the temporary storage that the pod needs.
+    TooSmall {
+        /// Size of the cache in GiB.
+        size: u64,
+        /// The need in GiB.
+        need: u64,
+    },
+    /// The pod asks for a perfect match, and not every image matches.
+    NotPerfect {
+        /// Images that match exactly.
+        exact: usize,
+        /// Distinct images of the pod.
+        images: usize,
+    },
+    /// The pod asks for more exact matches.
+    BelowCount {
+        /// Images that match exactly.
+        exact: usize,
+        /// So many are asked for.
+        count: usize,
+    },
+    /// It has other versions only, and matching is strict.
+    OtherVersionsOnly,
+    /// The winner matches more images exactly.
+    FewerExact {
+        /// Images that match exactly here.
+        exact: usize,
+        /// In the winner.
+        winner: usize,
+    },
+    /// The winner has another version of more images.
+    FewerByRepository {
+        /// Images whose repository is here in another version.
+        count: usize,
+        /// In the winner.
+        winner: usize,
+    },
+    /// The winner's size is closer to the need.
+    LargerSurplus {
+        /// Size in GiB.
+        size: u64,
+        /// Of the winner.
+        winner: u64,
+    },
+    /// The winner's matched images are larger together.
+    FewerBytes {
+        /// Bytes of the images that match exactly here.
+        bytes: u64,
+        /// In the winner.
+        winner: u64,
+    },
+    /// The winner was created later.
+    Older {
+        /// When this one was created, where known.
+        created: Option<Timestamp>,
+        /// When the winner was.
+        winner: Option<Timestamp>,
+    },
+    /// All else is equal, and the winner's id (or name) comes first.
+    LaterInOrder {
+        /// The winner's id or name.
+        winner: String,
+    },
+}
+
+impl Reason {
+    /// The reason as one word that scripts can rely on.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Reason::NothingShared => "nothingShared",
+            Reason::NotNamed { .. } => "notNamed",
+            Reason::MatchingOff => "matchingOff",
+            Reason::OtherRegion { .. } => "otherRegion",
+            Reason::NotReady { .. } => "notReady",
+            Reason::Ended { .. } => "ended",
+            Reason::OtherArchitecture { .. } => "otherArchitecture",
+            Reason::OtherSystem { .. } => "otherSystem",
+            Reason::TooSmall { .. } => "tooSmall",
+            Reason::NotPerfect { .. } => "notPerfect",
+            Reason::BelowCount { .. } => "belowCount",
+            Reason::OtherVersionsOnly => "otherVersionsOnly",
+            Reason::FewerExact { .. } => "fewerExact",
+            Reason::FewerByRepository { .. } => "fewerByRepository",
+            Reason::LargerSurplus { .. } => "largerSurplus",
+            Reason::FewerBytes { .. } => "fewerBytes",
+            Reason::Older { .. } => "older",
+            Reason::LaterInOrder { .. } => "laterInOrder",
+        }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::NothingShared => f.write_str("has no image of a repository that the pod uses"),
+            Reason::NotNamed { id } => {
+                write!(f, "the pod names `{id}`, and no other cache is used")
+            }
+            Reason::MatchingOff => f.write_str("automatic matching is off for this pod"),
+            Reason::OtherRegion { cache, pod } => {
+                write!(f, "is in region `{cache}`, the pod is in `{pod}`")
+            }
+            Reason::NotReady { phase } if phase.is_empty() => {
+                f.write_str("has no phase yet, only Ready caches are used")
+            }
+            Reason::NotReady { phase } => write!(f, "is {phase}, only Ready caches are used"),
+            Reason::Ended { at } => write!(f, "ended at {at}"),
+            Reason::OtherArchitecture { cache, pod } => {
+                write!(f, "holds images for {cache}, the pod runs on {pod}")
+            }
+            Reason::OtherSystem { cache, pod } => {
+                write!(f, "holds images for {cache}, the pod runs on {pod}")
+            }
+            Reason::TooSmall { size, need } => write!(
+                f,
+                "has {size} GiB, the pod needs {need} GiB of temporary storage"
+            ),
+            Reason::NotPerfect { exact, images } => write!(
+                f,
+                "has {exact} of {images} images exactly, all are asked for by {POD_PERFECT_MATCH}"
+            ),
+            Reason::BelowCount { exact, count } => {
+                write!(
+                    f,
+                    "has {} exactly, at least {count} asked for",
+                    images(*exact)
+                )
+            }
+            Reason::OtherVersionsOnly => {
+                f.write_str("has other versions only, and matching is strict")
+            }
+            Reason::FewerExact { exact, winner } => {
+                write!(f, "has {} exactly, the winner {winner}", images(*exact))
+            }
+            Reason::FewerByRepository { count, winner } => write!(
+                f,
+                "has another version of {}, the winner of {winner}",
+                images(*count)
+            ),
+            Reason::LargerSurplus { size, winner } => write!(
+                f,
+                "has {size} GiB, the winner's {winner} GiB are closer to what the pod needs"
+            ),
+            Reason::FewerBytes { bytes, winner } => write!(
+                f,
+                "its matching images have {bytes} bytes together, the winner's {winner}"
+            ),
+            Reason::Older { created, winner } => {
+                let (created, winner) = (told(*created), told(*winner));
+                write!(f, "was created {created}, the winner {winner}")
+            }
+            Reason::LaterInOrder { winner } => {
+                write!(
+                    f,
+                    "is equal in all that counts, and `{winner}` comes first by id"
+                )
+            }
+        }
+    }
+}
+
+fn images(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "image" } else { "images" })
+}
+
+fn told(time: Option<Timestamp>) -> String {
+    time.map_or_else(
+        || "at an unknown time".to_owned(),
+        |time| format!("at {time}"),
+    )
+}

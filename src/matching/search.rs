@@ -1,0 +1,429 @@
+//! The fast way: which cache wins, without saying why.
+
+use std::cmp::Ordering;
+
+use super::image::Key;
+use super::index::{Index, Record, Stage, UNTOLD};
+use super::pod::Pod;
+use super::rules::{DEFAULT_ARCH, DEFAULT_OS, Rules, SizeTie};
+use super::verdict::{Refusal, Verdict};
+
+/// Room for one search at a time, reused by the next: it grows to the largest index it has seen, and then a search
+/// allocates nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    round: u64,
+    caches: Vec<Mark>,
+    repositories: Vec<RepositoryMark>,
+    /// By the pod's images: the repository, where a cache has it.
+    found: Vec<Option<usize>>,
+    /// The caches that this round has met.
+    pub(super) met: Vec<usize>,
+}
+
+/// What this round knows of a cache.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mark {
+    round: u64,
+    /// Bytes of the images in `exact`.
+    bytes: u64,
+    /// Images of the pod that the cache has exactly.
+    exact: u32,
+    /// The image of the pod that was counted last, from 1: two versions of one image count once.
+    last: u32,
+}
+
+/// How many images of the pod are of this repository.
+#[derive(Debug, Clone, Copy, Default)]
+struct RepositoryMark {
+    round: u64,
+    images: usize,
+}
+
+/// How well a cache fits a pod.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    pub(super) number: usize,
+    pub(super) exact: usize,
+    pub(super) repository_only: usize,
+    pub(super) bytes: u64,
+}
+
+/// Why a cache is no candidate, before any degree is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filter {
+    Region,
+    Phase,
+    Expired,
+    Arch,
+    Os,
+    Size,
+}
+
+/// What a pod asks of any cache.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Needs {
+    region: u32,
+    arch: u32,
+    os: u32,
+    pub(super) storage_gib: u64,
+    now: i64,
+    stale: bool,
+    /// So many images must match exactly.
+    pub(super) exact: usize,
+    strict: bool,
+}
+
+/// What happens to a pod, before any search.
+pub(super) enum Course {
+    /// It names a cache.
+    Named(Result<usize, Refusal>),
+    /// It does not want to be matched.
+    Off,
+    /// It is matched.
+    Search,
+}
+
+impl Index {
+    /// The cache that this pod hits, and how well it fits: the same answer as [`Index::explain`], without reasons.
+    ///
+    /// Takes time linear in the number of the pod's images and of the caches that share one of them: exactly, or,
+    /// where no cache does, by repository.
+    pub fn winner<'i>(&'i self, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> Verdict<'i> {
+        let best = match self.course(pod, rules) {
+            Course::Named(Ok(number)) => Some(self.standing_of(number, pod)),
+            Course::Named(Err(refusal)) => return Verdict::refused(pod, refusal),
+            Course::Off => return Verdict::of(self, pod, None, false),
+            Course::Search => {
+                let best = self.search(pod, rules, scratch);
+                return Verdict::of(self, pod, best, rules.auto_create);
+            }
+        };
+        Verdict::of(self, pod, best, false)
+    }
+
+    pub(super) fn course(&self, pod: &Pod, rules: &Rules) -> Course {
+        if let Some(id) = &pod.wish.explicit {
+            return Course::Named(self.named(id, pod, rules));
+        }
+        let default = rules.auto_match.unwrap_or_else(|| pod.surface.auto_match());
+        if pod.wish.auto.unwrap_or(default) {
+            Course::Search
+        } else {
+            Course::Off
+        }
+    }
+
+    /// The cache that a pod names must exist, here and now, and be ready. Whether it fits is the pod's own business.
+    fn named(&self, id: &str, pod: &Pod, rules: &Rules) -> Result<usize, Refusal> {
+        let missing = || Refusal::NotFound { id: id.to_owned() };
+        let number = self.by_id(id).ok_or_else(missing)?;
+        let entry = self.caches.get(number).ok_or_else(missing)?;
+        let record = self.records.get(number).ok_or_else(missing)?;
+        match self.needs(pod, rules).filter(record) {
+            Some(Filter::Region | Filter::Expired) => Err(missing()),
+            Some(Filter::Phase) => {
+                let (id, phase) = (id.to_owned(), entry.cache.phase.clone());
+                Err(Refusal::NotReady { id, phase })
+            }
+            None | Some(Filter::Arch | Filter::Os | Filter::Size) => Ok(number),
+        }
+    }
+
+    pub(super) fn needs(&self, pod: &Pod, rules: &Rules) -> Needs {
+        let region = pod.region.as_deref().or(rules.region.as_deref());
+        let arch = pod.arch.as_deref().or(rules.arch.as_deref());
+        let os = pod.os.as_deref().or(rules.os.as_deref());
+        Needs {
+            region: region.map_or(UNTOLD, |region| self.word(region)),
+            arch: self.word(arch.unwrap_or(DEFAULT_ARCH)),
+            os: self.word(os.unwrap_or(DEFAULT_OS)),
+            storage_gib: pod.storage_gib.max(rules.require_storage),
+            now: rules.now.map_or(i64::MIN, |now| now.seconds()),
+            stale: rules.serve_stale_while_updating,
+            exact: if pod.wish.perfect {
+                pod.distinct()
+            } else {
+                pod.wish.count.unwrap_or_default()
+            },
+            strict: rules.strict,
+        }
+    }
+
+    fn search(&self, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> Option<Standing> {
+        scratch.begin(self);
+        if !self.find_repositories(pod, scratch) {
+            return None;
+        }
+        let needs = self.needs(pod, rules);
+        self.meet_exact(pod, scratch);
+        let best = self.best(0, &needs, rules, scratch);
+        if best.is_some() || needs.exact > 0 || needs.strict {
+            return best;
+        }
+        // Whoever was met so far cannot be used; a cache that can has other versions only.
+        let met = scratch.met.len();
+        self.meet_by_repository(scratch);
+        self.best(met, &needs, rules, scratch)
+    }
+
+    /// The best of the caches that were met, from the one at `from` on.
+    fn best(
+        &self,
+        from: usize,
+        needs: &Needs,
+        rules: &Rules,
+        scratch: &Scratch,
+    ) -> Option<Standing> {
+        let mut best: Option<Standing> = None;
+        for number in scratch.met.get(from..).unwrap_or_default() {
+            let least = best.map_or(needs.exact, |best| best.exact);
+            if scratch.exact(*number) < least {
+                continue;
+            }
+            let usable = self
+                .records
+                .get(*number)
+                .is_some_and(|record| needs.filter(record).is_none());
+            if !usable {
+                continue;
+            }
+            let standing = self.standing(*number, scratch);
+            let better = |best| self.compare(&standing, &best, rules) == Ordering::Less;
+            if best.is_none_or(better) {
+                best = Some(standing);
+            }
+        }
+        best
+    }
+
+    /// Finds the repositories of the pod's images; says whether any cache has one of them.
+    pub(super) fn find_repositories(&self, pod: &Pod, scratch: &mut Scratch) -> bool {
+        for image in pod.images() {
+            let find = |key: &Key| self.find_repository(key.repository_hash, key.repository());
+            let found = image.key().and_then(find);
+            scratch.found.push(found);
+            if let Some(number) = found {
+                scratch.count_repository(number);
+            }
+        }
+        scratch.found.iter().any(Option::is_some)
+    }
+
+    /// Meets every cache that has an image of the pod exactly, and counts how many of them.
+    pub(super) fn meet_exact(&self, pod: &Pod, scratch: &mut Scratch) {
+        for (ordinal, image) in (0_u32..).zip(pod.images()) {
+            let found = scratch.found.get(ordinal as usize).copied().flatten();
+            let (Some(repository), Some(key)) = (found, image.key()) else {
+                continue;
+            };
+            for (hash, text) in key.versions() {
+                let number = self.find_version(hash, repository, text);
+                let Some(version) = number.and_then(|number| self.versions.get(number)) else {
+                    continue;
+                };
+                for holder in &version.holders {
+                    scratch.count_exact(holder.cache, ordinal + 1, key.bytes.unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// Meets every cache that has any version of a repository of the pod's images.
+    pub(super) fn meet_by_repository(&self, scratch: &mut Scratch) {
+        let mut before = None;
+        for image in 0..scratch.found.len() {
+            let found = scratch.found.get(image).copied().flatten();
+            // Images are in order: those of one repository follow each other.
+            let Some(number) = found.filter(|number| before.replace(*number) != Some(*number))
+            else {
+                continue;
+            };
+            let versions = self
+                .repositories
+                .get(number)
+                .map(|repository| &repository.versions);
+            let versions = versions.into_iter().flatten();
+            for version in versions.filter_map(|version| self.versions.get(*version)) {
+                for holder in &version.holders {
+                    scratch.meet(holder.cache);
+                }
+            }
+        }
+    }
+
+    /// How well a cache that was met fits.
+    pub(super) fn standing(&self, number: usize, scratch: &Scratch) -> Standing {
+        let held = self
+            .caches
+            .get(number)
+            .map(|entry| &*entry.repositories)
+            .unwrap_or_default();
+        let shared: usize = held.iter().map(|held| scratch.images_of(*held)).sum();
+        let exact = scratch.exact(number);
+        let bytes = scratch.caches.get(number).map_or(0, |mark| mark.bytes);
+        Standing {
+            number,
+            exact,
+            repository_only: shared.saturating_sub(exact),
+            bytes,
+        }
+    }
+
+    /// How well one cache fits, without a search.
+    pub(super) fn standing_of(&self, number: usize, pod: &Pod) -> Standing {
+        let mut standing = Standing {
+            number,
+            exact: 0,
+            repository_only: 0,
+            bytes: 0,
+        };
+        let Some(entry) = self.caches.get(number) else {
+            return standing;
+        };
+        for key in pod.images().iter().filter_map(|image| image.key()) {
+            let found = self.find_repository(key.repository_hash, key.repository());
+            let Some(repository) = found else {
+                continue;
+            };
+            let held = |(hash, text): (u64, &str)| {
+                let version = self.find_version(hash, repository, text);
+                version.is_some_and(|version| entry.holds(version))
+            };
+            if key.versions().any(held) {
+                standing.exact += 1;
+                standing.bytes = standing.bytes.saturating_add(key.bytes.unwrap_or_default());
+            } else if entry.repositories.binary_search(&repository).is_ok() {
+                standing.repository_only += 1;
+            }
+        }
+        standing
+    }
+
+    /// The total order of caches: `Less` ranks before. Exact matches, then those by repository (not when strict),
+    /// then size, then the newest, then the lowest id.
+    pub(super) fn compare(&self, a: &Standing, b: &Standing, rules: &Rules) -> Ordering {
+        let degree = b.exact.cmp(&a.exact);
+        let degree = if rules.strict {
+            degree
+        } else {
+            degree.then(b.repository_only.cmp(&a.repository_only))
+        };
+        degree.then_with(|| {
+            let record = |standing: &Standing| self.records.get(standing.number).copied();
+            let (record_a, record_b) =
+                (record(a).unwrap_or_default(), record(b).unwrap_or_default());
+            let size = match rules.size_tie {
+                // The need is the same for both: the smaller has the smaller surplus.
+                SizeTie::Closest => record_a.size_gib.cmp(&record_b.size_gib),
+                SizeTie::MatchedBytes => b.bytes.cmp(&a.bytes),
+            };
+            size.then(record_b.created.cmp(&record_a.created))
+                .then_with(|| {
+                    let name = |standing: &Standing| {
+                        self.caches
+                            .get(standing.number)
+                            .map(|entry| entry.cache.last_resort())
+                    };
+                    name(a).cmp(&name(b))
+                })
+        })
+    }
+}
+
+impl Needs {
+    /// The first reason why a cache is no candidate.
+    pub(super) fn filter(&self, record: &Record) -> Option<Filter> {
+        let stage_fits = match record.stage {
+            Stage::Ready => true,
+            Stage::Stale => self.stale,
+            Stage::Unusable => false,
+        };
+        let other = |a: u32, b: u32| a != b && a != UNTOLD && b != UNTOLD;
+        if other(record.region, self.region) {
+            Some(Filter::Region)
+        } else if !stage_fits {
+            Some(Filter::Phase)
+        } else if record.expires <= self.now {
+            Some(Filter::Expired)
+        } else if record.arch != self.arch {
+            Some(Filter::Arch)
+        } else if record.os != self.os {
+            Some(Filter::Os)
+        } else if record.size_gib < self.storage_gib {
+            Some(Filter::Size)
+        } else {
+            None
+        }
+    }
+}
+
+impl Scratch {
+    pub(super) fn begin(&mut self, index: &Index) {
+        self.round += 1;
+        self.met.clear();
+        self.found.clear();
+        if self.caches.len() < index.caches.numbers() {
+            self.caches.resize(index.caches.numbers(), Mark::default());
+        }
+        if self.repositories.len() < index.repositories.numbers() {
+            self.repositories
+                .resize(index.repositories.numbers(), RepositoryMark::default());
+        }
+    }
+
+    /// Meets a cache; of one met before nothing changes.
+    pub(super) fn meet(&mut self, number: usize) {
+        self.mark(number);
+    }
+
+    fn mark(&mut self, number: usize) -> Option<&mut Mark> {
+        let mark = self.caches.get_mut(number)?;
+        if mark.round != self.round {
+            *mark = Mark {
+                round: self.round,
+                ..Mark::default()
+            };
+            self.met.push(number);
+        }
+        Some(mark)
+    }
+
+    fn count_exact(&mut self, number: usize, ordinal: u32, bytes: u64) {
+        if let Some(mark) = self.mark(number)
+            && mark.last != ordinal
+        {
+            mark.last = ordinal;
+            mark.exact += 1;
+            mark.bytes = mark.bytes.saturating_add(bytes);
+        }
+    }
+
+    fn count_repository(&mut self, number: usize) {
+        if let Some(mark) = self.repositories.get_mut(number) {
+            if mark.round != self.round {
+                *mark = RepositoryMark {
+                    round: self.round,
+                    images: 0,
+                };
+            }
+            mark.images += 1;
+        }
+    }
+
+    fn exact(&self, number: usize) -> usize {
+        let mark = self
+            .caches
+            .get(number)
+            .filter(|mark| mark.round == self.round);
+        mark.map_or(0, |mark| mark.exact as usize)
+    }
+
+    fn images_of(&self, repository: usize) -> usize {
+        let mark = self
+            .repositories
+            .get(repository)
+            .filter(|mark| mark.round == self.round);
+        mark.map_or(0, |mark| mark.images)
+    }
+}

@@ -1,0 +1,159 @@
+//! What happens to a pod, in short.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::cache::Cache;
+use super::index::Index;
+use super::pod::Pod;
+use super::search::Standing;
+
+/// What happens to a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It starts from a cache that has every one of its images exactly.
+    Hit,
+    /// It starts from a cache that lacks some of its images, or has other versions of them; the rest is pulled.
+    Partial,
+    /// It starts without a cache; everything is pulled.
+    Miss,
+    /// It is not created: the cache that it names cannot be used.
+    Refused(Refusal),
+}
+
+impl Decision {
+    /// `Hit`, `Partial`, `Miss` or `Refused`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Decision::Hit => "Hit",
+            Decision::Partial => "Partial",
+            Decision::Miss => "Miss",
+            Decision::Refused(_) => "Refused",
+        }
+    }
+}
+
+impl Serialize for Decision {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Why a pod that names a cache is not created. `Display` is the message of the error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such cache in the region, or its end has come.
+    NotFound {
+        /// The id that the pod names.
+        id: String,
+    },
+    /// The cache is not ready.
+    NotReady {
+        /// The id that the pod names.
+        id: String,
+        /// The phase of the cache; empty before it has one.
+        phase: String,
+    },
+}
+
+impl Refusal {
+    /// The HTTP status with which ECI answers CreateContainerGroup.
+    #[must_use]
+    pub fn http(&self) -> u16 {
+        match self {
+            Refusal::NotFound { .. } => 404,
+            Refusal::NotReady { .. } => 400,
+        }
+    }
+
+    /// The code in ECI's answer.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::NotFound { .. } => "ImageSnapshot.NotFound",
+            Refusal::NotReady { .. } => "ImageSnapshot.IncorrectStatus",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::NotFound { id } => {
+                write!(
+                    f,
+                    "the pod names image cache `{id}`, which does not exist in its region"
+                )
+            }
+            Refusal::NotReady { id, phase } if phase.is_empty() => {
+                write!(
+                    f,
+                    "the pod names image cache `{id}`, which has no phase yet, not Ready"
+                )
+            }
+            Refusal::NotReady { id, phase } => {
+                write!(
+                    f,
+                    "the pod names image cache `{id}`, which is {phase}, not Ready"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// What happens to a pod, without the reasons: see [`Index::winner`].
+#[derive(Debug, Clone)]
+pub struct Verdict<'i> {
+    /// What happens.
+    pub decision: Decision,
+    /// The cache it starts from.
+    pub winner: Option<&'i Cache>,
+    /// How many of its distinct images the cache has exactly.
+    pub exact: usize,
+    /// How many more of them the cache has in another version.
+    pub repository_only: usize,
+    /// How many distinct images the pod has.
+    pub images: usize,
+    /// Does ECI start to make a cache of its own for it?
+    pub auto_create: bool,
+}
+
+impl<'i> Verdict<'i> {
+    pub(super) fn refused(pod: &Pod, refusal: Refusal) -> Self {
+        Verdict {
+            decision: Decision::Refused(refusal),
+            winner: None,
+            exact: 0,
+            repository_only: 0,
+            images: pod.distinct(),
+            auto_create: false,
+        }
+    }
+
+    pub(super) fn of(
+        index: &'i Index,
+        pod: &Pod,
+        best: Option<Standing>,
+        auto_create: bool,
+    ) -> Self {
+        let images = pod.distinct();
+        let exact = best.map_or(0, |best| best.exact);
+        let decision = match best {
+            None => Decision::Miss,
+            Some(_) if exact == images => Decision::Hit,
+            Some(_) => Decision::Partial,
+        };
+        Verdict {
+            auto_create: auto_create && exact < images,
+            decision,
+            winner: best.and_then(|best| Some(&index.caches.get(best.number)?.cache)),
+            exact,
+            repository_only: best.map_or(0, |best| best.repository_only),
+            images,
+        }
+    }
+}
