@@ -97,17 +97,20 @@ pub struct Known {
     pub holder: Holder,
     /// The form of its value.
     pub form: Form,
+    /// What it does, in a sentence for people who write manifests.
+    pub meaning: &'static str,
     /// The newer name of the same thing, where this one is old.
     pub successor: Option<&'static str>,
     /// Written by ECI, not by people.
     pub result: bool,
 }
 
-const fn known(name: &'static str, holder: Holder, form: Form) -> Known {
+const fn known(name: &'static str, holder: Holder, form: Form, meaning: &'static str) -> Known {
     Known {
         name,
         holder,
         form,
+        meaning,
         successor: None,
         result: false,
     }
@@ -115,47 +118,144 @@ const fn known(name: &'static str, holder: Holder, form: Form) -> Known {
 
 /// Every annotation that is judged.
 pub const KNOWN: &[Known] = &[
-    known(VSWITCH_IDS, Holder::ImageCache, Form::Ids("vsw-", 10)),
-    known(SECURITY_GROUP_ID, Holder::ImageCache, Form::Id("sg-")),
-    known(RESOURCE_GROUP_ID, Holder::ImageCache, Form::Id("rg-")),
+    known(
+        VSWITCH_IDS,
+        Holder::ImageCache,
+        Form::Ids("vsw-", 10),
+        "vSwitches of the builder, several for several zones; those of eci-profile unless set.",
+    ),
+    known(
+        SECURITY_GROUP_ID,
+        Holder::ImageCache,
+        Form::Id("sg-"),
+        "Security group of the builder; that of eci-profile unless set.",
+    ),
+    known(
+        RESOURCE_GROUP_ID,
+        Holder::ImageCache,
+        Form::Id("rg-"),
+        "Resource group of the cache; that of eci-profile unless set.",
+    ),
     known(
         CPU_ARCH,
         Holder::ImageCache,
         Form::OneOf(&["amd64", "arm64"]),
+        "CPU architecture of the images; amd64 unless set. One cache holds one architecture.",
     ),
     known(
         OS_TYPE,
         Holder::ImageCache,
         Form::OneOf(&["linux", "windows"]),
+        "Operating system of the images; linux unless set.",
     ),
-    known(ENABLE_REUSE, Holder::ImageCache, Form::Bool),
+    known(
+        ENABLE_REUSE,
+        Holder::ImageCache,
+        Form::Bool,
+        "Reuse layers of existing caches while building; false unless set.",
+    ),
     Known {
         successor: Some(ENABLE_REUSE),
-        ..known(ENABLE_REUSE_OLD, Holder::ImageCache, Form::Bool)
+        ..known(
+            ENABLE_REUSE_OLD,
+            Holder::ImageCache,
+            Form::Bool,
+            "Old name of k8s.aliyun.com/imc-enable-reuse.",
+        )
     },
-    known(ENABLE_FLASH, Holder::ImageCache, Form::Bool),
-    known(ACR_INSTANCE_IDS, Holder::Both, Form::AcrInstances),
-    known(ACR_SERVICE_ARNS, Holder::Both, Form::Arns),
-    known(ACR_USER_ARNS, Holder::Both, Form::Arns),
-    known(PLAIN_HTTP_REGISTRY, Holder::Both, Form::Hosts),
-    known(INSECURE_REGISTRY, Holder::Both, Form::Hosts),
-    known(POD_CACHE_ID, Holder::Pod, Form::CacheId),
+    known(
+        ENABLE_FLASH,
+        Holder::ImageCache,
+        Form::Bool,
+        "Make a flash cache first, a local snapshot that can be used at once; false unless set.",
+    ),
+    known(
+        ACR_INSTANCE_IDS,
+        Holder::Both,
+        Form::AcrInstances,
+        "Enterprise registry instances to pull from without a password, with the region before those of another one.",
+    ),
+    known(
+        ACR_SERVICE_ARNS,
+        Holder::Both,
+        Form::Arns,
+        "Role in the account that owns the ECI resources, for password-free pulls.",
+    ),
+    known(
+        ACR_USER_ARNS,
+        Holder::Both,
+        Form::Arns,
+        "Role in the account that owns the registry, for password-free pulls across accounts.",
+    ),
+    known(
+        PLAIN_HTTP_REGISTRY,
+        Holder::Both,
+        Form::Hosts,
+        "Registries to pull from over plain HTTP.",
+    ),
+    known(
+        INSECURE_REGISTRY,
+        Holder::Both,
+        Form::Hosts,
+        "Registries whose certificate is not checked.",
+    ),
+    known(
+        POD_CACHE_ID,
+        Holder::Pod,
+        Form::CacheId,
+        "Start from this cache; naming one that is not Ready makes the pod fail.",
+    ),
     Known {
         successor: Some(POD_CACHE_ID),
-        ..known(POD_CACHE_ID_OLD, Holder::Pod, Form::CacheId)
+        ..known(
+            POD_CACHE_ID_OLD,
+            Holder::Pod,
+            Form::CacheId,
+            "Old name of k8s.aliyun.com/eci-imc-id.",
+        )
     },
-    known(POD_AUTO, Holder::Pod, Form::Bool),
+    known(
+        POD_AUTO,
+        Holder::Pod,
+        Form::Bool,
+        "Match a cache automatically; true unless set.",
+    ),
     Known {
         successor: Some(POD_AUTO),
-        ..known(POD_AUTO_OLD, Holder::Pod, Form::Bool)
+        ..known(
+            POD_AUTO_OLD,
+            Holder::Pod,
+            Form::Bool,
+            "Old name of k8s.aliyun.com/eci-auto-imc, with which matching is off unless set.",
+        )
     },
-    known(POD_PERFECT_MATCH, Holder::Pod, Form::Bool),
-    known(POD_MATCH_COUNT, Holder::Pod, Form::Count),
+    known(
+        POD_PERFECT_MATCH,
+        Holder::Pod,
+        Form::Bool,
+        "Take a cache only when every image of the pod is in it, by repository and tag.",
+    ),
+    known(
+        POD_MATCH_COUNT,
+        Holder::Pod,
+        Form::Count,
+        "Take a cache only when this many images of the pod are in it.",
+    ),
     Known {
         result: true,
-        ..known(POD_MATCHED, Holder::Pod, Form::CacheId)
+        ..known(
+            POD_MATCHED,
+            Holder::Pod,
+            Form::CacheId,
+            "The cache that was used; written by ECI.",
+        )
     },
-    known(POD_EXTRA_STORAGE, Holder::Pod, Form::Quantity),
+    known(
+        POD_EXTRA_STORAGE,
+        Holder::Pod,
+        Form::Quantity,
+        "Extra temporary storage; raises the size that a cache must have.",
+    ),
 ];
 
 /// Looks a full annotation name up.

@@ -14,6 +14,8 @@
 pub mod encoding;
 pub mod error;
 pub mod params;
+pub mod reply;
+pub mod request;
 mod secret;
 pub mod signature;
 

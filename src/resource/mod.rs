@@ -3,6 +3,20 @@
 //! An `ImageCache` asks ECI to pull a list of images once, keep them on a disk, snapshot the disk, and start later
 //! pods with a disk made from that snapshot. It is cluster scoped: every namespace may use it.
 
+mod column;
+mod crd;
+#[cfg(feature = "kube")]
+pub mod kube;
+mod object;
+mod phase;
+mod schema;
+
+pub use column::{COLUMNS, Column, cells, human_duration};
+pub use crd::{CrdVersion, SECRET_PATTERN, crd};
+pub use object::{Event, ImageCache, ImageCacheList, Metadata, Spec, Status};
+pub use phase::Phase;
+pub use schema::json_schema;
+
 /// API group.
 pub const GROUP: &str = "eci.alibabacloud.com";
 /// Version within the group.

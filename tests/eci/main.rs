@@ -4,9 +4,12 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::string_slice
+    clippy::string_slice,
+    clippy::cast_possible_truncation
 )] // a test may stop at the first surprise
 
+mod answers;
+mod calls;
 mod signatures;
 
 use std::path::{Path, PathBuf};

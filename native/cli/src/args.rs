@@ -1,0 +1,141 @@
+//! The command line: its verbs, what they share, and how a run ends.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+use clap::error::ErrorKind;
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::completions;
+use crate::console::{self, Console};
+use crate::exit::Exit;
+use crate::explain;
+use crate::reference;
+
+const EXAMPLES: &str = "\
+Examples:
+  imagecache reference nginx             what an image's name stands for
+  imagecache explain                     list every finding there is
+  imagecache explain IC022               why a finding is one, and what to do
+
+Exit codes:
+  0  done, and nothing was found
+  1  done, and something was found
+  2  the command line is wrong
+  3  something could not be read or written; the answer is not complete
+
+Put a link named `kubectl-imagecache` to this program on the PATH, and `kubectl imagecache …` works too.";
+
+/// Validate, match and expire image caches of Alibaba Cloud ECI, offline.
+///
+/// Reads manifests of Kubernetes and replies of the ECI API from files; asks no cluster and no cloud.
+#[derive(Debug, Parser)]
+#[command(name = "imagecache", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// When to colour the output; `auto` is on a terminal, unless `NO_COLOR` is set or `CLICOLOR_FORCE` says so
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        display_order = 900
+    )]
+    color: ColorChoice,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Reference(reference::Reference),
+    Explain(explain::Explain),
+    Completions(completions::Completions),
+}
+
+impl Verb {
+    fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+        match self {
+            Verb::Reference(verb) => verb.run(console),
+            Verb::Explain(verb) => verb.run(console),
+            Verb::Completions(verb) => verb.run(console),
+        }
+    }
+}
+
+/// The command as this program was called: `imagecache`, or `kubectl imagecache` when it runs as kubectl's plugin.
+pub(crate) fn command(program: Option<&OsString>) -> clap::Command {
+    let plugin = program
+        .and_then(|program| Path::new(program).file_stem())
+        .is_some_and(|stem| stem == "kubectl-imagecache");
+    let command = Cli::command();
+    if plugin {
+        command.bin_name("kubectl imagecache")
+    } else {
+        command
+    }
+}
+
+/// Runs one command line from its arguments to its exit code.
+pub(crate) fn run() -> Exit {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = command(arguments.first())
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match cli {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    console::choose_color(cli.color);
+    let mut console = Console::stdout();
+    let ended = cli.verb.run(&mut console).and_then(|exit| {
+        console.finish()?;
+        Ok(exit)
+    });
+    ended.unwrap_or_else(fail)
+}
+
+/// Prints what is wrong with the command line, or the help or version that was asked for.
+fn refuse(error: &clap::Error) -> Exit {
+    let asked = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    match error.print() {
+        Ok(()) if asked => Exit::Ok,
+        Err(broken) if asked && broken.kind() != io::ErrorKind::BrokenPipe => Exit::Failure,
+        _ if asked => Exit::Ok,
+        _ => Exit::Usage,
+    }
+}
+
+/// Says why a run ended early. A reader who closed the pipe (`| head`) has what he wanted: no word, no failure.
+fn fail(error: anyhow::Error) -> Exit {
+    let closed = error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    });
+    if closed {
+        return Exit::Ok;
+    }
+    match error.downcast::<clap::Error>() {
+        Ok(usage) => refuse(&usage),
+        Err(error) => {
+            console::complain(&format!("{error:#}"));
+            Exit::Failure
+        }
+    }
+}
+
+/// A mistake in the arguments that only the verb itself can see, in the form of all others.
+pub(crate) fn usage_error(verb: &str, message: impl std::fmt::Display) -> anyhow::Error {
+    let mut command = command(std::env::args_os().next().as_ref());
+    command.build();
+    match command.find_subcommand_mut(verb) {
+        Some(verb) => verb.error(ErrorKind::ValueValidation, message),
+        None => command.error(ErrorKind::ValueValidation, message),
+    }
+    .into()
+}

@@ -1,0 +1,42 @@
+//! `imagecache completions`: what a shell needs to complete our command lines.
+
+use std::io::Write;
+
+use anyhow::Context;
+use clap_complete::Shell;
+
+use crate::args;
+use crate::console::Console;
+use crate::exit::Exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  source <(imagecache completions bash)
+  imagecache completions zsh > \"${fpath[1]}/_imagecache\"
+  imagecache completions fish > ~/.config/fish/completions/imagecache.fish";
+
+/// Print the completion script of a shell
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Completions {
+    /// The shell that will read the script
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+impl Completions {
+    pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+        // clap_complete panics when its writer fails; a vector does not.
+        let mut script = Vec::new();
+        clap_complete::generate(
+            self.shell,
+            &mut args::command(None),
+            "imagecache",
+            &mut script,
+        );
+        console
+            .write_all(&script)
+            .context("cannot write standard output")?;
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,130 @@
+//! `imagecache explain`: the page of a finding's code.
+
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::Context;
+use imagecache::diagnostic::{Code, Severity};
+use serde::Serialize;
+
+use crate::codes::CodeParser;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::{data, table};
+
+const EXAMPLES: &str = "\
+Examples:
+  imagecache explain                     every code in one table
+  imagecache explain IC022               one page
+  imagecache explain too-many-images     the same, by the rule's name
+  imagecache explain -o json             everything, for a machine";
+
+/// Explain findings: why, what to do, an example
+///
+/// Every finding has a stable code (IC022) and a name (too-many-images). Without an argument all of them are listed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Explain {
+    /// Codes (`IC022`) or names (`too-many-images`)
+    #[arg(value_name = "CODE", value_parser = CodeParser, hide_possible_values = true)]
+    codes: Vec<Code>,
+    /// How to print
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    output: Form,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Form {
+    /// A table of all codes, or the pages of some
+    Text,
+    /// An array of codes with their pages in Markdown
+    Json,
+    /// The same in YAML
+    Yaml,
+}
+
+/// One code as `-o json` prints it.
+#[derive(Serialize)]
+struct Entry {
+    code: Code,
+    name: &'static str,
+    severity: Severity,
+    summary: &'static str,
+    page: &'static str,
+}
+
+impl From<Code> for Entry {
+    fn from(code: Code) -> Self {
+        Entry {
+            code,
+            name: code.name(),
+            severity: code.severity(),
+            summary: code.summary(),
+            page: code.page(),
+        }
+    }
+}
+
+impl Explain {
+    pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+        let asked = if self.codes.is_empty() {
+            Code::ALL
+        } else {
+            &self.codes
+        };
+        let text = match self.output {
+            Form::Text if self.codes.is_empty() => list(),
+            Form::Text => {
+                let pages: Vec<String> = asked.iter().map(|code| page(*code, console)).collect();
+                pages.join("\n\n")
+            }
+            Form::Json => data::json(&entries(asked))?,
+            Form::Yaml => data::yaml(&entries(asked))?,
+        };
+        console
+            .write_all(text.as_bytes())
+            .context("cannot write standard output")?;
+        Ok(Exit::Ok)
+    }
+}
+
+fn entries(codes: &[Code]) -> Vec<Entry> {
+    codes.iter().copied().map(Entry::from).collect()
+}
+
+fn list() -> String {
+    let mut table = table::new(&["CODE", "SEVERITY", "NAME", "MEANING"]);
+    for code in Code::ALL {
+        table.add_row([
+            code.as_str(),
+            code.severity().as_str(),
+            code.name(),
+            code.summary(),
+        ]);
+    }
+    table::lines(&table)
+}
+
+/// A page for the terminal: Markdown is made to be read, so all that goes are the marks around headings and code.
+fn page(code: Code, console: &Console) -> String {
+    let heading = console.style(Style::new().bold().underline());
+    let sample = console.style(AnsiColor::Cyan.on_default());
+    let mut text = String::new();
+    let mut in_sample = false;
+    for line in code.page().lines() {
+        if line.trim_start().starts_with("```") {
+            in_sample = !in_sample;
+            continue;
+        }
+        if in_sample && !line.is_empty() {
+            text.push_str(&format!("    {sample}{line}{sample:#}"));
+        } else if let Some(title) = line.strip_prefix('#') {
+            let title = title.trim_start_matches('#').trim_start();
+            text.push_str(&format!("{heading}{title}{heading:#}"));
+        } else {
+            text.push_str(line);
+        }
+        text.push('\n');
+    }
+    text
+}

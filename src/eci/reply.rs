@@ -1,0 +1,287 @@
+//! The answers as typed values. What is not known here is kept and written back.
+//!
+//! Times are kept as they came; read them with [`crate::time::Timestamp`].
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The state of a cache. Unknown ones are kept as they came.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Status {
+    /// Accepted; nothing is built yet.
+    Preparing,
+    /// Images are pulled, the snapshot is made.
+    Creating,
+    /// Can be used.
+    Ready,
+    /// Could not be built; vanishes a day later.
+    Failed,
+    /// Is being rebuilt.
+    Updating,
+    /// Could not be rebuilt; may be updated again.
+    UpdateFailed,
+    /// A state that no document names.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl Status {
+    /// The state as the wire writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Status::Preparing => "Preparing",
+            Status::Creating => "Creating",
+            Status::Ready => "Ready",
+            Status::Failed => "Failed",
+            Status::Updating => "Updating",
+            Status::UpdateFailed => "UpdateFailed",
+            Status::Other(other) => other,
+        }
+    }
+
+    /// Whether nothing more happens by itself: `Ready`, `Failed` or `UpdateFailed`.
+    ///
+    /// ```
+    /// use imagecache::eci::reply::Status;
+    /// assert!(Status::Failed.is_final());
+    /// assert!(!Status::Other("Resting".into()).is_final());
+    /// ```
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Status::Ready | Status::Failed | Status::UpdateFailed)
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Something that happened while a cache was made, or to a container group.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Event {
+    /// How often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<i64>,
+    /// `Normal` or `Warning`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+    /// One word: `Pulled`, `ImageCacheMissed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Name of the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What people read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When it happened first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_timestamp: Option<String>,
+    /// When it happened last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_timestamp: Option<String>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// A label of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TagEntry {
+    /// The key.
+    pub key: String,
+    /// The value.
+    #[serde(default)]
+    pub value: String,
+    /// Everything else.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// One cache, as DescribeImageCaches tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ImageCacheEntry {
+    /// The id: `imc-…`.
+    pub image_cache_id: String,
+    /// The name; not unique.
+    #[serde(default)]
+    pub image_cache_name: String,
+    /// The state.
+    pub status: Status,
+    /// How far it is built: `45%`. With flash: the ordinary snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<String>,
+    /// The builder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_group_id: Option<String>,
+    /// The region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region_id: Option<String>,
+    /// The resource group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_group_id: Option<String>,
+    /// The snapshot: `s-…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_id: Option<String>,
+    /// The temporary local snapshot of a flash cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flash_snapshot_id: Option<String>,
+    /// The images, as they were written.
+    #[serde(default)]
+    pub images: Vec<String>,
+    /// Size in GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_cache_size: Option<i64>,
+    /// When creation began (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<String>,
+    /// When the cache ends (UTC); absent when never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire_date_time: Option<String>,
+    /// When it was used last (UTC); absent when never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_matched_time: Option<String>,
+    /// Empty or `LRU`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elimination_strategy: Option<String>,
+    /// The newest events of the creation.
+    #[serde(default)]
+    pub events: Vec<Event>,
+    /// The tags.
+    #[serde(default)]
+    pub tags: Vec<TagEntry>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// A container group, as far as image caches care.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ContainerGroupEntry {
+    /// The id: `eci-…`.
+    pub container_group_id: String,
+    /// The name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_group_name: Option<String>,
+    /// The region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region_id: Option<String>,
+    /// The state: `Pending`, `Running`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// When it was made (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creation_time: Option<String>,
+    /// What happened to it. Only here stands which cache was hit.
+    #[serde(default)]
+    pub events: Vec<Event>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+/// What an account may have and has in a region.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Usage {
+    /// Most caches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_image_cache_count: Option<i64>,
+    /// Caches there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_image_cache_count: Option<i64>,
+    /// Most automatic caches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_auto_image_cache_count: Option<i64>,
+    /// Automatic caches there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_auto_image_cache_count: Option<i64>,
+    /// Most data caches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_data_cache_count: Option<i64>,
+    /// Data caches there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_data_cache_count: Option<i64>,
+    /// Everything else: vCPUs and other quotas.
+    #[serde(flatten)]
+    pub unknown: Map<String, Value>,
+}
+
+macro_rules! replies {
+    ($($(#[$meta:meta])* $name:ident {
+        $($(#[$field_meta:meta])* $field:ident: $type:ty,)*
+    })*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        pub struct $name {
+            /// Id of the request, an upper-case UUID.
+            #[serde(default)]
+            pub request_id: String,
+            $($(#[$field_meta])* pub $field: $type,)*
+            /// Everything else.
+            #[serde(flatten)]
+            pub unknown: Map<String, Value>,
+        }
+    )*};
+}
+
+replies! {
+    /// Done; nothing more is said.
+    Done {}
+
+    /// A cache is on its way.
+    CreateImageCacheReply {
+        /// The cache: `imc-…`.
+        image_cache_id: String,
+        /// The builder: `eci-…`. Deleting it makes the cache fail.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        container_group_id: Option<String>,
+    }
+
+    /// A page of caches.
+    DescribeImageCachesReply {
+        /// Caches on all pages.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        total_count: Option<i64>,
+        /// Leads to the next page; absent or empty on the last one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_token: Option<String>,
+        /// The caches.
+        #[serde(default)]
+        image_caches: Vec<ImageCacheEntry>,
+    }
+
+    /// A container group is on its way.
+    CreateContainerGroupReply {
+        /// The group: `eci-…`.
+        container_group_id: String,
+    }
+
+    /// A page of container groups.
+    DescribeContainerGroupsReply {
+        /// Groups on all pages.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        total_count: Option<i64>,
+        /// Leads to the next page; absent or empty on the last one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_token: Option<String>,
+        /// The groups.
+        #[serde(default)]
+        container_groups: Vec<ContainerGroupEntry>,
+    }
+
+    /// Quotas.
+    ListUsageReply {
+        /// What there may be and is.
+        #[serde(default)]
+        attributes: Usage,
+    }
+}

@@ -1,0 +1,219 @@
+//! A JSON Schema of the manifest, for editors.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    API_VERSION, DEFAULT_SIZE_GIB, KIND, MAX_IMAGE_LENGTH, MAX_IMAGES, MAX_NAME_LENGTH,
+    MAX_RETENTION_DAYS, MAX_SECRET_LENGTH, MAX_SECRETS, MAX_SIZE_GIB, MIN_RETENTION_DAYS,
+    MIN_SIZE_GIB, Phase, SECRET_PATTERN,
+};
+use crate::annotation::{Form, Holder, KNOWN, Known};
+
+/// An RFC 1123 subdomain: what names an object.
+const NAME_PATTERN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+
+/// A JSON Schema of one `ImageCache` manifest, draft-07, since that is what the YAML language servers of editors
+/// know best. Stricter than the CRD where an editor should speak up (a misspelt field, a name, the form of an
+/// annotation), never laxer.
+///
+/// Save it beside the manifests and name it in their first line:
+/// `# yaml-language-server: $schema=imagecache.schema.json`.
+///
+/// ```
+/// let schema = imagecache::resource::json_schema();
+/// assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+/// assert_eq!(schema["properties"]["spec"]["properties"]["images"]["maxItems"], 20);
+/// ```
+#[must_use]
+pub fn json_schema() -> Value {
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": KIND,
+        "description": "An image cache of Alibaba Cloud Elastic Container Instance (ECI): images that are pulled once \
+            and kept as a disk snapshot, from which pods start without pulling.",
+        "type": "object",
+        "required": ["apiVersion", "kind", "metadata", "spec"],
+        "additionalProperties": false,
+        "properties": {
+            "apiVersion": {"const": API_VERSION},
+            "kind": {"const": KIND},
+            "metadata": metadata(),
+            "spec": spec(),
+            "status": status(),
+        },
+    })
+}
+
+fn metadata() -> Value {
+    let annotations: Map<String, Value> = KNOWN
+        .iter()
+        .filter(|known| known.holder != Holder::Pod)
+        .map(|known| (known.name.to_owned(), annotation(known)))
+        .collect();
+    json!({
+        "type": "object",
+        "description": "Name and annotations. An ImageCache has no namespace: every namespace of the cluster may use it.",
+        "anyOf": [{"required": ["name"]}, {"required": ["generateName"]}],
+        "properties": {
+            "name": {
+                "type": "string",
+                "description": "Unique in the cluster: lower case letters, digits, `-` and `.`.",
+                "pattern": NAME_PATTERN,
+                "maxLength": MAX_NAME_LENGTH,
+            },
+            "generateName": {
+                "type": "string",
+                "description": "Begin of a name that the API server completes; for `kubectl create`, not for `apply`.",
+            },
+            "namespace": {
+                "description": "Not here: an ImageCache belongs to the cluster.",
+                "enum": [null, ""],
+                "doNotSuggest": true,
+            },
+            "labels": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
+            "annotations": {
+                "type": ["object", "null"],
+                "description": "Whatever is not in `spec`: architecture, network, registries, flash.",
+                "properties": annotations,
+                "additionalProperties": {"type": "string"},
+            },
+        },
+    })
+}
+
+/// The form of one annotation's value. A list of more than is allowed is left to `imagecache validate`, which can
+/// name the surplus.
+fn annotation(known: &Known) -> Value {
+    const LIST: &str = "comma-separated";
+    let list = |item: &str| format!("^\\s*{item}\\s*(,\\s*{item}\\s*)*$");
+    let words = |words: &[&str]| {
+        let any_case: Vec<String> = words.iter().map(|word| any_case(word)).collect();
+        json!({"anyOf": [{"enum": words}, {"pattern": format!("^({})$", any_case.join("|"))}]})
+    };
+    let (form, mut schema) = match known.form {
+        Form::Bool => (
+            "`true` or `false`, in quotes".to_owned(),
+            words(&["true", "false"]),
+        ),
+        Form::OneOf(allowed) => (allowed.join(" or "), json!({"enum": allowed})),
+        Form::Count => (
+            "a whole number of 1 and up, in quotes".to_owned(),
+            json!({"pattern": "^[0-9]+$"}),
+        ),
+        Form::CacheId => ("`imc-…`".to_owned(), json!({"pattern": "^imc-"})),
+        Form::Id(prefix) => (
+            format!("`{prefix}…`"),
+            json!({"pattern": format!("^{prefix}")}),
+        ),
+        Form::Ids(prefix, most) => (
+            format!("`{prefix}…`, {LIST}, at most {most}"),
+            json!({"pattern": list(&format!("{prefix}[^,\\s]+"))}),
+        ),
+        Form::AcrInstances => (
+            format!("`cri-…` or `region:cri-…`, {LIST}"),
+            json!({"pattern": list("([^,:\\s]+:)?cri-[^,\\s]+")}),
+        ),
+        Form::Arns => (
+            format!("`acs:ram::account:role/name`, {LIST}"),
+            json!({"pattern": list("acs:ram::[0-9]+:role/[^,\\s]+")}),
+        ),
+        Form::Hosts => (
+            format!("`host` or `host:port`, {LIST}"),
+            json!({"pattern": list("[^,\\s/]+")}),
+        ),
+        Form::Quantity => (
+            "a quantity of bytes such as `50Gi`".to_owned(),
+            json!({"pattern": "^[0-9.]+"}),
+        ),
+    };
+    if let Some(members) = schema.as_object_mut() {
+        members.insert("type".to_owned(), json!("string"));
+        members.insert(
+            "description".to_owned(),
+            json!(format!("{} Form: {form}.", known.meaning)),
+        );
+        if let Some(successor) = known.successor {
+            members.insert(
+                "deprecationMessage".to_owned(),
+                json!(format!("Old name; write {successor}.")),
+            );
+        }
+    }
+    schema
+}
+
+/// A pattern that reads a word of ASCII letters in any case.
+fn any_case(word: &str) -> String {
+    word.chars()
+        .flat_map(|c| ['[', c.to_ascii_uppercase(), c.to_ascii_lowercase(), ']'])
+        .collect()
+}
+
+fn spec() -> Value {
+    json!({
+        "type": "object",
+        "description": "What is cached. Everything that is not one of these four fields is an annotation.",
+        "required": ["images"],
+        "additionalProperties": false,
+        "properties": {
+            "images": {
+                "type": "array",
+                "description": "Images to cache, written as in pods. Write tags that do not move: behind `latest` the \
+                    cache keeps the old content.",
+                "minItems": 1,
+                "maxItems": MAX_IMAGES,
+                "items": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": MAX_IMAGE_LENGTH,
+                    "pattern": "^((?!://)\\S)*$",
+                },
+                "examples": [["registry.example.com/app:1.0"]],
+            },
+            "imagePullSecrets": {
+                "type": ["array", "null"],
+                "description": "Secrets to log in to private registries with, each `namespace:name`.",
+                "maxItems": MAX_SECRETS,
+                "items": {"type": "string", "maxLength": MAX_SECRET_LENGTH, "pattern": SECRET_PATTERN},
+                "examples": [["default:my-registry"]],
+            },
+            "imageCacheSize": {
+                "type": ["integer", "null"],
+                "description": format!("Size in GiB; {DEFAULT_SIZE_GIB} if absent. Take twice the size of the images."),
+                "minimum": MIN_SIZE_GIB,
+                "maximum": MAX_SIZE_GIB,
+            },
+            "retentionDays": {
+                "type": ["integer", "null"],
+                "description": "Days of 24 hours, from creation, after which the cache is removed. Absent: never, and \
+                    its snapshot costs until then.",
+                "minimum": MIN_RETENTION_DAYS,
+                "maximum": MAX_RETENTION_DAYS,
+            },
+        },
+    })
+}
+
+/// What a cluster writes and people only read. A phase that is not known is no fault of a manifest.
+fn status() -> Value {
+    let time = |description: &str| json!({"type": ["string", "null"], "format": "date-time", "description": description});
+    json!({
+        "type": ["object", "null"],
+        "description": "What the cluster found. Not for manifests: the API server drops it.",
+        "properties": {
+            "phase": {
+                "type": "string",
+                "description": "Pods start only from a `Ready` cache; a `Failed` one is removed 24 hours later.",
+                "anyOf": [{"enum": Phase::KNOWN}, {"type": "string"}],
+            },
+            "progress": {"type": "string", "description": "Part of the work done, in percent."},
+            "imageCacheId": {"type": "string", "description": "Id of the cache in ECI, `imc-…`."},
+            "startTime": time("When ECI began to make the cache."),
+            "lastUpdatedTime": time("When the cache last changed."),
+            "lastUpdateTime": time("Older spelling of `lastUpdatedTime`."),
+            "expireDateTime": time("When ECI removes the cache."),
+            "events": {"type": ["array", "null"], "items": {"type": "object"}},
+            "conditions": {"type": ["array", "null"], "items": {"type": "object"}},
+        },
+    })
+}
