@@ -12,7 +12,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::path::Path;
-use crate::source::{Document, Span};
+use crate::source::{Document, Span, Text};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -361,6 +361,14 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// A report on a document that could not be read: findings carry the spans they are given.
+    pub(crate) fn at(index: usize, levels: &'a Levels) -> Self {
+        Report {
+            index,
+            ..Report::new(levels)
+        }
+    }
+
     /// Reports a finding about the whole value at `path`.
     ///
     /// Message and help are only formatted when the finding is kept: give `format_args!`, not `format!`.
@@ -393,15 +401,17 @@ impl<'a> Report<'a> {
     }
 
     /// Reports a finding about a place in the text that no path leads to (a syntax error).
-    pub fn add_span(
+    pub(crate) fn add_range(
         &mut self,
         code: Code,
         path: &Path<'_>,
-        span: Span,
+        (text, range): (&Text, Range<usize>),
         message: impl fmt::Display,
         help: impl fmt::Display,
     ) {
-        self.push(code, message, help, || (path.to_string(), Some(span)));
+        self.push(code, message, help, || {
+            (path.to_string(), Some(text.span(range)))
+        });
     }
 
     fn push(

@@ -46,6 +46,20 @@ impl<'a> Path<'a> {
         Path::Key(self, key)
     }
 
+    /// The path of a member whose name comes from a text: a field, or a map entry when the name does not look like a
+    /// field's or stands among labels or annotations.
+    pub(crate) fn member(&'a self, name: &'a str) -> Path<'a> {
+        let is_field = name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !matches!(self, Path::Field(_, "annotations" | "labels"));
+        if is_field {
+            self.field(name)
+        } else {
+            self.key(name)
+        }
+    }
+
     /// The path of the list item `index` (from 0) below this one.
     #[must_use]
     pub fn index(&'a self, index: usize) -> Path<'a> {

@@ -1,29 +1,93 @@
 //! Text to values, with the place of every value kept: YAML and JSON, one reader for every host.
+//!
+//! A document's value is what `kubectl` would send for the same text: YAML is read by the rules of YAML 1.1 (`yes` is
+//! true, `0100` is 64, `1e3` is 1000), keys become strings, a key that stands twice keeps its last value, documents that
+//! say nothing are skipped. Beside the value lies a tree of places, so that a finding about `spec.images[2]` can be
+//! underlined in the text.
+//!
+//! Hostile text ends at a named limit ([`Limits`]) with a finding; the work is linear in the text.
+//!
+//! ```
+//! use imagecache::diagnostic::{Levels, Part};
+//! use imagecache::path::Path;
+//! use imagecache::source::{Format, read};
+//!
+//! let text = "kind: ImageCache\nspec:\n  images:\n  - nginx:1.25\n";
+//! let (documents, findings) = read(text, Format::Auto, &Levels::default());
+//! assert!(findings.is_empty());
+//! assert_eq!(documents[0].value()["spec"]["images"][0], "nginx:1.25");
+//!
+//! let images = Path::Root.field("spec");
+//! let images = images.field("images");
+//! let tag = documents[0].locate(&images.index(0), &Part::Bytes(6..10));
+//! assert_eq!((tag.start.line, tag.start.column), (4, 11));
+//! assert_eq!(&text[tag.start.offset..tag.end.offset], "1.25");
+//! ```
 
-use serde::Serialize;
+mod build;
+#[cfg(feature = "yaml")]
+mod granit;
+mod json;
+mod place;
+#[cfg(feature = "yaml")]
+mod scalar;
+mod text;
+mod tree;
+#[cfg(feature = "yaml")]
+mod yaml;
+
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::diagnostic::{Diagnostic, Levels, Part};
+use crate::diagnostic::{Code, Diagnostic, Levels, Part, Report};
 use crate::path::Path;
 
-/// A place in a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
-pub struct Position {
-    /// Bytes from the start of the text.
-    pub offset: usize,
-    /// Line, from 1.
-    pub line: usize,
-    /// Column, from 1, in UTF-16 code units as editors count.
-    pub column: usize,
+pub use text::{Position, Span, Text};
+
+use build::{Build, Fault};
+use text::usize_of;
+use tree::Tree;
+
+/// The deepest nesting of mappings and sequences.
+pub const MAX_DEPTH: usize = 100;
+
+/// How much is read of one text before a finding ([`Code::IC003`]) ends it. The default holds for text of anybody: a
+/// megabyte that wants to be slow is answered within some milliseconds. A host that reads its user's own files may allow
+/// more; the time is linear in every limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of text, up to 4 GiB. One Kubernetes object is at most 1.5 MiB.
+    pub bytes: usize,
+    /// Documents, empty ones included.
+    pub documents: usize,
+    /// Keys and values of a JSON text.
+    pub nodes: usize,
+    /// Keys and values of a YAML text, aliases written out. YAML takes several times as long to read as JSON.
+    pub yaml_nodes: usize,
 }
 
-/// A stretch of text; `end` is the first place behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
-pub struct Span {
-    /// The first character.
-    pub start: Position,
-    /// Behind the last character.
-    pub end: Position,
+/// The most bytes of a text unless a host says otherwise: 4 MiB.
+pub const MAX_BYTES: usize = 4 << 20;
+
+/// The most documents of a text unless a host says otherwise.
+pub const MAX_DOCUMENTS: usize = 10_000;
+
+/// The most keys and values of a JSON text unless a host says otherwise.
+pub const MAX_NODES: usize = 100_000;
+
+/// The most keys and values of a YAML text unless a host says otherwise.
+pub const MAX_YAML_NODES: usize = 20_000;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            bytes: MAX_BYTES,
+            documents: MAX_DOCUMENTS,
+            nodes: MAX_NODES,
+            yaml_nodes: MAX_YAML_NODES,
+        }
+    }
 }
 
 /// How a text is written.
@@ -43,10 +107,13 @@ pub enum Format {
 pub struct Document {
     index: usize,
     value: Value,
+    tree: Tree,
+    text: Arc<Text>,
 }
 
 impl Document {
-    /// Which document of the text this is, from 0.
+    /// Which document of the text this is, from 0. Documents that say nothing are not counted, as `kubectl` does not;
+    /// those that cannot be read are.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
@@ -58,17 +125,213 @@ impl Document {
         &self.value
     }
 
-    /// Where the part of the value at `path` stands. When nothing stands there, the nearest value above it.
+    /// The text that the document is a part of.
+    #[must_use]
+    pub fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// Where the document stands: from its first value to the end of its last.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.text.span(self.tree.span(0))
+    }
+
+    /// Where the part of the value at `path` stands, to underline it.
+    ///
+    /// A scalar on one line is shown itself, with its quotes; a mapping, a sequence or a longer text is shown by its
+    /// key, a list item without a key by its beginning. Bytes of a string are exact where the text has them as they are,
+    /// and the whole scalar where it has not (escapes, folded lines). What an alias stands for is shown where it is used
+    /// (`*name`). When nothing stands at the path, the nearest value above it is shown by its key.
     #[must_use]
     pub fn locate(&self, path: &Path<'_>, part: &Part) -> Span {
-        let _ = (path, part);
-        Span::default()
+        let place = place::find(&self.tree, self.text.as_str(), &self.value, &path.steps());
+        self.text
+            .span(place.range(&self.tree, self.text.as_str(), part))
+    }
+
+    /// Does the text say the value at `path` at a place of its own? Not when nothing stands there, and not when it comes
+    /// from an alias or a merge: an edit would then change other values, too.
+    #[must_use]
+    pub fn is_exact(&self, path: &Path<'_>) -> bool {
+        place::find(&self.tree, self.text.as_str(), &self.value, &path.steps()).is_exact()
     }
 }
 
 /// Reads every document of a text. What cannot be read becomes a finding; what can be read is still returned.
+///
+/// Findings: [`Code::IC001`] (one for each document that is neither YAML nor JSON), [`Code::IC002`] (a key that stands
+/// twice) and [`Code::IC003`] (a limit). They come in the order of the documents.
 #[must_use]
 pub fn read(text: &str, format: Format, levels: &Levels) -> (Vec<Document>, Vec<Diagnostic>) {
-    let _ = (text, format, levels);
-    (Vec::new(), Vec::new())
+    read_within(text, format, levels, &Limits::default())
+}
+
+/// Reads every document of a text, as far as the limits allow.
+#[must_use]
+pub fn read_within(
+    text: &str,
+    format: Format,
+    levels: &Levels,
+    limits: &Limits,
+) -> (Vec<Document>, Vec<Diagnostic>) {
+    let most = limits.bytes.min(usize_of(u32::MAX));
+    if text.len() > most {
+        let mut reading = Reading::new("", levels, limits);
+        let fault = Fault::limit(
+            0..0,
+            format_args!("{} bytes of text, at most {most} are read", text.len()),
+            "Split the text.",
+        );
+        let _ = reading.document(0, |_| Err(fault));
+        return reading.finish();
+    }
+    let mut reading = Reading::new(text, levels, limits);
+    let is_json = match format {
+        Format::Json => true,
+        Format::Yaml => false,
+        Format::Auto => text.trim_start_matches(BLANK).starts_with(['{', '[']),
+    };
+    if !is_json {
+        reading.read_yaml();
+        return reading.finish();
+    }
+    let fault = reading.read_json();
+    if format == Format::Json || fault.is_none_or(|fault| fault.code != Code::IC001) {
+        return reading.finish();
+    }
+    // No JSON. YAML has braces and brackets, too; if it is no YAML either, the language it looks like has the word.
+    let mut yaml = Reading::new(text, levels, limits);
+    if yaml.read_yaml() && looks_like_json(text) {
+        return reading.finish();
+    }
+    yaml.finish()
+}
+
+/// What may stand before the first character that says something.
+const BLANK: [char; 5] = ['\u{feff}', ' ', '\t', '\r', '\n'];
+
+fn looks_like_json(text: &str) -> bool {
+    let text = text.trim_start_matches(BLANK);
+    let inside = text
+        .strip_prefix('{')
+        .map(|inside| inside.trim_start_matches(BLANK));
+    inside.is_none_or(|inside| inside.starts_with(['"', '}']))
+}
+
+/// A text being read.
+struct Reading<'a> {
+    text: Arc<Text>,
+    levels: &'a Levels,
+    limits: &'a Limits,
+    documents: Vec<Document>,
+    findings: Vec<Diagnostic>,
+    /// Documents met, empty ones included.
+    met: usize,
+    /// Documents that said something, read or not.
+    count: usize,
+    /// Keys and values that there may be, and those of them that may still come.
+    most: usize,
+    left: usize,
+}
+
+impl<'a> Reading<'a> {
+    fn new(text: &str, levels: &'a Levels, limits: &'a Limits) -> Self {
+        Reading {
+            text: Arc::new(Text::new(text)),
+            levels,
+            limits,
+            documents: Vec::new(),
+            findings: Vec::new(),
+            met: 0,
+            count: 0,
+            most: 0,
+            left: 0,
+        }
+    }
+
+    fn finish(self) -> (Vec<Document>, Vec<Diagnostic>) {
+        (self.documents, self.findings)
+    }
+
+    /// Reads a stream of JSON values, as far as it is one.
+    fn read_json(&mut self) -> Option<Fault> {
+        let text = Arc::clone(&self.text);
+        (self.most, self.left) = (self.limits.nodes, self.limits.nodes);
+        let mut reader = json::Reader::new(text.as_str());
+        loop {
+            match self.document(reader.at(), |build| reader.document(build)) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(fault) => return Some(fault),
+            }
+        }
+    }
+
+    /// Reads a stream of YAML documents; is there a fault in one of them?
+    #[cfg(feature = "yaml")]
+    fn read_yaml(&mut self) -> bool {
+        let text = Arc::clone(&self.text);
+        (self.most, self.left) = (self.limits.yaml_nodes, self.limits.yaml_nodes);
+        let mut faulty = false;
+        for chunk in yaml::chunks(text.as_str()) {
+            if let Err(fault) =
+                self.document(chunk.text.start, |build| yaml::document(build, &chunk))
+            {
+                faulty = true;
+                if fault.ends_text {
+                    break;
+                }
+            }
+        }
+        faulty
+    }
+
+    /// Without its feature there is no YAML but JSON.
+    #[cfg(not(feature = "yaml"))]
+    fn read_yaml(&mut self) -> bool {
+        self.read_json().is_some()
+    }
+
+    /// Takes one document in, the text of which begins at `at`; is there one?
+    fn document(
+        &mut self,
+        at: usize,
+        read: impl FnOnce(&mut Build<'_, '_>) -> Result<Option<Value>, Fault>,
+    ) -> Result<bool, Fault> {
+        let text = Arc::clone(&self.text);
+        let report = Report::at(self.count, self.levels);
+        let mut build = Build::new(&text, report, self.most, self.left);
+        let value = if self.met >= self.limits.documents {
+            Err(Fault::ends_text(at, "documents", self.limits.documents))
+        } else if self.findings.len() >= Report::MAX_FINDINGS {
+            Err(Fault::ends_text(at, "findings", Report::MAX_FINDINGS))
+        } else {
+            read(&mut build)
+        };
+        self.met = self.met.saturating_add(1);
+        self.left = build.left;
+        let value = match value {
+            Ok(None) => return Ok(false),
+            Ok(Some(Value::Null)) => return Ok(true),
+            Ok(Some(value)) => Ok(value),
+            Err(fault) => {
+                build.report_fault(&fault);
+                Err(fault)
+            }
+        };
+        let index = self.count;
+        self.count = self.count.saturating_add(1);
+        let Build { tree, report, .. } = build;
+        self.findings.extend(report.finish());
+        value.map(|value| {
+            self.documents.push(Document {
+                index,
+                value,
+                tree,
+                text,
+            });
+            true
+        })
+    }
 }

@@ -1,0 +1,156 @@
+//! What the readers of JSON and of YAML have in common: the tree in the making, limits, faults.
+
+use std::fmt;
+use std::ops::Range;
+
+use crate::diagnostic::{Code, Report};
+use crate::path::Path;
+
+use super::MAX_DEPTH;
+use super::text::Text;
+use super::tree::{Kind, Tree};
+
+/// Why a document cannot be read.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) code: Code,
+    pub(super) range: Range<usize>,
+    pub(super) message: String,
+    pub(super) help: String,
+    /// Nothing behind it can be read either.
+    pub(super) ends_text: bool,
+}
+
+impl Fault {
+    pub(super) fn syntax(
+        range: Range<usize>,
+        message: impl fmt::Display,
+        help: impl fmt::Display,
+    ) -> Self {
+        Fault {
+            code: Code::IC001,
+            range,
+            message: message.to_string(),
+            help: help.to_string(),
+            ends_text: false,
+        }
+    }
+
+    pub(super) fn limit(
+        range: Range<usize>,
+        message: impl fmt::Display,
+        help: impl fmt::Display,
+    ) -> Self {
+        Fault {
+            code: Code::IC003,
+            ..Fault::syntax(range, message, help)
+        }
+    }
+
+    /// A level of nesting too many.
+    pub(super) fn depth(at: usize) -> Self {
+        Fault::limit(
+            at..at.saturating_add(1),
+            format_args!("nested deeper than {MAX_DEPTH} levels"),
+            "No Kubernetes object is; is this text what it should be?",
+        )
+    }
+
+    /// One too many of what a text may have.
+    pub(super) fn ends_text(at: usize, what: &str, most: usize) -> Self {
+        Fault {
+            ends_text: true,
+            ..Fault::limit(
+                at..at.saturating_add(1),
+                format_args!("more than {most} {what}"),
+                "Split the text; what follows was not read.",
+            )
+        }
+    }
+}
+
+/// A document in the making.
+pub(super) struct Build<'t, 'l> {
+    pub(super) text: &'t Text,
+    pub(super) tree: Tree,
+    pub(super) report: Report<'l>,
+    depth: usize,
+    /// How many keys and values the whole text may have, and how many may still come.
+    most: usize,
+    pub(super) left: usize,
+}
+
+impl<'t, 'l> Build<'t, 'l> {
+    pub(super) fn new(text: &'t Text, report: Report<'l>, most: usize, left: usize) -> Self {
+        Build {
+            text,
+            tree: Tree::default(),
+            report,
+            depth: 0,
+            most,
+            left,
+        }
+    }
+
+    /// Counts keys and values, the last of which stands here.
+    pub(super) fn take(&mut self, nodes: usize, at: usize) -> Result<(), Fault> {
+        let left = self.left.checked_sub(nodes);
+        self.left = left.unwrap_or_default();
+        match left {
+            Some(_) => Ok(()),
+            None => Err(Fault::ends_text(at, "keys and values", self.most)),
+        }
+    }
+
+    /// How many mappings and sequences are open.
+    #[cfg(feature = "yaml")]
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Begins a mapping or sequence.
+    pub(super) fn open(&mut self, kind: Kind, at: usize) -> Result<u32, Fault> {
+        self.depth = self.depth.saturating_add(1);
+        if self.depth > MAX_DEPTH {
+            return Err(Fault::depth(at));
+        }
+        Ok(self.tree.push(kind, at..at))
+    }
+
+    /// Ends a mapping or sequence.
+    pub(super) fn close(&mut self, node: u32, end: Option<usize>) {
+        self.depth = self.depth.saturating_sub(1);
+        self.tree.close(node, end);
+    }
+
+    /// Reports the keys of a mapping that had stood there before.
+    pub(super) fn report_repeated(&mut self, mapping: u32, again: &[u32], path: &Path<'_>) {
+        if again.is_empty() {
+            return;
+        }
+        let (text, tree) = (self.text, &self.tree);
+        for (first, again, key) in tree.first_keys(text.as_str(), mapping, again) {
+            self.report.add_range(
+                Code::IC002,
+                &path.member(key),
+                (text, tree.span(again)),
+                fmt::from_fn(|f| {
+                    let line = text.position(tree.span(first).start).line;
+                    write!(f, "the key stands twice, first on line {line}; only the last one counts")
+                }),
+                "Remove one of the two: kubectl drops the first in silence, strict validation refuses both.",
+            );
+        }
+    }
+
+    /// Reports why the document cannot be read.
+    pub(super) fn report_fault(&mut self, fault: &Fault) {
+        self.report.add_range(
+            fault.code,
+            &Path::Root,
+            (self.text, fault.range.clone()),
+            &fault.message,
+            &fault.help,
+        );
+    }
+}
