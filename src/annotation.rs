@@ -49,6 +49,10 @@ pub const ENABLE_REUSE_OLD: &str = "k8s.aliyun.com/auto-match-imagecache";
 /// On an `ImageCache`: make a flash cache (a temporary local snapshot) first, `"false"` unless set.
 pub const ENABLE_FLASH: &str = "k8s.aliyun.com/imc-enable-flash";
 
+/// On an `ImageCache`: `LRU` lets ECI remove the cache when the quota is full. This project's own name, because the
+/// vendor's list of annotations names none for it.
+pub const ELIMINATION_STRATEGY: &str = "imagecache.eci.alibabacloud.com/elimination-strategy";
+
 /// Label of pods that run on ECI: `alibabacloud.com/eci: "true"`.
 pub const ECI_LABEL: &str = "alibabacloud.com/eci";
 

@@ -10,9 +10,13 @@
 //! | What went wrong, and is it worth another try? | [`error`] |
 //! | How is a request signed, and is this signature true? | [`signature`] |
 //! | How are parameters written in a URL? | [`encoding`] |
+//! | What does an `ImageCache` object ask of ECI, and what does ECI's answer make of its status? | [`object`] |
+//! | Which logins are in a Kubernetes secret? | [`login`] |
 
 pub mod encoding;
 pub mod error;
+pub mod login;
+pub mod object;
 pub mod params;
 pub mod reply;
 pub mod request;

@@ -5,59 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The state of a cache. Unknown ones are kept as they came.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Status {
-    /// Accepted; nothing is built yet.
-    Preparing,
-    /// Images are pulled, the snapshot is made.
-    Creating,
-    /// Can be used.
-    Ready,
-    /// Could not be built; vanishes a day later.
-    Failed,
-    /// Is being rebuilt.
-    Updating,
-    /// Could not be rebuilt; may be updated again.
-    UpdateFailed,
-    /// A state that no document names.
-    #[serde(untagged)]
-    Other(String),
-}
-
-impl Status {
-    /// The state as the wire writes it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Status::Preparing => "Preparing",
-            Status::Creating => "Creating",
-            Status::Ready => "Ready",
-            Status::Failed => "Failed",
-            Status::Updating => "Updating",
-            Status::UpdateFailed => "UpdateFailed",
-            Status::Other(other) => other,
-        }
-    }
-
-    /// Whether nothing more happens by itself: `Ready`, `Failed` or `UpdateFailed`.
-    ///
-    /// ```
-    /// use imagecache::eci::reply::Status;
-    /// assert!(Status::Failed.is_final());
-    /// assert!(!Status::Other("Resting".into()).is_final());
-    /// ```
-    #[must_use]
-    pub fn is_final(&self) -> bool {
-        matches!(self, Status::Ready | Status::Failed | Status::UpdateFailed)
-    }
-}
-
-impl std::fmt::Display for Status {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::resource::Phase;
 
 /// Something that happened while a cache was made, or to a container group.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -113,7 +61,7 @@ pub struct ImageCacheEntry {
     #[serde(default)]
     pub image_cache_name: String,
     /// The state.
-    pub status: Status,
+    pub status: Phase,
     /// How far it is built: `45%`. With flash: the ordinary snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
@@ -159,6 +107,33 @@ pub struct ImageCacheEntry {
     /// Everything else.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+}
+
+impl ImageCacheEntry {
+    /// Whether nothing more happens to the cache by itself: it is `Ready`, `Failed` or `UpdateFailed`.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(
+            self.status,
+            Phase::Ready | Phase::Failed | Phase::UpdateFailed
+        )
+    }
+
+    /// The progress as a number, 0 to 100.
+    ///
+    /// ```
+    /// use imagecache::eci::reply::ImageCacheEntry;
+    /// let cache: ImageCacheEntry = serde_json::from_str(
+    ///     r#"{"ImageCacheId":"imc-1","Status":"Creating","Progress":"45%"}"#,
+    /// ).unwrap();
+    /// assert_eq!(cache.percent(), Some(45));
+    /// assert!(!cache.is_settled());
+    /// ```
+    #[must_use]
+    pub fn percent(&self) -> Option<u8> {
+        let percent = self.progress.as_deref()?.trim_end_matches('%').parse().ok();
+        percent.filter(|percent| *percent <= 100)
+    }
 }
 
 /// A container group, as far as image caches care.

@@ -10,6 +10,7 @@
 
 mod answers;
 mod calls;
+mod objects;
 mod signatures;
 
 use std::path::{Path, PathBuf};
