@@ -10,6 +10,7 @@
 //! | What went wrong, and is it worth another try? | [`error`] |
 //! | How is a request signed, and is this signature true? | [`signature`] |
 //! | How are parameters written in a URL? | [`encoding`] |
+//! | Which host serves a region? | [`region`] |
 //! | What does an `ImageCache` object ask of ECI, and what does ECI's answer make of its status? | [`object`] |
 //! | Which logins are in a Kubernetes secret? | [`login`] |
 
@@ -18,6 +19,7 @@ pub mod error;
 pub mod login;
 pub mod object;
 pub mod params;
+pub mod region;
 pub mod reply;
 pub mod request;
 mod secret;

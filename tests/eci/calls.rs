@@ -389,3 +389,14 @@ fn a_printed_call_shows_no_password() {
         "{shown}"
     );
 }
+
+#[test]
+fn calls_that_make_or_change_something_take_a_client_token() {
+    let takes = |parameters: &[&str]| parameters.contains(&"ClientToken");
+    assert!(takes(CreateImageCache::PARAMETERS));
+    assert!(takes(UpdateImageCache::PARAMETERS));
+    assert!(takes(DeleteImageCache::PARAMETERS));
+    assert!(takes(CreateContainerGroup::PARAMETERS));
+    assert!(!takes(DescribeImageCaches::PARAMETERS));
+    assert_eq!(ListUsage::PARAMETERS, ["RegionId"]);
+}

@@ -63,6 +63,9 @@ impl From<BadParameter> for Refusal {
 
 /// A value that can stand under a name.
 pub(super) trait Field: Sized {
+    /// The names of its parts, if it has named ones.
+    const FIELDS: &[&str] = &[];
+
     /// Appends the parameters of this value.
     fn write(&self, path: &str, out: &mut Params);
 
@@ -228,6 +231,8 @@ macro_rules! fields {
         }
 
         impl crate::eci::request::field::Field for $name {
+            const FIELDS: &[&str] = &[$($wire,)*];
+
             fn write(&self, path: &str, out: &mut crate::eci::params::Params) {
                 let below = |name: &str| match path {
                     "" => name.to_owned(),
@@ -264,6 +269,7 @@ macro_rules! calls {
 
         impl crate::eci::request::Request for $name {
             const ACTION: &'static str = stringify!($name);
+            const PARAMETERS: &[&str] = <$name as crate::eci::request::field::Field>::FIELDS;
             type Reply = $reply;
 
             fn to_params(&self) -> crate::eci::params::Params {

@@ -33,6 +33,8 @@ use super::params::Params;
 pub trait Request: Sized {
     /// The operation's name.
     const ACTION: &'static str;
+    /// The names of its parameters; of lists without the number.
+    const PARAMETERS: &[&str];
     /// What a success answers.
     type Reply;
 
