@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xshell::Shell;
 
+mod bundles;
 mod ci;
 mod fuzz;
 mod setup;
@@ -23,6 +24,12 @@ enum Chore {
     Test,
     /// What stands beside the tests before a change lands: fmt, clippy, deny, docs, a short fuzz run.
     Ci,
+    /// Build the policy bundles, and write every file in them that has a source elsewhere.
+    Bundles {
+        /// Only say which files are not current.
+        #[arg(long)]
+        check: bool,
+    },
     /// Fuzz the core's entries.
     Fuzz {
         /// Seconds for each target.
@@ -39,6 +46,7 @@ fn main() -> Result<()> {
     match Args::parse().chore {
         Chore::Test => test::run(&sh),
         Chore::Ci => ci::run(&sh),
+        Chore::Bundles { check } => bundles::run(&sh, check),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
     }
 }
