@@ -13,6 +13,7 @@ mod schema;
 
 pub use column::{COLUMNS, Column, cells, human_duration};
 pub use crd::{CrdVersion, SECRET_PATTERN, crd};
+pub(crate) use object::whole;
 pub use object::{Event, ImageCache, ImageCacheList, Metadata, Spec, Status};
 pub use phase::Phase;
 pub use schema::json_schema;

@@ -1,0 +1,169 @@
+//! Which rule ends a cache.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::{
+    AUTOMATIC_UNUSED_DAYS, AUTOMATIC_USED_DAYS, FAILED_KEPT, Facts, Retention, TOLERANCE,
+    TOLERANCE_INFERRED,
+};
+use crate::resource::{MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Phase};
+use crate::time::{DAY, Timestamp};
+
+/// Why a cache ends when it does. Written as a stable name, `automatic-unused`; [`super`] has the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// No retention was asked for.
+    NoRetention,
+    /// The retention is no number of days that ECI takes.
+    RetentionInvalid,
+    /// This retention, in days of 24 h.
+    Retention(i64),
+    /// Its creation failed.
+    Failed,
+    /// Made automatically, never used.
+    AutomaticUnused,
+    /// Made automatically, used since.
+    AutomaticUsed,
+    /// The rules cannot tell; the end is the recorded one.
+    Recorded,
+}
+
+impl Reason {
+    /// The stable name: `automatic-unused`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::NoRetention => "no-retention",
+            Reason::RetentionInvalid => "retention-invalid",
+            Reason::Retention(_) => "retention",
+            Reason::Failed => "failed",
+            Reason::AutomaticUnused => "automatic-unused",
+            Reason::AutomaticUsed => "automatic-used",
+            Reason::Recorded => "recorded",
+        }
+    }
+
+    /// Whether it is a reason never to end.
+    pub(super) fn is_never(self) -> bool {
+        matches!(self, Reason::NoRetention | Reason::RetentionInvalid)
+    }
+
+    fn of(cache: &Facts) -> Reason {
+        let valid = MIN_RETENTION_DAYS..=MAX_RETENTION_DAYS;
+        match cache.retention {
+            _ if cache.phase == Some(Phase::Failed) => Reason::Failed,
+            Retention::Days(days) if valid.contains(&days) => Reason::Retention(days),
+            Retention::Days(_) | Retention::Unreadable if cache.recorded.is_none() => {
+                Reason::RetentionInvalid
+            }
+            Retention::Days(_) | Retention::Unreadable => Reason::Recorded,
+            _ if cache.automatic && cache.last_matched.is_some() => Reason::AutomaticUsed,
+            _ if cache.automatic => Reason::AutomaticUnused,
+            Retention::Unknown if cache.recorded.is_some() => Reason::Recorded,
+            Retention::Unknown | Retention::Forever => Reason::NoRetention,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    /// Why, in words: `retention 7 days`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::NoRetention => f.write_str("no retention"),
+            Reason::RetentionInvalid => write!(
+                f,
+                "retention is not {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
+            ),
+            Reason::Retention(1) => f.write_str("retention 1 day"),
+            Reason::Retention(days) => write!(f, "retention {days} days"),
+            Reason::Failed => f.write_str("failed, kept 24 h"),
+            Reason::AutomaticUnused => {
+                write!(f, "automatic, {AUTOMATIC_UNUSED_DAYS} days unless used")
+            }
+            Reason::AutomaticUsed => {
+                write!(f, "automatic, {AUTOMATIC_USED_DAYS} days after last use")
+            }
+            Reason::Recorded => f.write_str("as recorded"),
+        }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// The rule that ends a cache: so long after a start.
+pub(super) struct Rule {
+    pub(super) reason: Reason,
+    /// Where the clock starts, if that is known.
+    start: Option<Timestamp>,
+    /// Seconds from there.
+    kept: i64,
+    /// Seconds by which a record may differ.
+    pub(super) tolerance: i64,
+}
+
+impl Rule {
+    pub(super) fn of(cache: &Facts) -> Rule {
+        let reason = Reason::of(cache);
+        let created = cache.created.or(cache.started);
+        let (start, kept, tolerance) = match reason {
+            Reason::NoRetention | Reason::RetentionInvalid | Reason::Recorded => (None, 0, 0),
+            Reason::Retention(days) => (created, days.saturating_mul(DAY), TOLERANCE),
+            Reason::AutomaticUnused => (created, AUTOMATIC_UNUSED_DAYS * DAY, TOLERANCE),
+            Reason::AutomaticUsed => {
+                let kept = AUTOMATIC_USED_DAYS * DAY;
+                (cache.last_matched, kept, TOLERANCE_INFERRED)
+            }
+            Reason::Failed => {
+                let failed = cache.updated.or(cache.warned);
+                (failed, FAILED_KEPT, TOLERANCE_INFERRED)
+            }
+        };
+        Rule {
+            reason,
+            start,
+            kept,
+            tolerance,
+        }
+    }
+
+    /// When the cache ends; `None` if never, or if the start is unknown.
+    pub(super) fn end(&self) -> Option<Timestamp> {
+        Some(self.start?.plus(self.kept))
+    }
+
+    /// Whether the end lies behind the last second that can be written, which then stands for it.
+    pub(super) fn saturates(&self) -> bool {
+        self.start
+            .is_some_and(|start| Timestamp::MAX.since(start) < self.kept)
+    }
+
+    /// What to make of a record that contradicts this rule.
+    pub(super) fn help(&self, cache: &Facts, recorded: Timestamp) -> &'static str {
+        // One sample of the vendor shows such a deadline on a ready cache.
+        let provisional = cache.created.or(cache.started).is_some_and(|start| {
+            recorded.since(start.plus(FAILED_KEPT)).abs() <= TOLERANCE_INFERRED
+        });
+        match self.reason {
+            Reason::NoRetention if provisional => {
+                "It looks like the deadline that a creation gets in case it fails, 24 h after its start, and that was \
+                 never cleared; a ready cache outlives it."
+            }
+            Reason::NoRetention => {
+                "ECI may know a retention that the object does not: DescribeImageCaches shows the end that ECI keeps."
+            }
+            Reason::Failed => {
+                "The failure is dated by the last change of the status; the record may know it better."
+            }
+            Reason::AutomaticUsed => {
+                "The record may not have followed the last use yet; plan with the earlier of the two."
+            }
+            _ => "Documents do not say which clock ECI starts; plan with the earlier of the two.",
+        }
+    }
+}
