@@ -7,7 +7,7 @@
 //!
 //! | question | module |
 //! |---|---|
-//! | Is this image reference right, and what does it mean? | [`reference`] |
+//! | Is this image reference right, and what does it mean? | [`mod@reference`] |
 //! | What is an `ImageCache`? | [`resource`], [`annotation`] |
 //! | Where in the text does this value stand? | [`source`], [`path`] |
 //! | What is wrong with this manifest? | [`validate`] → [`diagnostic`] |
