@@ -14,7 +14,7 @@ const NAME_PATTERN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]
 
 /// A JSON Schema of one `ImageCache` manifest, draft-07, since that is what the YAML language servers of editors
 /// know best. Stricter than the CRD where an editor should speak up (a misspelt field, a name, the form of an
-/// annotation), never laxer.
+/// annotation), never laxer; only of `status`, which manifests do not hold, it tells no more than the fields.
 ///
 /// Save it beside the manifests and name it in their first line:
 /// `# yaml-language-server: $schema=imagecache.schema.json`.
