@@ -8,66 +8,102 @@ use std::ops::Range;
 
 /// The bytes of the first character that lower-casing changes.
 pub(super) fn first_change(text: &str) -> Option<Range<usize>> {
+    if text.is_ascii() {
+        let at = text.bytes().position(|byte| byte.is_ascii_uppercase())?;
+        return Some(at..at + 1);
+    }
     let (at, found) = text.char_indices().find(|&(_, c)| changes(c))?;
     Some(at..at + found.len_utf8())
 }
 
 fn changes(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_uppercase();
-    }
     let c = u32::from(c);
-    start_of_run(&CAPITALS, c).is_some()
-        || start_of_run(&CAPITALS_BEFORE_SMALL, c).is_some_and(|start| (c - start) % 2 == 0)
+    let [first, second, third, fourth] = capitals(c >> 8);
+    let quarter = match c >> 6 & 3 {
+        0 => first,
+        1 => second,
+        2 => third,
+        _ => fourth,
+    };
+    quarter >> (c & 63) & 1 == 1
 }
 
 /// The text in lower case if that is another text, all ASCII: nothing else can follow the grammar.
 /// Of all characters beyond ASCII only `İ` and the Kelvin sign have an ASCII letter as their simple lower case.
 pub(super) fn ascii_lower(text: &str) -> Option<String> {
-    let lower: String = text
-        .chars()
-        .map(|c| match c {
-            '\u{130}' => Some('i'),
-            '\u{212A}' => Some('k'),
-            c => c.is_ascii().then(|| c.to_ascii_lowercase()),
-        })
-        .collect::<Option<_>>()?;
-    (lower != text).then_some(lower)
+    if text.is_ascii() {
+        let capital = text.bytes().any(|byte| byte.is_ascii_uppercase());
+        return capital.then(|| text.to_ascii_lowercase());
+    }
+    let lower = |c: char| match c {
+        '\u{130}' => Some('i'),
+        '\u{212A}' => Some('k'),
+        c => c.is_ascii().then(|| c.to_ascii_lowercase()),
+    };
+    text.chars().map(lower).collect()
 }
 
-/// Where the run that has `c` starts, in an ascending list of starts and ends (the first beyond) in turn.
-fn start_of_run(bounds: &[u32], c: u32) -> Option<u32> {
-    let passed = bounds.partition_point(|&bound| bound <= c);
-    let start = passed.checked_sub(1).filter(|_| passed % 2 == 1)?;
-    bounds.get(start).copied()
+/// The characters `page << 8` and up that lower-casing changes, one bit each; Unicode 15.0 has 1433 of them.
+fn capitals(page: u32) -> &'static [u64; 4] {
+    match page {
+        0x00 => &[0, 0x07FF_FFFE, 0, 0x7F7F_FFFF],
+        0x01 => &[
+            0xAA55_5555_5555_5555,
+            0x2B55_5555_5555_54AA,
+            0x11AE_D2D5_B1DB_CED6,
+            0x55D6_5555_4AAA_ADB0,
+        ],
+        0x02 => &[0x6C05_5555_5555_5555, 0x557A, 0, 0],
+        0x03 => &[
+            0,
+            0x8045_0000_0000_0000,
+            0x0FFB_FFFE_D740,
+            0xE690_5555_5500_8000,
+        ],
+        0x04 => &[
+            0xFFFF_FFFF_FFFF,
+            0x5555_5555_0000_0000,
+            0x5555_5555_5555_5401,
+            0x5555_5555_5555_2AAB,
+        ],
+        0x05 => &[0xFFFE_5555_5555_5555, 0x007F_FFFF, 0, 0],
+        0x10 => &[0, 0, 0xFFFF_FFFF_0000_0000, 0x20BF],
+        0x13 => &[0, 0, 0xFFFF_FFFF_0000_0000, 0x003F_FFFF_FFFF_FFFF],
+        0x1C => &[0, 0, 0xE7FF_FFFF_FFFF_0000, 0],
+        0x1E => &[
+            0x5555_5555_5555_5555,
+            0x5555_5555_5555_5555,
+            0x5555_5555_4015_5555,
+            0x5555_5555_5555_5555,
+        ],
+        0x1F => &[
+            0xFF00_FF00_3F00_FF00,
+            0xFF00_AA00_3F00,
+            0x1F00_FF00_FF00_FF00,
+            0x1F00_1F00_0F00_1F00,
+        ],
+        0x21 => &[0x0004_0C40_0000_0000, 0xFFFF_0000_0000, 0x0008, 0],
+        0x24 => &[0, 0, 0xFFC0_0000_0000_0000, 0xFFFF],
+        0x2C => &[
+            0xFFFF_FFFF_FFFF,
+            0xC025_EA9D_0000_0000,
+            0x5555_5555_5555_5555,
+            0x0004_2805_5555_5555,
+        ],
+        0xA6 => &[0, 0x1555_5555_5555, 0x0555_5555, 0],
+        0xA7 => &[
+            0x5554_5554_0000_0000,
+            0x6A00_5555_5555_5555,
+            0x555F_7D55_5545_2855,
+            0x0020_0000_0141_02F5,
+        ],
+        0xFF => &[0x07FF_FFFE_0000_0000, 0, 0, 0],
+        0x104 => &[0x00FF_FFFF_FFFF, 0, 0xFFFF_0000_0000_0000, 0x000F_FFFF],
+        0x105 => &[0, 0xF7FF_0000_0000_0000, 0x0037_F7FF, 0],
+        0x10C => &[0, 0, 0x0007_FFFF_FFFF_FFFF, 0],
+        0x118 => &[0, 0, 0xFFFF_FFFF_0000_0000, 0],
+        0x16E => &[0, 0xFFFF_FFFF, 0, 0],
+        0x1E9 => &[0x0003_FFFF_FFFF, 0, 0, 0],
+        _ => &[0; 4],
+    }
 }
-
-/// Runs in which every character has a lower case.
-const CAPITALS: [u32; 160] = [
-    0xC0, 0xD7, 0xD8, 0xDF, 0x181, 0x183, 0x18A, 0x18C, 0x18E, 0x192, 0x193, 0x195, 0x196, 0x199,
-    0x19C, 0x19E, 0x19F, 0x1A1, 0x1B2, 0x1B4, 0x1B8, 0x1B9, 0x1BC, 0x1BD, 0x1C4, 0x1C6, 0x1C7,
-    0x1C9, 0x1CA, 0x1CC, 0x1F1, 0x1F3, 0x1F7, 0x1F9, 0x23A, 0x23C, 0x23D, 0x23F, 0x244, 0x247,
-    0x376, 0x377, 0x37F, 0x380, 0x389, 0x38B, 0x392, 0x3A2, 0x3A3, 0x3AC, 0x3CF, 0x3D0, 0x3F4,
-    0x3F5, 0x3FA, 0x3FB, 0x3FD, 0x430, 0x531, 0x557, 0x10A0, 0x10C6, 0x10C7, 0x10C8, 0x10CD,
-    0x10CE, 0x13A0, 0x13F6, 0x1C90, 0x1CBB, 0x1CBD, 0x1CC0, 0x1F08, 0x1F10, 0x1F18, 0x1F1E, 0x1F28,
-    0x1F30, 0x1F38, 0x1F40, 0x1F48, 0x1F4E, 0x1F68, 0x1F70, 0x1F88, 0x1F90, 0x1F98, 0x1FA0, 0x1FA8,
-    0x1FB0, 0x1FB8, 0x1FBD, 0x1FC8, 0x1FCD, 0x1FD8, 0x1FDC, 0x1FE8, 0x1FED, 0x1FF8, 0x1FFD, 0x2126,
-    0x2127, 0x212A, 0x212C, 0x2132, 0x2133, 0x2160, 0x2170, 0x2183, 0x2184, 0x24B6, 0x24D0, 0x2C00,
-    0x2C30, 0x2C63, 0x2C65, 0x2C6E, 0x2C71, 0x2C72, 0x2C73, 0x2C75, 0x2C76, 0x2C7E, 0x2C81, 0x2CF2,
-    0x2CF3, 0xA7AB, 0xA7AF, 0xA7B0, 0xA7B5, 0xA7C5, 0xA7C8, 0xA7C9, 0xA7CA, 0xA7D0, 0xA7D1, 0xA7F5,
-    0xA7F6, 0xFF21, 0xFF3B, 0x10400, 0x10428, 0x104B0, 0x104D4, 0x10570, 0x1057B, 0x1057C, 0x1058B,
-    0x1058C, 0x10593, 0x10594, 0x10596, 0x10C80, 0x10CB3, 0x118A0, 0x118C0, 0x16E40, 0x16E60,
-    0x1E900, 0x1E922,
-];
-
-/// Runs in which every other character has one, from the first on: a capital, its small letter, a capital, …
-const CAPITALS_BEFORE_SMALL: [u32; 90] = [
-    0x100, 0x137, 0x139, 0x148, 0x14A, 0x179, 0x179, 0x17E, 0x184, 0x187, 0x187, 0x18A, 0x1A2,
-    0x1A7, 0x1A7, 0x1AA, 0x1AC, 0x1AF, 0x1AF, 0x1B2, 0x1B5, 0x1B8, 0x1CD, 0x1DC, 0x1DE, 0x1EF,
-    0x1F4, 0x1F7, 0x1FA, 0x233, 0x241, 0x244, 0x248, 0x24F, 0x370, 0x373, 0x386, 0x389, 0x38C,
-    0x38F, 0x38F, 0x392, 0x3D8, 0x3EF, 0x3F7, 0x3FA, 0x460, 0x481, 0x48A, 0x4C1, 0x4C1, 0x4CE,
-    0x4D0, 0x52F, 0x1E00, 0x1E95, 0x1E9E, 0x1EFF, 0x1F59, 0x1F60, 0x2C60, 0x2C63, 0x2C67, 0x2C6E,
-    0x2C82, 0x2CE3, 0x2CEB, 0x2CEE, 0xA640, 0xA66D, 0xA680, 0xA69B, 0xA722, 0xA72F, 0xA732, 0xA76F,
-    0xA779, 0xA77E, 0xA77E, 0xA787, 0xA78B, 0xA78E, 0xA790, 0xA793, 0xA796, 0xA7AB, 0xA7B6, 0xA7C5,
-    0xA7D6, 0xA7D9,
-];

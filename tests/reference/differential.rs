@@ -1,8 +1,12 @@
 //! The one-pass parser beside the slow oracle, on names that are nearly right.
 
+use std::collections::BTreeMap;
+
 use imagecache::reference::{AnyReference, Error, Named, Reference, describe};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 use crate::oracle::{self, Fault, Parsed};
 
@@ -210,7 +214,13 @@ fn soup() -> BoxedStrategy<String> {
 }
 
 fn names() -> BoxedStrategy<String> {
-    prop_oneof![2 => assembled(), 4 => mutated(), 1 => soup()].boxed()
+    prop_oneof![
+        20 => assembled(),
+        40 => mutated(),
+        10 => soup(),
+        1 => "[0-9a-f]{63,65}",
+    ]
+    .boxed()
 }
 
 fn fault(error: &Error<'_>) -> Fault {
@@ -339,6 +349,23 @@ fn at_least(cases: u32) -> ProptestConfig {
         cases: default.cases.max(cases),
         ..default
     }
+}
+
+/// Else the comparison would prove little.
+#[test]
+fn generated_names_are_often_right_and_wrong_in_every_way() {
+    let mut runner = TestRunner::deterministic();
+    let mut counts = BTreeMap::<&str, u32>::new();
+    for _ in 0..5_000 {
+        let name = names().new_tree(&mut runner).unwrap().current();
+        let class = Named::parse(&name).map_or_else(|error| error.class().as_str(), |_| "valid");
+        *counts.entry(class).or_default() += 1;
+    }
+    assert!(counts["valid"] > 500);
+    assert!(
+        counts.len() == 8 && counts.values().all(|&count| count > 10),
+        "{counts:?}"
+    );
 }
 
 proptest! {
