@@ -55,6 +55,10 @@ pub const ELIMINATION_STRATEGY: &str = "imagecache.eci.alibabacloud.com/eliminat
 
 /// Label of pods that run on ECI: `alibabacloud.com/eci: "true"`.
 pub const ECI_LABEL: &str = "alibabacloud.com/eci";
+/// Label or annotation of pods that may overflow to ECI (`eci`) or only run there (`eci_only`).
+pub const ECI_BURST: &str = "alibabacloud.com/burst-resource";
+/// Written back on a pod by ECI: the instance that it runs in.
+pub const ECI_INSTANCE_ID: &str = "k8s.aliyun.com/eci-instance-id";
 
 /// The kinds of object an annotation has an effect on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,1 +1,304 @@
-//! (to be written)
+//! What is wrong with this manifest? Everything at once, in document order, with stable codes.
+//!
+//! Two kinds of object are judged: `ImageCache`, whole, and the workloads of Kubernetes, in as far as they speak of image
+//! caches. Lists are walked. Objects of other kinds pass in silence.
+//!
+//! | rule group | file |
+//! |---|---|
+//! | apiVersion and kind | `identity.rs` |
+//! | names, namespaces | `name.rs` |
+//! | labels, keys and size of annotations | `labels.rs` |
+//! | unknown fields, with a suggestion | `fields.rs`, `spelling.rs` |
+//! | images, and registries that want a login | `images.rs`, `registry.rs` |
+//! | image pull secrets | `secrets.rs` |
+//! | size, retention | `size.rs`, `retention.rs` |
+//! | annotations of the product, and the forms of their values | `annotations.rs`, `form.rs` |
+//! | workloads: level of annotations, conflicts, pull policy | `workload.rs`, `pod.rs` |
+//! | status | `status.rs` |
+//!
+//! What the API server or ECI refuses is an error; what works but hardly as meant is a warning; what is worth knowing is
+//! a hint. [`Levels`] changes that code by code.
+//!
+//! The work is linear in the input. Of each list of images, secrets or containers [`MAX_ITEMS`] are read and the rest is
+//! counted; of each document [`Report::MAX_FINDINGS`] findings are kept; lists are walked [`MAX_LIST_DEPTH`] deep.
+
+mod annotations;
+mod cache;
+mod fields;
+mod form;
+mod identity;
+mod images;
+mod labels;
+mod name;
+mod pod;
+mod registry;
+mod retention;
+mod secrets;
+mod size;
+mod spelling;
+mod status;
+mod value;
+mod workload;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::diagnostic::{Code, Diagnostic, Levels, Report};
+use crate::path::Path;
+use crate::resource::MAX_SIZE_GIB;
+use crate::source::{self, Format, Limits};
+use identity::{Subject, TypeMeta};
+
+pub use images::MAX_ITEMS;
+pub use labels::MAX_ANNOTATION_BYTES;
+
+/// How deep lists within lists are walked.
+pub const MAX_LIST_DEPTH: usize = 8;
+
+/// How strict to be.
+///
+/// ```
+/// use imagecache::diagnostic::{Code, Level};
+/// use imagecache::validate::Options;
+/// let mut options = Options::default();
+/// options.levels.set(Code::IC042, Level::Off);
+/// options.max_size_gib = Options::MAX_SIZE_2020;
+/// let text = r#"{"levels": {"IC042": "off"}, "maxSizeGib": 500}"#;
+/// assert_eq!(serde_json::from_str::<Options>(text).unwrap(), options);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Options {
+    /// Severities by code.
+    pub levels: Levels,
+    /// Largest `spec.imageCacheSize` in GiB; 32768 unless set.
+    pub max_size_gib: i64,
+}
+
+impl Options {
+    /// Largest size in GiB by ECI's API text of 2020, for accounts that still have that limit.
+    pub const MAX_SIZE_2020: i64 = 500;
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            levels: Levels::default(),
+            max_size_gib: MAX_SIZE_GIB,
+        }
+    }
+}
+
+/// One object that was met, judged or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checked {
+    /// Which document of the text, from 0.
+    pub document: usize,
+    /// Where in the document: empty, or the item of a list, `items[3]`.
+    pub path: String,
+    /// As written; empty where it is missing.
+    pub api_version: String,
+    /// As written; empty where it is missing.
+    pub kind: String,
+    /// `metadata.name`, else `metadata.generateName`, else empty.
+    pub name: String,
+    /// False for kinds that are not judged.
+    pub checked: bool,
+}
+
+/// What is to be said about a text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Validation {
+    /// Findings by document, then by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Every object that was met, items of lists included, in order.
+    pub objects: Vec<Checked>,
+}
+
+/// Judges one object (or list) that has no text: findings carry no span.
+///
+/// ```
+/// use imagecache::validate::{Options, object};
+/// let cache = serde_json::json!({
+///     "apiVersion": "eci.alibabacloud.com/v1",
+///     "kind": "ImageCache",
+///     "metadata": {"name": "web"},
+///     "spec": {"images": ["nginx:1.27"], "retentionDays": 0},
+/// });
+/// let found = object(&cache, &Options::default());
+/// assert_eq!(found[0].to_string(), "spec.retentionDays: 0 days, at least 1 needed");
+/// ```
+#[must_use]
+pub fn object(value: &Value, options: &Options) -> Vec<Diagnostic> {
+    let mut report = Report::new(&options.levels);
+    Walk { options, met: None }.object(value, &Path::Root, Inherited::default(), 0, &mut report);
+    report.finish()
+}
+
+/// Judges every document of a text.
+///
+/// ```
+/// use imagecache::source::Format;
+/// use imagecache::validate::{Options, text};
+/// let validation = text("kind: ConfigMap\n", Format::Auto, &Options::default());
+/// assert!(validation.diagnostics.is_empty());
+/// ```
+#[must_use]
+pub fn text(text: &str, format: Format, options: &Options) -> Validation {
+    text_within(text, format, options, &Limits::default())
+}
+
+/// Judges every document of a text, as far as the limits allow: for hosts that read their user's own files, which may
+/// be longer than those of a stranger.
+#[must_use]
+pub fn text_within(text: &str, format: Format, options: &Options, limits: &Limits) -> Validation {
+    let (documents, mut diagnostics) = source::read_within(text, format, &options.levels, limits);
+    let mut objects = Vec::new();
+    for document in &documents {
+        let mut report = Report::on(document, &options.levels);
+        let mut walk = Walk {
+            options,
+            met: Some((document.index(), &mut objects)),
+        };
+        walk.object(
+            document.value(),
+            &Path::Root,
+            Inherited::default(),
+            0,
+            &mut report,
+        );
+        diagnostics.extend(report.finish());
+    }
+    let place = |found: &Diagnostic| found.span.map(|span| (span.start.offset, span.end.offset));
+    diagnostics.sort_by_key(|found| (found.document, place(found).is_none(), place(found)));
+    Validation {
+        diagnostics,
+        objects,
+    }
+}
+
+/// What an item of a typed list takes over from its list when it says nothing itself.
+#[derive(Debug, Clone, Copy, Default)]
+struct Inherited<'v> {
+    meta: TypeMeta<'v>,
+    /// In a list where anything may stand, what is not an object of Kubernetes is passed over.
+    lax: bool,
+}
+
+/// A walk over an object and, if it is a list, its items.
+struct Walk<'w> {
+    options: &'w Options,
+    /// The document and the objects met, where somebody wants to know.
+    met: Option<(usize, &'w mut Vec<Checked>)>,
+}
+
+impl Walk<'_> {
+    fn object(
+        &mut self,
+        value: &Value,
+        path: &Path<'_>,
+        inherited: Inherited<'_>,
+        depth: usize,
+        report: &mut Report<'_>,
+    ) {
+        let Value::Object(fields) = value else {
+            if !inherited.lax {
+                report.add(
+                    Code::IC004,
+                    path,
+                    format_args!(
+                        "{}, an object of Kubernetes is needed",
+                        value::type_of(value)
+                    ),
+                    "",
+                );
+            }
+            return;
+        };
+        let Some(mut meta) = TypeMeta::read(fields, path, report) else {
+            return self.meet(TypeMeta::default(), fields, path, false);
+        };
+        if meta.kind.is_empty() && meta.api_version.is_empty() {
+            meta = inherited.meta;
+            if meta.kind.is_empty() && inherited.lax {
+                return;
+            }
+        }
+        let subject = identity::tell(meta, fields, path, report);
+        match subject {
+            Subject::List { strict } => {
+                return self.list(fields, meta, strict, path, depth, report);
+            }
+            Subject::ImageCache => cache::check(fields, self.options, path, report),
+            Subject::Workload(workload) => workload::check(workload, value, path, report),
+            Subject::Foreign => {}
+        }
+        self.meet(meta, fields, path, subject != Subject::Foreign);
+    }
+
+    fn list(
+        &mut self,
+        fields: &Map<String, Value>,
+        meta: TypeMeta<'_>,
+        strict: bool,
+        path: &Path<'_>,
+        depth: usize,
+        report: &mut Report<'_>,
+    ) {
+        let path = path.field("items");
+        let items = match fields.get("items") {
+            None | Some(Value::Null) => return,
+            Some(Value::Array(items)) => items,
+            Some(other) if strict => return value::not_a("a list", other, &path, report),
+            Some(_) => return,
+        };
+        if depth == MAX_LIST_DEPTH {
+            return report.add(
+                Code::IC003,
+                &path,
+                format_args!("a list within {MAX_LIST_DEPTH} lists, deeper ones are not read"),
+                "",
+            );
+        }
+        let kind = meta.kind.strip_suffix("List").unwrap_or_default();
+        let meta = if kind.is_empty() {
+            TypeMeta::default()
+        } else {
+            TypeMeta { kind, ..meta }
+        };
+        let inherited = Inherited { meta, lax: !strict };
+        for (index, item) in items.iter().enumerate() {
+            self.object(item, &path.index(index), inherited, depth + 1, report);
+        }
+    }
+
+    fn meet(
+        &mut self,
+        meta: TypeMeta<'_>,
+        fields: &Map<String, Value>,
+        path: &Path<'_>,
+        checked: bool,
+    ) {
+        let Some((document, objects)) = &mut self.met else {
+            return;
+        };
+        let metadata = |name| {
+            fields
+                .get("metadata")
+                .and_then(|metadata| metadata.get(name))
+                .and_then(Value::as_str)
+        };
+        objects.push(Checked {
+            document: *document,
+            path: path.to_string(),
+            api_version: meta.api_version.to_owned(),
+            kind: meta.kind.to_owned(),
+            name: metadata("name")
+                .or(metadata("generateName"))
+                .unwrap_or_default()
+                .to_owned(),
+            checked,
+        });
+    }
+}

@@ -1,0 +1,111 @@
+//! One `ImageCache`, from its root down: which rule looks at which part.
+
+use serde_json::{Map, Value};
+
+use super::annotations::Place;
+use super::images::Access;
+use super::value::not_a;
+use super::{Options, annotations, fields, images, labels, name, retention, secrets, size, status};
+use crate::annotation::ACR_INSTANCE_IDS;
+use crate::diagnostic::{Code, Report};
+use crate::path::Path;
+
+pub(super) fn check(
+    object: &Map<String, Value>,
+    options: &Options,
+    path: &Path<'_>,
+    report: &mut Report<'_>,
+) {
+    fields::check(object, fields::Place::Root, path, report);
+    let annotations = metadata(object.get("metadata"), &path.field("metadata"), report);
+    let set = |name| {
+        annotations
+            .and_then(|all| all.get(name))
+            .is_some_and(|value| !value.is_null() && value != "")
+    };
+    spec(
+        object.get("spec"),
+        set(ACR_INSTANCE_IDS),
+        options,
+        &path.field("spec"),
+        report,
+    );
+    if let Some(value) = object.get("status") {
+        status::check(value, &path.field("status"), report);
+    }
+}
+
+/// Judges the metadata and gives the annotations back, which other rules need.
+fn metadata<'v>(
+    metadata: Option<&'v Value>,
+    path: &Path<'_>,
+    report: &mut Report<'_>,
+) -> Option<&'v Map<String, Value>> {
+    let fields = match metadata {
+        Some(Value::Object(fields)) => fields,
+        None | Some(Value::Null) => {
+            name::check(&Map::new(), path, report);
+            return None;
+        }
+        Some(other) => {
+            not_a("an object", other, path, report);
+            return None;
+        }
+    };
+    fields::check(fields, fields::Place::Metadata, path, report);
+    name::check(fields, path, report);
+    if let Some(value) = fields.get("labels") {
+        labels::labels(value, &path.field("labels"), report);
+    }
+    let path = path.field("annotations");
+    match fields.get("annotations") {
+        None | Some(Value::Null) => None,
+        Some(Value::Object(all)) => {
+            labels::annotations_length(all, &path, report);
+            annotations::check(all, Place::ImageCache, &path, report);
+            Some(all)
+        }
+        Some(other) => {
+            not_a("an object", other, &path, report);
+            None
+        }
+    }
+}
+
+fn spec(
+    spec: Option<&Value>,
+    acr_instances: bool,
+    options: &Options,
+    path: &Path<'_>,
+    report: &mut Report<'_>,
+) {
+    let fields = match spec {
+        Some(Value::Object(fields)) => fields,
+        None | Some(Value::Null) => {
+            return report.add(
+                Code::IC020,
+                path,
+                "missing, an object with images is needed",
+                "List the images that the cache shall hold in `spec.images`.",
+            );
+        }
+        Some(other) => return not_a("an object", other, path, report),
+    };
+    fields::check(fields, fields::Place::Spec, path, report);
+    let secrets = fields
+        .get("imagePullSecrets")
+        .and_then(Value::as_array)
+        .is_some_and(|list| !list.is_empty());
+    images::check(
+        fields,
+        Access {
+            secrets,
+            acr_instances,
+        },
+        path,
+        report,
+    );
+    secrets::check(fields, path, report);
+    size::check(fields, options, path, report);
+    retention::check(fields, path, report);
+}

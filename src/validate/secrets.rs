@@ -1,0 +1,167 @@
+//! The image pull secrets of an `ImageCache`.
+//!
+//! Sources: the vendor's field table (`namespace:secretName`, at most 10 credentials), Kubernetes' rules for the names
+//! of namespaces and secrets. Users report that a secret without its namespace only shows when the pull fails.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+use super::images::{MAX_ITEMS, Unread};
+use super::name;
+use super::value::{not_a, not_a_string, type_of};
+use crate::diagnostic::{Code, Part, Quoted, Report};
+use crate::path::Path;
+use crate::resource::MAX_SECRETS;
+
+/// `spec.imagePullSecrets`.
+///
+/// | secrets | finding |
+/// |---|---|
+/// | absent, null, `[]` | none |
+/// | `default:secret1` | none |
+/// | `secret1`, `default/secret1`, `a:b:c`, `Default:x` | IC030 at the fault |
+/// | `{name: secret1}` | IC016: that is how pods write it |
+/// | `a:b`, `a:b` | IC031 at the second |
+/// | 11 items | IC032 |
+pub(super) fn check(spec: &Map<String, Value>, path: &Path<'_>, report: &mut Report<'_>) {
+    let path = path.field("imagePullSecrets");
+    let secrets = match spec.get("imagePullSecrets") {
+        None | Some(Value::Null) => return,
+        Some(Value::Array(secrets)) => secrets,
+        Some(other) => return not_a("a list of strings", other, &path, report),
+    };
+    if secrets.len() > MAX_SECRETS {
+        report.add(
+            Code::IC032,
+            &path,
+            format_args!(
+                "{} secrets, at most {MAX_SECRETS} allowed{}",
+                secrets.len(),
+                Unread(secrets.len())
+            ),
+            "Put the logins of several registries into one secret of the docker-config type.",
+        );
+    }
+    for (index, secret) in secrets.iter().take(MAX_ITEMS).enumerate() {
+        let list = &path;
+        let path = list.index(index);
+        match secret {
+            Value::String(text) => {
+                if let Err(fault) = form(text) {
+                    report.add_part(
+                        Code::IC030,
+                        &path,
+                        Part::Bytes(fault.at.clone()),
+                        format_args!("{} is not namespace:name: {}", Quoted(text), fault.why),
+                        Remedy(text),
+                    );
+                }
+                if let Some(earlier) = secrets.iter().take(index).position(|other| other == secret)
+                {
+                    report.add(
+                        Code::IC031,
+                        &path,
+                        format_args!("{} stands already at {}", Quoted(text), list.index(earlier)),
+                        "Remove one of them.",
+                    );
+                }
+            }
+            Value::Object(pod_form) => {
+                let name = pod_form
+                    .get("name")
+                    .and_then(Value::as_str)
+                    .unwrap_or("name");
+                report.add(
+                    Code::IC016,
+                    &path,
+                    format_args!("{}, a string namespace:name is needed", type_of(secret)),
+                    format_args!(
+                        "Pods take objects, an ImageCache takes strings: {}.",
+                        Quoted(&["default:", name].concat())
+                    ),
+                );
+            }
+            other => not_a_string(other, &path, report),
+        }
+    }
+}
+
+struct Fault {
+    at: Range<usize>,
+    why: Why,
+}
+
+enum Why {
+    Empty,
+    NoNamespace,
+    TwoColons,
+    Namespace(name::Fault),
+    Name(name::Fault),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Empty => f.write_str("it is empty"),
+            Why::NoNamespace => f.write_str("there is no `:`"),
+            Why::TwoColons => f.write_str("only one `:` is allowed"),
+            Why::Namespace(fault) => write!(f, "in the namespace, {fault}"),
+            Why::Name(fault) => write!(f, "in the name, {fault}"),
+        }
+    }
+}
+
+fn form(text: &str) -> Result<(), Fault> {
+    let Some((namespace, secret)) = name::cut(text, b':') else {
+        let why = if text.is_empty() {
+            Why::Empty
+        } else {
+            Why::NoNamespace
+        };
+        return Err(Fault {
+            at: 0..text.len(),
+            why,
+        });
+    };
+    name::label(namespace).map_err(|fault| Fault {
+        at: fault.at.clone(),
+        why: Why::Namespace(fault),
+    })?;
+    let offset = namespace.len() + 1;
+    if let Some(colon) = secret.bytes().position(|byte| byte == b':') {
+        let at = offset + colon;
+        return Err(Fault {
+            at: at..at + 1,
+            why: Why::TwoColons,
+        });
+    }
+    name::subdomain(secret).map_err(|fault| Fault {
+        at: fault.at.start + offset..fault.at.end + offset,
+        why: Why::Name(fault),
+    })
+}
+
+/// What to write instead.
+struct Remedy<'a>(&'a str);
+
+impl fmt::Display for Remedy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0;
+        let proposal = match text.split_once('/') {
+            Some((namespace, name)) if !text.contains(':') => [namespace, ":", name].concat(),
+            _ if !text.contains(':') => ["default:", text].concat(),
+            _ => String::new(),
+        };
+        if form(&proposal).is_ok() {
+            write!(
+                f,
+                "Write the secret's namespace before its name, with a colon: {}.",
+                Quoted(&proposal)
+            )
+        } else {
+            f.write_str("Write the secret's namespace, a colon and its name: `default:secret1`.")
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The status of an `ImageCache`.
+//!
+//! Sources: the vendor's field table and samples, and users who saw `Pending`. The API server drops a status that comes
+//! with a new object, and a controller writes the rest, so nothing here is worse than a warning. Unknown fields pass.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::form;
+use super::spelling::nearest;
+use super::value::{Typed, type_of};
+use crate::annotation::Form;
+use crate::diagnostic::{Code, Quoted, Report};
+use crate::path::Path;
+use crate::resource::Phase;
+use crate::time::Timestamp;
+
+/// `status`. Null and empty strings are absent: Go writes fields so that nobody has filled in.
+///
+/// | field | finding |
+/// |---|---|
+/// | `phase: Ready` | none |
+/// | `phase: ready`, `phase: Thawing` | IC080 |
+/// | `progress: 45%` | none |
+/// | `progress: 45`, `progress: 101%` | IC081 |
+/// | `startTime: yesterday` | IC081 |
+/// | `imageCacheId: "1"` | IC081 |
+pub(super) fn check(status: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+    let fields = match status {
+        Value::Null => return,
+        Value::Object(fields) => fields,
+        other => {
+            return wrong(
+                path,
+                format_args!("{}, an object is needed", Typed(other)),
+                report,
+            );
+        }
+    };
+    for (key, value) in fields {
+        field(key, value, &path.field(key), report);
+    }
+}
+
+fn field(key: &str, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+    let text = match (key, value) {
+        (_, Value::Null) => return,
+        ("events", Value::Array(_)) => return,
+        ("events", other) => {
+            return wrong(
+                path,
+                format_args!("{}, a list is needed", type_of(other)),
+                report,
+            );
+        }
+        (
+            "phase" | "progress" | "imageCacheId" | "startTime" | "lastUpdatedTime"
+            | "lastUpdateTime" | "expireDateTime",
+            Value::String(text),
+        ) => text.as_str(),
+        (
+            "phase" | "progress" | "imageCacheId" | "startTime" | "lastUpdatedTime"
+            | "lastUpdateTime" | "expireDateTime",
+            other,
+        ) => {
+            return wrong(
+                path,
+                format_args!("{}, a string is needed", Typed(other)),
+                report,
+            );
+        }
+        _ => return,
+    };
+    if text.is_empty() {
+        return;
+    }
+    match key {
+        "phase" => phase(text, path, report),
+        "progress" if !is_progress(text) => {
+            wrong(
+                path,
+                format_args!("{} is not a percentage from `0%` to `100%`", Quoted(text)),
+                report,
+            );
+        }
+        "imageCacheId" => form::check(text, Form::CacheId, |fault| {
+            wrong(path, format_args!("{fault}"), report)
+        }),
+        "progress" => {}
+        _ if text.parse::<Timestamp>().is_err() => {
+            wrong(
+                path,
+                format_args!(
+                    "{} is not a time such as `2026-01-18T13:40:56Z`",
+                    Quoted(text)
+                ),
+                report,
+            );
+        }
+        _ => {}
+    }
+}
+
+fn wrong(path: &Path<'_>, message: fmt::Arguments<'_>, report: &mut Report<'_>) {
+    report.add(
+        Code::IC081,
+        path,
+        message,
+        "A controller writes the status; leave it out of what you apply.",
+    );
+}
+
+fn phase(text: &str, path: &Path<'_>, report: &mut Report<'_>) {
+    if Phase::KNOWN.iter().any(|phase| phase.as_str() == text) {
+        return;
+    }
+    report.add(
+        Code::IC080,
+        path,
+        format_args!("{} is no known phase", Quoted(text)),
+        PhaseHelp(text),
+    );
+}
+
+struct PhaseHelp<'a>(&'a str);
+
+impl fmt::Display for PhaseHelp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(meant) = nearest(self.0, Phase::KNOWN.iter().map(Phase::as_str)) {
+            return write!(f, "Did you mean `{meant}`?");
+        }
+        f.write_str("The known ones are ")?;
+        for (index, phase) in Phase::KNOWN.iter().enumerate() {
+            write!(
+                f,
+                "{}`{}`",
+                if index == 0 { "" } else { ", " },
+                phase.as_str()
+            )?;
+        }
+        f.write_str("; readers treat any other as not usable.")
+    }
+}
+
+/// `0%` to `100%`.
+fn is_progress(text: &str) -> bool {
+    let Some(number) = text.strip_suffix('%') else {
+        return false;
+    };
+    number.bytes().all(|byte| byte.is_ascii_digit())
+        && number.parse::<u8>().is_ok_and(|number| number <= 100)
+}
