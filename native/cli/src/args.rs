@@ -7,16 +7,16 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::completions;
-use crate::console::{self, Console};
+use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
-use crate::explain;
-use crate::reference;
+use crate::{completions, crd, expire, explain, matching, reference, schema, validate};
 
 const EXAMPLES: &str = "\
 Examples:
+  imagecache validate -R manifests/      what is wrong in manifests, at its line
+  imagecache match -f manifests/         which cache each pod hits; with --explain, why
+  imagecache expire -f caches.yaml       when each cache ends
   imagecache reference nginx             what an image's name stands for
-  imagecache explain                     list every finding there is
   imagecache explain IC022               why a finding is one, and what to do
 
 Exit codes:
@@ -25,7 +25,7 @@ Exit codes:
   2  the command line is wrong
   3  something could not be read or written; the answer is not complete
 
-Put a link named `kubectl-imagecache` to this program on the PATH, and `kubectl imagecache …` works too.";
+As a plugin of kubectl: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubectl-imagecache";
 
 /// Validate, match and expire image caches of Alibaba Cloud ECI, offline.
 ///
@@ -49,7 +49,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Validate(validate::Validate),
+    Match(matching::Match),
+    Expire(expire::Expire),
     Reference(reference::Reference),
+    Crd(crd::Crd),
+    Schema(schema::Schema),
     Explain(explain::Explain),
     Completions(completions::Completions),
 }
@@ -57,7 +62,12 @@ enum Verb {
 impl Verb {
     fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         match self {
+            Verb::Validate(verb) => verb.run(console),
+            Verb::Match(verb) => verb.run(console),
+            Verb::Expire(verb) => verb.run(console),
             Verb::Reference(verb) => verb.run(console),
+            Verb::Crd(verb) => verb.run(console),
+            Verb::Schema(verb) => verb.run(console),
             Verb::Explain(verb) => verb.run(console),
             Verb::Completions(verb) => verb.run(console),
         }
@@ -103,30 +113,28 @@ fn refuse(error: &clap::Error) -> Exit {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
     match error.print() {
-        Ok(()) if asked => Exit::Ok,
-        Err(broken) if asked && broken.kind() != io::ErrorKind::BrokenPipe => Exit::Failure,
-        _ if asked => Exit::Ok,
-        _ => Exit::Usage,
+        _ if !asked => Exit::Usage,
+        Ok(()) => Exit::Ok,
+        Err(unwritten) => fail(anyhow::Error::from(unwritten).context(UNWRITABLE)),
     }
 }
 
 /// Says why a run ended early. A reader who closed the pipe (`| head`) has what he wanted: no word, no failure.
 fn fail(error: anyhow::Error) -> Exit {
-    let closed = error.chain().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    });
-    if closed {
-        return Exit::Ok;
-    }
-    match error.downcast::<clap::Error>() {
-        Ok(usage) => refuse(&usage),
-        Err(error) => {
-            console::complain(&format!("{error:#}"));
-            Exit::Failure
+    let error = match error.downcast::<clap::Error>() {
+        Ok(usage) => return refuse(&usage),
+        Err(error) => error,
+    };
+    let mut said = Vec::new();
+    for cause in error.chain() {
+        match cause.downcast_ref::<io::Error>() {
+            Some(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Ok,
+            Some(error) => said.push(console::reason(error)),
+            None => said.push(cause.to_string()),
         }
     }
+    console::complain(&said.join(": "));
+    Exit::Failure
 }
 
 /// A mistake in the arguments that only the verb itself can see, in the form of all others.

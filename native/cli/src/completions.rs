@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap_complete::Shell;
 
 use crate::args;
-use crate::console::Console;
+use crate::console::{Console, UNWRITABLE};
 use crate::exit::Exit;
 
 const EXAMPLES: &str = "\
@@ -34,9 +34,7 @@ impl Completions {
             "imagecache",
             &mut script,
         );
-        console
-            .write_all(&script)
-            .context("cannot write standard output")?;
+        console.write_all(&script).context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }
 }

@@ -5,6 +5,9 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use anstream::AutoStream;
 use anyhow::Context;
 
+/// What went wrong when a write to [`Console`] fails.
+pub(crate) const UNWRITABLE: &str = "cannot write standard output";
+
 /// Standard output of one run.
 ///
 /// Whether to colour is decided once, here; what is printed is then made with or without escape codes, so that a
@@ -38,9 +41,15 @@ impl Console {
         }
     }
 
+    /// The columns of the terminal, if there is one.
+    pub(crate) fn width(&self) -> Option<usize> {
+        terminal_size::terminal_size_of(io::stdout())
+            .map(|(terminal_size::Width(width), _)| usize::from(width))
+    }
+
     /// Writes out what is still buffered.
     pub(crate) fn finish(&mut self) -> anyhow::Result<()> {
-        self.out.flush().context("cannot write standard output")
+        self.out.flush().context(UNWRITABLE)
     }
 }
 
@@ -72,6 +81,11 @@ pub(crate) fn complain(message: &str) {
         "{style}error:{style:#} {}",
         visible(message)
     );
+}
+
+/// Something worth knowing, to standard error.
+pub(crate) fn note(message: &str) {
+    let _ = writeln!(anstream::stderr(), "{message}");
 }
 
 /// Text for a terminal: control characters of the input, which could steer the terminal, become `\u{1b}`.

@@ -8,7 +8,7 @@ use imagecache::diagnostic::{Code, Severity};
 use serde::Serialize;
 
 use crate::codes::CodeParser;
-use crate::console::Console;
+use crate::console::{Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::{data, table};
 
@@ -81,9 +81,7 @@ impl Explain {
             Form::Json => data::json(&entries(asked))?,
             Form::Yaml => data::yaml(&entries(asked))?,
         };
-        console
-            .write_all(text.as_bytes())
-            .context("cannot write standard output")?;
+        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }
 }
@@ -105,9 +103,11 @@ fn list() -> String {
     table::lines(&table)
 }
 
-/// A page for the terminal: Markdown is made to be read, so all that goes are the marks around headings and code.
+/// A page for the terminal: Markdown is made to be read, so all that goes are the marks of headings,
+/// labels and code.
 fn page(code: Code, console: &Console) -> String {
     let heading = console.style(Style::new().bold().underline());
+    let strong = console.style(Style::new().bold());
     let sample = console.style(AnsiColor::Cyan.on_default());
     let mut text = String::new();
     let mut in_sample = false;
@@ -121,6 +121,11 @@ fn page(code: Code, console: &Console) -> String {
         } else if let Some(title) = line.strip_prefix('#') {
             let title = title.trim_start_matches('#').trim_start();
             text.push_str(&format!("{heading}{title}{heading:#}"));
+        } else if let Some((label, rest)) = line
+            .strip_prefix("**")
+            .and_then(|line| line.split_once("**"))
+        {
+            text.push_str(&format!("{strong}{label}{strong:#}{rest}"));
         } else {
             text.push_str(line);
         }

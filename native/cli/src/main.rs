@@ -1,17 +1,27 @@
 //! The `imagecache` command: reads files, asks the core, prints what it says.
 //!
 //! No rule about image caches lives here. One file a verb; [`args`] is the list of verbs, [`exit`] what the exit code
-//! means.
+//! means; [`input`] and [`console`] are the two ends of the pipe, [`report`] the forms of findings.
 
 mod args;
+mod clock;
 mod codes;
 mod completions;
 mod console;
+mod crd;
 mod data;
+mod documents;
 mod exit;
+mod expire;
 mod explain;
+mod input;
+mod matching;
+mod progress;
 mod reference;
+mod report;
+mod schema;
 mod table;
+mod validate;
 
 use exit::Exit;
 

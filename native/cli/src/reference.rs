@@ -10,7 +10,7 @@ use anyhow::Context;
 use imagecache::reference::{Description, Named, describe};
 
 use crate::args::usage_error;
-use crate::console::{self, Console};
+use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 
 /// A line longer than this is no name: the file is something else.
@@ -21,7 +21,7 @@ Examples:
   imagecache reference nginx                         what the name stands for
   imagecache reference nginx Docker.io/nginx -o json one line of JSON for each name
   imagecache reference -o name nginx                 only docker.io/library/nginx:latest
-  kubectl get pods -A -o jsonpath='{..image}' | tr ' ' '\\n' | imagecache reference -o json -f -
+  kubectl get pods -A -o jsonpath='{..image}' | xargs -n1 | imagecache reference -f -
 
 A line of a file is a name, as it is: blanks and carriage returns are not cut off, and an empty line
 is an empty name. Exit code 1 says that some name is no reference.";
@@ -158,7 +158,7 @@ impl Printer {
                 None => Ok(()),
             },
         }
-        .context("cannot write standard output")
+        .context(UNWRITABLE)
     }
 
     fn text(&self, console: &mut Console, described: &Description) -> io::Result<()> {

@@ -1,0 +1,258 @@
+//! `imagecache expire`: when each cache ends, and why.
+
+use std::io::Write;
+
+use anstyle::AnsiColor;
+use anyhow::Context;
+use clap::ValueEnum;
+use imagecache::expiry::{Expiry, State, expiry, facts};
+use imagecache::time::{DAY, Timestamp};
+
+use crate::clock::Clock;
+use crate::console::{self, Console, UNWRITABLE, visible};
+use crate::exit::Exit;
+use crate::input::Inputs;
+use crate::{data, documents, table};
+
+const EXAMPLES: &str = "\
+Examples:
+  imagecache expire -f caches.yaml
+  kubectl get imagecaches -o json | imagecache expire -f -
+  aliyun eci DescribeImageCaches | imagecache expire -f - --within 7d
+  imagecache expire -f caches.yaml --now 2026-02-01T00:00:00Z -o json
+
+Rules:
+  retention      spec.retentionDays after its creation
+  failed         24 hours after its creation failed
+  automatic      7 days after its creation, or 30 days after its last use
+  no retention   never: it is kept, and paid for, until somebody deletes it
+
+Exit codes:
+  0  done
+  1  a cache has ended, or ends --within that time
+  2  the command line is wrong
+  3  an input could not be read, or holds no cache";
+
+/// Tell when each cache ends, and why
+///
+/// Caches are ImageCache objects, lists of them, or the reply of DescribeImageCaches. Where the end that is recorded is
+/// not what the rules give, both are told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Expire {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Only caches that have ended, or end within this time (such as 7d, 12h, 30m); if there is one, the exit code is 1
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    within: Option<i64>,
+    /// How to print
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    output: Form,
+    #[command(flatten)]
+    clock: Clock,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    /// A table with a timeline, the next end first
+    Text,
+    /// One array, in the order of the inputs
+    Json,
+    /// The same in YAML
+    Yaml,
+    /// The name of each cache, or its id if it has none, one a line
+    Name,
+}
+
+/// `7d`, `12h`, `30m`.
+fn seconds(text: &str) -> Result<i64, &'static str> {
+    const EXPECTED: &str = "expected a number with d, h or m behind it, such as 7d";
+    let number = text.trim_end_matches(['d', 'h', 'm']);
+    let unit = match text.strip_prefix(number) {
+        Some("d") => DAY,
+        Some("h") => 3_600,
+        Some("m") => 60,
+        _ => return Err(EXPECTED),
+    };
+    let number: u32 = number.parse().map_err(|_| EXPECTED)?;
+    Ok(i64::from(number).saturating_mul(unit))
+}
+
+impl Expire {
+    pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+        let now = self.clock.now();
+        let taken = documents::take(&self.inputs.list("expire")?, |value, _| facts(value));
+        let caches = taken.parts.iter().flatten();
+        let mut ends: Vec<Expiry> = caches.map(|cache| expiry(cache, now)).collect();
+        if ends.is_empty() {
+            console::complain("there is no image cache in the input");
+            return Ok(Exit::Failure);
+        }
+        if let Some(within) = self.within {
+            ends.retain(|end| end.seconds_left.is_some_and(|left| left <= within));
+        }
+        let text = match self.output {
+            Form::Text => text(&mut ends, now, console),
+            Form::Json => data::json(&ends)?,
+            Form::Yaml => data::yaml(&ends)?,
+            Form::Name => names(&ends),
+        };
+        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+        Ok(if taken.incomplete {
+            Exit::Failure
+        } else if self.within.is_some() && !ends.is_empty() {
+            Exit::Findings
+        } else {
+            Exit::Ok
+        })
+    }
+}
+
+fn names(ends: &[Expiry]) -> String {
+    let mut names = String::new();
+    for end in ends {
+        let name = end.name.as_deref().or(end.image_cache_id.as_deref());
+        names.push_str(&visible(name.unwrap_or("-")));
+        names.push('\n');
+    }
+    names
+}
+
+fn text(ends: &mut [Expiry], now: Timestamp, console: &Console) -> String {
+    // The next end first; what never ends, or at no known time, last.
+    ends.sort_by_key(|end| (end.state == State::Never, end.at.is_none(), end.at));
+    let mut table = table::new(&["CACHE", "ID", "ENDS", RULER, ""]);
+    for end in &*ends {
+        table.add_row([
+            visible(end.name.as_deref().unwrap_or("-")).as_ref(),
+            visible(end.image_cache_id.as_deref().unwrap_or("-")).as_ref(),
+            &at(end),
+            &timeline(end),
+            &end.to_string(),
+        ]);
+    }
+    let mut text = format!("now is {now}\n");
+    text.push_str(&table::lines(&table));
+    for end in &*ends {
+        if let Some(found) = &end.disagreement {
+            let style = console.style(AnsiColor::Yellow.on_default().bold());
+            let name = end.name.as_deref().or(end.image_cache_id.as_deref());
+            text.push_str(&format!(
+                "{style}warning[{}]{style:#}: {}: {}: {}\n  {}\n",
+                found.code,
+                visible(name.unwrap_or("-")),
+                found.path,
+                visible(&found.message),
+                found.help
+            ));
+        }
+    }
+    text
+}
+
+fn at(end: &Expiry) -> String {
+    match (end.state, end.at) {
+        (State::Never, _) => "never".to_owned(),
+        (_, Some(at)) => at.to_string(),
+        (_, None) => "-".to_owned(),
+    }
+}
+
+/// The marks of the timeline: names and seconds from now. Between two of them time runs evenly.
+const MARKS: [(&str, i64); 7] = [
+    ("now", 0),
+    ("1d", DAY),
+    ("7d", 7 * DAY),
+    ("30d", 30 * DAY),
+    ("90d", 90 * DAY),
+    ("1y", 365 * DAY),
+    ("10y", 3_650 * DAY),
+];
+/// From one mark to the next.
+const CELLS: i64 = 6;
+const RULER: &str = "now   1d    7d    30d   90d   1y    10y";
+
+/// `=======*` up to the end; `x` for what has ended, an arrow for what goes on.
+fn timeline(end: &Expiry) -> String {
+    let whole = CELLS.saturating_mul(6);
+    match (end.state, end.seconds_left) {
+        (State::Ended, _) => "x".to_owned(),
+        (State::At, None) => String::new(),
+        (State::Never, _) => line(whole, '>'),
+        (State::At, Some(left)) => match cell(left) {
+            Some(cell) => line(cell, '*'),
+            None => line(whole, '>'),
+        },
+    }
+}
+
+fn line(cells: i64, end: char) -> String {
+    let mut line = "=".repeat(usize::try_from(cells).unwrap_or_default());
+    line.push(end);
+    line
+}
+
+/// Where an instant so many seconds from now stands; `None` behind the last mark.
+fn cell(left: i64) -> Option<i64> {
+    let mut begin = 0;
+    for pair in MARKS.windows(2) {
+        let &[(_, from), (_, to)] = pair else {
+            continue;
+        };
+        if left < to {
+            return Some(begin + (left - from) * CELLS / (to - from));
+        }
+        begin += CELLS;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CELLS, MARKS, RULER, cell, seconds};
+
+    #[test]
+    fn the_ruler_has_its_marks_where_the_line_ends() {
+        for (number, (name, _)) in MARKS.iter().enumerate() {
+            let at = number * usize::try_from(CELLS).unwrap();
+            assert!(RULER.get(at..).unwrap().starts_with(name));
+        }
+    }
+
+    #[test]
+    fn an_end_stands_between_its_marks() {
+        let day = 86_400;
+        for (left, expected) in [
+            (0, Some(0)),
+            (day / 2, Some(3)),
+            (day, Some(6)),
+            (4 * day, Some(9)),
+            (30 * day, Some(18)),
+            (364 * day, Some(29)),
+            (3_649 * day, Some(35)),
+            (3_650 * day, None),
+        ] {
+            assert_eq!(cell(left), expected, "{left}");
+        }
+    }
+
+    #[test]
+    fn times_are_read_in_days_hours_and_minutes() {
+        assert_eq!(seconds("7d"), Ok(604_800));
+        assert_eq!(seconds("12h"), Ok(43_200));
+        assert_eq!(seconds("0m"), Ok(0));
+        for wrong in [
+            "",
+            "7",
+            "d",
+            "7dd",
+            "-1d",
+            "1w",
+            "1 d",
+            "9999999999d",
+            "1.5d",
+        ] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The input end: files, folders and standard input, in an order that never changes.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use imagecache::diagnostic::{Code, Diagnostic, Severity};
+use imagecache::source::{Format, Limits, Position, Span};
+use walkdir::{DirEntry, WalkDir};
+
+use crate::args::usage_error;
+use crate::console::reason;
+
+/// What a folder is searched for; a file that is named by itself may be called anything.
+const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// How much of one input is read. The core's own limits are for text of strangers; these files are the user's own, and a
+/// listing of a large cluster is large. Kept values take some ten times their text in memory, one text per core.
+pub(crate) const LIMITS: Limits = Limits {
+    bytes: 256 << 20,
+    documents: 1_000_000,
+    nodes: 50_000_000,
+    yaml_nodes: 10_000_000,
+};
+
+/// What to read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Inputs {
+    /// A file, a folder (its *.yaml, *.yml and *.json), or `-` for standard input; may be repeated
+    #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-")]
+    filenames: Vec<PathBuf>,
+    /// The same without -f
+    #[arg(value_name = "FILE|DIR")]
+    paths: Vec<PathBuf>,
+    /// Look into the folders of a folder too, but not into hidden ones
+    #[arg(short = 'R', long)]
+    recursive: bool,
+}
+
+/// One text to read.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// Its name in messages: the path as given, or `<stdin>`.
+    pub(crate) name: String,
+    from: From,
+}
+
+#[derive(Debug)]
+enum From {
+    File(PathBuf),
+    Stdin,
+    /// Nothing to read, and why; reported in its turn like any other.
+    Nowhere(Fault),
+}
+
+/// Why an input could not be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    message: String,
+    help: &'static str,
+    at: Option<Position>,
+}
+
+impl Fault {
+    fn new(message: impl Into<String>, help: &'static str) -> Self {
+        Fault {
+            message: message.into(),
+            help,
+            at: None,
+        }
+    }
+
+    fn io(error: &io::Error) -> Self {
+        let help = match error.kind() {
+            io::ErrorKind::NotFound => "Check the path.",
+            io::ErrorKind::PermissionDenied => "Check who may read it.",
+            _ => "",
+        };
+        Fault::new(format!("cannot be read: {}", reason(error)), help)
+    }
+
+    /// As a finding: it is an error, whatever the levels of the rules are.
+    pub(crate) fn diagnostic(&self) -> Diagnostic {
+        Diagnostic {
+            code: Code::IC005,
+            severity: Severity::Error,
+            document: 0,
+            path: String::new(),
+            message: self.message.clone(),
+            help: (!self.help.is_empty()).then(|| self.help.to_owned()),
+            span: self.at.map(|at| Span { start: at, end: at }),
+        }
+    }
+}
+
+impl Inputs {
+    /// Every text to read: in the order of the arguments, the files of a folder sorted by name.
+    pub(crate) fn list(&self, verb: &str) -> anyhow::Result<Vec<Input>> {
+        let named = || self.filenames.iter().chain(&self.paths);
+        if named().next().is_none() {
+            return Err(usage_error(
+                verb,
+                "nothing to read: name files or folders with -f; `-f -` is standard input",
+            ));
+        }
+        if named().filter(|path| is_stdin(path)).count() > 1 {
+            return Err(usage_error(
+                verb,
+                "standard input (`-`) can be read only once",
+            ));
+        }
+        let mut inputs = Vec::new();
+        for path in named() {
+            self.add(path, &mut inputs);
+        }
+        Ok(inputs)
+    }
+
+    fn add(&self, path: &Path, inputs: &mut Vec<Input>) {
+        let name = path.display().to_string();
+        if is_stdin(path) {
+            inputs.push(Input {
+                name: "<stdin>".to_owned(),
+                from: From::Stdin,
+            });
+        } else if path.is_dir() {
+            self.add_folder(path, name, inputs);
+        } else {
+            inputs.push(Input {
+                name,
+                from: From::File(path.to_owned()),
+            });
+        }
+    }
+
+    fn add_folder(&self, folder: &Path, name: String, inputs: &mut Vec<Input>) {
+        let before = inputs.len();
+        let mut folders_inside = false;
+        let depth = if self.recursive { usize::MAX } else { 1 };
+        let walk = WalkDir::new(folder)
+            .follow_links(true)
+            .max_depth(depth)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
+        for entry in walk {
+            match entry {
+                Ok(entry) if entry.file_type().is_dir() => folders_inside |= entry.depth() > 0,
+                Ok(entry) if is_manifest(entry.path()) => inputs.push(Input {
+                    name: entry.path().display().to_string(),
+                    from: From::File(entry.into_path()),
+                }),
+                Ok(_) => {}
+                Err(error) => inputs.push(Input {
+                    name: error
+                        .path()
+                        .map_or_else(|| name.clone(), |path| path.display().to_string()),
+                    from: From::Nowhere(unwalkable(&error)),
+                }),
+            }
+        }
+        if inputs.len() == before {
+            let help = if folders_inside && !self.recursive {
+                "Add -R to look into its folders too."
+            } else {
+                "Name a file, or a folder that holds manifests."
+            };
+            let fault = Fault::new("no *.yaml, *.yml or *.json file in this folder", help);
+            inputs.push(Input {
+                name,
+                from: From::Nowhere(fault),
+            });
+        }
+    }
+}
+
+fn unwalkable(error: &walkdir::Error) -> Fault {
+    match error.io_error() {
+        Some(error) => Fault::io(error),
+        None => Fault::new(
+            "a link leads back to a folder above it",
+            "Remove the link, or name the folders one by one.",
+        ),
+    }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+fn is_manifest(path: &Path) -> bool {
+    path.extension()
+        .and_then(OsStr::to_str)
+        .is_some_and(|found| {
+            EXTENSIONS
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(found))
+        })
+}
+
+impl Input {
+    /// Reads the text. Of one that passes the limit of bytes only a little more is read: enough for the core to refuse
+    /// it in its own words.
+    pub(crate) fn read(&self) -> Result<String, Fault> {
+        let bytes = match &self.from {
+            From::Nowhere(fault) => return Err(fault.clone()),
+            From::Stdin => read_up_to(io::stdin().lock(), LIMITS.bytes),
+            From::File(path) => match File::open(path) {
+                Ok(file) => read_up_to(file, LIMITS.bytes),
+                Err(_) if is_url(path) => {
+                    return Err(Fault::new(
+                        "this is a URL, and only files are read",
+                        "Fetch it and pipe it in: `curl … | imagecache … -f -`.",
+                    ));
+                }
+                Err(error) => Err(error),
+            },
+        };
+        let (bytes, cut) = bytes.map_err(|error| Fault::io(&error))?;
+        String::from_utf8(bytes).or_else(|error| not_utf8(error, cut))
+    }
+}
+
+fn is_url(path: &Path) -> bool {
+    path.to_str()
+        .is_some_and(|path| path.starts_with("https://") || path.starts_with("http://"))
+}
+
+/// At most `limit` bytes and a few more, and whether that is where the reading stopped.
+fn read_up_to(from: impl Read, limit: usize) -> io::Result<(Vec<u8>, bool)> {
+    // The longest character of UTF-8 has four bytes: a cut leaves more than `limit` whole ones.
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(8);
+    let mut bytes = Vec::new();
+    let read = from.take(most).read_to_end(&mut bytes)?;
+    Ok((bytes, u64::try_from(read) == Ok(most)))
+}
+
+/// The text before a character that was cut at the limit, or where the bytes stop being text.
+fn not_utf8(error: std::string::FromUtf8Error, cut: bool) -> Result<String, Fault> {
+    let fault = error.utf8_error();
+    let valid_up_to = fault.valid_up_to();
+    let mut bytes = error.into_bytes();
+    let byte = bytes.get(valid_up_to).copied().unwrap_or_default();
+    let wide = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    bytes.truncate(valid_up_to);
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    if cut && fault.error_len().is_none() {
+        return Ok(text);
+    }
+    let help = if wide {
+        "It looks like UTF-16; save it as UTF-8."
+    } else {
+        "Save it as UTF-8 text; if it is no text, leave it out."
+    };
+    let message = format!("byte 0x{byte:02x} at offset {valid_up_to} is not UTF-8");
+    let mut fault = Fault::new(message, help);
+    fault.at = Some(end_of(&text));
+    Err(fault)
+}
+
+/// The place behind the last character of `text`.
+fn end_of(text: &str) -> Position {
+    let line = text.bytes().filter(|byte| *byte == b'\n').count();
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    Position {
+        offset: text.len(),
+        line: line.saturating_add(1),
+        column: last.encode_utf16().count().saturating_add(1),
+    }
+}
+
+/// A file called JSON is read as JSON, so that its faults are told as faults of JSON.
+pub(crate) fn format_of(name: &str) -> Format {
+    let extension = Path::new(name).extension();
+    if extension.is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+        Format::Json
+    } else {
+        Format::Auto
+    }
+}

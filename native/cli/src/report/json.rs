@@ -1,0 +1,39 @@
+//! `-o json`: one array of findings, written as they come.
+
+use std::io::{self, Write};
+
+use super::row::rows;
+use super::{Checked, Form, Tally};
+use crate::console::Console;
+use crate::data;
+
+/// The array so far.
+#[derive(Default)]
+pub(crate) struct Json {
+    begun: bool,
+}
+
+impl Form for Json {
+    type Part = String;
+
+    fn part(&self, checked: &Checked) -> String {
+        data::json_elements(&rows(checked)).unwrap_or_default()
+    }
+
+    fn start(&mut self, console: &mut Console) -> io::Result<()> {
+        console.write_all(b"[")
+    }
+
+    fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
+        if part.is_empty() {
+            return Ok(());
+        }
+        console.write_all(if self.begun { b",\n" } else { b"\n" })?;
+        self.begun = true;
+        console.write_all(part.as_bytes())
+    }
+
+    fn end(&mut self, console: &mut Console, _tally: &Tally) -> io::Result<()> {
+        console.write_all(if self.begun { b"\n]\n" } else { b"]\n" })
+    }
+}

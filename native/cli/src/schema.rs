@@ -1,0 +1,40 @@
+//! `imagecache schema`: the JSON Schema of `ImageCache` for editors.
+
+use std::io::Write;
+
+use anyhow::Context;
+use imagecache::resource::json_schema;
+
+use crate::console::{Console, UNWRITABLE};
+use crate::data;
+use crate::exit::Exit;
+
+const EXAMPLES: &str = "\
+Examples:
+  imagecache schema > imagecache.schema.json
+
+  In VS Code with the YAML extension (settings.json):
+    \"yaml.schemas\": { \"./imagecache.schema.json\": \"*imagecache*.yaml\" }
+
+  In any editor with the YAML language server, at the top of a manifest:
+    # yaml-language-server: $schema=./imagecache.schema.json";
+
+/// Print the JSON Schema of ImageCache, for editors
+///
+/// An editor that has it completes fields, shows what they mean, and underlines what is out of range while you type.
+/// `imagecache validate` knows more: it also reads image names, annotations and workloads.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Schema {
+    /// How to print
+    #[arg(short, long, value_name = "FORM", default_value = "json")]
+    output: data::Form,
+}
+
+impl Schema {
+    pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+        let text = self.output.write(&json_schema())?;
+        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+        Ok(Exit::Ok)
+    }
+}
