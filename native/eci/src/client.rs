@@ -1,0 +1,370 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_util::{TryStreamExt as _, stream};
+use http_body_util::Full;
+use hyper::Request as HttpRequest;
+use hyper::body::Bytes;
+use imagecache::eci::VERSION;
+use imagecache::eci::error::{ErrorReply, FAILURE_PAUSE, Retry, THROTTLING_PAUSE};
+use imagecache::eci::params::Params;
+use imagecache::eci::reply::{DescribeImageCachesReply, ImageCacheEntry};
+use imagecache::eci::request::{DescribeImageCaches, Request};
+use imagecache::eci::signature::{Call, Credential, Prepared, Scheme};
+use serde::de::DeserializeOwned;
+
+use crate::USER_AGENT;
+use crate::credentials::Credentials;
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::http::{Answer, Http, Lost};
+use crate::nature::{Nature, Real};
+use crate::rate::Bucket;
+
+/// Largest answer that is read, in bytes. A page of 100 caches with 50 events each has about 2 MB.
+const MAX_REPLY_BYTES: usize = 8 << 20;
+/// Longest pause between two attempts, unless the server asks for a longer one.
+const MAX_PAUSE: Duration = Duration::from_secs(20);
+
+/// How a [`Client`] behaves.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to ask.
+    pub endpoint: Endpoint,
+    /// Which signature to make; V3 unless told otherwise.
+    pub scheme: Scheme,
+    /// How often a call is tried at most.
+    pub attempts: u32,
+    /// Time for a call with all its attempts and pauses.
+    pub deadline: Duration,
+    /// Time for one attempt.
+    pub attempt_time: Duration,
+    /// Calls a second, in the long run. The service's own limits are not published.
+    pub rate: f64,
+    /// Calls that may go out at once.
+    pub burst: u32,
+    /// Clocks and chance.
+    pub nature: Arc<dyn Nature>,
+}
+
+impl Config {
+    /// 5 attempts of 15 s within 60 s; 10 calls a second, 20 at once.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        Config {
+            endpoint,
+            scheme: Scheme::V3,
+            attempts: 5,
+            deadline: Duration::from_secs(60),
+            attempt_time: Duration::from_secs(15),
+            rate: 10.0,
+            burst: 20,
+            nature: Arc::new(Real::default()),
+        }
+    }
+}
+
+/// Calls ECI. Clones share connections, credentials and rate.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    credentials: Credentials,
+    http: Http,
+    bucket: Bucket,
+}
+
+/// What one attempt came to.
+enum Outcome<T> {
+    Done(T),
+    Refused(u16, Box<ErrorReply>, Option<Duration>),
+    Broken(String, Retry),
+}
+
+impl Client {
+    /// A client that has not called anything yet.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(config: Config, credentials: Credentials) -> Result<Self, Error> {
+        let bucket = Bucket::new(config.rate, config.burst);
+        let http = Http::new().map_err(Error::Tls)?;
+        let inner = Inner {
+            config,
+            credentials,
+            http,
+            bucket,
+        };
+        Ok(Client {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Calls an operation and waits for its answer.
+    ///
+    /// # Errors
+    /// When the service refuses, when no attempt brought an answer, when there are no credentials.
+    pub async fn call<R>(&self, request: &R) -> Result<R::Reply, Error>
+    where
+        R: Request,
+        R::Reply: DeserializeOwned,
+    {
+        let inner = &*self.inner;
+        let (config, nature) = (&inner.config, &*inner.config.nature);
+        let params = self.params(request);
+        let end = nature.elapsed().saturating_add(config.deadline);
+        let mut attempts: u32 = 0;
+        loop {
+            let left = end.saturating_sub(nature.elapsed());
+            let Some(turn) = inner.bucket.take(nature.elapsed(), left) else {
+                return Err(Error::Deadline {
+                    action: R::ACTION,
+                    time: config.deadline,
+                });
+            };
+            nature.sleep(turn).await;
+            let credential = inner.credentials.current().await?;
+            let prepared = self.sign(R::ACTION, &params, &credential);
+            let outcome = self.attempt(&prepared, end).await;
+            attempts = attempts.saturating_add(1);
+            let (retry, asked, error) = match outcome {
+                Outcome::Done(reply) => return Ok(reply),
+                Outcome::Refused(status, reply, hint) => (
+                    reply.code.retry(status, hint),
+                    hint.is_some(),
+                    Error::Refused {
+                        action: R::ACTION,
+                        status,
+                        reply,
+                        attempts,
+                    },
+                ),
+                Outcome::Broken(what, retry) => (
+                    retry,
+                    false,
+                    Error::Lost {
+                        action: R::ACTION,
+                        what,
+                        attempts,
+                    },
+                ),
+            };
+            let pause = match retry {
+                _ if attempts >= config.attempts => return Err(error),
+                Retry::Never => return Err(error),
+                Retry::WithNewCredentials if inner.credentials.forget(&credential).await => {
+                    Duration::ZERO
+                }
+                Retry::WithNewCredentials => return Err(error),
+                Retry::After(pause) if asked => later(pause, nature.random()),
+                Retry::After(pause) => grown(pause, attempts, nature.random()),
+            };
+            if pause >= end.saturating_sub(nature.elapsed()) {
+                return Err(error);
+            }
+            nature.sleep(pause).await;
+        }
+    }
+
+    /// The request that [`Client::call`] would send now, without sending it.
+    ///
+    /// # Errors
+    /// When there are no credentials.
+    pub async fn prepare<R: Request>(&self, request: &R) -> Result<Prepared, Error> {
+        let credential = self.inner.credentials.current().await?;
+        Ok(self.sign(R::ACTION, &self.params(request), &credential))
+    }
+
+    /// All pages of a list, one after the other as they are wanted, beginning at the request's own `NextToken`. Ends
+    /// after the last page or the first error.
+    pub fn pages(
+        &self,
+        request: DescribeImageCaches,
+    ) -> impl Stream<Item = Result<DescribeImageCachesReply, Error>> + Send + 'static {
+        let client = self.clone();
+        stream::try_unfold(Some(request), move |request| {
+            let client = client.clone();
+            async move {
+                let Some(mut request) = request else {
+                    return Ok(None);
+                };
+                let page = client.call(&request).await?;
+                let next = page.next_token.clone().filter(|token| !token.is_empty());
+                // a server that gives the same page again would never end
+                let next = next.filter(|token| request.next_token.as_ref() != Some(token));
+                let next = next.map(|token| {
+                    request.next_token = Some(token);
+                    request
+                });
+                Ok(Some((page, next)))
+            }
+        })
+    }
+
+    /// The caches on all pages of a list.
+    pub fn caches(
+        &self,
+        request: DescribeImageCaches,
+    ) -> impl Stream<Item = Result<ImageCacheEntry, Error>> + Send + 'static {
+        self.pages(request)
+            .map_ok(|page| stream::iter(page.image_caches.into_iter().map(Ok)))
+            .try_flatten()
+    }
+
+    /// Where this client asks.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.inner.config.endpoint
+    }
+
+    /// The clocks and the chance of this client.
+    #[must_use]
+    pub fn nature(&self) -> &Arc<dyn Nature> {
+        &self.inner.config.nature
+    }
+
+    /// The parameters of a call, with a `ClientToken` where one can be: all attempts share it.
+    fn params<R: Request>(&self, request: &R) -> Params {
+        let mut params = request.to_params();
+        if R::PARAMETERS.contains(&"ClientToken") && params.get("ClientToken").is_none() {
+            params.push("ClientToken", uuid(self.inner.config.nature.random()));
+        }
+        params
+    }
+
+    fn sign(&self, action: &str, params: &Params, credential: &Credential) -> Prepared {
+        let config = &self.inner.config;
+        let call = Call {
+            action,
+            version: VERSION,
+            params,
+            host: config.endpoint.authority(),
+            user_agent: USER_AGENT,
+            date: config.nature.now(),
+            nonce: &format!("{:032x}", config.nature.random()),
+        };
+        call.sign(config.scheme, credential)
+    }
+
+    async fn attempt<T: DeserializeOwned>(&self, prepared: &Prepared, end: Duration) -> Outcome<T> {
+        let config = &self.inner.config;
+        let request = match http_request(&config.endpoint, prepared) {
+            Ok(request) => request,
+            Err(error) => return Outcome::Broken(error, Retry::Never),
+        };
+        let left = end.saturating_sub(config.nature.elapsed());
+        let time = left.min(config.attempt_time);
+        match self.inner.http.send(request, MAX_REPLY_BYTES, time).await {
+            Ok(answer) => read(&answer),
+            Err(lost @ Lost::TooLarge(_)) => Outcome::Broken(lost.to_string(), Retry::Never),
+            Err(lost) => Outcome::Broken(lost.to_string(), Retry::After(FAILURE_PAUSE)),
+        }
+    }
+}
+
+/// A signed request as HTTP. Fails when a credential or an endpoint holds what no header can.
+pub(crate) fn http_request(
+    endpoint: &Endpoint,
+    prepared: &Prepared,
+) -> Result<HttpRequest<Full<Bytes>>, String> {
+    let mut request = HttpRequest::post(format!("{endpoint}{}", prepared.target));
+    for (name, value) in &prepared.headers {
+        let value = hyper::header::HeaderValue::from_str(value)
+            .map_err(|_| format!("the header {name} cannot hold its value"))?;
+        request = request.header(*name, value);
+    }
+    let body = Full::new(Bytes::copy_from_slice(prepared.body.as_bytes()));
+    request.body(body).map_err(|error| error.to_string())
+}
+
+/// What an answer means. A success that cannot be read is half an answer: the call had its effect, and asking again
+/// with the same `ClientToken` brings the other half.
+fn read<T: DeserializeOwned>(answer: &Answer) -> Outcome<T> {
+    let status = answer.status;
+    if (200..300).contains(&status) {
+        return match serde_json::from_slice(&answer.body) {
+            Ok(reply) => Outcome::Done(reply),
+            Err(error) => Outcome::Broken(
+                format!("an answer that is no JSON of the expected form: {error}"),
+                Retry::After(FAILURE_PAUSE),
+            ),
+        };
+    }
+    let hint = answer.headers.get("x-acs-retry-after");
+    let hint = hint.and_then(|hint| hint.to_str().ok()?.trim().parse().ok());
+    let hint = hint.filter(|millis| *millis > 0).map(Duration::from_millis);
+    match ErrorReply::read(&answer.body) {
+        Some(reply) => Outcome::Refused(status, Box::new(reply), hint),
+        None => {
+            let retry = match status {
+                429 => Retry::After(THROTTLING_PAUSE),
+                500.. => Retry::After(FAILURE_PAUSE),
+                _ => Retry::Never,
+            };
+            Outcome::Broken(
+                format!("HTTP status {status} without an error of the service"),
+                retry,
+            )
+        }
+    }
+}
+
+/// A pause that the server asked for, and up to a quarter more, so that not all come back at once.
+fn later(pause: Duration, random: u128) -> Duration {
+    pause.saturating_add(part(pause / 4, random))
+}
+
+/// A pause that doubles with every attempt; half of it is left to chance.
+fn grown(pause: Duration, attempts: u32, random: u128) -> Duration {
+    let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
+    let whole = pause.saturating_mul(doubled).min(MAX_PAUSE);
+    (whole / 2).saturating_add(part(whole / 2, random))
+}
+
+/// A random part of a time, in steps of a thousandth.
+fn part(time: Duration, random: u128) -> Duration {
+    let thousandths = u32::try_from(random % 1001).unwrap_or(0);
+    time.saturating_mul(thousandths) / 1000
+}
+
+/// 128 random bits as a UUID of version 4.
+fn uuid(random: u128) -> String {
+    let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let digits = format!("{bits:032x}");
+    let mut out = String::with_capacity(36);
+    for (at, digit) in digits.chars().enumerate() {
+        if matches!(at, 8 | 12 | 16 | 20) {
+            out.push('-');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_is_one_of_version_4() {
+        assert_eq!(uuid(0), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(uuid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_limit_and_leave_half_to_chance() {
+        let ms = |time: Duration| time.as_millis();
+        let pause = Duration::from_millis(200);
+        assert_eq!(ms(grown(pause, 1, 0)), 100);
+        assert_eq!(ms(grown(pause, 1, 1000)), 200);
+        assert_eq!(ms(grown(pause, 4, 1000)), 1600);
+        assert_eq!(ms(grown(pause, u32::MAX, 1000)), 20_000);
+        assert_eq!(ms(later(pause, 0)), 200);
+        assert_eq!(ms(later(pause, 1000)), 250);
+    }
+}

@@ -1,0 +1,89 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::endpoint::Endpoint;
+
+/// What the surroundings of the process say about credentials: variables, the home directory, and where services of
+/// credentials are.
+#[derive(Clone)]
+pub struct Setting {
+    /// Environment variables. Empty ones count as not set.
+    pub variables: BTreeMap<String, String>,
+    /// The user's directory.
+    pub home: Option<PathBuf>,
+    /// Where an instance learns about itself. Plain HTTP to an address that exists only within a machine's own network.
+    pub instance: String,
+    /// Where roles are assumed, instead of the endpoint that the variables name.
+    pub sts: Option<Endpoint>,
+}
+
+impl Default for Setting {
+    /// Nothing is set.
+    fn default() -> Self {
+        Setting {
+            variables: BTreeMap::new(),
+            home: None,
+            instance: "http://100.100.100.200".to_owned(),
+            sts: None,
+        }
+    }
+}
+
+impl Setting {
+    /// The variables and the home directory of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| name.starts_with("ALIBABA_CLOUD_"))
+            .collect();
+        Setting {
+            variables,
+            home: std::env::home_dir(),
+            ..Setting::default()
+        }
+    }
+
+    /// The region that the surroundings name: `ALIBABA_CLOUD_REGION_ID`, else that of the profile.
+    #[must_use]
+    pub fn region(&self, profile: Option<&str>) -> Option<String> {
+        match self.get("ALIBABA_CLOUD_REGION_ID") {
+            Some(region) => Some(region.to_owned()),
+            None => super::profile::region(self, profile),
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let value = self.variables.get(name)?.as_str();
+        (!value.is_empty()).then_some(value)
+    }
+
+    pub(super) fn need(&self, name: &str) -> Result<&str, String> {
+        self.get(name).ok_or_else(|| format!("{name} is not set"))
+    }
+
+    pub(super) fn is_true(&self, name: &str) -> bool {
+        let value = self.get(name);
+        value.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    pub(super) fn in_home(&self, path: &str) -> Result<PathBuf, String> {
+        match &self.home {
+            Some(home) => Ok(home.join(path)),
+            None => Err("no home directory is known".to_owned()),
+        }
+    }
+}
+
+/// Names of variables, no values: keys are among them.
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setting")
+            .field("variables", &self.variables.keys())
+            .field("home", &self.home)
+            .field("instance", &self.instance)
+            .field("sts", &self.sts)
+            .finish()
+    }
+}

@@ -1,0 +1,135 @@
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Bytes;
+use hyper::{HeaderMap, Request};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+
+/// Longest time to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that were not used for so long are closed: the servers close theirs after about a minute.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// Sends requests over connections that are kept open. Follows nothing and repeats nothing: a signed request goes out
+/// once.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// An answer, whatever its status.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    /// The connection could not be made, or broke.
+    Broken(String),
+    /// It took too long.
+    Timeout(Duration),
+    /// The answer is larger than this many bytes.
+    TooLarge(usize),
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Lost::Broken(what) => f.write_str(what),
+            Lost::Timeout(time) => write!(f, "no answer within {time:?}"),
+            Lost::TooLarge(limit) => write!(f, "an answer of more than {limit} bytes"),
+        }
+    }
+}
+
+impl Http {
+    pub(crate) fn new() -> Result<Self, String> {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        connector.enforce_http(false);
+        let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls()?);
+        let connector = builder
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let mut client = Client::builder(TokioExecutor::new());
+        client
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            // a second attempt needs a nonce of its own
+            .retry_canceled_requests(false);
+        Ok(Http {
+            client: client.build(connector),
+        })
+    }
+
+    /// Sends a request and reads the whole answer, at most `limit` bytes of it, within `time`.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+        limit: usize,
+        time: Duration,
+    ) -> Result<Answer, Lost> {
+        let exchange = async {
+            let answer = self.client.request(request).await;
+            let (head, body) = answer.map_err(|error| broken(&error))?.into_parts();
+            let body = Limited::new(body, limit).collect().await.map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    Lost::TooLarge(limit)
+                } else {
+                    broken(error.as_ref())
+                }
+            })?;
+            Ok(Answer {
+                status: head.status.as_u16(),
+                headers: head.headers,
+                body: body.to_bytes(),
+            })
+        };
+        let answer = tokio::time::timeout(time, exchange).await;
+        answer.unwrap_or(Err(Lost::Timeout(time)))
+    }
+}
+
+/// TLS with the certificates of the machine, or with those of Mozilla where the machine has none (an image from
+/// scratch). Reading them takes a while, so it is done once.
+fn tls() -> Result<ClientConfig, String> {
+    static TLS: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
+    TLS.get_or_init(|| {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let with_roots = match builder.clone().with_native_roots() {
+            Ok(builder) => builder,
+            Err(_) => builder.with_webpki_roots(),
+        };
+        Ok(with_roots.with_no_client_auth())
+    })
+    .clone()
+}
+
+/// An error with everything that led to it, each said once.
+fn broken(error: &(dyn std::error::Error + 'static)) -> Lost {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !told.contains(&text) {
+            told.push_str(": ");
+            told.push_str(&text);
+        }
+        cause = error.source();
+    }
+    Lost::Broken(told)
+}
