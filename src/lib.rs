@@ -13,8 +13,10 @@
 //! | What is wrong with this manifest? | [`validate`] → [`diagnostic`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
+//! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
+pub mod admission;
 pub mod annotation;
 pub mod diagnostic;
 #[cfg(feature = "eci")]

@@ -49,6 +49,8 @@ use crate::resource::MAX_SIZE_GIB;
 use crate::source::{self, Format, Limits};
 use identity::{Subject, TypeMeta};
 
+pub(crate) use spelling::nearest;
+
 pub use images::MAX_ITEMS;
 pub use labels::MAX_ANNOTATION_BYTES;
 

@@ -10,7 +10,7 @@ const LONGEST: usize = 40;
 /// nearest("retention_days", ["images", "retentionDays"]) == Some("retentionDays")
 /// nearest("imagse", ["images", "retentionDays"]) == Some("images")
 /// ```
-pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let word = Letters::of(word)?;
     let limit = if word.length <= 8 { 1 } else { 2 };
     known

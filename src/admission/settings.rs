@@ -1,0 +1,254 @@
+//! What a cluster wants of admission, and what is wrong with how it was written down.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::diagnostic::Levels;
+use crate::matching::Rules;
+use crate::resource::MAX_SIZE_GIB;
+use crate::validate::nearest;
+
+/// What becomes of the cache annotations of a new pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The id of the best cache is written on the pod, unless the pod names a cache or refuses matching.
+    Pin,
+    /// ECI chooses, as it does by itself: no annotation is written.
+    #[default]
+    Auto,
+    /// Pods are not matched at all.
+    Off,
+}
+
+/// Which pods are taken to run on ECI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pods {
+    /// Those that ask for it: by the label `alibabacloud.com/eci: "true"` or by naming a virtual node.
+    #[default]
+    Eci,
+    /// Every pod: on serverless clusters there are no other nodes.
+    All,
+}
+
+/// What an unwelcome fact leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Miss {
+    /// Nothing.
+    #[default]
+    Allow,
+    /// The request passes with a warning.
+    Warn,
+    /// The request is denied.
+    Reject,
+}
+
+/// What happens when the caches cannot be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unavailable {
+    /// The pod passes unchanged, with a warning: an absent CRD or an API server in trouble stops no deployment.
+    #[default]
+    Warn,
+    /// The pod is denied.
+    Reject,
+}
+
+/// What a cluster wants of admission. `Settings::default()` judges image caches and workloads and changes no pod.
+///
+/// ```
+/// use imagecache::admission::{Mode, Settings};
+/// let settings = Settings::parse(&serde_json::json!({"mode": "pin", "ifNotPresent": true})).unwrap();
+/// assert_eq!(settings.mode, Mode::Pin);
+/// let faults = Settings::parse(&serde_json::json!({"mode": "pinn", "ifNotPresnt": true})).unwrap_err();
+/// assert_eq!(faults[0].to_string(), "ifNotPresnt: no such setting, did you mean `ifNotPresent`?");
+/// assert_eq!(faults[1].to_string(), "mode: unknown variant `pinn`, expected one of `pin`, `auto`, `off`");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Settings {
+    /// Judge image caches, pods and workloads: errors deny, warnings warn. `true` unless set.
+    pub validate: bool,
+    /// What becomes of the cache annotations of a new pod. [`Mode::Auto`] unless set.
+    pub mode: Mode,
+    /// Set `imagePullPolicy: IfNotPresent` where it is unset or `Always`, for images that the pod's cache holds
+    /// exactly and whose tag does not move. `false` unless set.
+    pub if_not_present: bool,
+    /// Which pods run on ECI. [`Pods::Eci`] unless set.
+    pub pods: Pods,
+    /// A pod that could use a cache and finds none. [`Miss::Allow`] unless set.
+    pub on_miss: Miss,
+    /// The caches cannot be listed. [`Unavailable::Warn`] unless set.
+    pub on_caches_unavailable: Unavailable,
+    /// Severities by code or rule name: `{"IC025": "error", "retention-missing": "off"}`.
+    pub levels: Levels,
+    /// Largest `spec.imageCacheSize` in GiB, 32768 unless set.
+    pub max_size_gib: i64,
+    /// The rules of matching. `now` in it overrides the time that the host or the request tells.
+    pub rules: Rules,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            validate: true,
+            mode: Mode::default(),
+            if_not_present: false,
+            pods: Pods::default(),
+            on_miss: Miss::default(),
+            on_caches_unavailable: Unavailable::default(),
+            levels: Levels::default(),
+            max_size_gib: MAX_SIZE_GIB,
+            rules: Rules::default(),
+        }
+    }
+}
+
+/// One thing that is wrong with settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SettingFault {
+    /// The setting: `mode`, `levels[IC999]`; empty for the whole.
+    pub path: String,
+    /// The fact, and what is allowed.
+    pub message: String,
+}
+
+impl fmt::Display for SettingFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
+    }
+}
+
+impl Settings {
+    /// Reads settings. Absent and `null` is the default, for each setting and for the whole.
+    ///
+    /// # Errors
+    /// Every fault at once, in the order of the settings' names.
+    pub fn parse(value: &Value) -> Result<Settings, Vec<SettingFault>> {
+        let mut faults = Vec::new();
+        let fields = match value {
+            Value::Null => return Ok(Settings::default()),
+            Value::Object(fields) => without_nulls(fields),
+            _ => {
+                let message = "settings must be an object".to_owned();
+                return Err(vec![SettingFault {
+                    path: String::new(),
+                    message,
+                }]);
+            }
+        };
+        for (name, value) in &fields {
+            match (name.as_str(), value) {
+                ("levels", Value::Object(levels)) => {
+                    for (code, level) in levels {
+                        let path = format!("levels[{code}]");
+                        probe::<Levels>(code, level, path, &mut faults);
+                    }
+                }
+                ("rules", Value::Object(rules)) => {
+                    for (rule, value) in rules {
+                        known::<Rules>(rule, value, format!("rules.{rule}"), &mut faults);
+                    }
+                }
+                _ => known::<Settings>(name, value, name.clone(), &mut faults),
+            }
+        }
+        if faults.is_empty() {
+            match serde_json::from_value::<Settings>(Value::Object(fields)) {
+                Ok(settings) => settings.consistent(),
+                Err(error) => Err(vec![SettingFault {
+                    path: String::new(),
+                    message: error.to_string(),
+                }]),
+            }
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// Refuses settings that contradict each other: what has no effect was meant otherwise.
+    fn consistent(self) -> Result<Settings, Vec<SettingFault>> {
+        let fault = |path: &str, wanted: bool| {
+            wanted.then(|| SettingFault {
+                path: path.to_owned(),
+                message: "has no effect while `mode` is `off`".to_owned(),
+            })
+        };
+        let faults: Vec<_> = [
+            fault("ifNotPresent", self.if_not_present),
+            fault("onMiss", self.on_miss != Miss::Allow),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if self.mode == Mode::Off && !faults.is_empty() {
+            Err(faults)
+        } else {
+            Ok(self)
+        }
+    }
+
+    /// Whether a pod can be changed, warned about or denied because of the caches that there are.
+    pub(super) fn asks_for_caches(&self) -> bool {
+        match self.mode {
+            Mode::Off => false,
+            Mode::Pin => true,
+            Mode::Auto => self.if_not_present || self.on_miss != Miss::Allow,
+        }
+    }
+}
+
+fn without_nulls(fields: &Map<String, Value>) -> Map<String, Value> {
+    let present = fields.iter().filter(|(_, value)| !value.is_null());
+    present
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Reads one entry alone, so that one fault does not hide the next.
+fn probe<T: DeserializeOwned>(
+    name: &str,
+    value: &Value,
+    path: String,
+    faults: &mut Vec<SettingFault>,
+) {
+    let alone = Map::from_iter([(name.to_owned(), value.clone())]);
+    if let Err(error) = serde_json::from_value::<T>(Value::Object(alone)) {
+        faults.push(SettingFault {
+            path,
+            message: error.to_string(),
+        });
+    }
+}
+
+/// [`probe`], for a type whose names are known: the fields of its default.
+fn known<T: DeserializeOwned + Serialize + Default>(
+    name: &str,
+    value: &Value,
+    path: String,
+    faults: &mut Vec<SettingFault>,
+) {
+    let fields = serde_json::to_value(T::default()).unwrap_or_default();
+    let mut names = fields
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str());
+    if fields.get(name).is_some() {
+        return probe::<T>(name, value, path, faults);
+    }
+    let message = match nearest(name, names.by_ref()) {
+        Some(meant) => format!("no such setting, did you mean `{meant}`?"),
+        None => "no such setting".to_owned(),
+    };
+    faults.push(SettingFault { path, message });
+}

@@ -1,0 +1,140 @@
+//! What becomes of a request.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::patch::PatchOp;
+use super::settings::SettingFault;
+use super::{MAX_CAUSES, warnings};
+use crate::diagnostic::Diagnostic;
+
+/// One fault that a request is denied for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// The code of the rule.
+    pub code: crate::diagnostic::Code,
+    /// The place in the object, as Kubernetes writes it.
+    pub field: String,
+    /// The fact and the limit.
+    pub message: String,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// Whether the object may pass.
+    pub allowed: bool,
+    /// HTTP status of a denial: 422 for faults of the object, 403 where settings refuse, 400 for a request that cannot
+    /// be read, 503 while caches cannot be listed, 500 for faulty settings. 200 when allowed.
+    pub code: u16,
+    /// Kubernetes' word for the code: `Invalid`, `Forbidden`, `BadRequest`, `ServiceUnavailable`, `InternalError`.
+    /// Empty when allowed.
+    pub reason: &'static str,
+    /// Why it is denied: every cause as `path: fact, limit`, joined by `; `. Empty when allowed.
+    pub message: String,
+    /// The faults of the object, at most [`MAX_CAUSES`].
+    pub causes: Vec<Cause>,
+    /// What the caller should know, within the bounds that Kubernetes keeps.
+    pub warnings: Vec<String>,
+    /// For the audit log: `codes`, `matched-image-cache`, `match`, `caches-unavailable`.
+    pub audit_annotations: BTreeMap<String, String>,
+    /// The change of the object.
+    pub patch: Vec<PatchOp>,
+    /// The object with the change; `None` when nothing changes.
+    pub object: Option<Value>,
+    #[serde(skip)]
+    uncounted: usize,
+}
+
+impl Verdict {
+    pub(super) fn allowed() -> Self {
+        Verdict {
+            allowed: true,
+            code: 200,
+            reason: "",
+            message: String::new(),
+            causes: Vec::new(),
+            warnings: Vec::new(),
+            audit_annotations: BTreeMap::new(),
+            patch: Vec::new(),
+            object: None,
+            uncounted: 0,
+        }
+    }
+
+    /// The answer to a request that is no request.
+    #[must_use]
+    pub fn unreadable(fault: &str) -> Self {
+        let mut verdict = Self::allowed();
+        verdict.refuse(
+            400,
+            "BadRequest",
+            format!("the request cannot be read: {fault}"),
+        );
+        verdict
+    }
+
+    /// The answer to every request while the settings are faulty.
+    #[must_use]
+    pub fn unconfigured(faults: &[SettingFault]) -> Self {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let mut verdict = Self::allowed();
+        verdict.refuse(
+            500,
+            "InternalError",
+            format!("the settings are faulty: {}", faults.join("; ")),
+        );
+        verdict
+    }
+
+    pub(super) fn refuse(&mut self, code: u16, reason: &'static str, message: String) {
+        self.allowed = false;
+        self.code = code;
+        self.reason = reason;
+        self.message = message;
+    }
+
+    /// Denies the object for a fault.
+    pub(super) fn deny(&mut self, found: &Diagnostic) {
+        if self.causes.len() == MAX_CAUSES {
+            self.uncounted += 1;
+            return;
+        }
+        let separator = if self.causes.is_empty() { "" } else { "; " };
+        let message = format!("{}{separator}{found}", self.message);
+        self.refuse(422, "Invalid", message);
+        let (field, message) = (found.path.clone(), found.message.clone());
+        self.causes.push(Cause {
+            code: found.code,
+            field,
+            message,
+        });
+    }
+
+    /// Warns of a finding.
+    pub(super) fn note(&mut self, found: &Diagnostic) {
+        self.warnings.push(found.to_string());
+    }
+
+    pub(super) fn warn(mut self, warning: &str) -> Self {
+        self.warnings.push(warning.to_owned());
+        self
+    }
+
+    pub(super) fn audit(&mut self, key: &str, value: String) {
+        self.audit_annotations.insert(key.to_owned(), value);
+    }
+
+    /// Drops what a change has mended, keeps what is told within bounds.
+    pub(super) fn finish(mut self) -> Self {
+        if self.uncounted > 0 {
+            self.message
+                .push_str(&format!("; and {} more", self.uncounted));
+        }
+        self.warnings = warnings::bounded(self.warnings);
+        self
+    }
+}
