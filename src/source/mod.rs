@@ -211,12 +211,13 @@ pub fn read_within(
 /// What may stand before the first character that says something.
 const BLANK: [char; 5] = ['\u{feff}', ' ', '\t', '\r', '\n'];
 
+/// Are the first words those of JSON? YAML seldom quotes its keys.
 fn looks_like_json(text: &str) -> bool {
-    let text = text.trim_start_matches(BLANK);
-    let inside = text
-        .strip_prefix('{')
-        .map(|inside| inside.trim_start_matches(BLANK));
-    inside.is_none_or(|inside| inside.starts_with(['"', '}']))
+    text.trim_start_matches(BLANK)
+        .trim_start_matches(['{', '[', ' ', '\t', '\r', '\n'])
+        .starts_with([
+            '"', '}', ']', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+        ])
 }
 
 /// A text being read.

@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 
 use crate::path::Path;
 
-use super::MAX_DEPTH;
 use super::build::{Build, Fault};
 use super::granit::{Event, Events, Scalar, Style};
 use super::scalar::{self, Meaning, Tag};
 use super::tree::Kind;
+use super::{BLANK, MAX_DEPTH};
 
 /// The text of one document, and of the line `---` above it.
 #[derive(Debug, Clone)]
@@ -25,45 +25,43 @@ pub(super) struct Chunk {
 
 /// Cuts a text into its documents.
 pub(super) fn chunks(text: &str) -> impl Iterator<Item = Chunk> {
-    let mut rest = Some(Chunk {
-        separator: 0..0,
-        text: 0..text.len(),
-    });
+    let mut separator = Some(0..0);
     std::iter::from_fn(move || {
-        let mut chunk = rest.take()?;
-        let mut at = chunk.text.start;
-        for line in text.get(chunk.text.clone())?.split_inclusive('\n') {
-            let end = at.saturating_add(line.len());
-            if line.starts_with("---") {
-                rest = Some(Chunk {
-                    separator: at..at.saturating_add(line.trim_end().len()),
-                    text: end..text.len(),
-                });
-                chunk.text.end = at;
-                break;
-            }
-            at = end;
-        }
-        Some(chunk)
+        let line = separator.take()?;
+        separator = separator_from(text, line.end);
+        let end = separator.as_ref().map_or(text.len(), |next| next.start);
+        Some(Chunk {
+            text: line.end..end,
+            separator: line,
+        })
     })
+}
+
+/// The next line that begins with `---`, looked for from the start of a line on.
+fn separator_from(text: &str, at: usize) -> Option<Range<usize>> {
+    let rest = text.get(at..)?;
+    let start = if rest.starts_with("---") {
+        at
+    } else {
+        at.saturating_add(rest.find("\n---")?).saturating_add(1)
+    };
+    let line = text.get(start..)?.split_inclusive('\n').next()?;
+    Some(start..start.saturating_add(line.len()))
 }
 
 /// Reads one document; null for one that says nothing.
 pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Option<Value>, Fault> {
-    let separator = build.text.as_str().get(chunk.separator.clone());
-    let behind = separator.and_then(|line| line.strip_prefix("---"));
-    if !behind.is_none_or(says_nothing) {
+    let whole = build.text.as_str();
+    let separator = whole.get(chunk.separator.clone()).unwrap_or_default();
+    if !says_nothing(separator.strip_prefix("---").unwrap_or_default()) {
+        let shown = separator.trim_end().len();
         return Err(Fault::syntax(
-            chunk.separator.clone(),
+            chunk.separator.start..chunk.separator.start.saturating_add(shown),
             "only a comment may follow `---` on its line",
             "Begin the document on the next line: kubectl refuses this one.",
         ));
     }
-    let text = build
-        .text
-        .as_str()
-        .get(chunk.text.clone())
-        .unwrap_or_default();
+    let text = whole.get(chunk.text.clone()).unwrap_or_default();
     if says_nothing(text) {
         return Ok(Some(Value::Null));
     }
@@ -90,10 +88,17 @@ pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Optio
 }
 
 /// Is there nothing but blanks and comments?
-fn says_nothing(text: &str) -> bool {
-    text.lines()
-        .map(str::trim_start)
-        .all(|line| line.is_empty() || line.starts_with('#'))
+fn says_nothing(mut text: &str) -> bool {
+    loop {
+        text = text.trim_start_matches(BLANK);
+        match text.strip_prefix('#') {
+            Some(comment) => {
+                let end = comment.find('\n').unwrap_or(comment.len());
+                text = comment.get(end..).unwrap_or_default();
+            }
+            None => return text.is_empty(),
+        }
+    }
 }
 
 /// What an anchor stands for.
@@ -151,19 +156,34 @@ impl<'t> Reader<'t> {
                 "Quote it if it is a text.",
             )
         })?;
-        if anchor != 0 {
-            let size = left.saturating_sub(build.left);
-            build.take(size, span.start)?;
-            let anchored = Anchor {
-                node,
-                value: value.clone(),
-                size,
-                height: self.deepest.saturating_sub(build.depth()),
-            };
-            self.anchors.insert(anchor, anchored);
-        }
+        let height = self.deepest.saturating_sub(build.depth());
+        self.remember(build, anchor, (node, &value), height, left)?;
         self.deepest = self.deepest.max(outside);
         Ok(value)
+    }
+
+    /// Keeps the value of an anchor for its aliases; the number of none is 0.
+    fn remember(
+        &mut self,
+        build: &mut Build<'_, '_>,
+        anchor: usize,
+        (node, value): (u32, &Value),
+        height: usize,
+        left_before: usize,
+    ) -> Result<(), Fault> {
+        if anchor == 0 {
+            return Ok(());
+        }
+        let size = left_before.saturating_sub(build.left);
+        build.take(size, build.tree.span(node).start)?;
+        let anchored = Anchor {
+            node,
+            value: value.clone(),
+            size,
+            height,
+        };
+        self.anchors.insert(anchor, anchored);
+        Ok(())
     }
 
     fn sequence(
@@ -235,6 +255,7 @@ impl<'t> Reader<'t> {
         event: Event<'t>,
         span: Range<usize>,
     ) -> Result<Option<String>, Fault> {
+        let left = build.left;
         build.take(1, span.start)?;
         let node = build.tree.next();
         let shown = span.start..span.end.max(span.start.saturating_add(1));
@@ -249,7 +270,14 @@ impl<'t> Reader<'t> {
                     build.tree.push(Kind::Merge, span);
                     return Ok(None);
                 }
-                self.scalar(build, scalar, span)?.into_key()
+                let anchor = scalar.anchor;
+                let meaning = self.scalar(build, scalar, span)?;
+                if anchor != 0
+                    && let Some(value) = meaning.clone().into_value()
+                {
+                    self.remember(build, anchor, (node, &value), 0, left)?;
+                }
+                meaning.into_key()
             }
             Event::Alias(anchor) => match self.alias(build, anchor, &span)? {
                 Value::String(key) => Some(key),
