@@ -93,12 +93,22 @@ impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Path::Root => Ok(()),
-            Path::Field(Path::Root, name) => f.write_str(name),
-            Path::Field(parent, name) => write!(f, "{parent}.{name}"),
-            Path::Key(parent, key) => write!(f, "{parent}[{key}]"),
+            Path::Field(Path::Root, name) => f.write_str(shortened(name)),
+            Path::Field(parent, name) => write!(f, "{parent}.{}", shortened(name)),
+            Path::Key(parent, key) => write!(f, "{parent}[{}]", shortened(key)),
             Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
         }
     }
+}
+
+/// The head of a name longer than any that Kubernetes allows (a prefix of 253 characters, a slash and 63 more): a
+/// thousand findings below one hostile key must not fill the memory.
+fn shortened(name: &str) -> &str {
+    let mut end = name.len().min(320);
+    while !name.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    name.get(..end).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -121,6 +131,10 @@ mod tests {
                 Step::Key("annotations"),
                 Step::Key("k8s.aliyun.com/imc-os-type")
             ]
+        );
+        assert_eq!(
+            Path::Root.field(&"é".repeat(200)).to_string(),
+            "é".repeat(160)
         );
         assert_eq!(Path::Root.index(3).to_string(), "[3]");
         assert_eq!(Path::Root.index(3).steps(), [Step::Index(3)]);

@@ -129,7 +129,6 @@ fn shown(text: &str, kind: &ErrorKind, at: usize) -> Range<usize> {
         ErrorKind::UnclosedFlowCollection { .. }
         | ErrorKind::MismatchedFlowCollectionEnd { .. }
         | ErrorKind::MisplacedFlowCollectionEnd
-        | ErrorKind::UnexpectedCharacter { .. }
         | ErrorKind::BlockSequenceEntryNotAllowed => {
             here(line.chars().next().map_or(0, char::len_utf8))
         }
@@ -168,12 +167,24 @@ fn shown(text: &str, kind: &ErrorKind, at: usize) -> Range<usize> {
             };
             tab..tab.saturating_add(1).min(text.len())
         }
-        ErrorKind::MappingValueNotAllowed if line.starts_with(':') => {
+        ErrorKind::UnexpectedCharacter { character } => {
+            let start = at.saturating_add(rest.find(*character).unwrap_or_default());
+            start..start.saturating_add(character.len_utf8()).min(text.len())
+        }
+        // The parser stops at the colon: show the key.
+        _ if line.starts_with(':') => {
             let before = text.get(..at).unwrap_or_default();
             let key = before
                 .rfind([' ', '\t', '\n', '\r', ',', '[', '{'])
                 .map_or(0, |blank| blank.saturating_add(1));
             key..at.saturating_add(1)
+        }
+        ErrorKind::ExpectedBlockMappingKey if !line.trim().is_empty() => {
+            let before = text.get(..at).unwrap_or_default();
+            let indented = before.rsplit(['\n', '\r']).next().unwrap_or_default();
+            let start = before.len().saturating_sub(indented.trim_start().len());
+            let word = line.split([' ', '\t']).next().unwrap_or_default();
+            start..at.saturating_add(word.len())
         }
         _ if line.trim().is_empty() => {
             // Nothing stands here: show the end of what stands before.
@@ -244,9 +255,10 @@ fn explain(kind: &ErrorKind, there: &str) -> (String, &'static str) {
         | ErrorKind::ExpectedFlowSequenceSeparator
         | ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofFlowSequence
-        | ErrorKind::UnexpectedEofImplicitFlowMapping => said(
+        | ErrorKind::UnexpectedEofImplicitFlowMapping
+        | ErrorKind::InvalidColonPlacement => said(
             "a comma or a closing bracket was expected",
-            "Entries between brackets are parted by commas; a text with a comma or bracket in it needs quotes.",
+            "Is a bracket above never closed? A text with a comma, colon or bracket in it needs quotes.",
         ),
         ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
@@ -258,7 +270,6 @@ fn explain(kind: &ErrorKind, there: &str) -> (String, &'static str) {
         ),
         ErrorKind::MappingValueNotAllowed
         | ErrorKind::MappingKeyNotAllowed
-        | ErrorKind::InvalidColonPlacement
         | ErrorKind::FlowMappingValueAdjacentCollection => said(
             "a key cannot stand here",
             "Give it the indentation of the keys beside it; a text with `: ` in it needs quotes.",
@@ -299,6 +310,9 @@ fn explain(kind: &ErrorKind, there: &str) -> (String, &'static str) {
             format!("a control character, U+{:04X}", u32::from(*character)),
             "Remove it, or write it as an escape in double quotes.",
         ),
+        ErrorKind::UnexpectedCharacter { character: '`' } => {
+            said("no value can begin with a backtick", "Quote the value.")
+        }
         ErrorKind::UnexpectedCharacter { character } => (
             format!("no value can begin with `{character}`"),
             "Quote the value.",

@@ -31,22 +31,26 @@ impl<'t> Reader<'t> {
         self.at
     }
 
-    /// The next value of the stream, and its places; `None` at the end of the text.
-    pub(super) fn document(&mut self, build: &mut Build<'_, '_>) -> Result<Option<Value>, Fault> {
-        if self.peek().is_none() {
-            return Ok(None);
-        }
+    /// Is there another value, or something that should be one?
+    pub(super) fn has_more(&mut self) -> bool {
+        self.peek().is_some()
+    }
+
+    /// The next value of the stream, and its places.
+    pub(super) fn document(&mut self, build: &mut Build<'_, '_>) -> Result<Value, Fault> {
         let value = self.value(build, &Path::Root)?;
-        // `1true` is no stream of two values; `{}{}` and `"a"1` are.
+        // As for `serde_json`, `1true` is no stream of two values; `{}{}` and `"a"1` are.
         if matches!(value, Value::Null | Value::Bool(_) | Value::Number(_))
             && !matches!(
                 self.byte(),
-                None | Some(b' ' | b'\n' | b'\t' | b'\r' | b'"' | b'{' | b'[')
+                None | Some(
+                    b' ' | b'\n' | b'\t' | b'\r' | b'"' | b'{' | b'}' | b'[' | b']' | b',' | b':'
+                )
             )
         {
-            return Err(self.unexpected("only space may follow this value"));
+            return Err(self.unexpected("only space may follow this value", ""));
         }
-        Ok(Some(value))
+        Ok(value)
     }
 
     fn byte(&self) -> Option<u8> {
@@ -87,7 +91,7 @@ impl<'t> Reader<'t> {
             Some(b't') => self.word(build, "true", Value::Bool(true)),
             Some(b'f') => self.word(build, "false", Value::Bool(false)),
             Some(b'n') => self.word(build, "null", Value::Null),
-            _ => Err(self.unexpected("a value was expected")),
+            _ => Err(self.unexpected("a value was expected", "")),
         }
     }
 
@@ -104,7 +108,12 @@ impl<'t> Reader<'t> {
                 match self.peek() {
                     Some(b'"') => {}
                     None => return Err(self.unclosed(opened)),
-                    _ => return Err(self.unexpected("a key in double quotes was expected")),
+                    _ => {
+                        return Err(self.unexpected(
+                            "a key in double quotes was expected",
+                            "JSON puts every key in double quotes.",
+                        ));
+                    }
                 }
                 let start = self.at;
                 build.take(1, start)?;
@@ -114,7 +123,11 @@ impl<'t> Reader<'t> {
                 match self.peek() {
                     Some(b':') => self.step(),
                     None => return Err(self.unclosed(opened)),
-                    _ => return Err(self.unexpected("a colon was expected between key and value")),
+                    _ => {
+                        return Err(
+                            self.unexpected("a colon was expected between key and value", "")
+                        );
+                    }
                 }
                 if self.peek().is_none() {
                     return Err(self.unclosed(opened));
@@ -176,7 +189,10 @@ impl<'t> Reader<'t> {
                 Ok(true)
             }
             None => Err(self.unclosed(opened)),
-            Some(_) => Err(self.unexpected("a comma or a closing bracket was expected")),
+            Some(_) => Err(self.unexpected(
+                "a comma or a closing bracket was expected",
+                "Is a comma or a quote missing before it?",
+            )),
         }
     }
 
@@ -188,7 +204,7 @@ impl<'t> Reader<'t> {
     ) -> Result<Value, Fault> {
         let end = self.at.saturating_add(word.len());
         if self.bytes.get(self.at..end) != Some(word.as_bytes()) {
-            return Err(self.unexpected("a value was expected"));
+            return Err(self.unexpected("a value was expected", ""));
         }
         build.tree.push(Kind::Plain, self.at..end);
         self.at = end;
@@ -264,7 +280,7 @@ impl<'t> Reader<'t> {
         at.saturating_add(length.unwrap_or(rest.len()))
     }
 
-    fn unexpected(&self, wanted: &str) -> Fault {
+    fn unexpected(&self, wanted: &str, help: &'static str) -> Fault {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let word = rest
             .find(|char: char| !(char.is_alphanumeric() || char == '_'))
@@ -285,7 +301,7 @@ impl<'t> Reader<'t> {
             "/" | "#" => "JSON has no comments.",
             "NaN" | "Infinity" | "nan" | "inf" => "JSON has no such number.",
             "None" | "True" | "False" | "undefined" => "JSON writes null, true and false.",
-            _ => "",
+            _ => help,
         };
         Fault::syntax(
             self.at..self.at.saturating_add(found.len()),

@@ -260,13 +260,12 @@ impl<'a> Reading<'a> {
         let text = Arc::clone(&self.text);
         (self.most, self.left) = (self.limits.nodes, self.limits.nodes);
         let mut reader = json::Reader::new(text.as_str());
-        loop {
-            match self.document(reader.at(), |build| reader.document(build)) {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(fault) => return Some(fault),
+        while reader.has_more() {
+            if let Err(fault) = self.document(reader.at(), |build| reader.document(build)) {
+                return Some(fault);
             }
         }
+        None
     }
 
     /// Reads a stream of YAML documents; is there a fault in one of them?
@@ -294,12 +293,12 @@ impl<'a> Reading<'a> {
         self.read_json().is_some()
     }
 
-    /// Takes one document in, the text of which begins at `at`; is there one?
+    /// Takes one document in, the text of which begins at `at`.
     fn document(
         &mut self,
         at: usize,
-        read: impl FnOnce(&mut Build<'_, '_>) -> Result<Option<Value>, Fault>,
-    ) -> Result<bool, Fault> {
+        read: impl FnOnce(&mut Build<'_, '_>) -> Result<Value, Fault>,
+    ) -> Result<(), Fault> {
         let text = Arc::clone(&self.text);
         let report = Report::at(self.count, self.levels);
         let mut build = Build::new(&text, report, self.most, self.left);
@@ -312,27 +311,22 @@ impl<'a> Reading<'a> {
         };
         self.met = self.met.saturating_add(1);
         self.left = build.left;
-        let value = match value {
-            Ok(None) => return Ok(false),
-            Ok(Some(Value::Null)) => return Ok(true),
-            Ok(Some(value)) => Ok(value),
-            Err(fault) => {
-                build.report_fault(&fault);
-                Err(fault)
-            }
-        };
+        if matches!(value, Ok(Value::Null)) {
+            return Ok(());
+        }
+        if let Err(fault) = &value {
+            build.report_fault(fault);
+        }
         let index = self.count;
         self.count = self.count.saturating_add(1);
         let Build { tree, report, .. } = build;
         self.findings.extend(report.finish());
-        value.map(|value| {
-            self.documents.push(Document {
-                index,
-                value,
-                tree,
-                text,
-            });
-            true
-        })
+        self.documents.push(Document {
+            index,
+            value: value?,
+            tree,
+            text,
+        });
+        Ok(())
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Place<'v> {
     value: Option<&'v Value>,
     /// Where it is used, when it is written somewhere else: `*name`, or the key of a merge.
     used_at: Option<Range<usize>>,
+    /// Is the key where it is used? So it is when only the value is an alias.
+    key_in_place: bool,
 }
 
 /// A container without a key is underlined whole when it is on one line and no longer than this; so is a value beside its
@@ -32,6 +34,7 @@ pub(super) fn find<'v>(tree: &Tree, text: &str, value: &'v Value, steps: &[Step<
         key: None,
         value: Some(value),
         used_at: None,
+        key_in_place: false,
     };
     for step in steps {
         place.enter_alias(tree);
@@ -54,6 +57,7 @@ pub(super) fn find<'v>(tree: &Tree, text: &str, value: &'v Value, steps: &[Step<
             }
         }
     }
+    place.key_in_place = place.is_exact();
     place.enter_alias(tree);
     place
 }
@@ -95,10 +99,11 @@ impl Place<'_> {
 
     /// The stretch of text to underline.
     pub(super) fn range(&self, tree: &Tree, text: &str, part: &Part) -> Range<usize> {
-        if let Some(used_at) = &self.used_at {
-            return used_at.clone();
-        }
         let key = self.key.map(|key| tree.span(key));
+        if let Some(used_at) = &self.used_at {
+            let own_key = key.filter(|_| *part == Part::Key && self.key_in_place);
+            return own_key.unwrap_or_else(|| used_at.clone());
+        }
         let shown = match part {
             Part::Key => None,
             _ if self.value.is_none() => None,

@@ -50,7 +50,7 @@ fn separator_from(text: &str, at: usize) -> Option<Range<usize>> {
 }
 
 /// Reads one document; null for one that says nothing.
-pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Option<Value>, Fault> {
+pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Value, Fault> {
     let whole = build.text.as_str();
     let separator = whole.get(chunk.separator.clone()).unwrap_or_default();
     if !says_nothing(separator.strip_prefix("---").unwrap_or_default()) {
@@ -63,7 +63,7 @@ pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Optio
     }
     let text = whole.get(chunk.text.clone()).unwrap_or_default();
     if says_nothing(text) {
-        return Ok(Some(Value::Null));
+        return Ok(Value::Null);
     }
     let mut reader = Reader {
         events: Events::new(text, chunk.text.start),
@@ -71,7 +71,7 @@ pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Optio
         deepest: 0,
     };
     let Some((event, span)) = reader.events.next()? else {
-        return Ok(Some(Value::Null));
+        return Ok(Value::Null);
     };
     let value = reader.node(build, &Path::Root, event, span)?;
     while let Some((event, span)) = reader.events.next()? {
@@ -84,7 +84,7 @@ pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Optio
             break;
         }
     }
-    Ok(Some(value))
+    Ok(value)
 }
 
 /// Is there nothing but blanks and comments?
@@ -287,13 +287,7 @@ impl<'t> Reader<'t> {
             },
             _ => None,
         };
-        let key = key.ok_or_else(|| {
-            Fault::syntax(
-                shown,
-                "a key that is no text",
-                "Quote it; kubectl takes neither null nor mappings nor lists as keys.",
-            )
-        })?;
+        let key = key.ok_or_else(|| no_key(build.text.as_str(), shown))?;
         build.tree.keep_key(build.text.as_str(), node, &key);
         Ok(Some(key))
     }
@@ -354,9 +348,31 @@ impl<'t> Reader<'t> {
             return Err(Fault::depth(span.start));
         }
         self.deepest = self.deepest.max(depth);
-        build.take(anchor.size, span.start)?;
+        build.take(anchor.size.saturating_sub(1), span.start)?;
         build.tree.push_alias(span.clone(), anchor.node);
         Ok(anchor.value.clone())
+    }
+}
+
+/// Something that cannot be a key. Often it is a template, `{{ .Values.name }}`, which YAML takes for two braces.
+fn no_key(text: &str, range: Range<usize>) -> Fault {
+    let before = text.get(..range.start).unwrap_or_default();
+    let template = before.ends_with('{')
+        || text
+            .get(range.start..)
+            .is_some_and(|key| key.starts_with("{{"));
+    if template {
+        Fault::syntax(
+            range,
+            "a template that is not filled in",
+            "Render it first, for instance with `helm template`.",
+        )
+    } else {
+        Fault::syntax(
+            range,
+            "a key that is no text",
+            "Quote it; kubectl takes neither null nor mappings nor lists as keys.",
+        )
     }
 }
 

@@ -9,4 +9,7 @@
     clippy::string_slice
 )]
 
+mod json;
 mod kubectl;
+mod limits;
+mod places;
