@@ -424,7 +424,7 @@ impl<'a> Report<'a> {
         let Some(severity) = self.levels.severity(code) else {
             return;
         };
-        if self.found.len() >= Self::MAX_FINDINGS {
+        if self.is_full() {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
@@ -439,6 +439,12 @@ impl<'a> Report<'a> {
             help: (!help.is_empty()).then_some(help),
             span,
         });
+    }
+
+    /// Whether findings are only counted from here on: a rule may spare itself the search for a better word.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.found.len() >= Self::MAX_FINDINGS
     }
 
     /// The findings in document order: by place in the text, or, without a text, in the order of the rules' walk.

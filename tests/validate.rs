@@ -310,6 +310,47 @@ fn codes(value: &Value) -> Vec<Code> {
 }
 
 #[test]
+fn what_an_api_server_refuses_is_an_error_and_what_it_takes_is_none() {
+    // It takes these, and something is lost all the same: fields and keys are dropped, a reference cannot be pulled.
+    let stricter = [Code::IC002, Code::IC015, Code::IC023, Code::IC030];
+    let table: Value = serde_json::from_str(&data("api-server.json")).unwrap();
+    let rows = table["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 65);
+    for row in rows {
+        let validation = judge(row["text"].as_str().unwrap());
+        let errors: Vec<_> = validation
+            .diagnostics
+            .iter()
+            .filter(|found| found.severity == Severity::Error)
+            .collect();
+        if row["status"] == 201 {
+            assert!(
+                errors.iter().all(|found| stricter.contains(&found.code)),
+                "{row}: {errors:?}"
+            );
+        } else {
+            assert!(!errors.is_empty(), "{row}");
+        }
+        // Every field that it names is named here.
+        let message = row["message"].as_str().unwrap_or_default();
+        for path in [
+            "spec.images",
+            "spec.imageCacheSize",
+            "spec.retentionDays",
+            "metadata.name",
+            "metadata.labels",
+        ] {
+            let named =
+                message.contains(&format!("{path}: ")) || message.contains(&format!("{path}["));
+            assert!(
+                !named || errors.iter().any(|found| found.path.starts_with(path)),
+                "{row}: {errors:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn names_follow_kubernetes_own_tests() {
     let table: Value = serde_json::from_str(&data("kubernetes-names.json")).unwrap();
     let mut rows = 0;

@@ -8,11 +8,12 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::images::MAX_ITEMS;
 use super::spelling::nearest;
 use super::value::{InQuotes, Typed};
 use super::{form, labels};
 use crate::annotation::{self, Form, Holder, KNOWN, Known, PREFIX};
-use crate::diagnostic::{Code, Part, Quoted, Report};
+use crate::diagnostic::{Code, Part, Report};
 use crate::path::Path;
 
 /// What the annotations stand on.
@@ -50,16 +51,24 @@ pub(super) fn check(
     path: &Path<'_>,
     report: &mut Report<'_>,
 ) {
+    // What is misspelt is sought for few of them: a manifest of strangers may have a hundred thousand.
+    let mut searches = MAX_ITEMS;
     for (key, value) in annotations {
         let path = path.key(key);
-        match annotation::find(key) {
-            Some(known) => judge(known, value, annotations, place, &path, report),
-            None => {
-                if matches!(place, Place::ImageCache) {
-                    labels::annotation(key, value, &path, report);
-                }
-                unknown(key, place, &path, report);
+        if let Some(known) = annotation::find(key) {
+            judge(known, value, annotations, place, &path, report);
+            continue;
+        }
+        if matches!(place, Place::ImageCache) {
+            labels::annotation(key, value, &path, report);
+        }
+        match key.strip_prefix(PREFIX) {
+            Some(name) => {
+                let search = searches > 0 && !report.is_full();
+                searches -= usize::from(search);
+                unknown(name, search, place, &path, report);
             }
+            None => foreign(key, &path, report),
         }
     }
 }
@@ -197,28 +206,48 @@ impl fmt::Display for Level<'_> {
     }
 }
 
-/// An annotation that the table does not have. On pods the product has dozens that are no affair of image caches, so
-/// there only what looks like one of the table is reported.
-fn unknown(key: &str, place: Place<'_>, path: &Path<'_>, report: &mut Report<'_>) {
-    if let Some(name) = key.strip_prefix(PREFIX) {
-        match nearest(name, KNOWN.iter().map(|known| short(known))) {
-            Some(known) => report.add_part(
-                Code::IC053,
-                path,
-                Part::Key,
-                "not a known annotation",
-                format_args!("Did you mean `{PREFIX}{known}`?"),
-            ),
-            None if matches!(place, Place::ImageCache) => report.add_part(
-                Code::IC052,
-                path,
-                Part::Key,
-                format_args!("{} is not known here and passes through", Quoted(key)),
-                "Check its spelling; the vendor's list is not complete.",
-            ),
-            None => {}
-        }
-    } else if let Some(known) = foreign(key) {
+/// An annotation of the product that the table does not have. On pods the product has dozens that are no affair of
+/// image caches, so there only what looks like one of the table is reported.
+fn unknown(name: &str, search: bool, place: Place<'_>, path: &Path<'_>, report: &mut Report<'_>) {
+    let meant = if search {
+        nearest(name, KNOWN.iter().map(short))
+    } else {
+        None
+    };
+    match meant {
+        Some(known) => report.add_part(
+            Code::IC053,
+            path,
+            Part::Key,
+            "not a known annotation",
+            format_args!("Did you mean `{PREFIX}{known}`?"),
+        ),
+        None if matches!(place, Place::ImageCache) => report.add_part(
+            Code::IC052,
+            path,
+            Part::Key,
+            "not known here, so it passes through",
+            "Check its spelling; the vendor's list is not complete.",
+        ),
+        None => {}
+    }
+}
+
+fn short(known: &'static Known) -> &'static str {
+    known.name.strip_prefix(PREFIX).unwrap_or(known.name)
+}
+
+/// Reports an annotation that has the name of a known one under another prefix, or none. Only names that nobody else
+/// uses.
+fn foreign(key: &str, path: &Path<'_>, report: &mut Report<'_>) {
+    let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
+    if !["imc-", "-imc", "image-cache", "imagecache"]
+        .iter()
+        .any(|part| name.contains(part))
+    {
+        return;
+    }
+    if let Some(known) = KNOWN.iter().find(|known| short(known) == name) {
         report.add_part(
             Code::IC053,
             path,
@@ -227,21 +256,4 @@ fn unknown(key: &str, place: Place<'_>, path: &Path<'_>, report: &mut Report<'_>
             format_args!("Did you mean `{}`?", known.name),
         );
     }
-}
-
-fn short(known: &'static Known) -> &'static str {
-    known.name.strip_prefix(PREFIX).unwrap_or(known.name)
-}
-
-/// The known annotation that has the name of this one under another prefix, or none. Only names that nobody else uses.
-fn foreign(key: &str) -> Option<&'static Known> {
-    let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
-    let ours = name.contains("imc-")
-        || name.contains("-imc")
-        || name.contains("image-cache")
-        || name.contains("imagecache");
-    KNOWN
-        .iter()
-        .filter(|_| ours)
-        .find(|known| short(known) == name)
 }

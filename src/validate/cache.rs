@@ -44,7 +44,7 @@ fn metadata<'v>(
     let fields = match metadata {
         Some(Value::Object(fields)) => fields,
         None | Some(Value::Null) => {
-            name::check(&Map::new(), path, report);
+            name::metadata(&Map::new(), path, report);
             return None;
         }
         Some(other) => {
@@ -53,7 +53,7 @@ fn metadata<'v>(
         }
     };
     fields::check(fields, fields::Place::Metadata, path, report);
-    name::check(fields, path, report);
+    name::metadata(fields, path, report);
     if let Some(value) = fields.get("labels") {
         labels::labels(value, &path.field("labels"), report);
     }

@@ -214,10 +214,16 @@ fn is_role(text: &str) -> bool {
     in_account && !name.is_empty() && name.bytes().all(in_name)
 }
 
+/// The longest name, a colon and a port.
+const MAX_HOST_LENGTH: usize = 253 + 6;
+
 /// `host[:port]`: a name, an IPv4 address or an IPv6 address in brackets.
 fn host(text: &str) -> Result<(), Why> {
     if text.is_empty() {
         return Err(Why::Empty);
+    }
+    if text.len() > MAX_HOST_LENGTH {
+        return Err(Why::Form);
     }
     if text.contains(char::is_whitespace) {
         return Err(Why::Space);

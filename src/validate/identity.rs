@@ -71,6 +71,9 @@ impl<'v> TypeMeta<'v> {
     /// Whether the group can only be meant for this product: its own, near it, or another of its vendor.
     fn means_this_product(self) -> bool {
         let group = self.group();
+        if group.is_empty() {
+            return false;
+        }
         group == GROUP
             || nearest(group, [GROUP]).is_some()
             || ["aliyun", "alibaba", "eci."]

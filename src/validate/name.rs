@@ -61,104 +61,86 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Letters and digits of one case.
-const LOWER: u8 = 1;
-const UPPER: u8 = 2;
-const HYPHEN: u8 = 4;
-const DOT: u8 = 8;
-const UNDERSCORE: u8 = 16;
+/// Where in a part of a name a byte may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Anywhere,
+    /// Neither first nor last.
+    Inside,
+    /// Between two parts.
+    Between,
+    Nowhere,
+}
 
-/// The class of a byte; 0 for those that no name has.
-fn class(byte: u8) -> u8 {
+fn in_label(byte: u8) -> Role {
     match byte {
-        b'a'..=b'z' | b'0'..=b'9' => LOWER,
-        b'A'..=b'Z' => UPPER,
-        b'-' => HYPHEN,
-        b'.' => DOT,
-        b'_' => UNDERSCORE,
-        _ => 0,
+        b'a'..=b'z' | b'0'..=b'9' => Role::Anywhere,
+        b'-' => Role::Inside,
+        _ => Role::Nowhere,
     }
 }
 
-/// Bytes that stand anywhere in a part of a name, bytes that stand only inside, and the byte between parts.
-#[derive(Debug, Clone, Copy)]
-struct Alphabet {
-    anywhere: u8,
-    inside: u8,
-    between: u8,
+fn in_subdomain(byte: u8) -> Role {
+    if byte == b'.' {
+        Role::Between
+    } else {
+        in_label(byte)
+    }
 }
 
-const LABEL: Alphabet = Alphabet {
-    anywhere: LOWER,
-    inside: HYPHEN,
-    between: 0,
-};
-const SUBDOMAIN: Alphabet = Alphabet {
-    between: DOT,
-    ..LABEL
-};
-const QUALIFIED: Alphabet = Alphabet {
-    anywhere: LOWER | UPPER,
-    inside: HYPHEN | UNDERSCORE | DOT,
-    between: 0,
-};
-
-impl Alphabet {
-    /// Holds `text`, which begins at `offset`, against the alphabet.
-    fn check(self, text: &str, offset: usize) -> Result<(), Fault> {
-        if self.fits(text) {
-            Ok(())
-        } else {
-            self.fault(text, offset)
-        }
+fn in_qualified(byte: u8) -> Role {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => Role::Anywhere,
+        b'-' | b'_' | b'.' => Role::Inside,
+        _ => Role::Nowhere,
     }
+}
 
-    /// One pass, for names that are right.
-    fn fits(self, text: &str) -> bool {
-        let (mut begun, mut may_end) = (false, false);
-        for byte in text.bytes() {
-            let class = class(byte);
-            if class & self.anywhere != 0 {
-                (begun, may_end) = (true, true);
-            } else if class & self.inside != 0 && begun {
-                may_end = false;
-            } else if class & self.between != 0 && may_end {
-                (begun, may_end) = (false, false);
-            } else {
-                return false;
-            }
-        }
-        may_end
-    }
-
-    /// The first fault: a character that no part has, else a part that begins or ends wrongly or is empty.
-    fn fault(self, text: &str, offset: usize) -> Result<(), Fault> {
-        let mut start = 0;
-        for part in text.split(|character| self.between != 0 && character == '.') {
-            let place = offset + start;
-            let known = self.anywhere | self.inside;
-            if let Some(at) = part.bytes().position(|byte| class(byte) & known == 0) {
-                return Err(character_at(part, at, place, Why::Character));
-            }
-            let may_stand = |byte: u8| class(byte) & self.anywhere != 0;
-            match (part.bytes().next(), part.bytes().next_back()) {
-                (Some(first), _) if !may_stand(first) => {
-                    return Err(character_at(part, 0, place, Why::Edge));
-                }
-                (_, Some(last)) if !may_stand(last) => {
-                    return Err(character_at(part, part.len() - 1, place, Why::Edge));
-                }
-                (None, _) => {
-                    return Err(Fault {
-                        at: place..place,
-                        why: Why::EmptyPart,
-                    });
-                }
-                _ => start += part.len() + 1,
-            }
-        }
+/// Holds `text`, which begins at `offset`, against the roles of its bytes.
+fn check(text: &str, offset: usize, role: impl Fn(u8) -> Role) -> Result<(), Fault> {
+    if fits(text, &role) {
         Ok(())
+    } else {
+        fault(text, offset, role)
     }
+}
+
+/// One pass, for names that are right.
+fn fits(text: &str, role: impl Fn(u8) -> Role) -> bool {
+    let (mut begun, mut may_end) = (false, false);
+    for byte in text.bytes() {
+        match role(byte) {
+            Role::Anywhere => (begun, may_end) = (true, true),
+            Role::Inside if begun => may_end = false,
+            Role::Between if may_end => (begun, may_end) = (false, false),
+            _ => return false,
+        }
+    }
+    may_end
+}
+
+/// The first fault: a character that no part has, else a part that begins or ends wrongly or is empty.
+fn fault(text: &str, offset: usize, role: impl Fn(u8) -> Role) -> Result<(), Fault> {
+    let mut start = 0;
+    for part in text.as_bytes().split(|byte| role(*byte) == Role::Between) {
+        let end = start + part.len();
+        let fault = |at, why| Err(character_at(text, at, offset, why));
+        if let Some(at) = part.iter().position(|byte| role(*byte) == Role::Nowhere) {
+            return fault(start + at, Why::Character);
+        }
+        match (part.first(), part.last()) {
+            (None, _) => {
+                return Err(Fault {
+                    at: offset + start..offset + start,
+                    why: Why::EmptyPart,
+                });
+            }
+            (Some(first), _) if role(*first) == Role::Inside => return fault(start, Why::Edge),
+            (_, Some(last)) if role(*last) == Role::Inside => return fault(end - 1, Why::Edge),
+            _ => start = end + 1,
+        }
+    }
+    Ok(())
 }
 
 /// The fault of the character that begins at byte `at` of `text`, which itself begins at `offset`.
@@ -192,13 +174,13 @@ fn within(text: &str, limit: usize, offset: usize) -> Result<(), Fault> {
 /// RFC 1123 label: `a-z`, `0-9` and, inside, `-`; at most 63.
 pub(super) fn label(text: &str) -> Result<(), Fault> {
     within(text, MAX_LABEL_LENGTH, 0)?;
-    LABEL.check(text, 0)
+    check(text, 0, in_label)
 }
 
 /// RFC 1123 subdomain: labels of any length, joined by dots; at most 253 together.
 pub(super) fn subdomain(text: &str) -> Result<(), Fault> {
     within(text, MAX_NAME_LENGTH, 0)?;
-    SUBDOMAIN.check(text, 0)
+    check(text, 0, in_subdomain)
 }
 
 /// Key of a label: a name of letters, digits and, inside, `-_.`, at most 63, with an RFC 1123 subdomain and a slash
@@ -219,7 +201,7 @@ pub(super) fn qualified(text: &str) -> Result<(), Fault> {
             why: Why::Slashes,
         });
     }
-    QUALIFIED.check(name, offset)
+    check(name, offset, in_qualified)
 }
 
 /// What stands before and behind the first `byte`, which is ASCII. On texts of names' length quicker than a search that
@@ -247,7 +229,7 @@ pub(super) fn label_value(text: &str) -> Result<(), Fault> {
         return Ok(());
     }
     within(text, MAX_LABEL_LENGTH, 0)?;
-    QUALIFIED.check(text, 0)
+    check(text, 0, in_qualified)
 }
 
 /// `metadata.name`, `metadata.generateName` and `metadata.namespace` of an `ImageCache`.
@@ -259,7 +241,7 @@ pub(super) fn label_value(text: &str) -> Result<(), Fault> {
 /// | nothing of the two | IC013 |
 /// | `name: Web_1` | IC014 at `W` |
 /// | `namespace: default` | IC012: the API server accepts the object and drops the namespace |
-pub(super) fn check(metadata: &Map<String, Value>, path: &Path<'_>, report: &mut Report<'_>) {
+pub(super) fn metadata(metadata: &Map<String, Value>, path: &Path<'_>, report: &mut Report<'_>) {
     let mut named = false;
     for (key, value) in metadata {
         let at = path.field(key);
@@ -333,6 +315,45 @@ impl fmt::Display for Proposal<'_> {
         match subdomain(proposal) {
             Ok(()) if proposal.len() < 64 => write!(f, ": `{proposal}`."),
             _ => f.write_str("."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    /// A form of name, and the regular expression that Kubernetes gives for it.
+    type Rule = (fn(&str) -> Result<(), Fault>, &'static str);
+
+    const RULES: [Rule; 4] = [
+        (label, r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
+        (
+            subdomain,
+            r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        ),
+        (
+            qualified,
+            r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$",
+        ),
+        (
+            label_value,
+            r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$",
+        ),
+    ];
+
+    proptest! {
+        #[test]
+        fn names_are_what_the_expressions_of_kubernetes_match(text in "[aZ0._/é -]{0,8}") {
+            for (rule, expression) in RULES {
+                let outcome = rule(&text);
+                prop_assert_eq!(outcome.is_ok(), Regex::new(expression).unwrap().is_match(&text), "{}", expression);
+                if let Err(fault) = outcome {
+                    prop_assert!(text.get(fault.at.clone()).is_some(), "{:?}", fault);
+                }
+            }
         }
     }
 }

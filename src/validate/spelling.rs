@@ -15,6 +15,10 @@ pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
     let limit = if word.length <= 8 { 1 } else { 2 };
     known
         .into_iter()
+        // No known word has more than three `-` or `_`.
+        .filter(|known| {
+            known.len() + limit >= word.length && known.len() <= word.length + limit + 3
+        })
         .filter_map(|known| Some((distance(&word, &Letters::of(known)?, limit)?, known)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
@@ -55,17 +59,18 @@ fn distance(a: &Letters, b: &Letters, limit: usize) -> Option<usize> {
     if a.len().abs_diff(b.len()) > limit {
         return None;
     }
-    let beyond = limit + 1;
+    let beyond = u8::try_from(limit + 1).ok()?;
     // Rows of the table of distances: two above, one above, and the one being filled.
     let mut rows = [[beyond; LONGEST + 1]; 3];
-    for (column, cell) in rows.get_mut(1)?.iter_mut().enumerate().take(beyond) {
+    for (cell, column) in rows.get_mut(1)?.iter_mut().zip(0..beyond) {
         *cell = column;
     }
     let mut before_a = None;
+    let mut nearest_above = 0;
     for (line, &letter_a) in a.iter().enumerate() {
         let [above_two, above, row] = &mut rows;
         row.fill(beyond);
-        *row.first_mut()? = (line + 1).min(beyond);
+        *row.first_mut()? = u8::try_from(line + 1).ok()?.min(beyond);
         let mut nearest = *row.first()?;
         let first = line.saturating_sub(limit);
         let mut before_b = first
@@ -73,7 +78,7 @@ fn distance(a: &Letters, b: &Letters, limit: usize) -> Option<usize> {
             .and_then(|before| b.get(before))
             .copied();
         for (column, &letter_b) in b.iter().enumerate().skip(first).take(2 * limit + 1) {
-            let replaced = above.get(column)? + usize::from(letter_a != letter_b);
+            let replaced = above.get(column)? + u8::from(letter_a != letter_b);
             let changed = above.get(column + 1)?.min(row.get(column)?) + 1;
             let mut best = replaced.min(changed);
             if before_a == Some(letter_b) && before_b == Some(letter_a) {
@@ -83,16 +88,16 @@ fn distance(a: &Letters, b: &Letters, limit: usize) -> Option<usize> {
             nearest = nearest.min(best);
             before_b = Some(letter_b);
         }
-        // A swap reaches over one row, so this one must be beyond the limit and the one above at it.
-        let above_nearest = above.iter().min()?;
-        if nearest > limit && *above_nearest >= limit {
+        // A swap reaches over one row: both must be out of reach.
+        if nearest >= beyond && nearest_above + 1 >= beyond {
             return None;
         }
+        nearest_above = nearest;
         before_a = Some(letter_a);
         rows.rotate_left(1);
     }
     let distance = *rows.get(1)?.get(b.len())?;
-    (distance <= limit).then_some(distance)
+    (distance < beyond).then_some(usize::from(distance))
 }
 
 #[cfg(test)]
