@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::cache::{Cache, CacheName};
-use super::image::{Image, Key};
+use super::image::{Image, Key, VersionKey};
 use super::index::{Index, Record};
 use super::pod::Pod;
 use super::reason::Reason;
@@ -486,7 +486,7 @@ impl<'a> Contest<'a> {
             })
         };
         match (&verdict.decision, verdict.winner, &self.course) {
-            (Decision::Refused(Refusal::NotFound { id }), ..) => event(
+            (Decision::Refused(Refusal::NotFound { id } | Refusal::Ended { id, .. }), ..) => event(
                 "Warning",
                 "ImageCacheNotFound",
                 format!("The specified image cache {id} does not exist."),
@@ -555,15 +555,19 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<Found> {
     held.sort_by(|(a, _), (b, _)| a.text().cmp(b.text()));
     for (image, key) in held {
         repositories.entry(key.repository()).or_insert(image.text());
-        for (_, version) in key.versions() {
+        for version in key.versions() {
             versions
-                .entry((key.repository(), version))
+                .entry((key.repository(), version.version()))
                 .or_insert(image.text());
         }
     }
     let have = |key: &Key| {
-        let same = |version| versions.get(&(key.repository(), version)).copied();
-        match key.versions().find_map(|(_, version)| same(version)) {
+        let same = |version: VersionKey<'_>| {
+            versions
+                .get(&(key.repository(), version.version()))
+                .copied()
+        };
+        match key.versions().find_map(same) {
             Some(cached) => (Have::Exact, Some(cached)),
             None => match repositories.get(key.repository()) {
                 Some(cached) => (Have::RepositoryOnly, Some(*cached)),

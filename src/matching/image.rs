@@ -1,7 +1,8 @@
 //! An image as a pod or a cache names it, made ready to be compared; and what registries tell about images.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -30,9 +31,10 @@ pub struct Image {
 /// What an image is compared by.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
-    normalized: Box<str>,
+    /// Shared with the index: a new version there costs no copy.
+    pub(super) normalized: Arc<str>,
     /// Where the version begins in `normalized`, with its `:` or `@`.
-    split: usize,
+    pub(super) split: usize,
     pub(super) repository_hash: u64,
     pub(super) hash: u64,
     pub(super) content: Option<Content>,
@@ -42,15 +44,11 @@ pub(super) struct Key {
 /// A digest that is compared across tags: `@sha256:…`, as a version of its repository.
 #[derive(Debug, Clone)]
 pub(super) struct Content {
-    pub(super) version: Box<str>,
+    pub(super) version: Arc<str>,
     pub(super) hash: u64,
 }
 
 impl Key {
-    pub(super) fn normalized(&self) -> &str {
-        &self.normalized
-    }
-
     pub(super) fn repository(&self) -> &str {
         self.normalized.get(..self.split).unwrap_or_default()
     }
@@ -59,14 +57,37 @@ impl Key {
         self.normalized.get(self.split..).unwrap_or_default()
     }
 
-    /// Every version that this image answers to, with its hash: the written one, and the digest where one is known.
-    pub(super) fn versions(&self) -> impl Iterator<Item = (u64, &str)> {
+    /// Every version that this image answers to: the written one, and the digest where one is known.
+    pub(super) fn versions(&self) -> impl Iterator<Item = VersionKey<'_>> {
         let content = self
             .content
             .as_ref()
             .filter(|content| *content.version != *self.version());
-        std::iter::once((self.hash, self.version()))
-            .chain(content.map(|content| (content.hash, &*content.version)))
+        let written = VersionKey {
+            hash: self.hash,
+            text: &self.normalized,
+            split: self.split,
+        };
+        let content = content.map(|content| VersionKey {
+            hash: content.hash,
+            text: &content.version,
+            split: 0,
+        });
+        std::iter::once(written).chain(content)
+    }
+}
+
+/// A version of a repository, as the index looks it up: the end of a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct VersionKey<'a> {
+    pub(super) hash: u64,
+    pub(super) text: &'a Arc<str>,
+    pub(super) split: usize,
+}
+
+impl<'a> VersionKey<'a> {
+    pub(super) fn version(&self) -> &'a str {
+        self.text.get(self.split..).unwrap_or_default()
     }
 }
 
@@ -99,7 +120,7 @@ impl Image {
     /// The reference in full, with the registry that stands for its aliases; `None` when the text is no reference.
     #[must_use]
     pub fn normalized(&self) -> Option<&str> {
-        self.key().map(Key::normalized)
+        self.key().map(|key| &*key.normalized)
     }
 
     /// [`Image::normalized`] without the version.
@@ -127,7 +148,10 @@ impl fmt::Display for Image {
 
 /// The reference in full, and where its version begins.
 fn normalized(named: &Named<'_>, facts: &Facts) -> (String, usize) {
-    let mut text = named.repository().to_string();
+    // Room for most references at once; a longer one grows.
+    let mut text = String::with_capacity(96);
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{}", named.repository());
     let domain = facts.canonical(named.domain());
     if domain != named.domain() {
         text.replace_range(..named.domain().len(), domain);
@@ -146,14 +170,12 @@ fn normalized(named: &Named<'_>, facts: &Facts) -> (String, usize) {
 
 fn key(named: &Named<'_>, facts: &Facts) -> Key {
     let (normalized, split) = normalized(named, facts);
-    let repository = normalized.get(..split).unwrap_or_default();
+    let (repository, version) = normalized.split_at_checked(split).unwrap_or_default();
     // Once resolved digests are compared, a written digest is its own resolution.
-    let written = named.digest().filter(|_| !facts.digests.is_empty());
-    let digest = facts
-        .digests
-        .get(&normalized)
-        .map(String::as_str)
-        .or(written);
+    let digest = match named.digest() {
+        Some(written) => Some(written).filter(|_| !facts.digests.is_empty()),
+        None => facts.digests.get(&normalized).map(String::as_str),
+    };
     let content = digest.map(|digest| {
         let version = format!("@{digest}");
         Content {
@@ -167,7 +189,7 @@ fn key(named: &Named<'_>, facts: &Facts) -> Key {
             .get(&format!("{repository}{}", content.as_ref()?.version))
     };
     let bytes = facts.sizes.get(&normalized).or_else(by_content).copied();
-    let (repository_hash, hash) = (hash(&[repository]), hash(&[&normalized]));
+    let (repository_hash, hash) = (hash(&[repository]), hash(&[repository, version]));
     Key {
         repository_hash,
         hash,

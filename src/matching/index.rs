@@ -1,8 +1,10 @@
 //! Caches, found by what they hold: repository → version → caches. Every change is made in place.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::cache::Cache;
+use super::image::{Key, VersionKey};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use super::table::{Table, hash};
 
@@ -70,7 +72,9 @@ pub(super) enum Stage {
 
 #[derive(Debug, Clone)]
 pub(super) struct Repository {
-    name: Box<str>,
+    /// A reference in full whose first `length` bytes are the name.
+    reference: Arc<str>,
+    length: usize,
     pub(super) versions: Vec<usize>,
 }
 
@@ -78,7 +82,9 @@ pub(super) struct Repository {
 #[derive(Debug, Clone)]
 pub(super) struct Version {
     repository: usize,
-    text: Box<str>,
+    /// A text that ends with the version, from `split` on.
+    text: Arc<str>,
+    split: usize,
     /// Where it stands in the list of its repository.
     at: usize,
     pub(super) holders: Vec<Holder>,
@@ -163,9 +169,9 @@ impl Index {
             let Some(key) = image.key() else {
                 continue;
             };
-            let repository = self.repository(key.repository_hash, key.repository());
-            for (hash, version) in key.versions() {
-                held.push((self.version(hash, repository, version), repository));
+            let repository = self.repository(key);
+            for version in key.versions() {
+                held.push((self.version(repository, &version), repository));
             }
         }
         held.sort_unstable();
@@ -249,47 +255,51 @@ impl Index {
         }
     }
 
-    fn repository(&mut self, hash: u64, name: &str) -> usize {
-        self.find_repository(hash, name).unwrap_or_else(|| {
-            self.repositories.add(
-                hash,
-                Repository {
-                    name: name.into(),
-                    versions: Vec::new(),
-                },
-            )
+    fn repository(&mut self, key: &Key) -> usize {
+        self.find_repository(key).unwrap_or_else(|| {
+            let (reference, length) = (Arc::clone(&key.normalized), key.split);
+            let repository = Repository {
+                reference,
+                length,
+                versions: Vec::with_capacity(1),
+            };
+            self.repositories.add(key.repository_hash, repository)
         })
     }
 
-    fn version(&mut self, hash: u64, repository: usize, text: &str) -> usize {
-        if let Some(number) = self.find_version(hash, repository, text) {
+    fn version(&mut self, repository: usize, key: &VersionKey<'_>) -> usize {
+        if let Some(number) = self.find_version(repository, key) {
             return number;
         }
         let at = self
             .repositories
             .get(repository)
             .map_or(0, |found| found.versions.len());
+        let (text, split) = (Arc::clone(key.text), key.split);
         let version = Version {
             repository,
-            text: text.into(),
+            text,
+            split,
             at,
-            holders: Vec::new(),
+            holders: Vec::with_capacity(1),
         };
-        let number = self.versions.add(hash, version);
+        let number = self.versions.add(key.hash, version);
         if let Some(repository) = self.repositories.get_mut(repository) {
             repository.versions.push(number);
         }
         number
     }
 
-    pub(super) fn find_repository(&self, hash: u64, name: &str) -> Option<usize> {
-        self.repositories
-            .find(hash, |repository| *repository.name == *name)
+    pub(super) fn find_repository(&self, key: &Key) -> Option<usize> {
+        self.repositories.find(key.repository_hash, |found| {
+            found.reference.get(..found.length) == Some(key.repository())
+        })
     }
 
-    pub(super) fn find_version(&self, hash: u64, repository: usize, text: &str) -> Option<usize> {
-        let same = |found: &Version| found.repository == repository && *found.text == *text;
-        self.versions.find(hash, same)
+    pub(super) fn find_version(&self, repository: usize, key: &VersionKey<'_>) -> Option<usize> {
+        self.versions.find(key.hash, |found| {
+            found.repository == repository && found.text.get(found.split..) == Some(key.version())
+        })
     }
 
     fn record(&mut self, cache: &Cache) -> Record {
@@ -350,7 +360,12 @@ impl FromIterator<Cache> for Index {
     /// An index of caches in any order. A cache that is told of more than once (as an object and in a reply) becomes
     /// one: the reply has the word, the object fills in what it leaves open.
     fn from_iter<I: IntoIterator<Item = Cache>>(caches: I) -> Self {
+        let caches = caches.into_iter();
         let mut index = Index::default();
+        let (least, _) = caches.size_hint();
+        index.caches.reserve(least);
+        index.records.reserve(least);
+        index.versions.reserve(least);
         let mut again: BTreeMap<usize, Vec<Cache>> = BTreeMap::new();
         for cache in caches {
             match index.number_of(&cache) {
@@ -365,5 +380,40 @@ impl FromIterator<Cache> for Index {
             }
         }
         index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matching::Image;
+
+    #[test]
+    fn emptied_index_keeps_nothing() {
+        let mut index = Index::default();
+        let texts = [
+            "nginx:1",
+            "nginx:2",
+            "redis",
+            "nginx:1@sha256:0",
+            "Bad",
+            "redis:latest",
+        ];
+        for number in 0..60 {
+            let images = texts.iter().skip(number % 4).map(|text| Image::new(text));
+            index.insert(Cache::ready(&format!("imc-{}", number % 20), images));
+        }
+        assert_eq!(
+            (index.len(), index.repositories.len(), index.versions.len()),
+            (20, 2, 3)
+        );
+        for number in (0..20).rev() {
+            assert!(index.remove(&format!("imc-{number}")).is_some());
+        }
+        assert_eq!(
+            (index.len(), index.repositories.len(), index.versions.len()),
+            (0, 0, 0)
+        );
+        assert_eq!(index.records.len(), 20, "rows are used again, not grown");
     }
 }

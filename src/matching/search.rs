@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::image::Key;
+use super::image::VersionKey;
 use super::index::{Index, Record, Stage, UNTOLD};
 use super::pod::Pod;
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS, Rules, SizeTie};
@@ -15,6 +15,8 @@ pub struct Scratch {
     round: u64,
     caches: Vec<Mark>,
     repositories: Vec<RepositoryMark>,
+    /// Are the images in [`Mark::shared`] counted?
+    by_repository: bool,
     /// By the pod's images: the repository, where a cache has it.
     found: Vec<Option<usize>>,
     /// The caches that this round has met.
@@ -29,15 +31,19 @@ struct Mark {
     bytes: u64,
     /// Images of the pod that the cache has exactly.
     exact: u32,
-    /// The image of the pod that was counted last, from 1: two versions of one image count once.
-    last: u32,
+    /// Images of the pod whose repository the cache has, once these are counted.
+    shared: u32,
+    /// The image of the pod that was counted last as exact, from 1: two versions of one image count once.
+    last_exact: u32,
+    /// The first image of the repository that was counted last as shared, from 1.
+    last_shared: u32,
 }
 
 /// How many images of the pod are of this repository.
 #[derive(Debug, Clone, Copy, Default)]
 struct RepositoryMark {
     round: u64,
-    images: usize,
+    images: u32,
 }
 
 /// How well a cache fits a pod.
@@ -121,7 +127,11 @@ impl Index {
         let entry = self.caches.get(number).ok_or_else(missing)?;
         let record = self.records.get(number).ok_or_else(missing)?;
         match self.needs(pod, rules).filter(record) {
-            Some(Filter::Region | Filter::Expired) => Err(missing()),
+            Some(Filter::Region) => Err(missing()),
+            Some(Filter::Expired) => {
+                let (id, at) = (id.to_owned(), entry.cache.expires.unwrap_or_default());
+                Err(Refusal::Ended { id, at })
+            }
             Some(Filter::Phase) => {
                 let (id, phase) = (id.to_owned(), entry.cache.phase.clone());
                 Err(Refusal::NotReady { id, phase })
@@ -175,22 +185,29 @@ impl Index {
         rules: &Rules,
         scratch: &Scratch,
     ) -> Option<Standing> {
+        let found = scratch.found.iter().flatten().count();
         let mut best: Option<Standing> = None;
         for number in scratch.met.get(from..).unwrap_or_default() {
+            let mark = scratch.marked(*number);
             let least = best.map_or(needs.exact, |best| best.exact);
-            if scratch.exact(*number) < least {
+            if (mark.exact as usize) < least {
                 continue;
             }
-            let usable = self
-                .records
-                .get(*number)
-                .is_some_and(|record| needs.filter(record).is_none());
-            if !usable {
+            let record = self.records.get(*number);
+            if record.is_none_or(|record| needs.filter(record).is_some()) {
                 continue;
             }
-            let standing = self.standing(*number, scratch);
-            let better = |best| self.compare(&standing, &best, rules) == Ordering::Less;
-            if best.is_none_or(better) {
+            let mut standing = Standing::marked(*number, &mark);
+            // Counting what else it shares is the dear part: not for one that loses even if it shares all there is.
+            standing.repository_only = found.saturating_sub(standing.exact);
+            let better = |standing: &Standing| {
+                best.is_none_or(|best| self.compare(standing, &best, rules) == Ordering::Less)
+            };
+            if !better(&standing) {
+                continue;
+            }
+            standing = self.standing(*number, scratch);
+            if better(&standing) {
                 best = Some(standing);
             }
         }
@@ -200,8 +217,7 @@ impl Index {
     /// Finds the repositories of the pod's images; says whether any cache has one of them.
     pub(super) fn find_repositories(&self, pod: &Pod, scratch: &mut Scratch) -> bool {
         for image in pod.images() {
-            let find = |key: &Key| self.find_repository(key.repository_hash, key.repository());
-            let found = image.key().and_then(find);
+            let found = image.key().and_then(|key| self.find_repository(key));
             scratch.found.push(found);
             if let Some(number) = found {
                 scratch.count_repository(number);
@@ -217,8 +233,8 @@ impl Index {
             let (Some(repository), Some(key)) = (found, image.key()) else {
                 continue;
             };
-            for (hash, text) in key.versions() {
-                let number = self.find_version(hash, repository, text);
+            for version in key.versions() {
+                let number = self.find_version(repository, &version);
                 let Some(version) = number.and_then(|number| self.versions.get(number)) else {
                     continue;
                 };
@@ -231,14 +247,16 @@ impl Index {
 
     /// Meets every cache that has any version of a repository of the pod's images.
     pub(super) fn meet_by_repository(&self, scratch: &mut Scratch) {
+        scratch.by_repository = true;
         let mut before = None;
-        for image in 0..scratch.found.len() {
+        for (image, ordinal) in (0..scratch.found.len()).zip(1_u32..) {
             let found = scratch.found.get(image).copied().flatten();
             // Images are in order: those of one repository follow each other.
             let Some(number) = found.filter(|number| before.replace(*number) != Some(*number))
             else {
                 continue;
             };
+            let images = scratch.images_of(number);
             let versions = self
                 .repositories
                 .get(number)
@@ -246,7 +264,7 @@ impl Index {
             let versions = versions.into_iter().flatten();
             for version in versions.filter_map(|version| self.versions.get(*version)) {
                 for holder in &version.holders {
-                    scratch.meet(holder.cache);
+                    scratch.count_shared(holder.cache, ordinal, images);
                 }
             }
         }
@@ -254,19 +272,23 @@ impl Index {
 
     /// How well a cache that was met fits.
     pub(super) fn standing(&self, number: usize, scratch: &Scratch) -> Standing {
+        let mark = scratch.marked(number);
+        let standing = Standing::marked(number, &mark);
+        if scratch.by_repository {
+            return standing;
+        }
         let held = self
             .caches
             .get(number)
             .map(|entry| &*entry.repositories)
             .unwrap_or_default();
-        let shared: usize = held.iter().map(|held| scratch.images_of(*held)).sum();
-        let exact = scratch.exact(number);
-        let bytes = scratch.caches.get(number).map_or(0, |mark| mark.bytes);
+        let shared: usize = held
+            .iter()
+            .map(|held| scratch.images_of(*held) as usize)
+            .sum();
         Standing {
-            number,
-            exact,
-            repository_only: shared.saturating_sub(exact),
-            bytes,
+            repository_only: shared.saturating_sub(standing.exact),
+            ..standing
         }
     }
 
@@ -282,13 +304,12 @@ impl Index {
             return standing;
         };
         for key in pod.images().iter().filter_map(|image| image.key()) {
-            let found = self.find_repository(key.repository_hash, key.repository());
-            let Some(repository) = found else {
+            let Some(repository) = self.find_repository(key) else {
                 continue;
             };
-            let held = |(hash, text): (u64, &str)| {
-                let version = self.find_version(hash, repository, text);
-                version.is_some_and(|version| entry.holds(version))
+            let held = |version: VersionKey<'_>| {
+                let number = self.find_version(repository, &version);
+                number.is_some_and(|number| entry.holds(number))
             };
             if key.versions().any(held) {
                 standing.exact += 1;
@@ -363,6 +384,7 @@ impl Scratch {
         self.round += 1;
         self.met.clear();
         self.found.clear();
+        self.by_repository = false;
         if self.caches.len() < index.caches.numbers() {
             self.caches.resize(index.caches.numbers(), Mark::default());
         }
@@ -391,11 +413,20 @@ impl Scratch {
 
     fn count_exact(&mut self, number: usize, ordinal: u32, bytes: u64) {
         if let Some(mark) = self.mark(number)
-            && mark.last != ordinal
+            && mark.last_exact != ordinal
         {
-            mark.last = ordinal;
+            mark.last_exact = ordinal;
             mark.exact += 1;
             mark.bytes = mark.bytes.saturating_add(bytes);
+        }
+    }
+
+    fn count_shared(&mut self, number: usize, ordinal: u32, images: u32) {
+        if let Some(mark) = self.mark(number)
+            && mark.last_shared != ordinal
+        {
+            mark.last_shared = ordinal;
+            mark.shared += images;
         }
     }
 
@@ -411,19 +442,31 @@ impl Scratch {
         }
     }
 
-    fn exact(&self, number: usize) -> usize {
+    fn marked(&self, number: usize) -> Mark {
         let mark = self
             .caches
             .get(number)
             .filter(|mark| mark.round == self.round);
-        mark.map_or(0, |mark| mark.exact as usize)
+        mark.copied().unwrap_or_default()
     }
 
-    fn images_of(&self, repository: usize) -> usize {
+    fn images_of(&self, repository: usize) -> u32 {
         let mark = self
             .repositories
             .get(repository)
             .filter(|mark| mark.round == self.round);
         mark.map_or(0, |mark| mark.images)
+    }
+}
+
+impl Standing {
+    fn marked(number: usize, mark: &Mark) -> Self {
+        let (exact, shared) = (mark.exact as usize, mark.shared as usize);
+        Standing {
+            number,
+            exact,
+            repository_only: shared.saturating_sub(exact),
+            bytes: mark.bytes,
+        }
     }
 }

@@ -68,6 +68,12 @@ impl<T> Table<T> {
         self.rows.len() - self.free.len()
     }
 
+    /// Makes room for so many more rows at once.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        self.rows.reserve(rows);
+        self.first.reserve(rows);
+    }
+
     pub(super) fn get(&self, number: usize) -> Option<&T> {
         Some(&self.rows.get(number)?.as_ref()?.value)
     }

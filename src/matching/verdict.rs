@@ -8,6 +8,7 @@ use super::cache::Cache;
 use super::index::Index;
 use super::pod::Pod;
 use super::search::Standing;
+use crate::time::Timestamp;
 
 /// What happens to a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,10 +45,17 @@ impl Serialize for Decision {
 /// Why a pod that names a cache is not created. `Display` is the message of the error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no such cache in the region, or its end has come.
+    /// There is no such cache in the region.
     NotFound {
         /// The id that the pod names.
         id: String,
+    },
+    /// The end of the cache has come: ECI knows it no more.
+    Ended {
+        /// The id that the pod names.
+        id: String,
+        /// Its end as recorded.
+        at: Timestamp,
     },
     /// The cache is not ready.
     NotReady {
@@ -63,7 +71,7 @@ impl Refusal {
     #[must_use]
     pub fn http(&self) -> u16 {
         match self {
-            Refusal::NotFound { .. } => 404,
+            Refusal::NotFound { .. } | Refusal::Ended { .. } => 404,
             Refusal::NotReady { .. } => 400,
         }
     }
@@ -72,7 +80,7 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Refusal::NotFound { .. } => "ImageSnapshot.NotFound",
+            Refusal::NotFound { .. } | Refusal::Ended { .. } => "ImageSnapshot.NotFound",
             Refusal::NotReady { .. } => "ImageSnapshot.IncorrectStatus",
         }
     }
@@ -80,25 +88,16 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Refusal::NotFound { id } | Refusal::Ended { id, .. } | Refusal::NotReady { id, .. }) =
+            self;
+        write!(f, "the pod names image cache `{id}`, which ")?;
         match self {
-            Refusal::NotFound { id } => {
-                write!(
-                    f,
-                    "the pod names image cache `{id}`, which does not exist in its region"
-                )
+            Refusal::NotFound { .. } => f.write_str("does not exist in its region"),
+            Refusal::Ended { at, .. } => write!(f, "ended at {at}"),
+            Refusal::NotReady { phase, .. } if phase.is_empty() => {
+                f.write_str("has no phase yet, not Ready")
             }
-            Refusal::NotReady { id, phase } if phase.is_empty() => {
-                write!(
-                    f,
-                    "the pod names image cache `{id}`, which has no phase yet, not Ready"
-                )
-            }
-            Refusal::NotReady { id, phase } => {
-                write!(
-                    f,
-                    "the pod names image cache `{id}`, which is {phase}, not Ready"
-                )
-            }
+            Refusal::NotReady { phase, .. } => write!(f, "is {phase}, not Ready"),
         }
     }
 }

@@ -8,8 +8,11 @@
 )] // a test fails by panicking
 
 mod cases;
+mod explain;
 mod locality;
+mod naive;
 mod views;
+mod worlds;
 
 use std::fs;
 
