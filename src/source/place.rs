@@ -175,7 +175,6 @@ fn value(tree: &Tree, text: &str, at: u32) -> Option<Range<usize>> {
 
 /// What stands for a value without a key: how it begins.
 fn opening(tree: &Tree, text: &str, mut at: u32) -> Range<usize> {
-    let begins = tree.span(at).start;
     loop {
         let span = tree.span(at);
         let kind = tree.node(at).map_or(Kind::Other, |node| node.kind);
@@ -218,7 +217,11 @@ fn opening(tree: &Tree, text: &str, mut at: u32) -> Range<usize> {
                     None => span,
                 };
             }
-            _ => return value(tree, text, at).unwrap_or(begins..begins.saturating_add(1)),
+            _ => {
+                let scalar = text.get(span.clone()).unwrap_or_default();
+                let line = scalar.split(['\n', '\r']).next().unwrap_or_default();
+                return span.start..span.start.saturating_add(line.trim_end().len().max(1));
+            }
         }
     }
 }

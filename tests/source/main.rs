@@ -9,6 +9,7 @@
     clippy::string_slice
 )]
 
+mod anything;
 mod json;
 mod kubectl;
 mod limits;
