@@ -283,3 +283,42 @@ pub(crate) fn format_of(name: &str) -> Format {
         Format::Auto
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::{end_of, not_utf8, read_up_to};
+
+    fn read(bytes: &[u8], limit: usize) -> Result<String, String> {
+        let (bytes, cut) = read_up_to(Cursor::new(bytes), limit).unwrap();
+        String::from_utf8(bytes)
+            .or_else(|error| not_utf8(error, cut))
+            .map_err(|fault| fault.diagnostic().to_string())
+    }
+
+    #[test]
+    fn a_text_beyond_the_limit_is_cut_between_characters_and_still_beyond_it() {
+        for limit in 0..40 {
+            let text = read("ä€😀".repeat(20).as_bytes(), limit).unwrap();
+            assert!(
+                text.len() > limit && text.len() <= limit + 8,
+                "{limit}: {}",
+                text.len()
+            );
+        }
+        assert_eq!(read(b"abc", 3).unwrap(), "abc");
+    }
+
+    #[test]
+    fn a_character_that_the_file_itself_cuts_is_a_fault() {
+        let said = read(&"a€".as_bytes()[..3], 100).unwrap_err();
+        assert_eq!(said, "byte 0xe2 at offset 1 is not UTF-8");
+    }
+
+    #[test]
+    fn the_end_of_a_text_counts_lines_and_utf_16_units() {
+        let end = end_of("a\nb😀");
+        assert_eq!((end.offset, end.line, end.column), (7, 2, 4));
+    }
+}

@@ -27,16 +27,16 @@ impl Progress {
         }
     }
 
-    /// One step is done.
+    /// One step is done. Any thread may say so.
     pub(crate) fn step(&self) {
+        if self.bar.is_hidden() && self.since.elapsed() >= PATIENCE {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
         self.bar.inc(1);
     }
 
     /// Does something that prints, with the bar out of its way.
     pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
-        if self.bar.is_hidden() && self.since.elapsed() >= PATIENCE {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
         self.bar.suspend(print)
     }
 

@@ -12,7 +12,7 @@ use crate::args::usage_error;
 use crate::codes::CodeParser;
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
-use crate::input::{Input, Inputs, format_of};
+use crate::input::{Input, Inputs, LIMITS, format_of};
 use crate::progress::Progress;
 use crate::report::{self, Checked, Tally};
 
@@ -235,7 +235,8 @@ impl Run {
         match input.read() {
             Err(fault) => checked.unread(&fault),
             Ok(text) => {
-                let found = core::text(&text, format_of(&input.name), &self.options);
+                let found =
+                    core::text_within(&text, format_of(&input.name), &self.options, &LIMITS);
                 checked.findings = found.diagnostics;
                 checked.objects = found.objects;
                 checked.text = text;

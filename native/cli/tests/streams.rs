@@ -294,3 +294,20 @@ fn the_name_of_kubectls_plugin_shows_in_its_usage() {
         stderr(&output)
     );
 }
+
+#[test]
+fn completions_know_verbs_and_options_and_where_the_shell_can_codes() {
+    for (shell, words) in [
+        ("bash", &["validate", "fail-on", "IC022"][..]),
+        ("fish", &["validate", "fail-on", "IC022"]),
+        ("zsh", &["validate", "fail-on", "IC022"]),
+        ("elvish", &["validate", "fail-on"]),
+        ("powershell", &["validate", "fail-on"]),
+    ] {
+        let output = run(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        for word in words {
+            assert!(stdout(&output).contains(word), "{shell}: {word}");
+        }
+    }
+}
