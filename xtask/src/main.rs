@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xshell::Shell;
 
+mod bench;
 mod bundles;
 mod ci;
 mod fuzz;
@@ -30,6 +31,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Measure the core beside its peers; writes `docs/benchmarks.md`.
+    Bench {
+        /// Seconds for each measured function.
+        #[arg(long, default_value = "3")]
+        seconds: String,
+    },
     /// Fuzz the core's entries.
     Fuzz {
         /// Seconds for each target.
@@ -46,6 +53,7 @@ fn main() -> Result<()> {
     match Args::parse().chore {
         Chore::Test => test::run(&sh),
         Chore::Ci => ci::run(&sh),
+        Chore::Bench { seconds } => bench::run(&sh, &seconds),
         Chore::Bundles { check } => bundles::run(&sh, check),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
     }
