@@ -1,7 +1,14 @@
+//! JSON is accepted when serde_json accepts it, with the same value.
 #![no_main]
 
+use imagecache::diagnostic::Levels;
+use imagecache::source::{Format, read};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let _ = text.parse::<imagecache::time::Timestamp>();
+    let (documents, findings) = read(text, Format::Json, &Levels::default());
+    if let Ok(value) = serde_json::from_str::<serde_json::Value>(text) {
+        let limited = findings.iter().any(|found| found.code.name() == "limit");
+        assert!(limited || documents.first().map(|document| document.value()) == Some(&value), "{findings:?}");
+    }
 });

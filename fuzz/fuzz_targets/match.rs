@@ -1,0 +1,31 @@
+//! Whatever stands in a text of pods and caches, the fast answer and the explained one agree.
+#![no_main]
+
+use imagecache::diagnostic::{Levels, Report};
+use imagecache::expiry;
+use imagecache::matching::{Index, Inventory, Rules, Scratch};
+use imagecache::source::{Format, read};
+use imagecache::time::Timestamp;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let levels = Levels::default();
+    let now = Timestamp::from_seconds(1_800_000_000);
+    let (documents, _) = read(text, Format::Auto, &levels);
+    let mut inventory = Inventory::default();
+    let mut report = Report::new(&levels);
+    for document in &documents {
+        inventory.add(document.value(), &mut report);
+        for facts in expiry::facts(document.value()) {
+            let _ = expiry::expiry(&facts, now).to_string();
+        }
+    }
+    let index: Index = inventory.caches.into_iter().collect();
+    let (rules, mut scratch) = (Rules { now: Some(now), ..Rules::default() }, Scratch::default());
+    for pod in &inventory.pods {
+        let explained = index.explain(pod, &rules, &mut scratch);
+        let verdict = index.winner(pod, &rules, &mut scratch);
+        assert_eq!(verdict.decision, explained.decision);
+        assert_eq!(verdict.winner.map(|cache| cache.named()), explained.winner);
+    }
+});

@@ -1,0 +1,21 @@
+//! Any text is judged without a panic; every finding lies within the text; without the text it is found just as well.
+#![no_main]
+
+use imagecache::diagnostic::Levels;
+use imagecache::source::{Format, read};
+use imagecache::validate::{self, Options};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let options = Options::default();
+    let judged = validate::text(text, Format::Auto, &options);
+    for found in &judged.diagnostics {
+        if let Some(span) = found.span {
+            assert!(text.get(span.start.offset..span.end.offset).is_some(), "{found:?}");
+        }
+    }
+    let (documents, _) = read(text, Format::Auto, &Levels::default());
+    for document in documents {
+        validate::object(document.value(), &options);
+    }
+});
