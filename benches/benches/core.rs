@@ -17,7 +17,9 @@ use roaring::RoaringBitmap;
 fn reference(c: &mut Criterion) {
     for (name, text) in NAMES {
         let mut group = c.benchmark_group(format!("reference/{name}"));
-        group.bench_function("imagecache", |b| b.iter(|| Named::parse(black_box(text)).is_ok()));
+        group.bench_function("imagecache", |b| {
+            b.iter(|| Named::parse(black_box(text)).is_ok())
+        });
         group.bench_function("oci-spec", |b| {
             b.iter(|| oci_spec::distribution::Reference::try_from(black_box(*text)).is_ok());
         });
@@ -28,12 +30,19 @@ fn validation(c: &mut Criterion) {
     let options = Options::default();
     let value = manifest_value();
     let json = value.to_string();
-    assert!(validate::object(&value, &options).is_empty(), "the benchmark's manifest is clean");
+    assert!(
+        validate::object(&value, &options).is_empty(),
+        "the benchmark's manifest is clean"
+    );
 
     let mut group = c.benchmark_group("validate/value");
-    group.bench_function("imagecache", |b| b.iter(|| validate::object(black_box(&value), &options)));
+    group.bench_function("imagecache", |b| {
+        b.iter(|| validate::object(black_box(&value), &options))
+    });
     let crd = crd(CrdVersion::V1);
-    let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema").unwrap();
+    let schema = crd
+        .pointer("/spec/versions/0/schema/openAPIV3Schema")
+        .unwrap();
     let schema = jsonschema::validator_for(schema).unwrap();
     group.bench_function("jsonschema, the CRD's schema only", |b| {
         b.iter(|| schema.iter_errors(black_box(&value)).count());
@@ -61,7 +70,10 @@ fn validation(c: &mut Criterion) {
 
 fn ours(row: &Row) -> Cache {
     let images = row.images.iter().map(|image| Image::new(image));
-    Cache { size_gib: u64::from(row.size_gib), ..Cache::ready(&row.id, images) }
+    Cache {
+        size_gib: u64::from(row.size_gib),
+        ..Cache::ready(&row.id, images)
+    }
 }
 
 fn matching(c: &mut Criterion) {
@@ -70,19 +82,26 @@ fn matching(c: &mut Criterion) {
         let rows = world(count);
         let asked = pods(1_000, count);
         let index: Index = rows.iter().map(ours).collect();
-        let our_pods: Vec<Pod> =
-            asked.iter().map(|images| Pod::new("web", images.iter().map(|i| Image::new(i)))).collect();
+        let our_pods: Vec<Pod> = asked
+            .iter()
+            .map(|images| Pod::new("web", images.iter().map(|i| Image::new(i))))
+            .collect();
         let mut group = c.benchmark_group(format!("match/{name} caches"));
         let mut turn = our_pods.iter().cycle();
         group.bench_function("imagecache", |b| {
             b.iter(|| {
                 let pod = turn.next().unwrap();
-                index.winner(black_box(pod), &rules, &mut scratch).winner.is_some()
+                index
+                    .winner(black_box(pod), &rules, &mut scratch)
+                    .winner
+                    .is_some()
             });
         });
         if count <= 10_000 {
             let mut turn = asked.iter().cycle();
-            group.bench_function("naive scan", |b| b.iter(|| scan(&rows, black_box(turn.next().unwrap()))));
+            group.bench_function("naive scan", |b| {
+                b.iter(|| scan(&rows, black_box(turn.next().unwrap())))
+            });
             let bitmaps = bitmaps(&rows);
             let mut turn = asked.iter().cycle();
             group.bench_function("roaring, exact matches only", |b| {
@@ -93,8 +112,12 @@ fn matching(c: &mut Criterion) {
             let mut turn = asked.iter().cycle();
             group.bench_function("SQLite, covering index, exact matches only", |b| {
                 b.iter(|| {
-                    let [a, b, c] = &turn.next().unwrap()[..] else { panic!("three images") };
-                    query.query_row([a, b, c], |row| row.get::<_, String>(0)).ok()
+                    let [a, b, c] = &turn.next().unwrap()[..] else {
+                        panic!("three images")
+                    };
+                    query
+                        .query_row([a, b, c], |row| row.get::<_, String>(0))
+                        .ok()
                 });
             });
         }
@@ -102,26 +125,44 @@ fn matching(c: &mut Criterion) {
 
     let rows = world(10_000);
     let caches: Vec<Cache> = rows.iter().map(ours).collect();
-    c.benchmark_group("index/build 10,000").bench_function("imagecache", |b| {
-        b.iter_batched(|| caches.clone(), Index::from_iter, BatchSize::LargeInput);
-    });
+    c.benchmark_group("index/build 10,000")
+        .bench_function("imagecache", |b| {
+            b.iter_batched(|| caches.clone(), Index::from_iter, BatchSize::LargeInput);
+        });
     let mut index: Index = caches.iter().cloned().collect();
     let mut turn = caches.iter().cycle();
-    c.benchmark_group("index/update one of 10,000").bench_function("imagecache", |b| {
-        b.iter_batched(|| turn.next().unwrap().clone(), |cache| index.insert(cache), BatchSize::SmallInput);
-    });
+    c.benchmark_group("index/update one of 10,000")
+        .bench_function("imagecache", |b| {
+            b.iter_batched(
+                || turn.next().unwrap().clone(),
+                |cache| index.insert(cache),
+                BatchSize::SmallInput,
+            );
+        });
 }
 
 /// The ranking by a loop over every cache.
 fn scan<'r>(rows: &'r [Row], images: &[String]) -> Option<&'r str> {
-    let repository = |image: &str| image.rsplit_once(':').map_or(image.to_owned(), |parts| parts.0.to_owned());
+    let repository = |image: &str| {
+        image
+            .rsplit_once(':')
+            .map_or(image.to_owned(), |parts| parts.0.to_owned())
+    };
     let wanted: Vec<String> = images.iter().map(|image| repository(image)).collect();
     let degree = |row: &Row| {
-        let exact = images.iter().filter(|image| row.images.contains(image)).count();
-        let any = wanted.iter().filter(|name| row.images.iter().any(|held| held.starts_with(*name)));
+        let exact = images
+            .iter()
+            .filter(|image| row.images.contains(image))
+            .count();
+        let any = wanted
+            .iter()
+            .filter(|name| row.images.iter().any(|held| held.starts_with(*name)));
         (exact, any.count() - exact)
     };
-    let best = rows.iter().map(|row| (degree(row), row)).filter(|(degree, _)| *degree != (0, 0));
+    let best = rows
+        .iter()
+        .map(|row| (degree(row), row))
+        .filter(|(degree, _)| *degree != (0, 0));
     best.max_by_key(|(degree, row)| (*degree, std::cmp::Reverse((row.size_gib, &row.id))))
         .map(|(_, row)| row.id.as_str())
 }
@@ -130,16 +171,25 @@ fn bitmaps(rows: &[Row]) -> HashMap<&str, RoaringBitmap> {
     let mut bitmaps: HashMap<&str, RoaringBitmap> = HashMap::new();
     for (number, row) in rows.iter().enumerate() {
         for image in &row.images {
-            bitmaps.entry(image).or_default().insert(u32::try_from(number).unwrap());
+            bitmaps
+                .entry(image)
+                .or_default()
+                .insert(u32::try_from(number).unwrap());
         }
     }
     bitmaps
 }
 
 fn bitmap_winner(bitmaps: &HashMap<&str, RoaringBitmap>, images: &[String]) -> Option<u32> {
-    let found: Vec<_> = images.iter().filter_map(|image| bitmaps.get(image.as_str())).collect();
-    let all = found.iter().fold(RoaringBitmap::new(), |all, one| all | *one);
-    all.iter().max_by_key(|number| found.iter().filter(|one| one.contains(*number)).count())
+    let found: Vec<_> = images
+        .iter()
+        .filter_map(|image| bitmaps.get(image.as_str()))
+        .collect();
+    let all = found
+        .iter()
+        .fold(RoaringBitmap::new(), |all, one| all | *one);
+    all.iter()
+        .max_by_key(|number| found.iter().filter(|one| one.contains(*number)).count())
 }
 
 const SQL: &str = "SELECT cache FROM image WHERE name IN (?1, ?2, ?3) \
@@ -167,12 +217,16 @@ fn sqlite(rows: &[Row]) -> rusqlite::Connection {
 fn hostile_text(c: &mut Criterion) {
     let options = Options::default();
     for (name, text) in hostile() {
-        c.benchmark_group(format!("hostile/{name}")).bench_function("imagecache", |b| {
-            b.iter(|| {
-                let found = validate::text(black_box(&text), Format::Auto, &options);
-                (found.diagnostics.len(), Named::parse(black_box(&text)).is_ok())
+        c.benchmark_group(format!("hostile/{name}"))
+            .bench_function("imagecache", |b| {
+                b.iter(|| {
+                    let found = validate::text(black_box(&text), Format::Auto, &options);
+                    (
+                        found.diagnostics.len(),
+                        Named::parse(black_box(&text)).is_ok(),
+                    )
+                });
             });
-        });
     }
 }
 

@@ -46,7 +46,9 @@ pub fn world(count: usize) -> Vec<Row> {
     (0..count)
         .map(|number| Row {
             id: format!("imc-{number:08}"),
-            images: (0..5).map(|_| image(draw.below(repositories), draw.below(20))).collect(),
+            images: (0..5)
+                .map(|_| image(draw.below(repositories), draw.below(20)))
+                .collect(),
             size_gib: 20 + u32::try_from(draw.below(10)).unwrap_or(0) * 10,
         })
         .collect()
@@ -58,7 +60,11 @@ pub fn pods(count: usize, caches: usize) -> Vec<Vec<String>> {
     let mut draw = Draw(0xbeef);
     let repositories = (caches / 2).max(10);
     (0..count)
-        .map(|_| (0..3).map(|_| image(draw.below(repositories), draw.below(20))).collect())
+        .map(|_| {
+            (0..3)
+                .map(|_| image(draw.below(repositories), draw.below(20)))
+                .collect()
+        })
         .collect()
 }
 
@@ -93,8 +99,12 @@ impl Draw {
 #[must_use]
 pub fn manifest_value() -> serde_json::Value {
     let levels = imagecache::diagnostic::Levels::default();
-    let (documents, _) = imagecache::source::read(MANIFEST, imagecache::source::Format::Yaml, &levels);
-    documents.first().map(|document| document.value().clone()).unwrap_or_default()
+    let (documents, _) =
+        imagecache::source::read(MANIFEST, imagecache::source::Format::Yaml, &levels);
+    documents
+        .first()
+        .map(|document| document.value().clone())
+        .unwrap_or_default()
 }
 
 /// Megabytes that want to be slow.
@@ -116,16 +126,28 @@ pub fn hostile() -> Vec<(&'static str, String)> {
         ("quotes", repeat("\"")),
         ("backslashes", format!("\"{}", repeat("\\"))),
         ("colons", repeat(":")),
-        ("keys", (0..MEGABYTE / 10).map(|n| format!("k{n:07}: \n")).collect()),
+        (
+            "keys",
+            (0..MEGABYTE / 10).map(|n| format!("k{n:07}: \n")).collect(),
+        ),
         ("one key again and again", repeat("a: 1\n")),
         ("anchors", repeat("- &a a\n")),
-        ("aliases that double", format!("a0: &a0 [a, a]\n{}", doubling.collect::<String>())),
+        (
+            "aliases that double",
+            format!("a0: &a0 [a, a]\n{}", doubling.collect::<String>()),
+        ),
         ("one long word", repeat("a")),
         ("path of short parts", repeat("a/")),
         ("not ASCII", repeat("\u{ff0f}")),
         ("NUL", repeat("\0")),
         ("comments", repeat("#\n")),
-        ("images", format!("{{{head}, spec: {{images: [{}]}}}}", repeat("a,"))),
-        ("images as JSON", format!("{{{json_head},\"spec\":{{\"images\":[{bad_images}]}}}}")),
+        (
+            "images",
+            format!("{{{head}, spec: {{images: [{}]}}}}", repeat("a,")),
+        ),
+        (
+            "images as JSON",
+            format!("{{{json_head},\"spec\":{{\"images\":[{bad_images}]}}}}"),
+        ),
     ]
 }

@@ -9,8 +9,8 @@ fuzz_target!(|text: &str| {
         Ok(named) => {
             let canonical = named.to_string();
             assert_eq!(Named::parse(&canonical).map(|again| again.to_string()), Ok(canonical.clone()));
-            let familiar = named.familiar().to_string();
-            assert_eq!(Named::parse(&familiar).map(|again| again.to_string()), Ok(canonical));
+            // Not so the familiar form: of `docker.io/a.b/c` it is `a.b/c`, in Docker as here.
+            let _ = named.familiar().to_string();
         }
         Err(error) => assert!(text.get(error.at()).is_some(), "{error} at {:?}", error.at()),
     }

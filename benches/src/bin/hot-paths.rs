@@ -22,19 +22,26 @@ fn hot_validate(value: &serde_json::Value, options: &Options) -> usize {
 
 #[inline(never)]
 fn hot_yaml(text: &str, options: &Options) -> usize {
-    validate::text(black_box(text), Format::Auto, options).diagnostics.len()
+    validate::text(black_box(text), Format::Auto, options)
+        .diagnostics
+        .len()
 }
 
 #[inline(never)]
 fn hot_match(index: &Index, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> bool {
-    index.winner(black_box(pod), rules, scratch).winner.is_some()
+    index
+        .winner(black_box(pod), rules, scratch)
+        .winner
+        .is_some()
 }
 
 fn main() -> ExitCode {
     let options = Options::default();
     match std::env::args().nth(1).as_deref() {
         Some("manifest") => print!("{MANIFEST}"),
-        Some("reference") => drop(black_box(hot_reference(NAMES.get(1).map_or("", |name| name.1)))),
+        Some("reference") => drop(black_box(hot_reference(
+            NAMES.get(1).map_or("", |name| name.1),
+        ))),
         Some("validate") => drop(black_box(hot_validate(&manifest_value(), &options))),
         Some("yaml") => drop(black_box(hot_yaml(MANIFEST, &options))),
         Some("match") => {
