@@ -238,7 +238,7 @@ fn host(text: &str) -> Result<(), Why> {
         Some(rest) => {
             let (address, rest) = rest.split_once(']').ok_or(Why::Form)?;
             address
-                .parse::<std::net::Ipv6Addr>()
+                .parse::<core::net::Ipv6Addr>()
                 .map_err(|_| Why::Form)?;
             let port = match rest {
                 "" => None,

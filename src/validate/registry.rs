@@ -4,8 +4,8 @@
 //! that serve the public as well as members (Docker Hub, ghcr.io, quay.io, gcr.io, registry.gitlab.com) are not guessed
 //! at.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 
 use crate::annotation::ACR_INSTANCE_IDS;
 use crate::diagnostic::{Code, Quoted, Report};
