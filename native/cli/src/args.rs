@@ -9,7 +9,7 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
-use crate::{completions, crd, expire, explain, matching, reference, schema, validate};
+use crate::{completions, crd, eci, expire, explain, matching, reference, schema, validate};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +29,7 @@ As a plugin of kubectl: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubect
 
 /// Validate, match and expire image caches of Alibaba Cloud ECI, offline.
 ///
-/// Reads manifests of Kubernetes and replies of the ECI API from files; asks no cluster and no cloud.
+/// Reads manifests of Kubernetes and replies of the ECI API from files; asks no cluster, and no cloud but for `eci`.
 #[derive(Debug, Parser)]
 #[command(name = "imagecache", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -52,6 +52,7 @@ enum Verb {
     Validate(validate::Validate),
     Match(matching::Match),
     Expire(expire::Expire),
+    Eci(eci::Eci),
     Reference(reference::Reference),
     Crd(crd::Crd),
     Schema(schema::Schema),
@@ -65,6 +66,7 @@ impl Verb {
             Verb::Validate(verb) => verb.run(console),
             Verb::Match(verb) => verb.run(console),
             Verb::Expire(verb) => verb.run(console),
+            Verb::Eci(verb) => verb.run(console),
             Verb::Reference(verb) => verb.run(console),
             Verb::Crd(verb) => verb.run(console),
             Verb::Schema(verb) => verb.run(console),

@@ -95,6 +95,11 @@ impl Fault {
 }
 
 impl Inputs {
+    /// Nothing is named.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.filenames.is_empty() && self.paths.is_empty()
+    }
+
     /// Every text to read: in the order of the arguments, the files of a folder sorted by name.
     pub(crate) fn list(&self, verb: &str) -> anyhow::Result<Vec<Input>> {
         let named = || self.filenames.iter().chain(&self.paths);

@@ -11,6 +11,7 @@ mod console;
 mod crd;
 mod data;
 mod documents;
+mod eci;
 mod exit;
 mod expire;
 mod explain;

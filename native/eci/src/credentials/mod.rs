@@ -350,7 +350,11 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a [u8], what: &str) -> Result<T, String
 /// Reads a small file.
 fn read_file(path: &std::path::Path) -> Result<Vec<u8>, String> {
     use std::io::Read as _;
-    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    let told = |error: std::io::Error| {
+        let text = error.to_string();
+        let reason = text.split(" (os error").next().unwrap_or(&text);
+        format!("{}: {reason}", path.display())
+    };
     let file = std::fs::File::open(path).map_err(told)?;
     let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();

@@ -1,0 +1,124 @@
+//! Whom to ask, and as whom.
+
+use std::future::Future;
+use std::io::Write as _;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use imagecache::eci::region::Network;
+use imagecache::eci::request::Request;
+use imagecache::eci::signature::{Credential, Scheme};
+use imagecache_eci::{Client, Config, Credentials, Endpoint, Error, Setting};
+
+use crate::args::usage_error;
+use crate::console::{self, Console, UNWRITABLE};
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Whom to ask, and as whom")]
+pub(crate) struct Connection {
+    /// The region [default: ALIBABA_CLOUD_REGION_ID, or that of the profile]
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// Where to ask instead of the region's own host; plain http:// is for loopback only
+    #[arg(long, value_name = "URL", conflicts_with = "vpc")]
+    endpoint: Option<Endpoint>,
+    /// Ask the host that is reached from within a VPC of the region
+    #[arg(long)]
+    vpc: bool,
+    /// Take the key and the region from this profile of the aliyun command or section of the ini file
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// How to sign
+    #[arg(long, value_name = "VERSION", default_value = "v3")]
+    signature: Signature,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Signature {
+    /// HMAC-SHA1
+    V1,
+    /// ACS3-HMAC-SHA256
+    V3,
+}
+
+/// A client and the region it asks for.
+pub(crate) struct Cloud {
+    pub(crate) client: Client,
+    pub(crate) region: String,
+}
+
+impl Connection {
+    pub(crate) fn cloud(&self) -> anyhow::Result<Cloud> {
+        let setting = Setting::of_process();
+        let credentials = match &self.profile {
+            Some(profile) => Credentials::profile(profile, setting.clone()),
+            None => Credentials::chain(setting.clone()),
+        };
+        self.with(credentials, &setting)
+    }
+
+    fn with(&self, credentials: Credentials, setting: &Setting) -> anyhow::Result<Cloud> {
+        let named = self.region.clone();
+        let region = named.or_else(|| setting.region(self.profile.as_deref()));
+        let region = region.ok_or_else(|| {
+            usage_error(
+                "eci",
+                "no region: name one with --region, such as cn-hangzhou",
+            )
+        })?;
+        let network = if self.vpc {
+            Network::Vpc
+        } else {
+            Network::Public
+        };
+        let endpoint = match &self.endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => {
+                Endpoint::of_region(&region, network).map_err(|error| usage_error("eci", error))?
+            }
+        };
+        let mut config = Config::new(endpoint);
+        config.scheme = match self.signature {
+            Signature::V1 => Scheme::V1,
+            Signature::V3 => Scheme::V3,
+        };
+        let client = Client::new(config, credentials)?;
+        Ok(Cloud { client, region })
+    }
+
+    /// Prints the request of a call instead of sending it. Without a key it is signed with none, so that manifests can
+    /// be tried anywhere.
+    pub(crate) async fn show<R: Request>(
+        &self,
+        cloud: &Cloud,
+        call: &R,
+        console: &mut Console,
+    ) -> anyhow::Result<()> {
+        let prepared = match cloud.client.prepare(call).await {
+            Err(Error::Credentials(error)) => {
+                console::note(&format!("signed with no key: {error}"));
+                let nobody = Credentials::fixed(Credential {
+                    access_key_id: "none".to_owned(),
+                    access_key_secret: "".into(),
+                    security_token: None,
+                    provider: "none",
+                });
+                let cloud = self.with(nobody, &Setting::of_process())?;
+                cloud.client.prepare(call).await?
+            }
+            other => other?,
+        };
+        let (endpoint, text) = (cloud.client.endpoint(), prepared.to_string());
+        let text = console::visible(&text);
+        writeln!(console, "# {endpoint}\n{text}").context(UNWRITABLE)
+    }
+}
+
+/// Runs the one asynchronous task of a verb.
+pub(crate) fn block_on<T>(task: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(task)
+}
