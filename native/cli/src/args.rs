@@ -11,6 +11,9 @@ use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::{completions, crd, eci, expire, explain, matching, reference, schema, validate};
 
+/// The widest that help is printed.
+const HELP_WIDTH: usize = 100;
+
 const EXAMPLES: &str = "\
 Examples:
   imagecache validate -R manifests/      what is wrong in manifests, at its line
@@ -31,7 +34,7 @@ As a plugin of kubectl: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubect
 ///
 /// Reads manifests of Kubernetes and replies of the ECI API from files; asks no cluster, and no cloud but for `eci`.
 #[derive(Debug, Parser)]
-#[command(name = "imagecache", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "imagecache", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// When to colour the output; `auto` is on a terminal, unless `NO_COLOR` is set or `CLICOLOR_FORCE` says so
     #[arg(
@@ -81,7 +84,9 @@ pub(crate) fn command(program: Option<&OsString>) -> clap::Command {
     let plugin = program
         .and_then(|program| Path::new(program).file_stem())
         .is_some_and(|stem| stem == "kubectl-imagecache");
-    let command = Cli::command();
+    // Left alone, clap asks every stream for its width, standard input too; help in a pipe would depend on who calls.
+    let width = console::width().map_or(HELP_WIDTH, |width| width.min(HELP_WIDTH));
+    let command = Cli::command().term_width(width);
     if plugin {
         command.bin_name("kubectl imagecache")
     } else {

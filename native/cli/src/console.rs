@@ -41,12 +41,6 @@ impl Console {
         }
     }
 
-    /// The columns of the terminal, if there is one.
-    pub(crate) fn width(&self) -> Option<usize> {
-        terminal_size::terminal_size_of(io::stdout())
-            .map(|(terminal_size::Width(width), _)| usize::from(width))
-    }
-
     /// Writes out what is still buffered.
     pub(crate) fn finish(&mut self) -> anyhow::Result<()> {
         self.out.flush().context(UNWRITABLE)
@@ -61,6 +55,11 @@ impl Write for Console {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// The columns of the terminal that standard output is, if it is one.
+pub(crate) fn width() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
 }
 
 /// Sets `--color` for this run, standard error and the variables of the environment included.

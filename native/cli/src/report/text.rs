@@ -10,7 +10,7 @@ use imagecache::diagnostic::{Code, Diagnostic, Severity};
 use imagecache::source::Span;
 
 use super::{Checked, Form, Tally};
-use crate::console::{Console, visible};
+use crate::console::{Console, visible, width};
 
 /// At most so many bytes of a line are shown: a line of a megabyte helps nobody.
 const LINE_SHOWN: usize = 1_000;
@@ -31,7 +31,7 @@ pub(crate) struct Text {
 impl Text {
     pub(crate) fn new(console: &Console, quiet: bool) -> Self {
         Text {
-            renderer: renderer(console.color(), console.width()),
+            renderer: renderer(console.color(), width()),
             quiet,
         }
     }
