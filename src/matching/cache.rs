@@ -9,7 +9,7 @@ use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use crate::annotation;
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
-use crate::resource;
+use crate::resource::{self, Phase};
 use crate::time::Timestamp;
 
 /// What a cache was read from.
@@ -46,8 +46,8 @@ pub struct Cache {
     pub images: Vec<Image>,
     /// Size of its disk, in GiB; 20 when not written.
     pub size_gib: u64,
-    /// Its phase as written; empty before there is one. Only `Ready` is used.
-    pub phase: String,
+    /// Its phase, once it has one. Only [`Phase::Ready`] is used.
+    pub phase: Option<Phase>,
     /// When it was created; unknown counts as oldest.
     pub created: Option<Timestamp>,
     /// When it last changed, where told.
@@ -87,7 +87,7 @@ impl Cache {
         Cache {
             id: Some(id.to_owned()),
             images: images.into_iter().collect(),
-            phase: "Ready".to_owned(),
+            phase: Some(Phase::Ready),
             size_gib: default_size(),
             ..Cache::default()
         }
@@ -148,7 +148,7 @@ impl Cache {
         });
         top.below("status", |status| {
             cache.id = status.owned("imageCacheId");
-            cache.phase = status.owned("phase").unwrap_or_default();
+            cache.phase = status.text("phase").map(Phase::from);
             cache.expires = status.time("expireDateTime");
             cache.updated = status
                 .time("lastUpdatedTime")
@@ -164,7 +164,7 @@ impl Cache {
             name: entry.owned("ImageCacheName").unwrap_or_default(),
             images: images(entry, "Images"),
             size_gib: entry.number("ImageCacheSize").unwrap_or_else(default_size),
-            phase: entry.owned("Status").unwrap_or_default(),
+            phase: entry.text("Status").map(Phase::from),
             created: entry.time("CreationTime"),
             updated: None,
             expires: entry.time("ExpireDateTime"),

@@ -7,6 +7,7 @@ use super::cache::Cache;
 use super::image::{Key, VersionKey};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use super::table::{Table, hash};
+use crate::resource::Phase;
 
 /// Caches that pods are matched against.
 ///
@@ -313,9 +314,9 @@ impl Index {
                 .map_or(UNTOLD, |region| self.learn(region)),
             arch: self.learn(cache.arch.as_deref().unwrap_or(DEFAULT_ARCH)),
             os: self.learn(cache.os.as_deref().unwrap_or(DEFAULT_OS)),
-            stage: match cache.phase.as_str() {
-                "Ready" => Stage::Ready,
-                "Updating" | "UpdateFailed" => Stage::Stale,
+            stage: match &cache.phase {
+                Some(phase) if phase.is_usable() => Stage::Ready,
+                Some(Phase::Updating | Phase::UpdateFailed) => Stage::Stale,
                 _ => Stage::Unusable,
             },
         }

@@ -62,6 +62,7 @@
 
 mod answer;
 mod cache;
+mod contest;
 mod fields;
 mod image;
 mod index;

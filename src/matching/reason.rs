@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::annotation::POD_PERFECT_MATCH;
+use crate::resource::Phase;
 use crate::time::Timestamp;
 
 /// Why a cache was not taken: the first reason that holds, in the order of these variants, save that a cache which
@@ -29,8 +30,8 @@ pub enum Reason {
     },
     /// Its phase is not `Ready`.
     NotReady {
-        /// Its phase; empty before it has one.
-        phase: String,
+        /// Its phase, once it has one.
+        phase: Option<Phase>,
     },
     /// Its end has come.
     Ended {
@@ -160,10 +161,12 @@ impl fmt::Display for Reason {
             Reason::OtherRegion { cache, pod } => {
                 write!(f, "is in region `{cache}`, the pod is in `{pod}`")
             }
-            Reason::NotReady { phase } if phase.is_empty() => {
+            Reason::NotReady { phase: None } => {
                 f.write_str("has no phase yet, only Ready caches are used")
             }
-            Reason::NotReady { phase } => write!(f, "is {phase}, only Ready caches are used"),
+            Reason::NotReady { phase: Some(phase) } => {
+                write!(f, "is {phase}, only Ready caches are used")
+            }
             Reason::Ended { at } => write!(f, "ended at {at}"),
             Reason::OtherArchitecture { cache, pod } => {
                 write!(f, "holds images for {cache}, the pod runs on {pod}")

@@ -8,6 +8,7 @@ use super::cache::Cache;
 use super::index::Index;
 use super::pod::Pod;
 use super::search::Standing;
+use crate::resource::Phase;
 use crate::time::Timestamp;
 
 /// What happens to a pod.
@@ -61,8 +62,8 @@ pub enum Refusal {
     NotReady {
         /// The id that the pod names.
         id: String,
-        /// The phase of the cache; empty before it has one.
-        phase: String,
+        /// The phase of the cache, once it has one.
+        phase: Option<Phase>,
     },
 }
 
@@ -94,10 +95,10 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::NotFound { .. } => f.write_str("does not exist in its region"),
             Refusal::Ended { at, .. } => write!(f, "ended at {at}"),
-            Refusal::NotReady { phase, .. } if phase.is_empty() => {
-                f.write_str("has no phase yet, not Ready")
-            }
-            Refusal::NotReady { phase, .. } => write!(f, "is {phase}, not Ready"),
+            Refusal::NotReady { phase: None, .. } => f.write_str("has no phase yet, not Ready"),
+            Refusal::NotReady {
+                phase: Some(phase), ..
+            } => write!(f, "is {phase}, not Ready"),
         }
     }
 }

@@ -530,3 +530,26 @@ fn manifests_tell_what_travels() {
         assert_eq!(manifest_bytes(&broken), None, "{broken}");
     }
 }
+
+#[cfg(feature = "oci")]
+#[test]
+fn typed_manifests_tell_the_same_as_their_json() {
+    let manifest = json!({
+        "schemaVersion": 2,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 7_023,
+            "digest": "sha256:b5b2b2c507a0944348e0303114d8d93aaaa081732b86451d9bce1f432a537bc7"},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": 32_654,
+            "digest": "sha256:9834876dcfb05cb167a5c24953eba58c4ac89b1adf57f28f2f9d09af107ee8f0"}],
+    });
+    let mut facts = Facts::default();
+    facts
+        .manifest(PODS[0], &serde_json::from_value(manifest.clone()).unwrap())
+        .unwrap();
+    let mut pod = pod();
+    pod.apply(&facts);
+    let index = [entry("imc-1", &PODS, json!({}))].into_iter().collect();
+    assert_eq!(
+        explain(&index, &pod, &rules()).bytes_saved,
+        manifest_bytes(&manifest)
+    );
+}

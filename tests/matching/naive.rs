@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use imagecache::matching::{Cache, Facts, Image, Pod, Rules, SizeTie};
+use imagecache::resource::Phase;
 use imagecache::time::Timestamp;
 
 pub(crate) const DIGEST: &str =
@@ -162,7 +163,7 @@ impl SmallCache {
                 .map(|number| Image::new(&written(*number)))
                 .collect(),
             size_gib: 20 + u64::from(self.size),
-            phase: PHASES[usize::from(self.phase)].to_owned(),
+            phase: Some(Phase::from(PHASES[usize::from(self.phase)])),
             created: self.created.map(time),
             expires: self.expires.map(time),
             region: self.region.map(|region| word(REGIONS, region)),

@@ -1,0 +1,483 @@
+//! The slow way: who wins, why every other cache does not, and what follows.
+
+use std::collections::BTreeMap;
+
+use super::answer::{Answer, Candidate, Creation, Event, Found, Have, Next, Pin, Refused};
+use super::cache::Cache;
+use super::image::{Image, Key, VersionKey};
+use super::index::{Index, Record};
+use super::pod::Pod;
+use super::reason::Reason;
+use super::rules::{DEFAULT_ARCH, DEFAULT_OS, Rules, SizeTie};
+use super::search::{Course, Filter, Needs, Scratch, Standing};
+use super::verdict::{Decision, Refusal, Verdict};
+use crate::{annotation, resource};
+
+impl Index {
+    /// What happens to this pod, and why: the same winner as [`Index::winner`], every other cache that shares a
+    /// repository with the reason it lost, and what follows.
+    ///
+    /// Takes time linear in the number of the pod's images and of the caches that share a repository with one, and
+    /// sorts the latter.
+    pub fn explain(&self, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> Answer {
+        let course = self.course(pod, rules);
+        let standings = self.considered(pod, rules, scratch);
+        let contest = Contest::new(self, pod, rules, course, standings);
+        let verdict = contest.verdict();
+        let images = found(pod, verdict.winner);
+        let next = next(pod, &verdict, &images);
+        let bytes_saved = saved(pod, &images);
+        let rate = rules.bytes_per_second;
+        Answer {
+            pod: pod.full_name(),
+            kind: pod.kind.clone(),
+            winner: verdict.winner.map(Cache::named),
+            candidates: contest.candidates(),
+            unrelated: self.len() - contest.standings.len(),
+            auto_create: verdict.auto_create,
+            pin: contest.pin(&verdict),
+            events: contest.events(&verdict),
+            seconds_saved: bytes_saved.and_then(|bytes| {
+                let half = rate.checked_div(2)?;
+                bytes.saturating_add(half).checked_div(rate)
+            }),
+            bytes_saved,
+            error: match &verdict.decision {
+                Decision::Refused(refusal) => Some(Refused {
+                    http: refusal.http(),
+                    code: refusal.code(),
+                    message: refusal.to_string(),
+                }),
+                _ => None,
+            },
+            warnings: contest.warnings(),
+            decision: verdict.decision,
+            next,
+            images,
+        }
+    }
+
+    /// Every cache that shares a repository with the pod, the named one, and on demand all others.
+    fn considered(&self, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> Vec<Standing> {
+        scratch.begin(self);
+        self.find_repositories(pod, scratch);
+        self.meet_exact(pod, scratch);
+        self.meet_by_repository(scratch);
+        let named = pod.wish.explicit.as_deref().and_then(|id| self.by_id(id));
+        named.into_iter().for_each(|number| scratch.meet(number));
+        if rules.explain_all {
+            self.caches
+                .iter()
+                .for_each(|(number, _)| scratch.meet(number));
+        }
+        scratch
+            .met
+            .iter()
+            .map(|number| self.standing(*number, scratch))
+            .collect()
+    }
+}
+
+/// The caches that were considered, in their final order.
+struct Contest<'a> {
+    index: &'a Index,
+    pod: &'a Pod,
+    rules: &'a Rules,
+    needs: Needs,
+    course: Course,
+    standings: Vec<Standing>,
+    winner: Option<Standing>,
+}
+
+impl<'a> Contest<'a> {
+    fn new(
+        index: &'a Index,
+        pod: &'a Pod,
+        rules: &'a Rules,
+        course: Course,
+        standings: Vec<Standing>,
+    ) -> Self {
+        let needs = index.needs(pod, rules);
+        let mut contest = Contest {
+            index,
+            pod,
+            rules,
+            needs,
+            course,
+            standings,
+            winner: None,
+        };
+        let mut ordered: Vec<(bool, Standing)> = std::mem::take(&mut contest.standings)
+            .into_iter()
+            .map(|standing| (!contest.comes_first(&standing), standing))
+            .collect();
+        ordered.sort_by(|(last_a, a), (last_b, b)| {
+            last_a
+                .cmp(last_b)
+                .then_with(|| index.compare(a, b, rules))
+                .then(a.number.cmp(&b.number))
+        });
+        contest.winner = match (&contest.course, ordered.first()) {
+            (Course::Named(Ok(_)) | Course::Search, Some((false, first))) => Some(*first),
+            _ => None,
+        };
+        contest.standings = ordered.into_iter().map(|(_, standing)| standing).collect();
+        contest
+    }
+
+    /// Is this the cache that the pod names, or one that it could have been given?
+    fn comes_first(&self, standing: &Standing) -> bool {
+        match &self.course {
+            Course::Search => self.bar(standing).is_none(),
+            Course::Off => false,
+            Course::Named(_) => self.is_named(standing),
+        }
+    }
+
+    fn is_named(&self, standing: &Standing) -> bool {
+        let id = self.cache(standing).and_then(|cache| cache.id.as_deref());
+        id.is_some() && id == self.pod.wish.explicit.as_deref()
+    }
+
+    fn cache(&self, standing: &Standing) -> Option<&'a Cache> {
+        Some(&self.index.caches.get(standing.number)?.cache)
+    }
+
+    fn record(&self, standing: &Standing) -> Record {
+        self.index
+            .records
+            .get(standing.number)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn verdict(&self) -> Verdict<'a> {
+        match &self.course {
+            Course::Named(Err(refusal)) => Verdict::refused(self.pod, refusal.clone()),
+            Course::Named(Ok(_)) | Course::Off => {
+                Verdict::of(self.index, self.pod, self.winner, false)
+            }
+            Course::Search => {
+                Verdict::of(self.index, self.pod, self.winner, self.rules.auto_create)
+            }
+        }
+    }
+
+    fn candidates(&self) -> Vec<Candidate> {
+        let candidate = |standing: &Standing| {
+            let cache = self.cache(standing)?;
+            let reason = self.reason(standing);
+            Some(Candidate {
+                cache: cache.named(),
+                exact: standing.exact,
+                repository_only: standing.repository_only,
+                why: reason
+                    .as_ref()
+                    .map_or_else(|| self.praise(standing), Reason::to_string),
+                reason,
+                phase: cache.phase.clone(),
+                size_gib: cache.size_gib,
+                created: cache.created,
+            })
+        };
+        self.standings.iter().filter_map(candidate).collect()
+    }
+
+    /// What the winner has.
+    fn praise(&self, standing: &Standing) -> String {
+        let named = matches!(self.course, Course::Named(_));
+        let start = if named {
+            "is named by the pod; has"
+        } else {
+            "has"
+        };
+        let (exact, images) = (standing.exact, self.pod.distinct());
+        let mut text = format!("{start} {exact} of {images} images exactly");
+        if standing.repository_only > 0 {
+            text.push_str(&format!(
+                ", and another version of {}",
+                standing.repository_only
+            ));
+        }
+        text
+    }
+
+    /// Why this cache was not taken; `None` for the winner.
+    fn reason(&self, standing: &Standing) -> Option<Reason> {
+        if self
+            .winner
+            .is_some_and(|winner| winner.number == standing.number)
+        {
+            return None;
+        }
+        let named = match (&self.course, &self.pod.wish.explicit) {
+            (Course::Named(_), Some(id)) if !self.is_named(standing) => Some(id.clone()),
+            _ => None,
+        };
+        if standing.exact + standing.repository_only == 0 && !self.is_named(standing) {
+            Some(Reason::NothingShared)
+        } else if let Some(id) = named {
+            Some(Reason::NotNamed { id })
+        } else if matches!(self.course, Course::Off) {
+            Some(Reason::MatchingOff)
+        } else {
+            self.bar(standing)
+                .or_else(|| Some(self.lost(standing, &self.winner?)))
+        }
+    }
+
+    /// What keeps a cache from being a candidate at all.
+    fn bar(&self, standing: &Standing) -> Option<Reason> {
+        let cache = self.cache(standing)?;
+        if let Some(filter) = self.needs.filter(&self.record(standing)) {
+            return Some(self.filtered(filter, cache));
+        }
+        let (exact, images) = (standing.exact, self.pod.distinct());
+        if exact < self.needs.exact {
+            Some(if self.pod.wish.perfect {
+                Reason::NotPerfect { exact, images }
+            } else {
+                Reason::BelowCount {
+                    exact,
+                    count: self.needs.exact,
+                }
+            })
+        } else if exact + standing.repository_only == 0 {
+            Some(Reason::NothingShared)
+        } else if exact == 0 && self.rules.strict {
+            Some(Reason::OtherVersionsOnly)
+        } else {
+            None
+        }
+    }
+
+    fn filtered(&self, filter: Filter, cache: &Cache) -> Reason {
+        let of = |pod: &Option<String>, rules: &Option<String>, default: &str| {
+            pod.as_deref()
+                .or(rules.as_deref())
+                .unwrap_or(default)
+                .to_owned()
+        };
+        let told =
+            |word: &Option<String>, default: &str| word.as_deref().unwrap_or(default).to_owned();
+        let (pod, rules) = (self.pod, self.rules);
+        match filter {
+            Filter::Region => Reason::OtherRegion {
+                cache: told(&cache.region, ""),
+                pod: of(&pod.region, &rules.region, ""),
+            },
+            Filter::Phase => Reason::NotReady {
+                phase: cache.phase.clone(),
+            },
+            Filter::Expired => Reason::Ended {
+                at: cache.expires.unwrap_or_default(),
+            },
+            Filter::Arch => Reason::OtherArchitecture {
+                cache: told(&cache.arch, DEFAULT_ARCH),
+                pod: of(&pod.arch, &rules.arch, DEFAULT_ARCH),
+            },
+            Filter::Os => Reason::OtherSystem {
+                cache: told(&cache.os, DEFAULT_OS),
+                pod: of(&pod.os, &rules.os, DEFAULT_OS),
+            },
+            Filter::Size => Reason::TooSmall {
+                size: cache.size_gib,
+                need: self.needs.storage_gib,
+            },
+        }
+    }
+
+    /// The first thing in which a candidate falls behind the winner; the order of [`Index::compare`].
+    fn lost(&self, standing: &Standing, winner: &Standing) -> Reason {
+        let (record, best) = (self.record(standing), self.record(winner));
+        let repositories = !self.rules.strict && standing.repository_only != winner.repository_only;
+        if standing.exact != winner.exact {
+            Reason::FewerExact {
+                exact: standing.exact,
+                winner: winner.exact,
+            }
+        } else if repositories {
+            let (count, winner) = (standing.repository_only, winner.repository_only);
+            Reason::FewerByRepository { count, winner }
+        } else if self.rules.size_tie == SizeTie::Closest && record.size_gib != best.size_gib {
+            Reason::LargerSurplus {
+                size: record.size_gib,
+                winner: best.size_gib,
+            }
+        } else if self.rules.size_tie == SizeTie::MatchedBytes && standing.bytes != winner.bytes {
+            Reason::FewerBytes {
+                bytes: standing.bytes,
+                winner: winner.bytes,
+            }
+        } else if record.created != best.created {
+            let created = |standing| self.cache(standing).and_then(|cache| cache.created);
+            Reason::Older {
+                created: created(standing),
+                winner: created(winner),
+            }
+        } else {
+            Reason::LaterInOrder {
+                winner: self.cache(winner).map(label).unwrap_or_default(),
+            }
+        }
+    }
+
+    /// A pod that names its cache is held to it already.
+    fn pin(&self, verdict: &Verdict<'_>) -> Option<Pin> {
+        let searched = matches!(self.course, Course::Search);
+        let value = verdict.winner.filter(|_| searched)?.id.clone()?;
+        Some(Pin {
+            annotation: annotation::POD_CACHE_ID,
+            value,
+        })
+    }
+
+    fn events(&self, verdict: &Verdict<'_>) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut event = |kind, reason, message| {
+            events.push(Event {
+                kind,
+                reason,
+                message,
+            })
+        };
+        match (&verdict.decision, verdict.winner, &self.course) {
+            (Decision::Refused(Refusal::NotFound { id } | Refusal::Ended { id, .. }), ..) => event(
+                "Warning",
+                "ImageCacheNotFound",
+                format!("The specified image cache {id} does not exist."),
+            ),
+            (Decision::Refused(Refusal::NotReady { id, .. }), ..) => event(
+                "Normal",
+                "ImageCacheNotComplete",
+                format!("The production for specified image cache {id} is not yet complete."),
+            ),
+            (_, Some(cache), _) => event(
+                "Normal",
+                "SuccessfulHitImageCache",
+                format!(
+                    "[eci.imagecache]Successfully hit image cache {}, eci will be scheduled with \
+                     this image cache.",
+                    label(cache)
+                ),
+            ),
+            (_, None, Course::Search) => event(
+                "Warning",
+                "ImageCacheMissed",
+                "[eci.imagecache]Missed image cache.".to_owned(),
+            ),
+            (_, None, _) => {}
+        }
+        if verdict.auto_create {
+            // The id is ECI's to give.
+            let message = "[eci.imagecache]Image cache imc-… is auto created".to_owned();
+            event("Normal", "ImageCacheAutoCreated", message);
+        }
+        events
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.pod.warnings.clone();
+        for image in self.pod.unreadable() {
+            let fault = image.fault().unwrap_or_default();
+            warnings.push(format!("image `{image}` matches nothing: {fault}"));
+        }
+        // A named cache is used even where it does not fit.
+        if let (Course::Named(Ok(_)), Some(winner)) = (&self.course, &self.winner)
+            && let Some(cache) = self.cache(winner)
+            && let Some(filter) = self.needs.filter(&self.record(winner))
+        {
+            let reason = self.filtered(filter, cache);
+            warnings.push(format!("the named cache `{}` {reason}", label(cache)));
+        }
+        warnings
+    }
+}
+
+fn label(cache: &Cache) -> String {
+    cache.id.clone().unwrap_or_else(|| cache.name.clone())
+}
+
+/// What the winner has of every image of the pod.
+fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<Found> {
+    // Any of several texts for one thing would do; the first by text does not depend on their order.
+    let mut versions: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    let mut repositories: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut held: Vec<(&Image, &Key)> = winner
+        .into_iter()
+        .flat_map(|cache| &cache.images)
+        .filter_map(|image| Some((image, image.key()?)))
+        .collect();
+    held.sort_by(|(a, _), (b, _)| a.text().cmp(b.text()));
+    for (image, key) in held {
+        repositories.entry(key.repository()).or_insert(image.text());
+        for version in key.versions() {
+            versions
+                .entry((key.repository(), version.version()))
+                .or_insert(image.text());
+        }
+    }
+    let have = |key: &Key| {
+        let same = |version: VersionKey<'_>| {
+            versions
+                .get(&(key.repository(), version.version()))
+                .copied()
+        };
+        match key.versions().find_map(same) {
+            Some(cached) => (Have::Exact, Some(cached)),
+            None => match repositories.get(key.repository()) {
+                Some(cached) => (Have::RepositoryOnly, Some(*cached)),
+                None => (Have::Nothing, None),
+            },
+        }
+    };
+    let images = pod.images().iter().chain(pod.unreadable());
+    images
+        .map(|image| {
+            let (found, cached) = image.key().map_or((Have::Invalid, None), have);
+            Found {
+                image: image.text().to_owned(),
+                found,
+                cached: cached.map(str::to_owned),
+            }
+        })
+        .collect()
+}
+
+fn next(pod: &Pod, verdict: &Verdict<'_>, images: &[Found]) -> Next {
+    if matches!(verdict.decision, Decision::Refused(_)) {
+        return Next {
+            pull: Vec::new(),
+            create: None,
+        };
+    }
+    let pulled = |found: &&Found| matches!(found.found, Have::RepositoryOnly | Have::Nothing);
+    let auto_size = u64::try_from(resource::AUTO_SIZE_GIB).unwrap_or_default();
+    Next {
+        pull: images
+            .iter()
+            .filter(pulled)
+            .map(|found| found.image.clone())
+            .collect(),
+        create: verdict.auto_create.then(|| Creation {
+            name: format!("{}<instance id>", resource::AUTO_NAME_PREFIX),
+            size_gib: auto_size.saturating_add(pod.extra_storage_gib),
+            images: pod
+                .images()
+                .iter()
+                .map(|image| image.text().to_owned())
+                .collect(),
+        }),
+    }
+}
+
+/// Bytes of the images that the winner has exactly; `None` when no size of them is known.
+fn saved(pod: &Pod, images: &[Found]) -> Option<u64> {
+    let exact = pod
+        .images()
+        .iter()
+        .zip(images)
+        .filter(|(_, found)| found.found == Have::Exact);
+    let sizes = exact.filter_map(|(image, _)| image.key()?.bytes);
+    sizes.reduce(u64::saturating_add)
+}
