@@ -29,3 +29,8 @@ pub mod resource;
 pub mod source;
 pub mod time;
 pub mod validate;
+
+/// The example of the README runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
