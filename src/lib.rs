@@ -14,11 +14,14 @@
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
+//! | How does a foreign host ask all of this, in JSON? | `door` |
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
 pub mod admission;
 pub mod annotation;
 pub mod diagnostic;
+#[cfg(feature = "door")]
+pub mod door;
 #[cfg(feature = "eci")]
 pub mod eci;
 pub mod expiry;
