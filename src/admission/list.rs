@@ -31,13 +31,19 @@ impl Caches<'_> {
             Caches::Objects(objects) => objects.iter().filter_map(read).collect::<Index>(),
             Caches::Text(text) => {
                 let text = str::from_utf8(text).map_err(|_| "the list is not UTF-8".to_owned())?;
-                let near = Near::to(pod);
-                let items = Items::of(text).ok_or("the answer is no list of objects")?;
+                let mut near = near(text, pod).into_iter().peekable();
+                let mut items = Items::of(text).ok_or("the answer is no list of objects")?;
                 let mut caches = Vec::new();
-                for item in items {
+                while let Some(item) = items.next() {
                     let item = item.ok_or("the list is cut off")?;
-                    if near.concerns(item) {
-                        let value = serde_json::from_str(item).ok();
+                    // Items come in order, and so do the places.
+                    let end = text.len().saturating_sub(items.rest.len());
+                    let mut concerns = false;
+                    while near.next_if(|place| *place < end).is_some() {
+                        concerns = true;
+                    }
+                    if concerns {
+                        let value = serde_json::from_slice(item.as_bytes()).ok();
                         caches.extend(value.as_ref().and_then(read));
                     }
                 }
@@ -54,37 +60,32 @@ fn read(object: &Value) -> Option<Cache> {
 }
 
 /// What the text of a cache must contain for the cache to concern a pod: the path of one of its images (the same
-/// repository has it in every spelling of a reference), or the id that the pod names.
-struct Near {
-    words: Vec<String>,
-}
-
-impl Near {
-    fn to(pod: &Pod) -> Self {
-        let path = |text: &str| {
-            let path = Named::parse(text).ok()?.path().into_owned();
-            Some(
-                path.strip_prefix("library/")
-                    .map_or(path.clone(), str::to_owned),
-            )
-        };
-        let images = pod.images().iter().filter_map(|image| path(image.text()));
-        Near {
-            words: images.chain(pod.wish.explicit.clone()).collect(),
-        }
+/// repository has it in every spelling of a reference), or the id that the pod names. An escape may hide either, so
+/// a text with one counts as well.
+fn near(text: &str, pod: &Pod) -> Vec<usize> {
+    let path = |text: &str| {
+        let path = Named::parse(text).ok()?.path().into_owned();
+        Some(
+            path.strip_prefix("library/")
+                .map_or(path.clone(), str::to_owned),
+        )
+    };
+    let images = pod.images().iter().filter_map(|image| path(image.text()));
+    let words = images.chain(pod.wish.explicit.clone());
+    // One search over the whole text for each word costs less than one for each item.
+    let mut places = Vec::new();
+    places.extend(text.match_indices('\\').map(|(at, _)| at));
+    for word in words {
+        places.extend(text.match_indices(word.as_str()).map(|(at, _)| at));
     }
-
-    /// An escape may hide a word, so a text with one is read.
-    fn concerns(&self, item: &str) -> bool {
-        item.contains('\\') || self.words.iter().any(|word| item.contains(word.as_str()))
-    }
+    places.sort_unstable();
+    places
 }
 
 /// The items of a JSON list object, each as its text, without reading them: brackets are counted, strings stepped
 /// over. Yields `None` once where the text ends too early.
 struct Items<'a> {
-    text: &'a str,
-    at: usize,
+    rest: &'a str,
     done: bool,
 }
 
@@ -92,8 +93,7 @@ impl<'a> Items<'a> {
     /// Finds `items` in the object; without it the list is empty. `None` for anything but an object.
     fn of(text: &'a str) -> Option<Self> {
         let mut items = Items {
-            text,
-            at: 0,
+            rest: text,
             done: false,
         };
         items.expect(b'{')?;
@@ -121,71 +121,63 @@ impl<'a> Items<'a> {
         }
     }
 
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn skip_space(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_whitespace()) {
-            self.at += 1;
-        }
-    }
-
     fn expect(&mut self, wanted: u8) -> Option<()> {
-        self.skip_space();
-        (self.peek()? == wanted).then(|| self.at += 1)
+        self.rest = self.rest.trim_ascii_start();
+        let (first, rest) = self.rest.split_at_checked(1)?;
+        if first.as_bytes() != [wanted] {
+            return None;
+        }
+        self.rest = rest;
+        Some(())
     }
 
     /// The text of the value that comes next; steps over it.
     fn value(&mut self) -> Option<&'a str> {
-        self.skip_space();
-        let start = self.at;
-        match self.peek()? {
-            b'"' => self.string()?,
-            b'{' | b'[' => self.nested()?,
-            _ => {
-                let ends = |byte: u8| b",]}: \n\r\t\"".contains(&byte);
-                while self.peek().is_some_and(|byte| !ends(byte)) {
-                    self.at += 1;
-                }
-            }
-        }
-        self.text
-            .get(start..self.at)
-            .filter(|text| !text.is_empty())
+        self.rest = self.rest.trim_ascii_start();
+        let bytes = self.rest.as_bytes();
+        let length = match bytes.first()? {
+            b'"' => 1 + string(bytes.get(1..)?)?,
+            b'{' | b'[' => nested(bytes)?,
+            _ => bytes
+                .iter()
+                .position(|byte| b",]}: \n\r\t\"".contains(byte))
+                .unwrap_or(bytes.len()),
+        };
+        let (value, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        (!value.is_empty()).then_some(value)
     }
+}
 
-    fn string(&mut self) -> Option<()> {
-        self.at += 1;
-        loop {
-            match self.peek()? {
-                b'"' => break,
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-        self.at += 1;
-        Some(())
-    }
+/// Length of the rest of a string, with its closing quote.
+fn string(bytes: &[u8]) -> Option<usize> {
+    let mut escaped = false;
+    let end = bytes.iter().position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    Some(end? + 1)
+}
 
-    fn nested(&mut self) -> Option<()> {
-        let mut depth = 0_usize;
-        loop {
-            match self.peek()? {
-                b'"' => {
-                    self.string()?;
-                    continue;
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            self.at += 1;
-            if depth == 0 {
-                return Some(());
-            }
+/// Length of an object or array.
+fn nested(bytes: &[u8]) -> Option<usize> {
+    let (mut depth, mut inside, mut escaped) = (0_usize, false, false);
+    let end = bytes.iter().position(|byte| {
+        if inside {
+            inside = *byte != b'"' || escaped;
+            escaped = *byte == b'\\' && !escaped;
+            return false;
         }
-    }
+        match byte {
+            b'"' => inside = true,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => return false,
+        }
+        depth == 0
+    });
+    Some(end? + 1)
 }
 
 impl<'a> Iterator for Items<'a> {
@@ -196,15 +188,9 @@ impl<'a> Iterator for Items<'a> {
             return None;
         }
         let item = self.value();
-        self.done = match item {
-            None => true,
-            Some(_) if self.expect(b',').is_some() => false,
-            Some(_) if self.expect(b']').is_some() => true,
-            Some(_) => {
-                self.done = true;
-                return Some(None);
-            }
-        };
-        Some(item)
+        self.done = item.is_none() || self.expect(b',').is_none();
+        // Behind the last item the list must end.
+        let cut = self.done && item.is_some() && self.expect(b']').is_none();
+        Some(item.filter(|_| !cut))
     }
 }

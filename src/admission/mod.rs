@@ -27,8 +27,6 @@ mod settings;
 mod verdict;
 mod warnings;
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
@@ -193,9 +191,15 @@ fn judge(request: &Request<'_>, object: &Value, settings: &Settings, verdict: &m
             (old.code, &old.path, &old.message) == (found.code, &found.path, &found.message)
         })
     };
-    let codes: BTreeSet<&str> = findings.iter().map(|found| found.code.as_str()).collect();
+    let mut codes = String::new();
+    for code in Code::ALL
+        .iter()
+        .filter(|code| findings.iter().any(|found| found.code == **code))
+    {
+        codes.push_str(if codes.is_empty() { "" } else { "," });
+        codes.push_str(code.as_str());
+    }
     if !codes.is_empty() {
-        let codes = codes.into_iter().collect::<Vec<_>>().join(",");
         verdict.audit("codes", codes);
     }
     for found in &findings {

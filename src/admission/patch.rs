@@ -110,7 +110,11 @@ fn push(pointer: &mut String, step: &str) {
 
 /// `{"a": {"b": {"name": value}}}` for the steps `a`, `b`.
 fn nested(steps: &[&str], name: &str, value: Value) -> Value {
-    let object = |name: &str, value| Value::Object(Map::from_iter([(name.to_owned(), value)]));
+    let object = |name: &str, value| {
+        let mut members = Map::new();
+        members.insert(name.to_owned(), value);
+        Value::Object(members)
+    };
     steps
         .iter()
         .rev()

@@ -1,7 +1,5 @@
 //! A new pod: which cache it gets, and what is written on it.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::list::Caches;
@@ -133,7 +131,12 @@ fn follow(object: &Value, pod: &Pod, found: &Found, settings: &Settings, verdict
 /// moves keeps its policy: `Always` is what keeps it fresh, and costs only a look at the registry. Returns the
 /// paths (with `: `) of what was mended.
 fn keep_local(pod: &Value, cache: &Cache, edit: &mut Edit<'_>) -> Vec<String> {
-    let held: BTreeSet<&str> = cache.images.iter().filter_map(Image::normalized).collect();
+    let held = |image: &str| {
+        cache
+            .images
+            .iter()
+            .any(|held| held.normalized() == Some(image))
+    };
     let mut mended = Vec::new();
     for list in ["initContainers", "containers"] {
         let containers = pod.get("spec").and_then(|spec| spec.get(list)?.as_array());
@@ -146,11 +149,7 @@ fn keep_local(pod: &Value, cache: &Cache, edit: &mut Edit<'_>) -> Vec<String> {
                 .get("image")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            let exact = || {
-                Image::new(image)
-                    .normalized()
-                    .is_some_and(|image| held.contains(image))
-            };
+            let exact = || Image::new(image).normalized().is_some_and(held);
             if replaceable && !moves(image) && exact() {
                 let index = index.to_string();
                 edit.set(

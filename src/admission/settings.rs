@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::diagnostic::Levels;
@@ -208,10 +208,9 @@ impl Settings {
 }
 
 fn without_nulls(fields: &Map<String, Value>) -> Map<String, Value> {
-    let present = fields.iter().filter(|(_, value)| !value.is_null());
+    let mut present = fields.clone();
+    present.retain(|_, value| !value.is_null());
     present
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
 }
 
 /// Reads one entry alone, so that one fault does not hide the next.
@@ -221,7 +220,8 @@ fn probe<T: DeserializeOwned>(
     path: String,
     faults: &mut Vec<SettingFault>,
 ) {
-    let alone = Map::from_iter([(name.to_owned(), value.clone())]);
+    let mut alone = Map::new();
+    alone.insert(name.to_owned(), value.clone());
     if let Err(error) = serde_json::from_value::<T>(Value::Object(alone)) {
         faults.push(SettingFault {
             path,
@@ -230,25 +230,53 @@ fn probe<T: DeserializeOwned>(
     }
 }
 
-/// [`probe`], for a type whose names are known: the fields of its default.
-fn known<T: DeserializeOwned + Serialize + Default>(
+/// [`probe`], for a struct: a name that it does not have gets a suggestion.
+fn known<T: DeserializeOwned>(
     name: &str,
     value: &Value,
     path: String,
     faults: &mut Vec<SettingFault>,
 ) {
-    let fields = serde_json::to_value(T::default()).unwrap_or_default();
-    let mut names = fields
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name.as_str());
-    if fields.get(name).is_some() {
+    let names = field_names::<T>();
+    if names.contains(&name) {
         return probe::<T>(name, value, path, faults);
     }
-    let message = match nearest(name, names.by_ref()) {
+    let message = match nearest(name, names.iter().copied()) {
         Some(meant) => format!("no such setting, did you mean `{meant}`?"),
         None => "no such setting".to_owned(),
     };
     faults.push(SettingFault { path, message });
+}
+
+/// The names of a struct's fields, as its derived `Deserialize` asks for them.
+fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
+    let mut names: &'static [&'static str] = &[];
+    // It fails as soon as it has the names.
+    let _ = T::deserialize(FieldNames(&mut names));
+    names
+}
+
+struct FieldNames<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for FieldNames<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = fields;
+        Err(Self::Error::custom(""))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Self::Error::custom(""))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
 }

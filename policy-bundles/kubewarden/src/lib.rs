@@ -1,11 +1,100 @@
-//! The Kubewarden policy: a waPC guest.
+//! The Kubewarden policy: a waPC guest that hands requests to [`imagecache::admission`] and answers as Kubewarden
+//! wants it. It decides nothing itself, keeps nothing between requests, and does not log: a host may refuse a guest's
+//! log lines, and a logger that takes this for a fault stops the guest.
 #![cfg(target_family = "wasm")]
 
-use wapc_guest::register_function;
+use imagecache::admission::{self, Caches, Settings, Verdict};
+use serde_json::{Map, Value, json};
+use wapc_guest::{CallResult, host_call, register_function};
+
+/// The one question to the cluster. It never varies, because a host keeps one watch for every variation of it; the
+/// masks leave out what grows (events) and what matching does not read.
+const LIST_IMAGE_CACHES: &str = r#"{"api_version":"eci.alibabacloud.com/v1","kind":"ImageCache","label_selector":null,"field_selector":null,"field_masks":["metadata.name","metadata.annotations","metadata.creationTimestamp","spec.images","spec.imageCacheSize","status.imageCacheId","status.phase","status.expireDateTime"]}"#;
 
 /// Called once by the host, before anything else.
 #[allow(unsafe_code)] // the name is the contract; see the lints in Cargo.toml
 #[unsafe(no_mangle)]
 pub extern "C" fn wapc_init() {
+    register_function("validate", validate);
+    register_function("validate_settings", validate_settings);
     register_function("protocol_version", |_| Ok(br#""v1""#.to_vec()));
+}
+
+/// `{"request": …, "settings": …}` to a validation response. Always a response: an `Err` would read as an internal
+/// error of the policy.
+fn validate(payload: &[u8]) -> CallResult {
+    let payload: Value = match serde_json::from_slice(payload) {
+        Ok(payload) => payload,
+        Err(error) => return response(Verdict::unreadable(&error.to_string())),
+    };
+    let settings = match Settings::parse(payload.get("settings").unwrap_or(&Value::Null)) {
+        Ok(settings) => settings,
+        Err(faults) => return response(Verdict::unconfigured(&faults)),
+    };
+    let request = payload.get("request").unwrap_or(&Value::Null);
+    response(admission::decide(
+        request,
+        &settings,
+        list_image_caches,
+        None,
+    ))
+}
+
+/// The settings, `{}` when there are none, to `{"valid": …, "message": …}` with every fault at once.
+fn validate_settings(payload: &[u8]) -> CallResult {
+    let faults = match serde_json::from_slice(payload).map(|settings| Settings::parse(&settings)) {
+        Ok(Ok(_)) => return answer(&json!({"valid": true})),
+        Ok(Err(faults)) => faults
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; "),
+        Err(error) => format!("the settings are no JSON: {error}"),
+    };
+    answer(&json!({"valid": false, "message": faults}))
+}
+
+fn list_image_caches() -> Result<Caches<'static>, String> {
+    match host_call(
+        "kubewarden",
+        "kubernetes",
+        "list_resources_all",
+        LIST_IMAGE_CACHES.as_bytes(),
+    ) {
+        Ok(list) => Ok(Caches::Text(list)),
+        Err(refusal) => {
+            let refusal = refusal.to_string();
+            Err(refusal
+                .strip_prefix("Host error: ")
+                .unwrap_or(&refusal)
+                .to_owned())
+        }
+    }
+}
+
+fn response(verdict: Verdict) -> CallResult {
+    let mut response = Map::new();
+    response.insert("accepted".to_owned(), verdict.allowed.into());
+    if !verdict.allowed {
+        response.insert("message".to_owned(), verdict.message.into());
+        response.insert("code".to_owned(), verdict.code.into());
+    }
+    if !verdict.warnings.is_empty() {
+        response.insert("warnings".to_owned(), verdict.warnings.into());
+    }
+    if !verdict.audit_annotations.is_empty() {
+        let mut audit = Map::new();
+        for (key, value) in verdict.audit_annotations {
+            audit.insert(key, value.into());
+        }
+        response.insert("audit_annotations".to_owned(), audit.into());
+    }
+    if let Some(object) = verdict.object {
+        response.insert("mutated_object".to_owned(), object);
+    }
+    answer(&Value::Object(response))
+}
+
+fn answer(value: &Value) -> CallResult {
+    Ok(value.to_string().into_bytes())
 }
