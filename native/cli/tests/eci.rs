@@ -8,7 +8,7 @@
 
 mod common;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Output;
 use std::sync::{Arc, Mutex};
@@ -20,8 +20,6 @@ use serde_json::{Value, json};
 use snapbox::assert_data_eq;
 use snapbox::str;
 
-type Script = dyn Fn(&str, &Params, usize) -> (u16, Value) + Send + Sync;
-
 /// Answers each call with `script(action, parameters, how many calls of this action came before)`.
 struct Server {
     url: String,
@@ -32,14 +30,58 @@ impl Server {
     fn start(
         script: impl Fn(&str, &Params, usize) -> (u16, Value) + Send + Sync + 'static,
     ) -> Server {
+        Self::listen("http", script, |stream, call| {
+            serve(stream, call);
+        })
+    }
+
+    /// The same behind TLS, with a certificate for `localhost`.
+    fn start_tls(
+        issued: &rcgen::CertifiedKey<rcgen::KeyPair>,
+        script: impl Fn(&str, &Params, usize) -> (u16, Value) + Send + Sync + 'static,
+    ) -> Server {
+        let key = rustls::pki_types::PrivateKeyDer::try_from(issued.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![issued.cert.der().clone()], key.unwrap())
+            .unwrap();
+        let config = Arc::new(config);
+        Self::listen("https", script, move |stream, call| {
+            let session = rustls::ServerConnection::new(config.clone()).unwrap();
+            serve(rustls::StreamOwned::new(session, stream), call);
+        })
+    }
+
+    fn listen(
+        scheme: &str,
+        script: impl Fn(&str, &Params, usize) -> (u16, Value) + Send + Sync + 'static,
+        serve: impl Fn(TcpStream, &dyn Fn(&Received) -> (u16, Value)) + Send + Sync + 'static,
+    ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!(
+            "{scheme}://localhost:{}",
+            listener.local_addr().unwrap().port()
+        );
         let calls: Arc<Mutex<Vec<(String, Params)>>> = Arc::default();
-        let (seen, script): (_, Arc<Script>) = (calls.clone(), Arc::new(script));
+        let seen = calls.clone();
+        let answer = move |received: &Received| {
+            let before = {
+                let mut seen = seen.lock().unwrap();
+                let same = seen.iter().filter(|(action, _)| *action == received.action);
+                let before = same.count();
+                seen.push((received.action.clone(), received.params.clone()));
+                before
+            };
+            script(&received.action, &received.params, before)
+        };
+        let (answer, serve) = (Arc::new(answer), Arc::new(serve));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (seen, script) = (seen.clone(), script.clone());
-                std::thread::spawn(move || serve(&stream.unwrap(), &seen, &*script));
+                let (answer, serve) = (answer.clone(), serve.clone());
+                std::thread::spawn(move || serve(stream.unwrap(), &*answer));
             }
         });
         Server { url, calls }
@@ -74,7 +116,11 @@ fn with_key(args: &[&str]) -> Output {
         .unwrap()
 }
 
-fn serve(stream: &TcpStream, seen: &Mutex<Vec<(String, Params)>>, script: &Script) -> Option<()> {
+/// Answers every request of a connection that a key signed; any other ends the connection.
+fn serve(
+    stream: impl std::io::Read + std::io::Write,
+    answer: &dyn Fn(&Received) -> (u16, Value),
+) -> Option<()> {
     let mut reader = BufReader::new(stream);
     loop {
         let mut head = Vec::new();
@@ -107,22 +153,12 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<(String, Params)>>, script: &Scrip
         };
         let received = Received::read(&request).unwrap();
         received.verify(&"testsecret".into()).unwrap();
-        let before = {
-            let mut seen = seen.lock().unwrap();
-            let before = seen
-                .iter()
-                .filter(|(action, _)| *action == received.action)
-                .count();
-            seen.push((received.action.clone(), received.params.clone()));
-            before
-        };
-        let (status, body) = script(&received.action, &received.params, before);
+        let (status, body) = answer(&received);
         let body = body.to_string();
-        let head = format!(
-            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        (&mut &*stream).write_all((head + &body).as_bytes()).ok()?;
+        let length = body.len();
+        let whole = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}");
+        reader.get_mut().write_all(whole.as_bytes()).ok()?;
+        reader.get_mut().flush().ok()?;
     }
 }
 
@@ -697,4 +733,41 @@ error: no credentials
 
 "#]]
     );
+}
+
+#[test]
+fn https_is_for_servers_whose_certificate_is_trusted() {
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let server = Server::start_tls(&issued, |_, _, _| page(&[]));
+    let trusted = std::env::temp_dir().join(format!("imagecache-{}.pem", std::process::id()));
+    std::fs::write(&trusted, issued.cert.pem()).unwrap();
+    let list = |endpoint: &str, trust: bool| {
+        let mut command = imagecache(&["eci", "list", "-o", "name", "--endpoint", endpoint])
+            .env_clear()
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
+            .env("ALIBABA_CLOUD_REGION_ID", "cn-beijing");
+        if trust {
+            command = command.env("SSL_CERT_FILE", &trusted);
+        }
+        command.output().unwrap()
+    };
+    let known = list(&server.url, true);
+    assert_eq!(known.status.code(), Some(0), "{}", stderr(&known));
+    let unknown = list(&server.url, false);
+    assert_eq!(unknown.status.code(), Some(3));
+    assert!(
+        stderr(&unknown).contains("invalid peer certificate")
+            && !stderr(&unknown).contains("attempts"),
+        "{}",
+        stderr(&unknown)
+    );
+    let other_name = list(&server.url.replace("localhost", "127.0.0.1"), true);
+    assert!(
+        stderr(&other_name).contains("invalid peer certificate"),
+        "{}",
+        stderr(&other_name)
+    );
+    assert_eq!(server.actions().len(), 1);
+    std::fs::remove_file(trusted).unwrap();
 }

@@ -261,7 +261,9 @@ impl Client {
         let time = left.min(config.attempt_time);
         match self.inner.http.send(request, MAX_REPLY_BYTES, time).await {
             Ok(answer) => read(&answer),
-            Err(lost @ Lost::TooLarge(_)) => Outcome::Broken(lost.to_string(), Retry::Never),
+            Err(lost @ (Lost::TooLarge(_) | Lost::Untrusted(_))) => {
+                Outcome::Broken(lost.to_string(), Retry::Never)
+            }
             Err(lost) => Outcome::Broken(lost.to_string(), Retry::After(FAILURE_PAUSE)),
         }
     }

@@ -35,6 +35,8 @@ pub(crate) struct Answer {
 pub(crate) enum Lost {
     /// The connection could not be made, or broke.
     Broken(String),
+    /// The server could not prove who it is.
+    Untrusted(String),
     /// It took too long.
     Timeout(Duration),
     /// The answer is larger than this many bytes.
@@ -44,7 +46,7 @@ pub(crate) enum Lost {
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Lost::Broken(what) => f.write_str(what),
+            Lost::Broken(what) | Lost::Untrusted(what) => f.write_str(what),
             Lost::Timeout(time) => write!(f, "no answer within {time:?}"),
             Lost::TooLarge(limit) => write!(f, "an answer of more than {limit} bytes"),
         }
@@ -122,6 +124,7 @@ fn tls() -> Result<ClientConfig, String> {
 /// An error with everything that led to it, each said once.
 fn broken(error: &(dyn std::error::Error + 'static)) -> Lost {
     let mut told = error.to_string();
+    let mut untrusted = is_untrusted(error);
     let mut cause = error.source();
     while let Some(error) = cause {
         let text = error.to_string();
@@ -129,7 +132,23 @@ fn broken(error: &(dyn std::error::Error + 'static)) -> Lost {
             told.push_str(": ");
             told.push_str(&text);
         }
+        untrusted |= is_untrusted(error);
         cause = error.source();
     }
-    Lost::Broken(told)
+    if untrusted {
+        Lost::Untrusted(told)
+    } else {
+        Lost::Broken(told)
+    }
+}
+
+/// Whether TLS refused a certificate. Its errors travel inside those of the socket, which do not name what they hold
+/// as their cause.
+fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(tls) = error.downcast_ref() {
+        return matches!(tls, rustls::Error::InvalidCertificate(_));
+    }
+    let socket = error.downcast_ref::<std::io::Error>();
+    let inner = socket.and_then(std::io::Error::get_ref);
+    inner.is_some_and(|inner| is_untrusted(inner))
 }
