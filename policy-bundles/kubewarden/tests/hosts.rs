@@ -197,6 +197,12 @@ fn settings_are_judged_whole() {
         judge(r#"{"mode": "pin", "ifNotPresent": true, "levels": {"IC025": "off"}}"#),
         json!({"valid": true})
     );
+    // Those of `cluster-admission-policies.yaml`.
+    assert_eq!(judge(r#"{"mode": "off"}"#), json!({"valid": true}));
+    assert_eq!(
+        judge(r#"{"ifNotPresent": true, "mode": "pin", "validate": false}"#),
+        json!({"valid": true})
+    );
     let wrong = r#"{"mode": "pinn", "ifNotPresent": "yes", "onMis": "warn", "levels": {"IC999": "error"}, "pods": 1}"#;
     let answer = judge(wrong);
     assert_eq!(answer["valid"], false);
@@ -208,6 +214,33 @@ fn settings_are_judged_whole() {
     );
     for text in ["", "{", "[1]", "17"] {
         assert_eq!(judge(text)["valid"], false, "{text}");
+    }
+}
+
+#[test]
+fn every_setting_is_in_the_readme_and_in_the_form() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(here.join("README.md")).unwrap();
+    let form = fs::read_to_string(here.join("questions-ui.yml")).unwrap();
+    let settings = serde_json::to_value(imagecache::admission::Settings::default()).unwrap();
+    for (name, default) in settings.as_object().unwrap() {
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{name}` | ")));
+        let row = row.unwrap_or_else(|| panic!("the README does not tell of `{name}`"));
+        let default = match default {
+            Value::Object(_) => "{}".to_owned(),
+            Value::String(word) => word.clone(),
+            other => other.to_string(),
+        };
+        assert!(
+            row.starts_with(&format!("| `{name}` | `{default}` | ")),
+            "{row}"
+        );
+        assert!(
+            form.contains(&format!("- variable: {name}\n")),
+            "the form does not ask for `{name}`"
+        );
     }
 }
 
