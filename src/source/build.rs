@@ -17,7 +17,8 @@ pub(super) struct Fault {
     pub(super) range: Range<usize>,
     pub(super) message: String,
     pub(super) help: String,
-    /// Nothing behind it can be read either.
+    /// Nothing behind it can be read either. (A fault of JSON always ends the text.)
+    #[cfg_attr(not(feature = "yaml"), expect(dead_code))]
     pub(super) ends_text: bool,
 }
 
@@ -84,7 +85,7 @@ impl<'t, 'l> Build<'t, 'l> {
     pub(super) fn new(text: &'t Text, report: Report<'l>, most: usize, left: usize) -> Self {
         Build {
             text,
-            tree: Tree::default(),
+            tree: Tree::for_text(text.as_str().len()),
             report,
             depth: 0,
             most,
@@ -128,19 +129,25 @@ impl<'t, 'l> Build<'t, 'l> {
         if again.is_empty() {
             return;
         }
-        let (text, tree) = (self.text, &self.tree);
-        for (first, again, key) in tree.first_keys(text.as_str(), mapping, again) {
-            self.report.add_range(
-                Code::IC002,
-                &path.member(key),
-                (text, tree.span(again)),
-                fmt::from_fn(|f| {
+        let (text, tree, report) = (self.text, &self.tree, &mut self.report);
+        as_members(path, &mut |path| {
+            for (first, again, key) in tree.first_keys(text.as_str(), mapping, again) {
+                let message = fmt::from_fn(|f| {
                     let line = text.position(tree.span(first).start).line;
-                    write!(f, "the key stands twice, first on line {line}; only the last one counts")
-                }),
-                "Remove one of the two: kubectl drops the first in silence, strict validation refuses both.",
-            );
-        }
+                    write!(
+                        f,
+                        "the key stands twice, first on line {line}; only the last one counts"
+                    )
+                });
+                report.add_range(
+                    Code::IC002,
+                    &path.member(key),
+                    (text, tree.span(again)),
+                    message,
+                    "Remove one of the two: kubectl drops the first in silence, strict validation refuses both.",
+                );
+            }
+        });
     }
 
     /// Reports why the document cannot be read.
@@ -152,5 +159,16 @@ impl<'t, 'l> Build<'t, 'l> {
             &fault.message,
             &fault.help,
         );
+    }
+}
+
+/// A path made of fields, as it walked down the text, in the notation of Kubernetes.
+fn as_members(path: &Path<'_>, then: &mut dyn FnMut(&Path<'_>)) {
+    match path {
+        Path::Root => then(path),
+        Path::Field(parent, name) | Path::Key(parent, name) => {
+            as_members(parent, &mut |parent| then(&parent.member(name)));
+        }
+        Path::Index(parent, index) => as_members(parent, &mut |parent| then(&parent.index(*index))),
     }
 }

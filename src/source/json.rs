@@ -132,7 +132,7 @@ impl<'t> Reader<'t> {
                 if self.peek().is_none() {
                     return Err(self.unclosed(opened));
                 }
-                let value = self.value(build, &path.member(&key))?;
+                let value = self.value(build, &path.field(&key))?;
                 if map.insert(key, value).is_some() {
                     again.push(key_node);
                 }
@@ -236,10 +236,7 @@ impl<'t> Reader<'t> {
         let start = self.at;
         let mut escapes = false;
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let plain = rest
-                .iter()
-                .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+            let plain = first_special(self.bytes.get(self.at..).unwrap_or_default());
             let Some(plain) = plain else {
                 return Err(unclosed_string(opened, self.line_end(opened)));
             };
@@ -321,6 +318,31 @@ impl<'t> Reader<'t> {
             format_args!("Close it with `{close}`; is the text complete?"),
         )
     }
+}
+
+/// Where the first byte stands that does not stand for itself in a string: a quote, a backslash, a control character.
+fn first_special(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let below = |word: u64, least: u64| word.wrapping_sub(ONES.wrapping_mul(least)) & !word & HIGH;
+    let mut words = bytes.chunks_exact(8);
+    let mut at = 0_usize;
+    for word in words.by_ref() {
+        let word = word.try_into().map_or(0, u64::from_le_bytes);
+        // Eight bytes at a time: the lowest high bit that is set marks the first byte of its kind.
+        let quote = below(word ^ ONES.wrapping_mul(u64::from(b'"')), 1);
+        let backslash = below(word ^ ONES.wrapping_mul(u64::from(b'\\')), 1);
+        let found = quote | backslash | below(word, 0x20);
+        if found != 0 {
+            return at.checked_add(usize::try_from(found.trailing_zeros() / 8).ok()?);
+        }
+        at = at.saturating_add(8);
+    }
+    let rest = words.remainder();
+    let found = rest
+        .iter()
+        .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
+    at.checked_add(found)
 }
 
 fn unclosed_string(opened: usize, end: usize) -> Fault {

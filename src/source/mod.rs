@@ -52,9 +52,8 @@ use tree::Tree;
 /// The deepest nesting of mappings and sequences.
 pub const MAX_DEPTH: usize = 100;
 
-/// How much is read of one text before a finding ([`Code::IC003`]) ends it. The default holds for text of anybody: a
-/// megabyte that wants to be slow is answered within some milliseconds. A host that reads its user's own files may allow
-/// more; the time is linear in every limit.
+/// How much is read of one text before a finding ([`Code::IC003`]) ends it. The default holds for texts of anybody: a
+/// megabyte that wants to be slow is answered within some milliseconds. The time is linear in every limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of text, up to 4 GiB. One Kubernetes object is at most 1.5 MiB.
@@ -79,7 +78,18 @@ pub const MAX_NODES: usize = 100_000;
 /// The most keys and values of a YAML text unless a host says otherwise.
 pub const MAX_YAML_NODES: usize = 20_000;
 
+impl Limits {
+    /// For texts that their reader chose, such as files named on a command line: a whole cluster written into one file.
+    pub const TRUSTED: Limits = Limits {
+        bytes: 256 << 20,
+        documents: 1_000_000,
+        nodes: 5_000_000,
+        yaml_nodes: 5_000_000,
+    };
+}
+
 impl Default for Limits {
+    /// For texts of anybody.
     fn default() -> Self {
         Limits {
             bytes: MAX_BYTES,

@@ -27,6 +27,9 @@ pub(super) struct Place<'v> {
 /// key. In bytes.
 const SHORT_LINE: usize = 120;
 
+/// Scalars longer than this, in bytes, are not looked into for every finding.
+const LONG: usize = 1 << 14;
+
 /// Walks down a tree and its value together.
 pub(super) fn find<'v>(tree: &Tree, text: &str, value: &'v Value, steps: &[Step<'_>]) -> Place<'v> {
     let mut place = Place {
@@ -125,7 +128,7 @@ impl Place<'_> {
         let start = match node.kind {
             Kind::Plain => span.start.checked_add(bytes.start)?,
             Kind::Quoted => span.start.checked_add(bytes.start)?.checked_add(1)?,
-            Kind::Literal => in_literal(text, span, bytes.start)?,
+            Kind::Literal if span.len() <= LONG => in_literal(text, span, bytes.start)?,
             _ => return None,
         };
         let found = start..start.checked_add(decoded.len())?;
@@ -169,7 +172,7 @@ fn scalar(tree: &Tree, at: u32) -> Option<Range<usize>> {
 fn value(tree: &Tree, text: &str, at: u32) -> Option<Range<usize>> {
     let span = scalar(tree, at)?;
     let multi_line = matches!(tree.node(at)?.kind, Kind::Other | Kind::Literal)
-        && text.get(span.clone())?.contains(['\n', '\r']);
+        && (span.len() > LONG || text.get(span.clone())?.contains(['\n', '\r']));
     (!multi_line).then_some(span)
 }
 

@@ -103,12 +103,16 @@ impl Text {
         }
     }
 
-    /// The places of a range of bytes.
+    /// The places of a range of bytes. Characters are taken whole.
     #[must_use]
     pub fn span(&self, range: Range<usize>) -> Span {
+        let mut end = range.end.max(range.start).min(self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end = end.saturating_add(1);
+        }
         Span {
             start: self.position(range.start),
-            end: self.position(range.end.max(range.start)),
+            end: self.position(end),
         }
     }
 
@@ -217,6 +221,7 @@ mod tests {
         let text = Text::new("é");
         assert_eq!(text.position(1).offset, 0);
         assert_eq!(text.position(99).offset, 2);
+        assert_eq!(text.span(1..1), text.span(0..2));
         let back_to_front = Range { start: 2, end: 0 };
         assert_eq!(text.span(back_to_front).end.offset, 2);
     }

@@ -22,6 +22,10 @@ pub(super) struct Node {
 
 /// What a node is, as far as its place in the text is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "yaml"),
+    expect(dead_code, reason = "only YAML has these")
+)]
 pub(super) enum Kind {
     /// The text of the span is the value: a plain scalar on one line.
     Plain,
@@ -76,6 +80,14 @@ pub(super) struct Tree {
 struct Table(Vec<(u32, u64, u32)>);
 
 impl Tree {
+    /// Makes room for the nodes of a small document.
+    pub(super) fn for_text(bytes: usize) -> Self {
+        Tree {
+            nodes: Vec::with_capacity((bytes / 16).clamp(4, 64)),
+            ..Tree::default()
+        }
+    }
+
     /// The number that the next node will have.
     #[cfg(feature = "yaml")]
     pub(super) fn next(&self) -> u32 {

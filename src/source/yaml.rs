@@ -229,7 +229,7 @@ impl<'t> Reader<'t> {
             let key_node = build.tree.next();
             let key = self.key(build, event, span.clone())?;
             let (event, value_span) = self.next(span.start)?;
-            let place = path.member(key.as_deref().unwrap_or("<<"));
+            let place = path.field(key.as_deref().unwrap_or("<<"));
             let value = self.node(build, &place, event, value_span)?;
             match key {
                 Some(key) => {
