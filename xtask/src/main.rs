@@ -8,6 +8,7 @@ mod bench;
 mod bundles;
 mod ci;
 mod fuzz;
+mod pkg;
 mod setup;
 mod test;
 
@@ -37,6 +38,10 @@ enum Chore {
         #[arg(long, default_value = "3")]
         seconds: String,
     },
+    /// Build the npm package.
+    Pkg,
+    /// Print the sizes of what runs inside other programs, and hold them against their limits.
+    Size,
     /// Fuzz the core's entries.
     Fuzz {
         /// Seconds for each target.
@@ -55,6 +60,8 @@ fn main() -> Result<()> {
         Chore::Ci => ci::run(&sh),
         Chore::Bench { seconds } => bench::run(&sh, &seconds),
         Chore::Bundles { check } => bundles::run(&sh, check),
+        Chore::Pkg => pkg::run(&sh),
+        Chore::Size => pkg::size(&sh),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::Shell;
 
-use crate::setup;
+use crate::{pkg, setup};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     setup::wasm_target(sh)?;
@@ -14,6 +14,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     count.cargo_test(&["--workspace", "--all-features"])?;
     // The core as hosts without YAML and without the rules' pages link it.
     count.cargo_test(&["--package", "imagecache", "--no-default-features", "--lib"])?;
+    pkg::test(sh, &mut count)?;
     println!(
         "\n{} passed, {} failed, {} skipped",
         count.passed, count.failed, count.skipped
@@ -29,7 +30,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
 
 /// What the test runners said in their closing lines.
 #[derive(Default)]
-struct Count {
+pub(crate) struct Count {
     passed: u64,
     failed: u64,
     skipped: u64,
@@ -37,29 +38,50 @@ struct Count {
 }
 
 impl Count {
-    /// Runs `cargo test --no-fail-fast` with these arguments; a failing run is noted, and the next ones still go.
+    /// Runs `cargo test --no-fail-fast` with these arguments.
     fn cargo_test(&mut self, args: &[&str]) -> Result<()> {
-        println!("$ cargo test --no-fail-fast {}", args.join(" "));
-        let mut child = Command::new("cargo")
-            .args(["test", "--no-fail-fast"])
-            .args(args)
+        self.run(
+            Command::new("cargo")
+                .args(["test", "--no-fail-fast"])
+                .args(args),
+        )
+    }
+
+    /// Runs tests; a failing run is noted, and the next ones still go.
+    pub(crate) fn run(&mut self, command: &mut Command) -> Result<()> {
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+        let name = words.join(" ");
+        println!("$ {name}");
+        let mut child = command
             .stdout(Stdio::piped())
             .spawn()
-            .context("cannot start cargo")?;
-        let stdout = child.stdout.take().context("cargo has no output")?;
+            .with_context(|| format!("cannot start {name}"))?;
+        let stdout = child.stdout.take().context("no output")?;
         for line in BufReader::new(stdout).lines() {
             let line = line?;
             println!("{line}");
             self.closing_line(&line);
         }
         if !child.wait()?.success() {
-            self.broken.push(format!("cargo test {}", args.join(" ")));
+            self.broken.push(name);
         }
         Ok(())
     }
 
-    /// `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s`
+    /// `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s` of Rust, and
+    /// `# pass 12` of Node.
     fn closing_line(&mut self, line: &str) {
+        for (word, sum) in [
+            ("# pass ", &mut self.passed),
+            ("# fail ", &mut self.failed),
+            ("# skipped ", &mut self.skipped),
+        ] {
+            *sum += line
+                .strip_prefix(word)
+                .and_then(|n| n.parse().ok())
+                .unwrap_or(0);
+        }
         let Some(result) = line.strip_prefix("test result: ") else {
             return;
         };
@@ -87,6 +109,7 @@ mod tests {
         count.closing_line("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s");
         count.closing_line("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1s");
         count.closing_line("running 3 tests");
-        assert_eq!((count.passed, count.failed, count.skipped), (15, 2, 1));
+        count.closing_line("# pass 4");
+        assert_eq!((count.passed, count.failed, count.skipped), (19, 2, 1));
     }
 }

@@ -1,0 +1,6 @@
+// Browsers, workers and bundlers: the module is fetched from the file beside this one, by `init()`.
+import { provide } from './api.js';
+
+provide({ place: () => new URL('./imagecache.wasm', import.meta.url) });
+
+export { init, initSync, validate, expiry, parseReference, review, crd, schema, explain, version, CacheIndex } from './api.js';

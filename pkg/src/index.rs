@@ -1,0 +1,141 @@
+//! Caches held ready inside the module, so that a question sends only the pod.
+
+use std::cell::RefCell;
+
+use imagecache::admission::Caches;
+use imagecache::diagnostic::{Code, Diagnostic, Levels, Report};
+use imagecache::matching::{Cache, Index, Inventory, Pod, Rules, Scratch, Verdict};
+use imagecache::path::Path;
+use js_sys::Array;
+use serde_json::{Value, json};
+use wasm_bindgen::prelude::*;
+
+use crate::{Asked, argument};
+
+/// Caches that pods are matched against. Changed in place.
+///
+/// Arguments are read before the caches are borrowed: reading may run JavaScript (a getter, `toJSON`), and that may
+/// come back to this very index.
+#[wasm_bindgen]
+#[derive(Debug, Default)]
+pub struct CacheIndex {
+    held: RefCell<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    index: Index,
+    scratch: Scratch,
+}
+
+#[wasm_bindgen]
+impl CacheIndex {
+    /// Takes what [`CacheIndex::insert`] takes; nothing for an empty index.
+    #[wasm_bindgen(constructor)]
+    pub fn new(caches: &JsValue) -> Result<CacheIndex, JsValue> {
+        let index = CacheIndex::default();
+        if !caches.is_undefined() {
+            let (caches, _) = read(caches)?;
+            index.held.borrow_mut().index = caches.into_iter().collect();
+        }
+        Ok(index)
+    }
+
+    /// Adds caches, or puts them in the place of those with the same ids; says what could not be read.
+    pub fn insert(&self, caches: &JsValue) -> Result<JsValue, JsValue> {
+        let (caches, found) = read(caches)?;
+        self.held.borrow_mut().index.extend(caches);
+        argument::answer(&found)
+    }
+
+    /// Removes the cache of this id, or the one of this name that has no id yet; was it there?
+    pub fn remove(&self, id: &JsValue) -> Result<bool, JsValue> {
+        let id = argument::string("id", id)?;
+        let index = &mut self.held.borrow_mut().index;
+        Ok(index
+            .remove(&id)
+            .or_else(|| index.remove_unidentified(&id))
+            .is_some())
+    }
+
+    /// The number of caches.
+    #[wasm_bindgen(getter)]
+    pub fn size(&self) -> usize {
+        self.held.borrow().index.len()
+    }
+
+    /// What happens to a pod, in short.
+    #[wasm_bindgen(js_name = match)]
+    pub fn winner(&self, pod: &JsValue, rules: &JsValue) -> Result<JsValue, JsValue> {
+        self.ask(pod, rules, |held, pod, rules| {
+            argument::answer(&brief(&held.index.winner(pod, rules, &mut held.scratch)))
+        })
+    }
+
+    /// What happens to a pod, and why.
+    pub fn explain(&self, pod: &JsValue, rules: &JsValue) -> Result<JsValue, JsValue> {
+        self.ask(pod, rules, |held, pod, rules| {
+            argument::answer(&held.index.explain(pod, rules, &mut held.scratch))
+        })
+    }
+
+    /// Answers an AdmissionReview, with these caches as those of the cluster.
+    pub fn review(
+        &self,
+        review: &JsValue,
+        settings: &JsValue,
+        now: &JsValue,
+    ) -> Result<JsValue, JsValue> {
+        let asked = Asked::read(review, settings, now)?;
+        let held = self.held.borrow();
+        asked.answer(|| Ok(Caches::Index(&held.index)))
+    }
+
+    fn ask(
+        &self,
+        pod: &JsValue,
+        rules: &JsValue,
+        answer: impl FnOnce(&mut Held, &Pod, &Rules) -> Result<JsValue, JsValue>,
+    ) -> Result<JsValue, JsValue> {
+        let rules: Rules = argument::options("rules", rules)?;
+        let object = argument::json("pod", pod)?;
+        let levels = Levels::default();
+        let mut report = Report::new(&levels);
+        match Pod::read(&object, &mut report) {
+            Some(pod) => answer(&mut self.held.borrow_mut(), &pod, &rules),
+            None => {
+                let message = "neither a Pod nor a workload with a pod template";
+                report.add(Code::IC011, &Path::Root, message, "");
+                argument::answer(&json!({"decision": "Unreadable", "diagnostics": report.finish()}))
+            }
+        }
+    }
+}
+
+/// Reads caches: an object, a list, a reply of the API, or an array of those. An array crosses item by item, so a
+/// cluster's caches may together be larger than one argument.
+fn read(caches: &JsValue) -> Result<(Vec<Cache>, Vec<Diagnostic>), JsValue> {
+    let mut inventory = Inventory::default();
+    let levels = Levels::default();
+    let mut report = Report::new(&levels);
+    if argument::is_array(caches) {
+        for (at, item) in Array::from(caches).iter().enumerate() {
+            let item = argument::json(&format!("caches[{at}]"), &item)?;
+            inventory.add(&item, &mut report);
+        }
+    } else {
+        inventory.add(&argument::json("caches", caches)?, &mut report);
+    }
+    Ok((inventory.caches, report.finish()))
+}
+
+fn brief(verdict: &Verdict<'_>) -> Value {
+    json!({
+        "decision": verdict.decision,
+        "winner": verdict.winner.map(Cache::named),
+        "exact": verdict.exact,
+        "repositoryOnly": verdict.repository_only,
+        "images": verdict.images,
+        "autoCreate": verdict.auto_create,
+    })
+}

@@ -1,0 +1,167 @@
+//! `cargo xtask pkg`: the npm package, from crates to `pkg/dist`, and its tests.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use xshell::{Shell, cmd};
+
+use crate::setup::{self, WASM};
+use crate::test::Count;
+
+mod types;
+
+/// A module of the package: its folder in `dist`, the features of the crate, whether it also comes as text in a file.
+const MODULES: [(&str, &str, bool); 2] = [("full", "yaml", true), ("json", "", false)];
+
+/// Builds `pkg/dist`.
+pub(crate) fn run(sh: &Shell) -> Result<()> {
+    setup::wasm_target(sh)?;
+    let bindgen = bindgen(sh)?;
+    let root = setup::root()?;
+    let (js, dist) = (root.join("pkg/js"), root.join("pkg/dist"));
+    sh.remove_path(&dist)?;
+    let declarations = fs::read_to_string(js.join("api.d.ts"))? + &types::declarations(&root)?;
+    for (name, features, inline) in MODULES {
+        let out = dist.join(name);
+        sh.create_dir(&out)?;
+        build(sh, &bindgen, features, &out)?;
+        fs::write(out.join("index.d.ts"), &declarations)?;
+        fs::write(out.join("index.d.cts"), &declarations)?;
+        for file in ["api.js", "node.js", "node.cjs", "web.js"] {
+            sh.copy_file(js.join(file), out.join(file))?;
+        }
+        if inline {
+            let text = STANDARD.encode(fs::read(out.join("imagecache.wasm"))?);
+            let entry = fs::read_to_string(js.join("inline.js"))?.replace("@BASE64@", &text);
+            fs::write(out.join("inline.js"), entry)?;
+            sh.copy_file(js.join("inline.cjs"), out.join("inline.cjs"))?;
+        }
+    }
+    println!("built pkg/dist");
+    Ok(())
+}
+
+/// Builds the package, prints its sizes and holds them against `pkg/sizes.json`.
+pub(crate) fn size(sh: &Shell) -> Result<()> {
+    run(sh)?;
+    cmd!(sh, "node pkg/tests/sizes.mjs").quiet().run()?;
+    Ok(())
+}
+
+fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
+    // The names stay until wasm-bindgen has read the module; it needs a section that stripping removes as well.
+    let _strip = sh.push_env("CARGO_PROFILE_WASM_STRIP", "none");
+    let features = format!("--features={features}");
+    cmd!(sh, "cargo build --quiet --package imagecache-wasm --lib --profile wasm --target {WASM} --no-default-features {features}").run()?;
+    let target = target(sh)?;
+    let module = target.join(WASM).join("wasm/imagecache_wasm.wasm");
+    cmd!(sh, "{bindgen} {module} --target web --out-dir {out} --out-name glue --no-typescript --remove-name-section --remove-producers-section").quiet().run()?;
+    fs::rename(out.join("glue_bg.wasm"), out.join("imagecache.wasm"))?;
+    // Every entry names its module; the place that the glue would guess only misleads bundlers.
+    let glue = out.join("glue.js");
+    let text = fs::read_to_string(&glue)?;
+    let guess = "new URL('glue_bg.wasm', import.meta.url)";
+    ensure!(
+        text.contains(guess),
+        "the glue has another form than expected"
+    );
+    fs::write(&glue, text.replace(guess, "undefined"))?;
+    Ok(())
+}
+
+fn target(sh: &Shell) -> Result<PathBuf> {
+    Ok(sh
+        .var_os("CARGO_TARGET_DIR")
+        .map_or(setup::root()?.join("target"), PathBuf::from))
+}
+
+/// The tool that writes JavaScript around a module and runs the tests in one.
+fn bindgen(sh: &Shell) -> Result<PathBuf> {
+    let target = target(sh)?.join("bindgen");
+    cmd!(sh, "cargo build --quiet --locked --manifest-path xtask/bindgen/Cargo.toml --target-dir {target}")
+        .run()
+        .context("cannot build the wasm-bindgen tool")?;
+    Ok(target.join("debug/bindgen"))
+}
+
+/// The tests of the package: of the shim, in the module, under Node and in Chromium; of what `npm pack` packs, where
+/// JavaScript runs.
+pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
+    run(sh)?;
+    install(sh)?;
+    let runner = format!("{} test", bindgen(sh)?.display());
+    let shim = |browser: bool| {
+        let mut command = Command::new("cargo");
+        command.args([
+            "test",
+            "--no-fail-fast",
+            "--package",
+            "imagecache-wasm",
+            "--target",
+            WASM,
+        ]);
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &runner);
+        if browser {
+            command.env("WASM_BINDGEN_USE_BROWSER", "1");
+            command.env("CHROMEDRIVER", "/usr/bin/chromedriver");
+            command.env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60");
+        }
+        command
+    };
+    count.run(&mut shim(false))?;
+    count.run(&mut shim(true))?;
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-reporter=tap", "--test-concurrency=1"]);
+    let mut files = fs::read_dir("pkg/tests")?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
+    files.retain(|path| {
+        path.to_str()
+            .is_some_and(|path| path.ends_with(".test.mjs"))
+    });
+    files.sort();
+    count.run(node.args(files))
+}
+
+/// What the tests need: a browser and its driver, the packages of `pkg/tests`, and among them ours as npm packs it.
+fn install(sh: &Shell) -> Result<()> {
+    for program in ["/usr/bin/chromium", "/usr/bin/chromedriver"] {
+        if !Path::new(program).exists() {
+            cmd!(sh, "apt-get update -qq").run().context(
+                "chromium is needed: install the packages `chromium` and `chromium-driver`",
+            )?;
+            cmd!(sh, "apt-get install -y -qq chromium chromium-driver").run()?;
+        }
+    }
+    let packed = target(sh)?.join("npm");
+    sh.remove_path(&packed)?;
+    sh.create_dir(&packed)?;
+    {
+        let _pkg = sh.push_dir("pkg");
+        cmd!(sh, "npm pack --silent --pack-destination {packed}").run()?;
+    }
+    let archive = sh
+        .read_dir(&packed)?
+        .into_iter()
+        .next()
+        .context("npm packed nothing")?;
+    let _tests = sh.push_dir("pkg/tests");
+    let [lock, done] = ["package-lock.json", "node_modules/.package-lock.json"]
+        .map(|file| fs::metadata(sh.current_dir().join(file)).and_then(|file| file.modified()));
+    if done.ok() < lock.ok() {
+        cmd!(sh, "npm ci --silent --ignore-scripts").run()?;
+    }
+    // As npm would lay it out; npm itself would ask the registry about everything else again.
+    sh.remove_path("node_modules/imagecache")?;
+    sh.create_dir("node_modules/imagecache")?;
+    cmd!(
+        sh,
+        "tar -xzf {archive} -C node_modules/imagecache --strip-components=1"
+    )
+    .run()?;
+    Ok(())
+}
