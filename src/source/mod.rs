@@ -178,6 +178,17 @@ pub fn read(text: &str, format: Format, levels: &Levels) -> (Vec<Document>, Vec<
 }
 
 /// Reads every document of a text, as far as the limits allow.
+///
+/// ```
+/// use imagecache::diagnostic::{Code, Levels};
+/// use imagecache::source::{Format, Limits, read_within};
+///
+/// let limits = Limits { documents: 1, ..Limits::default() };
+/// let (documents, findings) = read_within("a: 1\n---\nb: 2\n", Format::Auto, &Levels::default(), &limits);
+/// assert_eq!(documents.len(), 1);
+/// assert_eq!(findings[0].code, Code::IC003);
+/// assert_eq!(findings[0].message, "more than 1 documents");
+/// ```
 #[must_use]
 pub fn read_within(
     text: &str,
