@@ -52,6 +52,7 @@
 //! | [`Index::winner`] | *n* + *e*; when none of those can be used, *n* + *e* + *r* |
 //! | [`Index::explain`] | *n* + *r* log *r* |
 //!
+//! Comparing two caches of equal exact degree may walk the repositories that they hold, at most 20 in a valid cache.
 //! Each cache is visited once per image, however many images the pod has of one repository and however popular a
 //! repository is: a pod of 10,000 tags of `nginx` beside 10,000 caches of `nginx` costs the sum, not the product.
 //! Whatever the caches, a pod that shares nothing with them costs one lookup per image.
