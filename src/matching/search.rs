@@ -185,30 +185,41 @@ impl Index {
         rules: &Rules,
         scratch: &Scratch,
     ) -> Option<Standing> {
+        let met = scratch.met.get(from..).unwrap_or_default();
+        let usable = |number: usize| {
+            self.records
+                .get(number)
+                .is_some_and(|record| needs.filter(record).is_none())
+        };
+        let mut most: Option<usize> = None;
+        for number in met {
+            let exact = scratch.marked(*number).exact as usize;
+            let more = most.map_or(exact >= needs.exact, |most| exact > most);
+            if more && usable(*number) {
+                most = Some(exact);
+            }
+        }
+        let most = most?;
         let found = scratch.found.iter().flatten().count();
         let mut best: Option<Standing> = None;
-        for number in scratch.met.get(from..).unwrap_or_default() {
+        for number in met {
             let mark = scratch.marked(*number);
-            let least = best.map_or(needs.exact, |best| best.exact);
-            if (mark.exact as usize) < least {
+            if mark.exact as usize != most || !usable(*number) {
                 continue;
             }
-            let record = self.records.get(*number);
-            if record.is_none_or(|record| needs.filter(record).is_some()) {
-                continue;
-            }
-            let mut standing = Standing::marked(*number, &mark);
-            // Counting what else it shares is the dear part: not for one that loses even if it shares all there is.
-            standing.repository_only = found.saturating_sub(standing.exact);
             let better = |standing: &Standing| {
                 best.is_none_or(|best| self.compare(standing, &best, rules) == Ordering::Less)
             };
-            if !better(&standing) {
-                continue;
-            }
-            standing = self.standing(*number, scratch);
+            // Counting what else it shares is the dear part: not for one that loses even if it shares all there is.
+            let mut standing = Standing::marked(*number, &mark);
+            standing.repository_only = found.saturating_sub(most);
             if better(&standing) {
-                best = Some(standing);
+                if standing.repository_only > 0 {
+                    standing = self.standing(*number, scratch);
+                }
+                if better(&standing) {
+                    best = Some(standing);
+                }
             }
         }
         best
