@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::answer::{Answer, Candidate, Creation, Event, Found, Have, Next, Pin, Refused};
 use super::cache::Cache;
-use super::image::{Image, Key, VersionKey};
+use super::image::{Image, Key, Name};
 use super::index::{Index, Record};
 use super::pod::Pod;
 use super::reason::Reason;
@@ -60,7 +60,7 @@ impl Index {
     /// Every cache that shares a repository with the pod, the named one, and on demand all others.
     fn considered(&self, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> Vec<Standing> {
         scratch.begin(self);
-        self.find_repositories(pod, scratch);
+        self.find_images(pod, scratch);
         self.meet_exact(pod, scratch);
         self.meet_by_repository(scratch);
         let named = pod.wish.explicit.as_deref().and_then(|id| self.by_id(id));
@@ -401,7 +401,7 @@ fn label(cache: &Cache) -> String {
 /// What the winner has of every image of the pod.
 fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<Found> {
     // Any of several texts for one thing would do; the first by text does not depend on their order.
-    let mut versions: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
     let mut repositories: BTreeMap<&str, &str> = BTreeMap::new();
     let mut held: Vec<(&Image, &Key)> = winner
         .into_iter()
@@ -411,19 +411,13 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<Found> {
     held.sort_by(|(a, _), (b, _)| a.text().cmp(b.text()));
     for (image, key) in held {
         repositories.entry(key.repository()).or_insert(image.text());
-        for version in key.versions() {
-            versions
-                .entry((key.repository(), version.version()))
-                .or_insert(image.text());
+        for name in key.names() {
+            names.entry(&name.text).or_insert(image.text());
         }
     }
     let have = |key: &Key| {
-        let same = |version: VersionKey<'_>| {
-            versions
-                .get(&(key.repository(), version.version()))
-                .copied()
-        };
-        match key.versions().find_map(same) {
+        let same = |name: &Name| names.get(&*name.text).copied();
+        match key.names().find_map(same) {
             Some(cached) => (Have::Exact, Some(cached)),
             None => match repositories.get(key.repository()) {
                 Some(cached) => (Have::RepositoryOnly, Some(*cached)),

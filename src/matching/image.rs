@@ -31,63 +31,48 @@ pub struct Image {
 /// What an image is compared by.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
-    /// Shared with the index: a new version there costs no copy.
-    pub(super) normalized: Arc<str>,
-    /// Where the version begins in `normalized`, with its `:` or `@`.
+    /// The reference in full.
+    pub(super) name: Name,
+    /// Where the version begins in it, with its `:` or `@`.
     pub(super) split: usize,
     pub(super) repository_hash: u64,
-    pub(super) hash: u64,
-    pub(super) content: Option<Content>,
+    /// The repository with the digest, where digests are compared across tags.
+    content: Option<Name>,
     pub(super) bytes: Option<u64>,
 }
 
-/// A digest that is compared across tags: `@sha256:…`, as a version of its repository.
+/// A version of a repository: the reference in full, shared with the index, and its hash.
 #[derive(Debug, Clone)]
-pub(super) struct Content {
-    pub(super) version: Arc<str>,
+pub(super) struct Name {
+    pub(super) text: Arc<str>,
     pub(super) hash: u64,
+}
+
+impl Name {
+    fn new(text: &str) -> Self {
+        Name {
+            text: text.into(),
+            hash: hash(&[text]),
+        }
+    }
 }
 
 impl Key {
     pub(super) fn repository(&self) -> &str {
-        self.normalized.get(..self.split).unwrap_or_default()
+        self.name.text.get(..self.split).unwrap_or_default()
     }
 
     pub(super) fn version(&self) -> &str {
-        self.normalized.get(self.split..).unwrap_or_default()
+        self.name.text.get(self.split..).unwrap_or_default()
     }
 
-    /// Every version that this image answers to: the written one, and the digest where one is known.
-    pub(super) fn versions(&self) -> impl Iterator<Item = VersionKey<'_>> {
+    /// Every name that this image answers to: the written one, and the digest's where it is known.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
         let content = self
             .content
             .as_ref()
-            .filter(|content| *content.version != *self.version());
-        let written = VersionKey {
-            hash: self.hash,
-            text: &self.normalized,
-            split: self.split,
-        };
-        let content = content.map(|content| VersionKey {
-            hash: content.hash,
-            text: &content.version,
-            split: 0,
-        });
-        std::iter::once(written).chain(content)
-    }
-}
-
-/// A version of a repository, as the index looks it up: the end of a text.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct VersionKey<'a> {
-    pub(super) hash: u64,
-    pub(super) text: &'a Arc<str>,
-    pub(super) split: usize,
-}
-
-impl<'a> VersionKey<'a> {
-    pub(super) fn version(&self) -> &'a str {
-        self.text.get(self.split..).unwrap_or_default()
+            .filter(|content| content.text != self.name.text);
+        std::iter::once(&self.name).chain(content)
     }
 }
 
@@ -120,7 +105,7 @@ impl Image {
     /// The reference in full, with the registry that stands for its aliases; `None` when the text is no reference.
     #[must_use]
     pub fn normalized(&self) -> Option<&str> {
-        self.key().map(|key| &*key.normalized)
+        self.key().map(|key| &*key.name.text)
     }
 
     /// [`Image::normalized`] without the version.
@@ -169,34 +154,23 @@ fn normalized(named: &Named<'_>, facts: &Facts) -> (String, usize) {
 }
 
 fn key(named: &Named<'_>, facts: &Facts) -> Key {
-    let (normalized, split) = normalized(named, facts);
-    let (repository, version) = normalized.split_at_checked(split).unwrap_or_default();
+    let (text, split) = normalized(named, facts);
+    let repository = text.get(..split).unwrap_or_default();
     // Once resolved digests are compared, a written digest is its own resolution.
     let digest = match named.digest() {
         Some(written) => Some(written).filter(|_| !facts.digests.is_empty()),
-        None => facts.digests.get(&normalized).map(String::as_str),
+        None => facts.digests.get(&text).map(String::as_str),
     };
-    let content = digest.map(|digest| {
-        let version = format!("@{digest}");
-        Content {
-            hash: hash(&[repository, &version]),
-            version: version.into(),
-        }
-    });
-    let by_content = || {
-        facts
-            .sizes
-            .get(&format!("{repository}{}", content.as_ref()?.version))
-    };
-    let bytes = facts.sizes.get(&normalized).or_else(by_content).copied();
-    let (repository_hash, hash) = (hash(&[repository]), hash(&[repository, version]));
+    let content = digest.map(|digest| Name::new(&format!("{repository}@{digest}")));
+    let by_content = || facts.sizes.get(&*content.as_ref()?.text);
+    let bytes = facts.sizes.get(&text).or_else(by_content).copied();
+    let repository_hash = hash(&[repository]);
     Key {
-        repository_hash,
-        hash,
+        name: Name::new(&text),
         split,
+        repository_hash,
         content,
         bytes,
-        normalized: normalized.into(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cache::Cache;
-use super::image::{Key, VersionKey};
+use super::image::{Key, Name};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use super::table::{Table, hash};
 use crate::resource::Phase;
@@ -79,13 +79,11 @@ pub(super) struct Repository {
     pub(super) versions: Vec<usize>,
 }
 
-/// One version of a repository: `:tag`, `@digest`, or both.
+/// One version of a repository: its reference in full, with tag, digest, or both.
 #[derive(Debug, Clone)]
 pub(super) struct Version {
-    repository: usize,
-    /// A text that ends with the version, from `split` on.
+    pub(super) repository: usize,
     text: Arc<str>,
-    split: usize,
     /// Where it stands in the list of its repository.
     at: usize,
     pub(super) holders: Vec<Holder>,
@@ -171,8 +169,8 @@ impl Index {
                 continue;
             };
             let repository = self.repository(key);
-            for version in key.versions() {
-                held.push((self.version(repository, &version), repository));
+            for name in key.names() {
+                held.push((self.version(repository, name), repository));
             }
         }
         held.sort_unstable();
@@ -258,7 +256,7 @@ impl Index {
 
     fn repository(&mut self, key: &Key) -> usize {
         self.find_repository(key).unwrap_or_else(|| {
-            let (reference, length) = (Arc::clone(&key.normalized), key.split);
+            let (reference, length) = (Arc::clone(&key.name.text), key.split);
             let repository = Repository {
                 reference,
                 length,
@@ -268,23 +266,22 @@ impl Index {
         })
     }
 
-    fn version(&mut self, repository: usize, key: &VersionKey<'_>) -> usize {
-        if let Some(number) = self.find_version(repository, key) {
+    fn version(&mut self, repository: usize, name: &Name) -> usize {
+        if let Some(number) = self.find_version(name) {
             return number;
         }
         let at = self
             .repositories
             .get(repository)
             .map_or(0, |found| found.versions.len());
-        let (text, split) = (Arc::clone(key.text), key.split);
+        let text = Arc::clone(&name.text);
         let version = Version {
             repository,
             text,
-            split,
             at,
             holders: Vec::with_capacity(1),
         };
-        let number = self.versions.add(key.hash, version);
+        let number = self.versions.add(name.hash, version);
         if let Some(repository) = self.repositories.get_mut(repository) {
             repository.versions.push(number);
         }
@@ -297,10 +294,9 @@ impl Index {
         })
     }
 
-    pub(super) fn find_version(&self, repository: usize, key: &VersionKey<'_>) -> Option<usize> {
-        self.versions.find(key.hash, |found| {
-            found.repository == repository && found.text.get(found.split..) == Some(key.version())
-        })
+    pub(super) fn find_version(&self, name: &Name) -> Option<usize> {
+        self.versions
+            .find(name.hash, |found| found.text == name.text)
     }
 
     fn record(&mut self, cache: &Cache) -> Record {

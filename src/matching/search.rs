@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::image::VersionKey;
+use super::image::{Key, Name};
 use super::index::{Index, Record, Stage, UNTOLD};
 use super::pod::Pod;
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS, Rules, SizeTie};
@@ -17,6 +17,8 @@ pub struct Scratch {
     repositories: Vec<RepositoryMark>,
     /// Are the images in [`Mark::shared`] counted?
     by_repository: bool,
+    /// The versions that caches have, each with the pod's image that answers to it.
+    versions: Vec<(usize, usize)>,
     /// By the pod's images: the repository, where a cache has it.
     found: Vec<Option<usize>>,
     /// The caches that this round has met.
@@ -34,9 +36,9 @@ struct Mark {
     /// Images of the pod whose repository the cache has, once these are counted.
     shared: u32,
     /// The image of the pod that was counted last as exact, from 1: two versions of one image count once.
-    last_exact: u32,
+    last_exact: usize,
     /// The first image of the repository that was counted last as shared, from 1.
-    last_shared: u32,
+    last_shared: usize,
 }
 
 /// How many images of the pod are of this repository.
@@ -162,7 +164,7 @@ impl Index {
 
     fn search(&self, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> Option<Standing> {
         scratch.begin(self);
-        if !self.find_repositories(pod, scratch) {
+        if !self.find_images(pod, scratch) {
             return None;
         }
         let needs = self.needs(pod, rules);
@@ -225,33 +227,41 @@ impl Index {
         best
     }
 
-    /// Finds the repositories of the pod's images; says whether any cache has one of them.
-    pub(super) fn find_repositories(&self, pod: &Pod, scratch: &mut Scratch) -> bool {
+    /// Finds the pod's images and their repositories; says whether any cache has one of them.
+    pub(super) fn find_images(&self, pod: &Pod, scratch: &mut Scratch) -> bool {
         for image in pod.images() {
-            let found = image.key().and_then(|key| self.find_repository(key));
-            scratch.found.push(found);
+            let found = image.key().and_then(|key| self.find_image(key, scratch));
             if let Some(number) = found {
                 scratch.count_repository(number);
             }
+            scratch.found.push(found);
         }
         scratch.found.iter().any(Option::is_some)
     }
 
+    /// Finds the repository of an image, at one go with its versions where a cache has them.
+    fn find_image(&self, key: &Key, scratch: &mut Scratch) -> Option<usize> {
+        let (image, versions) = (scratch.found.len(), scratch.versions.len());
+        let found = key.names().filter_map(|name| self.find_version(name));
+        scratch
+            .versions
+            .extend(found.map(|version| (image, version)));
+        match scratch.versions.get(versions) {
+            Some((_, version)) => Some(self.versions.get(*version)?.repository),
+            None => self.find_repository(key),
+        }
+    }
+
     /// Meets every cache that has an image of the pod exactly, and counts how many of them.
     pub(super) fn meet_exact(&self, pod: &Pod, scratch: &mut Scratch) {
-        for (ordinal, image) in (0_u32..).zip(pod.images()) {
-            let found = scratch.found.get(ordinal as usize).copied().flatten();
-            let (Some(repository), Some(key)) = (found, image.key()) else {
+        for found in 0..scratch.versions.len() {
+            let Some((image, version)) = scratch.versions.get(found).copied() else {
                 continue;
             };
-            for version in key.versions() {
-                let number = self.find_version(repository, &version);
-                let Some(version) = number.and_then(|number| self.versions.get(number)) else {
-                    continue;
-                };
-                for holder in &version.holders {
-                    scratch.count_exact(holder.cache, ordinal + 1, key.bytes.unwrap_or_default());
-                }
+            let bytes = pod.images().get(image).and_then(|image| image.key()?.bytes);
+            let holders = self.versions.get(version).map(|version| &version.holders);
+            for holder in holders.into_iter().flatten() {
+                scratch.count_exact(holder.cache, image + 1, bytes.unwrap_or_default());
             }
         }
     }
@@ -260,7 +270,7 @@ impl Index {
     pub(super) fn meet_by_repository(&self, scratch: &mut Scratch) {
         scratch.by_repository = true;
         let mut before = None;
-        for (image, ordinal) in (0..scratch.found.len()).zip(1_u32..) {
+        for image in 0..scratch.found.len() {
             let found = scratch.found.get(image).copied().flatten();
             // Images are in order: those of one repository follow each other.
             let Some(number) = found.filter(|number| before.replace(*number) != Some(*number))
@@ -275,7 +285,7 @@ impl Index {
             let versions = versions.into_iter().flatten();
             for version in versions.filter_map(|version| self.versions.get(*version)) {
                 for holder in &version.holders {
-                    scratch.count_shared(holder.cache, ordinal, images);
+                    scratch.count_shared(holder.cache, image + 1, images);
                 }
             }
         }
@@ -318,11 +328,11 @@ impl Index {
             let Some(repository) = self.find_repository(key) else {
                 continue;
             };
-            let held = |version: VersionKey<'_>| {
-                let number = self.find_version(repository, &version);
-                number.is_some_and(|number| entry.holds(number))
+            let held = |name: &Name| {
+                self.find_version(name)
+                    .is_some_and(|number| entry.holds(number))
             };
-            if key.versions().any(held) {
+            if key.names().any(held) {
                 standing.exact += 1;
                 standing.bytes = standing.bytes.saturating_add(key.bytes.unwrap_or_default());
             } else if entry.repositories.binary_search(&repository).is_ok() {
@@ -394,6 +404,7 @@ impl Scratch {
     pub(super) fn begin(&mut self, index: &Index) {
         self.round += 1;
         self.met.clear();
+        self.versions.clear();
         self.found.clear();
         self.by_repository = false;
         if self.caches.len() < index.caches.numbers() {
@@ -422,7 +433,7 @@ impl Scratch {
         Some(mark)
     }
 
-    fn count_exact(&mut self, number: usize, ordinal: u32, bytes: u64) {
+    fn count_exact(&mut self, number: usize, ordinal: usize, bytes: u64) {
         if let Some(mark) = self.mark(number)
             && mark.last_exact != ordinal
         {
@@ -432,7 +443,7 @@ impl Scratch {
         }
     }
 
-    fn count_shared(&mut self, number: usize, ordinal: u32, images: u32) {
+    fn count_shared(&mut self, number: usize, ordinal: usize, images: u32) {
         if let Some(mark) = self.mark(number)
             && mark.last_shared != ordinal
         {
