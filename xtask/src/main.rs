@@ -39,7 +39,11 @@ enum Chore {
         seconds: String,
     },
     /// Build the npm package.
-    Pkg,
+    Pkg {
+        /// Test it, too.
+        #[arg(long)]
+        test: bool,
+    },
     /// Print the sizes of what runs inside other programs, and hold them against their limits.
     Size,
     /// Fuzz the core's entries.
@@ -60,7 +64,8 @@ fn main() -> Result<()> {
         Chore::Ci => ci::run(&sh),
         Chore::Bench { seconds } => bench::run(&sh, &seconds),
         Chore::Bundles { check } => bundles::run(&sh, check),
-        Chore::Pkg => pkg::run(&sh),
+        Chore::Pkg { test: false } => pkg::run(&sh),
+        Chore::Pkg { test: true } => test::pkg(&sh),
         Chore::Size => pkg::size(&sh),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
     }

@@ -52,6 +52,7 @@ const WRITTEN: &[(&str, &str)] = &[
     ("usize", "number"),
     ("String", "string"),
     ("str", "string"),
+    ("Phase", "string"),
     ("Timestamp", "string"),
     ("Code", "Code"),
     ("Levels", "Levels"),
@@ -358,4 +359,23 @@ fn unlinked(text: &str) -> String {
         };
     }
     out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_of_the_table_is_found_in_the_source() {
+        let text = declarations(&crate::setup::root().unwrap()).unwrap();
+        for (.., name) in TYPES {
+            let (interface, alias) = (
+                format!("export interface {name} "),
+                format!("export type {name} ="),
+            );
+            assert!(text.contains(&interface) || text.contains(&alias), "{name}");
+        }
+        assert!(text.contains("  | 'retention-invalid'\n"));
+        assert!(text.contains("  maxSizeGib?: number;\n"));
+    }
 }
