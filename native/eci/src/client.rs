@@ -127,7 +127,7 @@ impl Client {
                     time: config.deadline,
                 });
             };
-            nature.sleep(turn).await;
+            wait(nature, turn).await;
             let credential = inner.credentials.current().await?;
             let prepared = self.sign(R::ACTION, &params, &credential);
             let outcome = self.attempt(&prepared, end).await;
@@ -167,7 +167,7 @@ impl Client {
             if pause >= end.saturating_sub(nature.elapsed()) {
                 return Err(error);
             }
-            nature.sleep(pause).await;
+            wait(nature, pause).await;
         }
     }
 
@@ -266,6 +266,13 @@ impl Client {
             }
             Err(lost) => Outcome::Broken(lost.to_string(), Retry::After(FAILURE_PAUSE)),
         }
+    }
+}
+
+/// Waits, if there is something to wait for: a timer of no time would still take a millisecond.
+async fn wait(nature: &dyn Nature, time: Duration) {
+    if !time.is_zero() {
+        nature.sleep(time).await;
     }
 }
 

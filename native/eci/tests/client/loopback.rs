@@ -194,14 +194,9 @@ impl Still {
         Arc::new(still)
     }
 
-    /// Every sleep that was longer than nothing.
+    /// Every sleep.
     pub(crate) fn slept(&self) -> Vec<Duration> {
-        let slept = self.slept.lock().unwrap();
-        slept
-            .iter()
-            .copied()
-            .filter(|time| !time.is_zero())
-            .collect()
+        self.slept.lock().unwrap().clone()
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
