@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::{fuzz, setup};
+use crate::{bundles, fuzz, setup};
 
 const DENY: &str = "0.20.2";
 
@@ -20,6 +20,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
         let _docs = sh.push_env("RUSTDOCFLAGS", "--deny warnings");
         cmd!(sh, "cargo doc --workspace --all-features --no-deps").run()?;
     }
+    bundles::run(sh, true)?;
     let deny = setup::cargo_tool(sh, "cargo-deny", DENY)?;
     // Advisories need a clone of a database that not every machine can reach: `cargo deny check advisories` by hand.
     cmd!(sh, "{deny} --workspace check bans licenses sources").run()?;

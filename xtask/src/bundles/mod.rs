@@ -11,6 +11,7 @@ use xshell::Shell;
 
 use crate::setup;
 
+mod kubernetes;
 mod kubewarden;
 
 pub(crate) fn run(sh: &Shell, check: bool) -> Result<()> {
@@ -19,6 +20,7 @@ pub(crate) fn run(sh: &Shell, check: bool) -> Result<()> {
         check,
         stale: Vec::new(),
     };
+    kubernetes::assemble(sh, &mut files)?;
     kubewarden::assemble(sh, &mut files)?;
     files.finish()
 }

@@ -1,0 +1,116 @@
+//! The bundles that are made of the Kubernetes one: Kyverno's policies and the CEL of Gatekeeper's template.
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+use xshell::Shell;
+
+use super::{Generated, yaml};
+
+const IMAGECACHES: &str = "policy-bundles/kubernetes/imagecaches.yaml";
+const WORKLOADS: &str = "policy-bundles/kubernetes/workloads.yaml";
+const REGO: &str = "policy-bundles/gatekeeper/imagecache.rego";
+
+pub(crate) fn assemble(_: &Shell, files: &mut Generated) -> Result<()> {
+    let mut policies = Vec::new();
+    for source in [IMAGECACHES, WORKLOADS] {
+        let documents = documents(files, source)?;
+        policies.extend(kyverno(&documents)?);
+        if source == IMAGECACHES {
+            let rego = std::fs::read_to_string(files.root.join(REGO)).context(REGO)?;
+            let template = gatekeeper(&documents, &rego)?;
+            let text = yaml(&format!("{IMAGECACHES} and {REGO}"), &[template])?;
+            files.file("policy-bundles/gatekeeper/template.yaml", &text)?;
+        }
+    }
+    let text = yaml(&format!("{IMAGECACHES} and {WORKLOADS}"), &policies)?;
+    files.file("policy-bundles/kyverno/policies.yaml", &text)
+}
+
+fn documents(files: &Generated, path: &str) -> Result<Vec<Value>> {
+    let text = std::fs::read_to_string(files.root.join(path)).with_context(|| path.to_owned())?;
+    serde_saphyr::from_multiple(&text).with_context(|| path.to_owned())
+}
+
+fn of_kind<'d>(documents: &'d [Value], kind: &str) -> impl Iterator<Item = &'d Value> {
+    documents
+        .iter()
+        .filter(move |document| at(document, "/kind") == kind)
+}
+
+/// Each policy with the actions of its binding in it: Kyverno has no bindings.
+fn kyverno(documents: &[Value]) -> Result<Vec<Value>> {
+    let policies = of_kind(documents, "ValidatingAdmissionPolicy").map(|policy| {
+        let name = at(policy, "/metadata/name");
+        let binding = of_kind(documents, "ValidatingAdmissionPolicyBinding")
+            .find(|binding| at(binding, "/spec/policyName") == name)
+            .with_context(|| format!("{name} has no binding"))?;
+        let mut spec = fields(at(policy, "/spec"))?;
+        spec.insert(
+            "validationActions".to_owned(),
+            at(binding, "/spec/validationActions").clone(),
+        );
+        Ok(json!({
+            "apiVersion": "policies.kyverno.io/v1",
+            "kind": "ValidatingPolicy",
+            "metadata": at(policy, "/metadata"),
+            "spec": spec,
+        }))
+    });
+    policies.collect()
+}
+
+/// The policy that denies, in CEL and in Rego, in one template.
+fn gatekeeper(documents: &[Value], rego: &str) -> Result<Value> {
+    let policy = of_kind(documents, "ValidatingAdmissionPolicy")
+        .next()
+        .context("no policy")?;
+    let mut cel = Map::new();
+    for part in ["variables", "validations"] {
+        cel.insert(
+            part.to_owned(),
+            at(policy, &format!("/spec/{part}")).clone(),
+        );
+    }
+    // A template's validations have no reason.
+    for validation in cel
+        .get_mut("validations")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(fields) = validation.as_object_mut() {
+            fields.remove("reason");
+        }
+    }
+    Ok(json!({
+        "apiVersion": "templates.gatekeeper.sh/v1",
+        "kind": "ConstraintTemplate",
+        "metadata": {
+            // Gatekeeper wants the name of the kind in lower case.
+            "name": "imagecacherules",
+            "annotations": {
+                "metadata.gatekeeper.sh/title": "ImageCache rules",
+                "description": "Refuses ImageCache objects that the API server takes and ECI does not.",
+            },
+        },
+        "spec": {
+            "crd": {"spec": {"names": {"kind": "ImageCacheRules"}}},
+            "targets": [{
+                "target": "admission.k8s.gatekeeper.sh",
+                "code": [
+                    {"engine": "K8sNativeValidation", "source": cel},
+                    {"engine": "Rego", "source": {"version": "v1", "rego": rego}},
+                ],
+            }],
+        },
+    }))
+}
+
+/// The value that a JSON pointer leads to; null where there is none.
+fn at<'v>(value: &'v Value, pointer: &str) -> &'v Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+fn fields(value: &Value) -> Result<Map<String, Value>> {
+    value.as_object().cloned().context("no object")
+}
