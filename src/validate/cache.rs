@@ -8,9 +8,11 @@ use super::value::not_a;
 use super::{Options, annotations, fields, images, labels, name, retention, secrets, size, status};
 use crate::annotation::ACR_INSTANCE_IDS;
 use crate::diagnostic::{Code, Report};
+use crate::expiry::{Facts, disagreement};
 use crate::path::Path;
 
 pub(super) fn check(
+    value: &Value,
     object: &Map<String, Value>,
     options: &Options,
     path: &Path<'_>,
@@ -30,8 +32,20 @@ pub(super) fn check(
         &path.field("spec"),
         report,
     );
-    if let Some(value) = object.get("status") {
-        status::check(value, &path.field("status"), report);
+    if let Some(status) = object.get("status") {
+        status::check(status, &path.field("status"), report);
+        if status.get("expireDateTime").is_some() {
+            expiry(value, path, report);
+        }
+    }
+}
+
+/// When the cache ends is another room's to say; here its finding gets its place.
+fn expiry(value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+    if let Some(found) = disagreement(&Facts::read(value)) {
+        let status = path.field("status");
+        let path = status.field("expireDateTime");
+        report.add(found.code, &path, found.message, found.help);
     }
 }
 

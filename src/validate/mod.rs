@@ -232,7 +232,7 @@ impl Walk<'_> {
             Subject::List { strict } => {
                 return self.list(fields, meta, strict, path, depth, report);
             }
-            Subject::ImageCache => cache::check(fields, self.options, path, report),
+            Subject::ImageCache => cache::check(value, fields, self.options, path, report),
             Subject::Workload(workload) => workload::check(workload, value, path, report),
             Subject::Foreign => {}
         }
