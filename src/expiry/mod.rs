@@ -120,10 +120,7 @@ pub struct Disagreement {
 #[must_use]
 pub fn expiry(cache: &Facts, now: Timestamp) -> Expiry {
     let rule = Rule::of(cache);
-    let at = rule
-        .end()
-        .or(cache.recorded)
-        .filter(|_| !rule.reason.is_never());
+    let at = end(cache);
     let seconds_left = at.map(|at| at.since(now));
     let state = match seconds_left {
         _ if rule.reason.is_never() => State::Never,
@@ -145,6 +142,15 @@ pub fn expiry(cache: &Facts, now: Timestamp) -> Expiry {
         recorded: cache.recorded,
         disagreement: disagreement(cache),
     }
+}
+
+/// The instant at which the cache ends, whatever the time is now: the rule's, or the recorded one where the rule has no
+/// start. `None`: never, or unknown.
+#[must_use]
+pub fn end(cache: &Facts) -> Option<Timestamp> {
+    let rule = Rule::of(cache);
+    let at = rule.end().or(cache.recorded);
+    at.filter(|_| !rule.reason.is_never())
 }
 
 /// How the recorded end of a cache contradicts the rule, if it does. Needs no clock.

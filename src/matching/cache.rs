@@ -6,11 +6,11 @@ use serde_json::Value;
 use super::fields::{Fields, find, kind_of};
 use super::image::{Facts, Image};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
-use crate::annotation;
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
 use crate::resource::{self, Phase};
 use crate::time::Timestamp;
+use crate::{annotation, expiry};
 
 /// What a cache was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -52,7 +52,7 @@ pub struct Cache {
     pub created: Option<Timestamp>,
     /// When it last changed, where told.
     pub updated: Option<Timestamp>,
-    /// When it ends, as recorded.
+    /// When it ends, by the rules of [`crate::expiry`].
     pub expires: Option<Timestamp>,
     /// When a pod last used it.
     pub last_matched: Option<Timestamp>,
@@ -112,7 +112,7 @@ impl Cache {
             path: *path,
             report,
         };
-        let cache = if object.contains_key("kind") || object.contains_key("spec") {
+        let mut cache = if object.contains_key("kind") || object.contains_key("spec") {
             Self::from_object(&mut fields)
         } else {
             Self::from_entry(&mut fields)
@@ -122,6 +122,8 @@ impl Cache {
             report.add(Code::IC013, path, "neither an id nor a name", help);
             return None;
         }
+        // What stands there was read for its form; whether it is true, one room decides for all.
+        cache.expires = expiry::end(&expiry::Facts::read(value));
         Some(cache)
     }
 

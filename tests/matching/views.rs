@@ -84,7 +84,7 @@ fn objects_are_read_with_their_defaults() {
             "name": "web", "creationTimestamp": "2026-01-10T01:43:48Z",
             "annotations": {"k8s.aliyun.com/imc-cpu-arch": "arm64"},
         },
-        "spec": {"images": ["nginx"]},
+        "spec": {"images": ["nginx"], "retentionDays": 7},
         "status": {
             "imageCacheId": "imc-1", "phase": "Ready",
             "lastUpdateTime": "2026-01-10T01:47:14Z", "expireDateTime": "2026-01-17T01:43:48Z",
