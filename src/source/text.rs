@@ -29,7 +29,7 @@ pub struct Span {
 ///
 /// Lines end with `\n`, `\r\n` or a lone `\r`, as editors and YAML have it. A byte order mark at the start takes no
 /// column. The index of lines is built at the first question, once, in one pass; every answer after it costs a search
-/// among the lines and the reading of at most [`STRIDE`] bytes, however long the line.
+/// among the lines and the reading of a fixed number of bytes, however long the line.
 ///
 /// ```
 /// use imagecache::source::Text;
