@@ -16,6 +16,19 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
         "cargo clippy --workspace --all-targets --all-features -- --deny warnings"
     )
     .run()?;
+    // As the hosts link it that have no YAML, and as the policy is built.
+    cmd!(
+        sh,
+        "cargo clippy --package imagecache --no-default-features -- --deny warnings"
+    )
+    .run()?;
+    setup::wasm_target(sh)?;
+    let wasm = setup::WASM;
+    cmd!(
+        sh,
+        "cargo clippy --package imagecache-kubewarden --target {wasm} -- --deny warnings"
+    )
+    .run()?;
     {
         let _docs = sh.push_env("RUSTDOCFLAGS", "--deny warnings");
         cmd!(sh, "cargo doc --workspace --all-features --no-deps").run()?;
