@@ -117,16 +117,16 @@ fn lints_against_panics_hold_in_every_package() {
         Some("release")
     );
     let members = root["workspace"]["members"].as_array().unwrap();
-    // A waPC guest exports one function by its own name, which Rust counts as unsafe code: forbid becomes deny there,
-    // and every other lint stays.
-    let exports = "policy-bundles/kubewarden";
+    // What a wasm module exports by name, Rust counts as unsafe code: forbid becomes deny there, and every other lint
+    // stays.
+    let exports = ["pkg", "policy-bundles/kubewarden"];
     for member in members
         .iter()
         .map(|member| member.as_str().unwrap())
         .chain(["."])
     {
         let manifest = manifest(&format!("{member}/Cargo.toml"));
-        if member == exports {
+        if exports.contains(&member) {
             let mut lints = lints.clone();
             lints["rust"]["unsafe_code"] = "deny".into();
             assert_eq!(manifest["lints"], lints, "{member} has a table of its own");
