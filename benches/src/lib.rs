@@ -54,18 +54,36 @@ pub fn world(count: usize) -> Vec<Row> {
         .collect()
 }
 
-/// Pods of three images of the same world.
+/// What pods of three images find in a [`world`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Find {
+    /// No repository of theirs is cached.
+    Nothing,
+    /// One cache has all three images; others share a repository.
+    Exact,
+    /// Any images of the world: mostly caches with another version, some tens of them.
+    Any,
+}
+
+/// Pods of three images.
 #[must_use]
-pub fn pods(count: usize, caches: usize) -> Vec<Vec<String>> {
+pub fn pods(count: usize, rows: &[Row], find: Find) -> Vec<Vec<String>> {
     let mut draw = Draw(0xbeef);
-    let repositories = (caches / 2).max(10);
-    (0..count)
-        .map(|_| {
-            (0..3)
-                .map(|_| image(draw.below(repositories), draw.below(20)))
-                .collect()
-        })
-        .collect()
+    let repositories = (rows.len() / 2).max(10);
+    let mut pod = || match find {
+        Find::Nothing => (0..3)
+            .map(|_| image(repositories + draw.below(repositories), 1))
+            .collect(),
+        Find::Any => (0..3)
+            .map(|_| image(draw.below(repositories), draw.below(20)))
+            .collect(),
+        Find::Exact => {
+            let row = rows.get(draw.below(rows.len()));
+            row.map(|row| row.images.iter().take(3).cloned().collect())
+                .unwrap_or_default()
+        }
+    };
+    (0..count).map(|_| pod()).collect()
 }
 
 fn image(repository: usize, version: usize) -> String {

@@ -8,7 +8,7 @@ use imagecache::matching::{Cache, Image, Index, Pod, Rules, Scratch};
 use imagecache::reference::Named;
 use imagecache::source::Format;
 use imagecache::validate::{self, Options};
-use imagecache_bench::{MANIFEST, NAMES, manifest_value, pods, world};
+use imagecache_bench::{Find, MANIFEST, NAMES, manifest_value, pods, world};
 
 #[inline(never)]
 fn hot_reference(text: &str) -> bool {
@@ -45,11 +45,12 @@ fn main() -> ExitCode {
         Some("validate") => drop(black_box(hot_validate(&manifest_value(), &options))),
         Some("yaml") => drop(black_box(hot_yaml(MANIFEST, &options))),
         Some("match") => {
-            let index: Index = world(10_000)
-                .into_iter()
-                .map(|row| Cache::ready(&row.id, row.images.iter().map(|image| Image::new(image))))
-                .collect();
-            let images = pods(1, 10_000).remove(0);
+            let rows = world(10_000);
+            let caches = rows
+                .iter()
+                .map(|row| Cache::ready(&row.id, row.images.iter().map(|image| Image::new(image))));
+            let index: Index = caches.collect();
+            let images = pods(1, &rows, Find::Exact).remove(0);
             let pod = Pod::new("web", images.iter().map(|image| Image::new(image)));
             let (rules, mut scratch) = (Rules::default(), Scratch::default());
             // The first call makes room in the scratch space; it is not what is counted.
