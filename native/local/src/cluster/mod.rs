@@ -1,0 +1,1 @@
+//! The ImageCache API server.

@@ -1,0 +1,11 @@
+//! One machine as cluster and cloud, on loopback: nobody needs an account or a cluster to try, test or develop.
+//!
+//! | what | module |
+//! |---|---|
+//! | The ECI simulator: calls, caches that live, container groups | [`cloud`] |
+//! | The ImageCache API server: storage, requests, watches | [`cluster`] |
+//! | What the Kubernetes API says about objects, as pure functions | [`api`] |
+
+pub mod api;
+pub mod cloud;
+pub mod cluster;
