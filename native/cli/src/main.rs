@@ -16,11 +16,15 @@ mod exit;
 mod expire;
 mod explain;
 mod input;
+#[allow(dead_code)] // until the first command that runs long
+mod log;
 mod matching;
 mod progress;
 mod reference;
 mod report;
 mod schema;
+#[allow(dead_code)] // until the first command that runs long
+mod signal;
 mod table;
 mod validate;
 

@@ -1,0 +1,167 @@
+//! What a command that runs long tells while it runs: one line an event, on standard error.
+//!
+//! For people by default, with colour as everywhere else (`--color`, `NO_COLOR`); as JSON, one object a line, for those
+//! who collect. Secrets cannot get here: they are [`imagecache::eci::Secret`]s, which print as nothing.
+
+use std::io;
+
+use anstream::AutoStream;
+use tracing::Subscriber;
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use crate::args::usage_error;
+
+/// The variable of the environment that says what to log where `--log-level` does not.
+const VARIABLE: &str = "RUST_LOG";
+/// What is told unless somebody asks for more or less.
+const USUAL: &str = "info";
+
+/// How to log.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "What to log")]
+pub(crate) struct Log {
+    /// The form of log lines
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    log_format: Form,
+    /// What to log: error, warn, info, debug, trace or off; for parts alone as `info,kube=debug` [default: RUST_LOG, or info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// For people, coloured on a terminal
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl Log {
+    /// Logs to standard error from now on. `verb` is the one whose command line it stands in.
+    ///
+    /// # Errors
+    /// A level that is none.
+    pub(crate) fn start(&self, verb: &str) -> anyhow::Result<()> {
+        let filter = self
+            .filter(std::env::var(VARIABLE).ok().as_deref())
+            .map_err(|message| usage_error(verb, message))?;
+        let color = AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
+        // It fails where a log runs already, as in tests that run several verbs.
+        let _ = tracing_subscriber::registry()
+            .with(filter)
+            .with(lines(self.log_format, color, io::stderr))
+            .try_init();
+        Ok(())
+    }
+
+    fn filter(&self, variable: Option<&str>) -> Result<EnvFilter, String> {
+        let variable = variable.filter(|text| !text.trim().is_empty());
+        let (text, origin) = match (&self.log_level, variable) {
+            (Some(text), _) => (text.as_str(), "--log-level"),
+            (None, Some(text)) => (text, VARIABLE),
+            (None, None) => (USUAL, "--log-level"),
+        };
+        EnvFilter::builder().parse(text).map_err(|error| {
+            format!("{origin}: `{text}` says no level: {error}; such as debug, or info,kube=debug")
+        })
+    }
+}
+
+fn lines<S, W>(form: Form, color: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let layer = fmt::layer().with_writer(writer);
+    match form {
+        Form::Text => layer.with_ansi(color).with_target(false).boxed(),
+        Form::Json => layer.json().flatten_event(true).boxed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::{Form, Log, lines};
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(form: Form, color: bool) -> String {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let subscriber =
+            tracing_subscriber::registry().with(lines(form, color, move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, || {
+            let key = imagecache::eci::Secret::from("LTAI-secret");
+            tracing::warn!(cache = "base", key = ?key, "an odd\nline");
+        });
+        String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_json_line_is_one_object() {
+        let text = logged(Form::Json, false);
+        let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+        assert_eq!(line["level"], "WARN");
+        assert_eq!(line["message"], "an odd\nline");
+        assert_eq!(line["cache"], "base");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+
+    #[test]
+    fn colour_is_only_where_it_is_wanted() {
+        assert!(!logged(Form::Text, false).contains('\u{1b}'));
+        assert!(logged(Form::Text, true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn no_form_tells_a_secret() {
+        for form in [Form::Text, Form::Json] {
+            let text = logged(form, false);
+            assert!(text.contains("key") && !text.contains("LTAI"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_level_comes_from_the_command_line_then_from_the_environment() {
+        let log = |level: Option<&str>| Log {
+            log_format: Form::Text,
+            log_level: level.map(str::to_owned),
+        };
+        for (level, variable, filter) in [
+            (None, None, "info"),
+            (None, Some(""), "info"),
+            (None, Some("debug"), "debug"),
+            (Some("warn"), Some("debug"), "warn"),
+            (Some("off"), None, "off"),
+        ] {
+            let found = log(level).filter(variable).unwrap();
+            assert_eq!(found.to_string(), filter);
+        }
+        let said = log(Some("lou=der")).filter(None).unwrap_err();
+        assert!(
+            said.starts_with("--log-level: `lou=der` says no level: "),
+            "{said}"
+        );
+        let said = log(None).filter(Some("a=b=c=")).unwrap_err();
+        assert!(said.starts_with("RUST_LOG: "), "{said}");
+    }
+}
