@@ -1,0 +1,4 @@
+//! Structural schemas.
+
+/// The shape of an object.
+pub struct Schema {}
