@@ -23,7 +23,10 @@ pub fn groups() -> Value {
 /// `/apis/{group}`; `None` for a group that is not served.
 #[must_use]
 pub fn group(name: &str) -> Option<Value> {
-    RESOURCES.iter().any(|resource| resource.group == name).then(|| json!({}))
+    RESOURCES
+        .iter()
+        .any(|resource| resource.group == name)
+        .then(|| json!({}))
 }
 
 /// `/apis/{group}/{version}`, and `/api/v1` for the empty group; `None` if it is not served.

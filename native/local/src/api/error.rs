@@ -387,8 +387,7 @@ impl ApiError {
     /// 504: the asked resource version lies in the future.
     #[must_use]
     pub fn version_too_large(asked: u64, current: u64) -> Self {
-        let message =
-            format!("Timeout: Too large resource version: {asked}, current: {current}");
+        let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
         let mut error = Self::new(504, "Timeout", message);
         error.details = Some(Details {
             causes: vec![Cause::new(

@@ -72,7 +72,9 @@ impl WriteOptions {
                 "dryRun" if !value.is_empty() => dry_run.push(value),
                 "fieldValidation" => validation = validation.or(Some(value)),
                 "fieldManager" if !value.is_empty() => {
-                    options.field_manager.get_or_insert_with(|| value.to_owned());
+                    options
+                        .field_manager
+                        .get_or_insert_with(|| value.to_owned());
                 }
                 "force" => force = force.or(Some(!matches!(value, "false" | "0"))),
                 _ => {}
@@ -84,7 +86,10 @@ impl WriteOptions {
         }
         let apply = write == Write::Patch(PatchKind::Apply);
         if apply && options.field_manager.is_none() {
-            causes.push(Cause::required("fieldManager", "is required for apply patch"));
+            causes.push(Cause::required(
+                "fieldManager",
+                "is required for apply patch",
+            ));
         }
         if let (Write::Patch(_), Some(_), false) = (write, force, apply) {
             causes.push(Cause::forbidden(
@@ -139,7 +144,11 @@ fn dry_run_fault(values: &[&str]) -> Option<Cause> {
         .map(|value| go::quote(value))
         .collect::<Vec<_>>()
         .join(",");
-    Some(Cause::not_supported("dryRun", &format!("[{shown}]"), &["All"]))
+    Some(Cause::not_supported(
+        "dryRun",
+        &format!("[{shown}]"),
+        &["All"],
+    ))
 }
 
 /// Who writes: the field manager of the query, else what stands before the first `/` of the user agent.
@@ -156,7 +165,13 @@ pub fn manager(field_manager: Option<&str>, user_agent: Option<&str>) -> String 
         return name.to_owned();
     }
     let mut name = String::new();
-    for c in user_agent.unwrap_or_default().split('/').next().unwrap_or_default().chars() {
+    for c in user_agent
+        .unwrap_or_default()
+        .split('/')
+        .next()
+        .unwrap_or_default()
+        .chars()
+    {
         if name.len() + c.len_utf8() > MAX_MANAGER {
             break;
         }
