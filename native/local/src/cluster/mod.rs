@@ -1,1 +1,3 @@
 //! The ImageCache API server.
+
+pub mod store;
