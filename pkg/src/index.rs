@@ -121,7 +121,7 @@ fn read(caches: &JsValue) -> Result<(Vec<Cache>, Vec<Diagnostic>), JsValue> {
     if argument::is_array(caches) {
         for (at, item) in Array::from(caches).iter().enumerate() {
             let item = argument::json(&format!("caches[{at}]"), &item)?;
-            inventory.add(&item, &mut report);
+            inventory.add_item(at, &item, &mut report);
         }
     } else {
         inventory.add(&argument::json("caches", caches)?, &mut report);

@@ -57,7 +57,7 @@ pub fn parse_reference(text: &JsValue) -> Result<JsValue, JsValue> {
 /// Answers an AdmissionReview where no caches are at hand.
 #[wasm_bindgen(js_name = review)]
 pub fn review(review: &JsValue, settings: &JsValue, now: &JsValue) -> Result<JsValue, JsValue> {
-    Asked::read(review, settings, now)?.answer(|| Err("none were given".to_owned()))
+    Asked::read(review, settings, now)?.answer(|| Err(admission::NO_CACHES.to_owned()))
 }
 
 /// The arguments of a review.

@@ -90,7 +90,8 @@ struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    /// Finds `items` in the object; without it the list is empty. `None` for anything but an object.
+    /// Finds `items` in the object; without it, or where it is null, the list is empty. `None` for anything but an
+    /// object, and where `items` is anything else.
     fn of(text: &'a str) -> Option<Self> {
         let mut items = Items {
             rest: text,
@@ -110,7 +111,10 @@ impl<'a> Items<'a> {
                 items.done = items.expect(b']').is_some();
                 return Some(items);
             }
-            items.value()?;
+            let value = items.value()?;
+            if key == "\"items\"" && value != "null" {
+                return None;
+            }
             if items.expect(b',').is_none() {
                 items.expect(b'}')?;
                 return Some(Items {

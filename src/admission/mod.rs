@@ -45,6 +45,9 @@ pub use warnings::{MAX_WARNING_RUNES, MAX_WARNINGS_RUNES};
 /// At most this many faults are told in the message of a denial; the rest is counted.
 pub const MAX_CAUSES: usize = 20;
 
+/// Why caches cannot be listed, where a host was given none.
+pub const NO_CACHES: &str = "no caches were given";
+
 /// Judges one AdmissionRequest (the `request` of an AdmissionReview).
 ///
 /// `caches` is called at most once, and only for a pod whose fate depends on it; its error is a sentence for people,

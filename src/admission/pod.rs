@@ -37,7 +37,10 @@ pub(super) fn admit<'c>(
     }
     match caches().and_then(|caches| caches.winner(&pod, &settings.rules)) {
         Ok(found) => follow(object, &pod, &found, settings, verdict),
-        Err(fault) => {
+        Err(mut fault) => {
+            if fault.is_empty() {
+                fault.push_str("no reason was given");
+            }
             let message = format!("image caches cannot be listed: {fault}");
             verdict.audit("caches-unavailable", fault);
             match settings.on_caches_unavailable {

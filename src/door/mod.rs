@@ -227,7 +227,7 @@ impl Door {
         let caches = || {
             index
                 .map(Caches::Index)
-                .ok_or_else(|| "no caches were given".to_owned())
+                .ok_or_else(|| admission::NO_CACHES.to_owned())
         };
         admission::review(&call.review, &settings, caches, call.now)
             .map_err(|fault| Failure::new(FailureCode::BadArgument, format!("review.{fault}")))

@@ -47,6 +47,11 @@ impl Inventory {
         self.add_at(value, None, &Path::Root, report, 0);
     }
 
+    /// Adds one item of an array of documents that arrives item by item; paths begin with its index.
+    pub fn add_item(&mut self, index: usize, value: &Value, report: &mut Report<'_>) {
+        self.add_at(value, None, &Path::Root.index(index), report, 1);
+    }
+
     /// Reads every image again, beside what registries tell.
     pub fn apply(&mut self, facts: &Facts) {
         self.caches.iter_mut().for_each(|cache| cache.apply(facts));
