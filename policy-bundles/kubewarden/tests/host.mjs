@@ -19,8 +19,9 @@ function call({ op, payload, caches }) {
     __guest_error: (at, length) => { error = text(at, length); },
     __host_call: (bd, bdLength, ns, nsLength, hostOp, hostOpLength, at, length) => {
       asked.push([text(bd, bdLength), text(ns, nsLength), text(hostOp, hostOpLength), text(at, length)]);
-      if (caches?.ok !== undefined) { hostResponse = Buffer.from(caches.ok); return 1; }
-      hostError = Buffer.from(caches?.error ?? "no call was expected");
+      const list = caches?.ok ?? caches?.bytes;
+      if (list !== undefined) { hostResponse = Buffer.from(list); return 1; }
+      hostError = Buffer.from(caches?.error ?? caches?.refusal ?? "no call was expected");
       return 0;
     },
     __host_response: (at) => put(at, hostResponse),

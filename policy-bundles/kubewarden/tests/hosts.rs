@@ -12,51 +12,12 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use support::in_wasmi::Wasmi;
-use support::{Listed, Node, Outcome, Step, module};
+use support::{Hosts, Listed, Step, module, parsed, response};
 
 /// The most bytes that the module may have: what it had when this was written, and 5 %.
 const MODULE_MAX: u64 = 399_000;
-
-struct Hosts {
-    node: Node,
-    wasmi: Wasmi,
-}
-
-impl Hosts {
-    fn start() -> Self {
-        Hosts {
-            node: Node::start(),
-            wasmi: Wasmi::load(&fs::read(module()).unwrap()),
-        }
-    }
-
-    /// Runs a step in both hosts, which must agree.
-    fn run(&mut self, step: &Step<'_>) -> Outcome {
-        let outcome = self.wasmi.run(step);
-        assert_eq!(outcome, self.node.run(step), "Node and wasmi disagree");
-        outcome
-    }
-
-    fn validate(&mut self, request: &Value, settings: &Value, caches: Option<Listed>) -> Outcome {
-        let payload = json!({"request": request, "settings": settings}).to_string();
-        self.run(&Step {
-            op: "validate",
-            payload: &payload,
-            caches,
-        })
-    }
-}
-
-fn parsed(outcome: &Outcome) -> Value {
-    assert!(
-        outcome.ok,
-        "the guest reported an error: {}",
-        outcome.answer
-    );
-    serde_json::from_str(&outcome.answer).unwrap()
-}
 
 fn cases() -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/admission");
@@ -81,36 +42,6 @@ fn listed(caches: &Value) -> Listed {
     }
 }
 
-/// What a case expects, in Kubewarden's words.
-fn expected(case: &Value) -> Value {
-    let verdict = &case["verdict"];
-    let mut response = Map::from_iter([("accepted".to_owned(), verdict["allowed"].clone())]);
-    let names = [
-        ("message", "message"),
-        ("code", "code"),
-        ("warnings", "warnings"),
-        ("auditAnnotations", "audit_annotations"),
-    ];
-    for (ours, theirs) in names {
-        if let Some(value) = verdict.get(ours) {
-            response.insert(theirs.to_owned(), value.clone());
-        }
-    }
-    if let Some(patch) = verdict.get("patch") {
-        let mut object = case["request"]["object"].clone();
-        for op in patch.as_array().unwrap() {
-            let (parent, name) = op["path"].as_str().unwrap().rsplit_once('/').unwrap();
-            let parent = object.pointer_mut(parent).unwrap().as_object_mut().unwrap();
-            parent.insert(
-                name.replace("~1", "/").replace("~0", "~"),
-                op["value"].clone(),
-            );
-        }
-        response.insert("mutated_object".to_owned(), object);
-    }
-    Value::Object(response)
-}
-
 #[test]
 fn every_case_has_its_verdict_in_both_hosts() {
     let mut hosts = Hosts::start();
@@ -119,7 +50,8 @@ fn every_case_has_its_verdict_in_both_hosts() {
     for case in &cases {
         let caches = case.get("caches");
         let outcome = hosts.validate(&case["request"], &case["settings"], caches.map(listed));
-        assert_eq!(parsed(&outcome), expected(case), "{}", case["name"]);
+        let expected = response(&case["request"], &case["verdict"]);
+        assert_eq!(parsed(&outcome), expected, "{}", case["name"]);
         assert_eq!(
             outcome.asked.len(),
             usize::from(caches.is_some()),
@@ -218,6 +150,15 @@ fn settings_are_judged_whole() {
 }
 
 #[test]
+fn the_readme_says_what_becomes_of_its_request() {
+    let request: Value = serde_json::from_str(include_str!("../example-request.json")).unwrap();
+    let answer = parsed(&Hosts::start().validate(&request, &json!({"mode": "off"}), None));
+    assert_eq!(answer["accepted"], false);
+    let message = answer["message"].as_str().unwrap();
+    assert!(include_str!("../README.md").contains(message), "{message}");
+}
+
+#[test]
 fn every_setting_is_in_the_readme_and_in_the_form() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(here.join("README.md")).unwrap();
@@ -244,24 +185,26 @@ fn every_setting_is_in_the_readme_and_in_the_form() {
     }
 }
 
-#[test]
-fn whatever_comes_gets_an_answer() {
-    let mut hosts = Hosts::start();
-    let request = |annotation: &str| {
-        json!({
+/// A new pod on ECI, with a note.
+fn pod(note: &str) -> Value {
+    json!({
             "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE",
             "object": {
                 "apiVersion": "v1", "kind": "Pod",
                 "metadata": {
                     "name": "p", "labels": {"alibabacloud.com/eci": "true"},
-                    "annotations": {"note": annotation},
+                    "annotations": {"note": note},
                 },
                 "spec": {"containers": [{"name": "c", "image": "nginx:1.27"}]},
             },
-        })
-    };
+    })
+}
+
+#[test]
+fn whatever_comes_gets_an_answer() {
+    let mut hosts = Hosts::start();
     // A request of 3 MB.
-    let large = request(&"x".repeat(3_000_000));
+    let large = pod(&"x".repeat(3_000_000));
     let list = r#"{"items":[{"kind":"ImageCache","metadata":{"name":"a"},"spec":{"images":["nginx:1.27"]},"status":{"phase":"Ready","imageCacheId":"imc-1"}}]}"#;
     let outcome = hosts.validate(
         &large,
@@ -295,7 +238,7 @@ fn whatever_comes_gets_an_answer() {
         1,
     );
     let outcome = hosts.validate(
-        &request(""),
+        &pod(""),
         &json!({"mode": "pin"}),
         Some(Listed::Ok(broken_and_good)),
     );
@@ -303,25 +246,105 @@ fn whatever_comes_gets_an_answer() {
         parsed(&outcome)["audit_annotations"]["matched-image-cache"],
         "imc-1"
     );
-    // Hosts that lie.
-    for lie in [
-        "",
-        "null",
-        "[]",
-        "17",
-        r#"{"items": {}}"#,
-        r#"{"items": [,]}"#,
-        r#"{"items": "#,
-        "\u{0}",
-        &deep,
+}
+
+/// A pod passes with a warning that says what was wrong with the host's answer.
+#[test]
+fn a_host_that_lies_or_refuses_is_told_of() {
+    let mut hosts = Hosts::start();
+    let deep = "[".repeat(10_000);
+    let list = |text: &str| Listed::Ok(text.to_owned());
+    let no_list = "the answer is no list of objects";
+    for (answer, told) in [
+        (list(""), no_list),
+        (list("null"), no_list),
+        (list("[]"), no_list),
+        (list("17"), no_list),
+        (list("\u{0}"), no_list),
+        (list(&deep), no_list),
+        (list(r#"{"items": {}}"#), no_list),
+        (list(r#"{"items": [,]}"#), "the list is cut off"),
+        (list(r#"{"items": "#), no_list),
+        (
+            list(r#"{"items": [{"kind": "ImageCache""#),
+            "the list is cut off",
+        ),
+        (
+            list(&format!(r#"{{"items": [{deep}"#)),
+            "the list is cut off",
+        ),
+        (
+            Listed::Bytes(b"{\"items\": [\xff\xfe]}".to_vec()),
+            "the list is not UTF-8",
+        ),
+        (Listed::Error(String::new()), "no reason was given"),
+        (
+            Listed::Error("away\nfor lunch".to_owned()),
+            "away\nfor lunch",
+        ),
+        (Listed::Refusal(b"no\xff".to_vec()), "no\u{fffd}"),
     ] {
-        let outcome = hosts.validate(
-            &request(""),
-            &json!({"mode": "pin"}),
-            Some(Listed::Ok(lie.to_owned())),
+        let words = format!("{answer:.60?}");
+        let answer = parsed(&hosts.validate(&pod(""), &json!({"mode": "pin"}), Some(answer)));
+        assert_eq!(answer["accepted"], true, "{words}");
+        assert_eq!(
+            answer["audit_annotations"]["caches-unavailable"], told,
+            "{words}"
         );
-        assert_eq!(parsed(&outcome)["accepted"], true, "{lie:.40}");
+        assert_eq!(
+            answer["warnings"],
+            json!([format!(
+                "image caches cannot be listed: {}; the pod was not matched",
+                told.replace('\n', "\u{fffd}")
+            )]),
+            "{words}"
+        );
     }
+}
+
+/// 3 MB of images, and a list of caches of that size.
+#[test]
+fn three_megabytes_are_judged_like_three_hundred_bytes() {
+    let mut hosts = Hosts::start();
+    let images: Vec<String> = (0..100_000)
+        .map(|at| format!("registry.example.com/a/b{at}:1"))
+        .collect();
+    let request = json!({
+        "kind": {"group": "eci.alibabacloud.com", "version": "v1", "kind": "ImageCache"}, "operation": "CREATE",
+        "object": {"apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "a"}, "spec": {"images": images}},
+    });
+    assert!(request.to_string().len() > 3_000_000);
+    let answer = parsed(&hosts.validate(&request, &json!({"mode": "off"}), None));
+    assert_eq!(
+        answer["message"],
+        "spec.images: 100000 images, at most 20 allowed; only the first 256 were read"
+    );
+    let cache = |at: usize| {
+        json!({
+            "kind": "ImageCache", "metadata": {"name": format!("c{at}"), "annotations": {"note": "x".repeat(300)}},
+            "spec": {"images": [format!("app-{at}:1")]}, "status": {"phase": "Ready", "imageCacheId": format!("imc-{at}")},
+        })
+    };
+    let list = json!({"items": (0..8_000).map(cache).collect::<Vec<_>>()}).to_string();
+    assert!(list.len() > 3_000_000);
+    let mut wanted = pod("");
+    wanted["object"]["spec"]["containers"][0]["image"] = "app-7999:1".into();
+    let answer = parsed(&hosts.validate(&wanted, &json!({"mode": "pin"}), Some(Listed::Ok(list))));
+    assert_eq!(
+        answer["audit_annotations"]["matched-image-cache"],
+        "imc-7999"
+    );
+}
+
+#[test]
+fn an_operation_that_does_not_exist_is_an_error_and_no_trap() {
+    let outcome = Hosts::start().run(&Step {
+        op: "sing",
+        payload: "{}",
+        caches: None,
+    });
+    assert!(!outcome.ok);
+    assert_eq!(outcome.answer, "No handler registered for function sing");
 }
 
 #[test]

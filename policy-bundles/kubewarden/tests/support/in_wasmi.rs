@@ -43,19 +43,22 @@ fn host_call(mut caller: Caller<'_, Host>, call: [String; 4]) -> u32 {
     let host = caller.data_mut();
     host.asked.push(call);
     match host.caches.clone() {
-        Some(Listed::Ok(list)) => {
-            host.host_response = list.into_bytes();
-            1
-        }
-        Some(Listed::Error(error)) => {
-            host.host_error = error.into_bytes();
-            0
-        }
-        None => {
-            host.host_error = b"no call was expected".to_vec();
-            0
-        }
+        Some(Listed::Ok(list)) => answer(host, list.into_bytes()),
+        Some(Listed::Bytes(list)) => answer(host, list),
+        Some(Listed::Error(error)) => refuse(host, error.into_bytes()),
+        Some(Listed::Refusal(error)) => refuse(host, error),
+        None => refuse(host, b"no call was expected".to_vec()),
     }
+}
+
+fn answer(host: &mut Host, list: Vec<u8>) -> u32 {
+    host.host_response = list;
+    1
+}
+
+fn refuse(host: &mut Host, error: Vec<u8>) -> u32 {
+    host.host_error = error;
+    0
 }
 
 /// A policy, compiled once.

@@ -1,4 +1,5 @@
 //! The built policy, and the two hosts that it runs in.
+#![allow(dead_code)] // each test uses a part
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -6,6 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 pub(crate) mod in_wasmi;
 
@@ -24,6 +26,10 @@ pub(crate) struct Step<'a> {
 pub(crate) enum Listed {
     Ok(String),
     Error(String),
+    /// An answer that is no text.
+    Bytes(Vec<u8>),
+    /// A refusal that is no text.
+    Refusal(Vec<u8>),
 }
 
 /// What came of a step.
@@ -34,6 +40,91 @@ pub(crate) struct Outcome {
     pub(crate) answer: String,
     /// Every call of the host: binding, namespace, operation, payload.
     pub(crate) asked: Vec<[String; 4]>,
+}
+
+/// The two hosts, which must agree.
+pub(crate) struct Hosts {
+    node: Node,
+    wasmi: in_wasmi::Wasmi,
+}
+
+impl Hosts {
+    pub(crate) fn start() -> Self {
+        Hosts {
+            node: Node::start(),
+            wasmi: in_wasmi::Wasmi::load(&std::fs::read(module()).unwrap()),
+        }
+    }
+
+    /// Runs a step in both hosts.
+    pub(crate) fn run(&mut self, step: &Step<'_>) -> Outcome {
+        let outcome = self.wasmi.run(step);
+        assert_eq!(outcome, self.node.run(step), "Node and wasmi disagree");
+        outcome
+    }
+
+    pub(crate) fn validate(
+        &mut self,
+        request: &Value,
+        settings: &Value,
+        caches: Option<Listed>,
+    ) -> Outcome {
+        let payload = json!({"request": request, "settings": settings}).to_string();
+        self.run(&Step {
+            op: "validate",
+            payload: &payload,
+            caches,
+        })
+    }
+}
+
+/// The answer of a guest that gave one.
+pub(crate) fn parsed(outcome: &Outcome) -> Value {
+    assert!(
+        outcome.ok,
+        "the guest reported an error: {}",
+        outcome.answer
+    );
+    serde_json::from_str(&outcome.answer).unwrap()
+}
+
+/// A verdict of the core on a request, in Kubewarden's words. What is empty is left out.
+pub(crate) fn response(request: &Value, verdict: &Value) -> Value {
+    let allowed = verdict["allowed"] == true;
+    let mut response = Map::from_iter([("accepted".to_owned(), allowed.into())]);
+    let names = [
+        ("message", "message"),
+        ("code", "code"),
+        ("warnings", "warnings"),
+        ("auditAnnotations", "audit_annotations"),
+    ];
+    for (ours, theirs) in names {
+        let told = match &verdict[ours] {
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(fields) => !fields.is_empty(),
+            // Why it is denied; of what passes there is nothing to say.
+            told => !told.is_null() && !allowed,
+        };
+        if told {
+            response.insert(theirs.to_owned(), verdict[ours].clone());
+        }
+    }
+    let patch = verdict["patch"]
+        .as_array()
+        .filter(|patch| !patch.is_empty());
+    if let Some(patch) = patch {
+        let mut object = request["object"].clone();
+        for op in patch {
+            let (parent, name) = op["path"].as_str().unwrap().rsplit_once('/').unwrap();
+            let parent = object.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+            parent.insert(
+                name.replace("~1", "/").replace("~0", "~"),
+                op["value"].clone(),
+            );
+        }
+        response.insert("mutated_object".to_owned(), object);
+    }
+    Value::Object(response)
 }
 
 /// The module as users get it, built by the cargo that runs the tests.
