@@ -1,18 +1,17 @@
 // The package as npm packs it, in every host that it is made for.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createServer } from 'node:http';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import esbuild from 'esbuild';
-import { chromium } from 'playwright-core';
 import { build } from 'vite';
 import * as imagecache from 'imagecache';
+import { launch, serve } from './browser.mjs';
 import { check } from './hosts/check.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -65,24 +64,11 @@ describe('Node', () => {
 });
 
 describe('Chromium', () => {
-  const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
-  let server, browser, origin;
+  let server, browser;
 
   before(async () => {
-    server = createServer(({ url }, answer) => {
-      const path = new URL(url, 'http://x').pathname;
-      const root = path.startsWith('/built/') ? temporary : here;
-      try {
-        const body = readFileSync(join(root, path.replace('/built/', '/')));
-        answer.writeHead(200, { 'content-type': types[extname(path)] ?? 'text/plain' }).end(body);
-      } catch {
-        answer.writeHead(404).end();
-      }
-    });
-    await new Promise((done) => server.listen(0, '127.0.0.1', done));
-    origin = `http://127.0.0.1:${server.address().port}`;
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args });
+    server = await serve({ '/built/': temporary, '/': here });
+    browser = await launch();
   });
   after(async () => {
     await browser?.close();
@@ -93,7 +79,7 @@ describe('Chromium', () => {
     const page = await browser.newPage();
     const faults = [];
     page.on('pageerror', (fault) => faults.push(fault.message));
-    await page.goto(origin + path);
+    await page.goto(server.origin + path);
     await page.waitForFunction(() => document.title !== 'imagecache' && document.title !== '', null, { timeout: 60_000 }).catch(() => {});
     const title = await page.title();
     await page.close();

@@ -116,9 +116,13 @@ pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
     count.run(&mut shim(true))?;
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter=tap", "--test-concurrency=1"]);
-    let mut files = fs::read_dir("pkg/tests")?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<Vec<_>>>()?;
+    // The corpus is asked here as well: it needs the same package and the same browser.
+    let mut files = Vec::new();
+    for folder in ["pkg/tests", "tests/conformance/js"] {
+        for entry in fs::read_dir(folder)? {
+            files.push(entry?.path());
+        }
+    }
     files.retain(|path| {
         path.to_str()
             .is_some_and(|path| path.ends_with(".test.mjs"))

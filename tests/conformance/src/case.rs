@@ -12,7 +12,7 @@ use serde_json::Value;
 pub struct Case {
     /// Where it comes from.
     pub case: String,
-    /// What is asked: `validate`, `match`, `expire`, `reference` or `admit`.
+    /// What is asked: a call of [`crate::native::answer`].
     pub call: String,
     /// What it is asked about.
     pub input: Value,
@@ -57,6 +57,26 @@ pub fn read_json(path: &Path) -> Result<Value> {
 
 /// Files of questions by name, without `.jsonl`.
 pub type Corpus = BTreeMap<String, Vec<Case>>;
+
+/// The corpus as it lies in the files.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn committed() -> Result<Corpus> {
+    let folder = data().join("corpus");
+    let mut corpus = Corpus::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let text = std::fs::read_to_string(&path)?;
+        let cases: Result<Vec<Case>, _> = text.lines().map(serde_json::from_str).collect();
+        corpus.insert(
+            name.unwrap_or_default().to_owned(),
+            cases.with_context(|| path.display().to_string())?,
+        );
+    }
+    Ok(corpus)
+}
 
 /// Every question with the core's answer to it.
 ///

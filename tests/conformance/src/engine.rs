@@ -19,6 +19,8 @@ pub type Said = (String, String);
 pub struct Scope {
     /// The file of the corpus that is judged.
     pub corpus: String,
+    /// At least so many of its cases are judged.
+    pub judges: usize,
     /// Whether every finding of a code is told, or one.
     pub every_finding: bool,
     /// Codes that the engine tells, and how.
@@ -133,6 +135,12 @@ impl Scope {
                 ));
             }
         }
+        let (judged, least) = (tally.judged, self.judges);
+        ensure!(
+            judged >= least || !tally.disagreements.is_empty(),
+            "{judged} cases of {} judged, {least} are listed",
+            self.corpus
+        );
         Ok(tally)
     }
 

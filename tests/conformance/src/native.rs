@@ -1,12 +1,14 @@
 //! The core itself, called as a host would: JSON in, JSON out.
 
 use anyhow::{Context, Result, bail};
-use imagecache::admission::{Caches, Settings, Verdict, decide};
-use imagecache::diagnostic::{Levels, Report};
+use imagecache::admission::{Caches, NO_CACHES, Settings, Verdict, decide};
+use imagecache::diagnostic::{Code, Levels, Report};
 use imagecache::expiry::{Facts, expiry};
-use imagecache::matching::{Index, Inventory, Rules, Scratch};
+use imagecache::matching::{Index, Inventory, Pod, Rules, Scratch};
 use imagecache::reference::describe;
-use imagecache::validate::{Options, object};
+use imagecache::resource::{CrdVersion, crd};
+use imagecache::source::Format;
+use imagecache::validate::{self, Options};
 use serde_json::{Value, json};
 
 /// What the core answers.
@@ -16,24 +18,29 @@ use serde_json::{Value, json};
 pub fn answer(call: &str, input: &Value) -> Result<Value> {
     Ok(match call {
         "validate" => {
-            let found = object(field(input, "object")?, &Options::default());
+            let options = Options::default();
+            let found = match input.get("text").and_then(Value::as_str) {
+                Some(text) => validate::text(text, Format::Auto, &options).diagnostics,
+                None => validate::object(field(input, "object")?, &options),
+            };
             serde_json::to_value(found)?
         }
-        "reference" => {
-            let text = field(input, "text")?
-                .as_str()
-                .context("text is no string")?;
-            serde_json::to_value(describe(text))?
-        }
+        "reference" => serde_json::to_value(describe(text(input, "text")?))?,
         "expire" => {
-            let now = field(input, "now")?
-                .as_str()
-                .context("now is no string")?
-                .parse()?;
+            let now = text(input, "now")?.parse()?;
             let expiry = expiry(&Facts::read(field(input, "cache")?), now);
             json!({"expiry": expiry, "says": expiry.to_string()})
         }
         "match" => matched(input)?,
+        "explain" => {
+            let code: Code = text(input, "code")?.parse()?;
+            json!({"code": code, "name": code.name(), "severity": code.severity(), "summary": code.summary(), "page": code.page()})
+        }
+        "crd" => match text(input, "version")? {
+            "v1" => crd(CrdVersion::V1),
+            "v1beta1" => crd(CrdVersion::VendorV1beta1),
+            other => bail!("no definition of version {other}"),
+        },
         "admit" => admitted(input)?,
         other => bail!("nothing answers `{other}`"),
     })
@@ -45,6 +52,12 @@ fn field<'v>(input: &'v Value, name: &str) -> Result<&'v Value> {
         .with_context(|| format!("the input has no {name}"))
 }
 
+fn text<'v>(input: &'v Value, name: &str) -> Result<&'v str> {
+    field(input, name)?
+        .as_str()
+        .with_context(|| format!("{name} is no string"))
+}
+
 fn matched(input: &Value) -> Result<Value> {
     let rules: Rules = match input.get("rules") {
         Some(rules) => serde_json::from_value(rules.clone())?,
@@ -52,21 +65,13 @@ fn matched(input: &Value) -> Result<Value> {
     };
     let levels = Levels::default();
     let mut report = Report::new(&levels);
+    let pod = Pod::read(field(input, "pod")?, &mut report);
+    let pod = pod.context("the input has no pod that can be read")?;
     let mut inventory = Inventory::default();
-    inventory.add(field(input, "pod")?, &mut report);
-    for cache in field(input, "caches")?
-        .as_array()
-        .context("caches is no list")?
-    {
-        inventory.add(cache, &mut report);
-    }
+    inventory.add(field(input, "caches")?, &mut report);
     let index: Index = inventory.caches.into_iter().collect();
-    let pod = inventory
-        .pods
-        .first()
-        .context("the input has no pod that can be read")?;
-    let answer = index.explain(pod, &rules, &mut Scratch::default());
-    Ok(json!({"answer": answer, "found": report.finish()}))
+    let answer = index.explain(&pod, &rules, &mut Scratch::default());
+    Ok(json!({"answer": answer, "diagnostics": report.finish()}))
 }
 
 fn admitted(input: &Value) -> Result<Value> {
@@ -80,7 +85,7 @@ fn admitted(input: &Value) -> Result<Value> {
     let caches = || match input.get("caches") {
         Some(Value::Array(caches)) => Ok(Caches::Objects(caches)),
         Some(Value::String(refusal)) => Err(refusal.clone()),
-        _ => Err("nobody lists them here".to_owned()),
+        _ => Err(NO_CACHES.to_owned()),
     };
     told(&decide(field(input, "request")?, &settings, caches, None))
 }

@@ -6,213 +6,13 @@
 use serde_json::{Map, Value, json};
 
 use crate::case::{Case, Corpus};
+use crate::dice::Dice;
+use crate::pools::{
+    DOUBTFUL_IMAGES, DOUBTFUL_SECRETS, IMAGES, ON_BOTH, ON_CACHES, ON_PODS, POPULAR, SECRETS,
+};
+use crate::writing;
 
 const SEED: u64 = 0x1C_AC4E;
-
-/// Sebastiano Vigna's SplitMix64: a few lines, and every platform draws the same numbers.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`.
-    fn below(&mut self, end: usize) -> usize {
-        let end = u64::try_from(end).unwrap_or(u64::MAX).max(1);
-        usize::try_from(self.next() % end).unwrap_or_default()
-    }
-
-    /// Once in so many times.
-    fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    fn pick<T: Copy + Default>(&mut self, pool: &[T]) -> T {
-        pool.get(self.below(pool.len()))
-            .copied()
-            .unwrap_or_default()
-    }
-}
-
-const IMAGES: &[&str] = &[
-    "nginx:1.27",
-    "redis:7.2",
-    "docker.io/library/nginx:1.27",
-    "index.docker.io/nginx:1.27",
-    "registry.example.com/shop/web:1.0",
-    "registry.example.com/shop/web:1.1",
-    "registry.example.com/shop/cart:2.0",
-    "ghcr.io/team/tool:v3",
-    "localhost/app:1",
-    "harbor.example.com:5000/a/b:1",
-    "team/app:1",
-    "docker.io/team/app:1",
-    "[2001:db8::1]:5000/a/b:1",
-    "nginx@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    "nginx:latest@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    "Registry.example.com/a/b:1",
-];
-/// Few enough that pods and caches meet.
-const POPULAR: &[&str] = &[
-    "nginx:1.27",
-    "docker.io/library/nginx:1.27",
-    "redis:7.2",
-    "registry.example.com/shop/web:1.0",
-    "registry.example.com/shop/web:1.1",
-];
-const DOUBTFUL_IMAGES: &[&str] = &[
-    "nginx",
-    "nginx:latest",
-    "docker.io/nginx",
-    "registry.example.com:443/a",
-    "",
-    "NGINX:1",
-    "nginx::1",
-    "nginx:1 ",
-    "https://registry.example.com/a:1",
-    "registry.example.com/Team/app:1",
-    "a//b:1",
-    "-a:1",
-    "a:-1",
-    "nginx@sha256:abc",
-    "nginx@md5:d41d8cd98f00b204e9800998ecf8427e",
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    "nginx:${VERSION}",
-    "my_registry/app:1",
-    "a__b/c---d/e.f:1",
-    "a___b:1",
-    "café:1",
-];
-const SECRETS: &[&str] = &[
-    "default:pull",
-    "shop:registry.key",
-    "kube-system:a-b",
-    "team:x1",
-];
-const DOUBTFUL_SECRETS: &[&str] = &[
-    "pull",
-    "default/pull",
-    "default:pull:x",
-    "Default:pull",
-    "default:Pull",
-    "default:a..b",
-    "default:a.-b.C",
-    "default:-a",
-    "-default:a",
-    "default-:a",
-    ":a",
-    "default:",
-    "",
-    " default:a",
-    "de fault:a",
-    "default: a",
-    "a.b:c",
-    "default:a_b",
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:a",
-];
-
-/// Known annotations of image caches with good and bad values.
-const ON_CACHES: &[(&str, &[&str])] = &[
-    (
-        "vswitch-ids",
-        &[
-            "vsw-a",
-            "vsw-a,vsw-b",
-            "vsw-a, vsw-b",
-            "sw-a",
-            "",
-            "vsw-a,,vsw-b",
-            "vsw-",
-            "vsw-1,vsw-2,vsw-3,vsw-4,vsw-5,vsw-6,vsw-7,vsw-8,vsw-9,vsw-10,vsw-11",
-        ],
-    ),
-    (
-        "security-group-id",
-        &["sg-a", "sg-a,sg-b", "sg_a", "", "sg-a b"],
-    ),
-    ("resource-group-id", &["rg-a", "rg", "rg-ä"]),
-    (
-        "imc-cpu-arch",
-        &["amd64", "arm64", "AMD64", "x86_64", "amd64,arm64", ""],
-    ),
-    ("imc-os-type", &["linux", "windows", "Windows", " linux"]),
-    ("imc-enable-reuse", &["true", "False", "yes", "1", ""]),
-    ("auto-match-imagecache", &["true", "on"]),
-    ("imc-enable-flash", &["true", "TRUE", "maybe", "true,false"]),
-];
-/// Known annotations of pods.
-const ON_PODS: &[(&str, &[&str])] = &[
-    (
-        "eci-imc-id",
-        &["imc-2zeabc", "imc-", "my cache", "imc-a,imc-b", ""],
-    ),
-    ("eci-image-snapshot-id", &["imc-2zeold", "s-1"]),
-    ("eci-auto-imc", &["true", "false", "True", "no", ""]),
-    ("eci-image-cache", &["true", "false", "1"]),
-    ("imc-perfect-match", &["true", "false", "perfect"]),
-    (
-        "imc-match-count-request",
-        &["1", "2", "0", "9", "two", "-1", "1,2"],
-    ),
-    ("eci-matched-image-cache", &["imc-2zedone", "none"]),
-    (
-        "eci-extra-ephemeral-storage",
-        &["50Gi", "1.5G", "50 Gi", "50GiB", "-1Gi", "1e3", ".5Ti", "."],
-    ),
-];
-/// Known annotations of both.
-const ON_BOTH: &[(&str, &[&str])] = &[
-    (
-        "acr-instance-ids",
-        &[
-            "cri-a",
-            "cn-beijing:cri-a,cri-b",
-            "CN:cri-a",
-            "team",
-            "cri-a,",
-        ],
-    ),
-    (
-        "acr-service-arns",
-        &[
-            "acs:ram::1234567890123456:role/a",
-            "acs:ram::x:role/a",
-            "role/a",
-            "acs:ram::1:role/",
-        ],
-    ),
-    (
-        "acr-user-arns",
-        &[
-            "acs:ram::1:role/a,acs:ram::2:role/b@c",
-            "acs:ram::1:role/a b",
-        ],
-    ),
-    (
-        "plain-http-registry",
-        &[
-            "registry.example.com",
-            "192.0.2.10:5000,a",
-            "http://a",
-            "a/b",
-            "a:0",
-            "a:70000",
-            "a,,b",
-            "-a",
-            "[::1]:80",
-            "",
-        ],
-    ),
-    (
-        "insecure-registry",
-        &["a.b:443", "a b", "a:x", "a:", "*.example.com"],
-    ),
-];
 
 fn annotations(dice: &mut Dice, pools: &[&[(&str, &[&str])]], count: usize) -> Map<String, Value> {
     let mut all = Map::new();
@@ -525,6 +325,51 @@ fn matched(dice: &mut Dice) -> Value {
         "spec": {"containers": containers}}})
 }
 
+/// Caches among which some cannot be read, or not whole.
+fn matched_among_broken(dice: &mut Dice) -> Value {
+    let mut question = matched(dice);
+    let broken = [
+        json!({"kind": "ImageCacheList", "items": [17, {"metadata": {"name": "listed"}, "spec": {"images": ["nginx:1.27"]}}, null]}),
+        json!({"kind": "List", "items": ["nginx:1.27", [], {"kind": "Pod"}]}),
+        json!({"kind": "ImageCache", "metadata": 7}),
+        json!({"kind": "ImageCache", "spec": {"images": ["nginx:1.27"]}}),
+        json!({"kind": "ImageCache", "metadata": {"name": "text"}, "spec": {"images": "nginx:1.27"}}),
+        json!({"kind": "ImageCache", "metadata": {"name": "mixed"}, "spec": {"images": ["nginx:1.27", 7, null, "NGINX:1"]},
+            "status": {"phase": "Ready", "imageCacheId": "imc-mixed"}}),
+        json!({"kind": "ImageCache", "metadata": {"name": "odd", "creationTimestamp": "yesterday"},
+            "spec": {"images": ["redis:7.2"], "imageCacheSize": "40"}, "status": {"phase": "Redy", "imageCacheId": 5}}),
+        json!({"ImageCaches": [{"ImageCacheId": "imc-reply", "Images": ["redis:7.2"], "Status": "Ready"}, 17]}),
+        json!({}),
+    ];
+    let caches = question.get_mut("caches").and_then(Value::as_array_mut);
+    for cache in caches.into_iter().flatten() {
+        if dice.once_in(2) {
+            *cache = broken
+                .get(dice.below(broken.len()))
+                .cloned()
+                .unwrap_or_default();
+        }
+    }
+    question
+}
+
+fn judged(dice: &mut Dice) -> Value {
+    match dice.below(3) {
+        0 => workload(dice),
+        _ => image_cache(dice),
+    }
+}
+
+fn written_as_json(dice: &mut Dice) -> Value {
+    let object = judged(dice);
+    json!({"text": writing::json(dice, &object)})
+}
+
+fn written_as_yaml(dice: &mut Dice) -> Value {
+    let objects: Vec<Value> = (0..1 + dice.below(8) / 6).map(|_| judged(dice)).collect();
+    json!({"text": writing::yaml(dice, &objects)})
+}
+
 fn expired(dice: &mut Dice) -> Value {
     let day = 1 + dice.below(28);
     let created = format!("2026-01-{day:02}T{:02}:30:00Z", dice.below(24));
@@ -603,34 +448,28 @@ fn admitted(dice: &mut Dice) -> Value {
 /// Every question.
 #[must_use]
 pub fn corpus() -> Corpus {
-    let mut dice = Dice(SEED);
+    let mut dice = Dice::new(SEED);
     let mut corpus = Corpus::new();
     let mut draw =
         |file: &str, call: &str, count: usize, one: &mut dyn FnMut(&mut Dice) -> Value| {
-            let cases = (0..count)
-                .map(|number| Case::ask(format!("random#{number}"), call, one(&mut dice)));
-            corpus.insert(file.to_owned(), cases.collect());
+            let cases = corpus.entry(file.to_owned()).or_default();
+            for _ in 0..count {
+                let name = format!("random#{}", cases.len());
+                cases.push(Case::ask(name, call, one(&mut dice)));
+            }
         };
-    draw(
-        "objects",
-        "validate",
-        160,
-        &mut |dice| json!({"object": image_cache(dice)}),
-    );
-    draw(
-        "workloads",
-        "validate",
-        155,
-        &mut |dice| json!({"object": workload(dice)}),
-    );
-    draw(
-        "references",
-        "reference",
-        150,
-        &mut |dice| json!({"text": reference(dice)}),
-    );
+    let mut object = |dice: &mut Dice| json!({"object": image_cache(dice)});
+    draw("objects", "validate", 160, &mut object);
+    let mut object = |dice: &mut Dice| json!({"object": workload(dice)});
+    draw("workloads", "validate", 155, &mut object);
+    let mut text = |dice: &mut Dice| json!({"text": reference(dice)});
+    draw("references", "reference", 150, &mut text);
     draw("matches", "match", 45, &mut matched);
     draw("expiries", "expire", 60, &mut expired);
     draw("requests", "admit", 50, &mut admitted);
+    // What is drawn last changes nothing above.
+    draw("matches", "match", 20, &mut matched_among_broken);
+    draw("json-texts", "validate", 40, &mut written_as_json);
+    draw("yaml-texts", "validate", 85, &mut written_as_yaml);
     corpus
 }

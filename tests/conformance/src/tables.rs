@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use imagecache::diagnostic::Levels;
+use imagecache::diagnostic::{Code, Levels};
 use imagecache::source::{Format, read};
 use serde_json::{Map, Value, json};
 
@@ -20,6 +20,10 @@ pub fn corpus() -> Result<Corpus> {
     corpus.insert("matches".to_owned(), matches()?);
     corpus.insert("expiries".to_owned(), expiries()?);
     corpus.insert("requests".to_owned(), requests()?);
+    corpus.insert("json-texts".to_owned(), json_texts()?);
+    corpus.insert("yaml-texts".to_owned(), yaml_texts()?);
+    corpus.insert("explanations".to_owned(), explanations());
+    corpus.insert("definitions".to_owned(), definitions());
     Ok(corpus)
 }
 
@@ -44,8 +48,8 @@ pub fn file_of(object: &Value) -> &'static str {
     }
 }
 
-/// The documents of the manifests that validation is tested with.
-fn manifests(corpus: &mut Corpus) -> Result<()> {
+/// The manifests that validation is tested with: names and texts.
+fn manifest_files() -> Result<Vec<(String, String)>> {
     let folder = root().join("tests/data/validate");
     let mut files: Vec<_> = std::fs::read_dir(&folder)
         .with_context(|| folder.display().to_string())?
@@ -56,16 +60,20 @@ fn manifests(corpus: &mut Corpus) -> Result<()> {
             .is_some_and(|end| end == "yaml" || end == "json")
     });
     files.sort();
+    let mut texts = Vec::new();
     for path in files {
-        let name = path
-            .file_stem()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default()
-            .to_owned();
-        if name.starts_with("kubernetes-") {
-            continue;
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let name = name.unwrap_or_default();
+        if !name.starts_with("kubernetes-") {
+            texts.push((name.to_owned(), std::fs::read_to_string(&path)?));
         }
-        let text = std::fs::read_to_string(&path)?;
+    }
+    Ok(texts)
+}
+
+/// The documents of those manifests.
+fn manifests(corpus: &mut Corpus) -> Result<()> {
+    for (name, text) in manifest_files()? {
         let (documents, _) = read(&text, Format::Auto, &Levels::default());
         for document in documents {
             let object = document.value();
@@ -81,6 +89,61 @@ fn manifests(corpus: &mut Corpus) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What people sent to an API server.
+fn json_texts() -> Result<Vec<Case>> {
+    let table = read_json(&root().join("tests/data/validate/api-server.json"))?;
+    cases(&table, "rows")?
+        .iter()
+        .filter(|row| row.get("text").and_then(Value::as_str).is_some_and(is_json))
+        .map(|row| Ok(validate(text(row, "case")?, text(row, "text")?)))
+        .collect()
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+fn validate(case: &str, text: &str) -> Case {
+    Case::ask(case, "validate", json!({ "text": text }))
+}
+
+/// Whole manifests, texts that are wrong somewhere, and texts in which places are hard to tell.
+fn yaml_texts() -> Result<Vec<Case>> {
+    let mut texts = Vec::new();
+    for (name, text) in manifest_files()? {
+        if !is_json(&text) {
+            texts.push(validate(&name, &text));
+        }
+    }
+    for file in ["broken", "places"] {
+        let path = root().join(format!("tests/data/source/{file}.toml"));
+        let table: Value = toml::from_str(&std::fs::read_to_string(path)?)?;
+        for row in cases(&table, "case")? {
+            texts.push(validate(
+                &format!("{file}: {}", text(row, "name")?),
+                text(row, "text")?,
+            ));
+        }
+    }
+    Ok(texts)
+}
+
+/// Every code, and a few rules by name.
+fn explanations() -> Vec<Case> {
+    let codes = Code::ALL.iter().map(|code| code.as_str());
+    let names = Code::ALL.iter().step_by(9).map(|code| code.name());
+    codes
+        .chain(names)
+        .map(|word| Case::ask(word, "explain", json!({ "code": word })))
+        .collect()
+}
+
+fn definitions() -> Vec<Case> {
+    ["v1", "v1beta1"]
+        .map(|version| Case::ask(version, "crd", json!({ "version": version })))
+        .into()
 }
 
 fn cases<'v>(table: &'v Value, key: &str) -> Result<&'v Vec<Value>> {
