@@ -255,6 +255,22 @@ impl ApiError {
         Self::new(409, "Conflict", message).on(resource, name)
     }
 
+    /// 409: a precondition of a delete does not hold. The real server names the kind here, not the resource.
+    #[must_use]
+    pub fn precondition(resource: &Resource, name: &str, why: &str) -> Self {
+        let kind = if resource.group.is_empty() {
+            resource.kind.to_owned()
+        } else {
+            format!("{}.{}", resource.kind, resource.group)
+        };
+        let message = format!("Operation cannot be fulfilled on {kind} {}: {why}", go::quote(name));
+        let mut error = Self::new(409, "Conflict", message).on(resource, name);
+        if let Some(details) = &mut error.details {
+            details.kind = resource.kind.to_owned();
+        }
+        error
+    }
+
     /// 409: somebody else wrote in between.
     #[must_use]
     pub fn modified(resource: &Resource, name: &str) -> Self {

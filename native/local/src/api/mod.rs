@@ -15,6 +15,7 @@ pub mod discovery;
 pub mod error;
 pub mod fields;
 pub mod go;
+mod json;
 mod kinds;
 pub mod meta;
 pub mod openapi;

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use imagecache::time::Timestamp;
 use serde_json::Value;
 
 use super::error::Cause;
+use super::meta::NameRule;
 use super::patch::PatchKind;
 use super::schema::Schema;
 
@@ -60,8 +60,17 @@ pub struct Resource {
     pub schema: Schema,
     /// Paths that field selectors may name, beside `metadata.name` (and `metadata.namespace`).
     pub selectable: &'static [&'static str],
-    /// Fills in what the server adds before validation.
-    pub prepare: fn(object: &mut Value, live: Option<&Value>),
+    /// How its objects may be named.
+    pub names: NameRule,
+    /// An object that says nothing: what a new one is compared with to tell which fields its writer owns.
+    pub blank: Value,
+    /// The status of a new object, where the server gives it one.
+    pub status: Value,
+    /// Fills in what the server adds when it reads an object.
+    ///
+    /// # Errors
+    /// Go's words for a value that the server's own type cannot hold.
+    pub prepare: fn(object: &mut Value) -> Result<(), String>,
     /// Finds faults that a schema does not know.
     pub validate: fn(object: &Value, live: Option<&Value>) -> Vec<Cause>,
     /// How objects are stored, where it is as another resource.
@@ -98,8 +107,10 @@ pub struct Column {
 pub enum Cell {
     /// A field, by the names on the way to it.
     Path(Vec<&'static str>),
+    /// The age of a time, by the names on the way to it.
+    Age(Vec<&'static str>),
     /// Worked out of the object.
-    Computed(fn(object: &Value, now: Timestamp) -> Value),
+    Computed(fn(object: &Value) -> Value),
 }
 
 impl Resource {
@@ -161,6 +172,8 @@ impl Resource {
         }
     }
 }
+
+pub use super::kinds::definition;
 
 /// Everything that is served.
 pub static RESOURCES: LazyLock<Vec<Resource>> = LazyLock::new(super::kinds::all);

@@ -1,8 +1,172 @@
-//! The descriptions of everything that is served.
+//! The descriptions of everything that is served. A kind's own rules stand beside its description.
 
-use super::resource::Resource;
+mod core;
+mod definition;
+mod deployment;
+mod event;
+mod imagecache;
+mod lease;
+mod pod;
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use super::meta::{self, NameRule};
+use super::resource::{Cell, Column, Resource};
+use super::schema::Schema;
+
+pub use definition::definition;
 
 /// All of them, core group first.
 pub(super) fn all() -> Vec<Resource> {
-    Vec::new()
+    vec![
+        core::configmaps(),
+        event::core(),
+        core::namespaces(),
+        pod::pods(),
+        core::secrets(),
+        deployment::deployments(),
+        event::new(),
+        definition::definitions(),
+        lease::leases(),
+        imagecache::imagecaches(),
+    ]
+}
+
+/// Verbs of built-in kinds, in the order that discovery tells them.
+const VERBS: &[&str] = &[
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
+
+/// How the built-in kinds merge their lists: the keys of items, from the published OpenAPI of Kubernetes.
+static SHAPES: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("shapes.json")).unwrap_or_default());
+
+/// The shape of a built-in kind: open, with what [`SHAPES`] knows.
+fn shape(kind: &str) -> Schema {
+    let mut shape = resolved(SHAPES.get(kind).unwrap_or(&Value::Null), 0);
+    if let Some(fields) = shape.as_object_mut() {
+        fields.insert("x-kubernetes-preserve-unknown-fields".to_owned(), true.into());
+    }
+    let mut schema = Schema::compile(&shape).unwrap_or_else(|_| Schema::anything());
+    schema.properties.insert("metadata".to_owned(), meta::schema());
+    schema
+}
+
+/// The shape with every `$ref` to another one written out, and every object open.
+fn resolved(shape: &Value, depth: usize) -> Value {
+    const DEEPEST: usize = 32;
+    match shape {
+        Value::Object(fields) => {
+            if let Some(name) = fields.get("$ref").and_then(Value::as_str).filter(|_| depth < DEEPEST) {
+                return resolved(SHAPES.get(name).unwrap_or(&Value::Null), depth + 1);
+            }
+            let mut fields: serde_json::Map<String, Value> = fields
+                .iter()
+                .map(|(name, value)| (name.clone(), resolved(value, depth + 1)))
+                .collect();
+            if fields.get("type").and_then(Value::as_str) == Some("object")
+                && !fields.contains_key("additionalProperties")
+            {
+                fields.insert("x-kubernetes-preserve-unknown-fields".to_owned(), true.into());
+            }
+            fields.into()
+        }
+        other => other.clone(),
+    }
+}
+
+/// What most built-in kinds have in common.
+fn builtin(group: &'static str, kind: &'static str, plural: &'static str, singular: &'static str) -> Resource {
+    Resource {
+        group,
+        version: "v1",
+        kind,
+        list_kind: kind,
+        plural,
+        singular,
+        short_names: &[],
+        categories: &[],
+        namespaced: true,
+        has_status: false,
+        has_generation: false,
+        unconditional_update: true,
+        returns_deleted: false,
+        custom: false,
+        verbs: VERBS,
+        columns: Vec::new(),
+        schema: shape(kind),
+        selectable: &[],
+        names: NameRule::Subdomain,
+        blank: json!({}),
+        status: Value::Null,
+        prepare: |_| Ok(()),
+        validate: |_, _| Vec::new(),
+        stored: None,
+    }
+}
+
+const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some \
+    resources may allow a client to request the generation of an appropriate name automatically. Name is primarily \
+    intended for creation idempotence and configuration definition. Cannot be updated. More info: \
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
+
+const CREATED: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It \
+    is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. \
+    It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More \
+    info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+
+fn name_column() -> Column {
+    Column {
+        name: "Name",
+        kind: "string",
+        format: "name",
+        description: NAME.to_owned(),
+        priority: 0,
+        cell: Cell::Path(vec!["metadata", "name"]),
+    }
+}
+
+fn age_column() -> Column {
+    Column {
+        name: "Age",
+        kind: "string",
+        format: "",
+        description: CREATED.to_owned(),
+        priority: 0,
+        cell: Cell::Age(vec!["metadata", "creationTimestamp"]),
+    }
+}
+
+fn column(name: &'static str, kind: &'static str, description: &str, cell: Cell) -> Column {
+    Column {
+        name,
+        kind,
+        format: "",
+        description: description.to_owned(),
+        priority: 0,
+        cell,
+    }
+}
+
+/// Sets a field that is absent.
+fn default(object: &mut Value, name: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        let present = fields.entry(name.to_owned()).or_insert(Value::Null);
+        if present.is_null() {
+            *present = value;
+        }
+    }
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
