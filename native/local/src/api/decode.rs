@@ -66,7 +66,10 @@ pub fn object(
     let text = read(body, content_type).map_err(|fault| fault.into_error(unrecognized))?;
     let (kind, version) = type_of(&text.value).map_err(|words| unrecognized(in_json(&words)))?;
     if kind.is_empty() {
-        let words = format!("Object 'Kind' is missing in '{}'", String::from_utf8_lossy(body));
+        let words = format!(
+            "Object 'Kind' is missing in '{}'",
+            String::from_utf8_lossy(body)
+        );
         return Err(unrecognized(words));
     }
     let (kind, api_version) = (kind.to_owned(), version.to_owned());
@@ -80,7 +83,8 @@ pub fn object(
     };
     let mut value = text.value;
     let mut strict = text.duplicates;
-    let faults = take_in(resource, &kind, &api_version, &mut value).map_err(|words| cannot(&words))?;
+    let faults =
+        take_in(resource, &kind, &api_version, &mut value).map_err(|words| cannot(&words))?;
     strict.extend(faults);
     if validation == FieldValidation::Strict && !strict.is_empty() {
         return Err(cannot(&strict_words(&strict, text.is_yaml)));
@@ -162,8 +166,9 @@ pub fn take_in(
 /// All strict faults in one text.
 #[must_use]
 pub fn strict_words(faults: &[String], yaml: bool) -> String {
-    let (lines, rest): (Vec<&String>, Vec<&String>) =
-        faults.iter().partition(|fault| yaml && fault.starts_with("line "));
+    let (lines, rest): (Vec<&String>, Vec<&String>) = faults
+        .iter()
+        .partition(|fault| yaml && fault.starts_with("line "));
     let mut words = Vec::new();
     if !lines.is_empty() {
         let lines: Vec<String> = lines.iter().map(|line| format!("\n  {line}")).collect();
@@ -223,7 +228,8 @@ pub fn patch(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
 /// 415 for another media type, 400 for a body that is no `DeleteOptions`.
 pub fn delete_options(body: &[u8], content_type: Option<&str>) -> Result<Value, ApiError> {
     let text = read(body, content_type).map_err(|fault| fault.into_error(ApiError::bad_request))?;
-    let (kind, version) = type_of(&text.value).map_err(|words| ApiError::bad_request(in_json(&words)))?;
+    let (kind, version) =
+        type_of(&text.value).map_err(|words| ApiError::bad_request(in_json(&words)))?;
     if !matches!(kind, "" | "DeleteOptions") {
         return Err(ApiError::bad_request(format!(
             "no kind {} is registered for version {} in scheme \
@@ -253,7 +259,8 @@ impl Fault {
 fn read(body: &[u8], content_type: Option<&str>) -> Result<Text, Fault> {
     match media_type(content_type.unwrap_or_default()).as_str() {
         "" | "application/json" => {
-            let (value, duplicates) = json::read(body).map_err(|words| Fault::Words(in_json(&words)))?;
+            let (value, duplicates) =
+                json::read(body).map_err(|words| Fault::Words(in_json(&words)))?;
             Ok(Text {
                 value,
                 duplicates: duplicates
@@ -338,7 +345,9 @@ fn yaml(body: &[u8]) -> Result<Text, String> {
 
 fn twice(finding: &Diagnostic, text: &str) -> Option<String> {
     let span = finding.span.as_ref()?;
-    let key = text.get(span.start.offset..span.end.offset)?.trim_matches(['"', '\'']);
+    let key = text
+        .get(span.start.offset..span.end.offset)?
+        .trim_matches(['"', '\'']);
     Some(format!(
         "line {}: key {} already set in map",
         span.start.line,
@@ -348,8 +357,14 @@ fn twice(finding: &Diagnostic, text: &str) -> Option<String> {
 
 /// How Go's YAML reader calls the faults that the project's reader tells in words of its own.
 const YAML_WORDS: [(&str, &str); 4] = [
-    ("a key cannot stand here", "mapping values are not allowed in this context"),
-    ("a tab in the indentation", "found character that cannot start any token"),
+    (
+        "a key cannot stand here",
+        "mapping values are not allowed in this context",
+    ),
+    (
+        "a tab in the indentation",
+        "found character that cannot start any token",
+    ),
     ("`[` is never closed", "did not find expected ',' or ']'"),
     ("`{` is never closed", "did not find expected ',' or '}'"),
 ];

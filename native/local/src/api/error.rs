@@ -263,7 +263,10 @@ impl ApiError {
         } else {
             format!("{}.{}", resource.kind, resource.group)
         };
-        let message = format!("Operation cannot be fulfilled on {kind} {}: {why}", go::quote(name));
+        let message = format!(
+            "Operation cannot be fulfilled on {kind} {}: {why}",
+            go::quote(name)
+        );
         let mut error = Self::new(409, "Conflict", message).on(resource, name);
         if let Some(details) = &mut error.details {
             details.kind = resource.kind.to_owned();

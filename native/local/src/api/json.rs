@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::schema::Path;
@@ -21,7 +21,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Value, Vec<String>), String> {
         path: Path::root(""),
         duplicates: &mut duplicates,
     };
-    let value = seed.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
+    let value = seed
+        .deserialize(&mut json)
+        .and_then(|value| json.end().map(|()| value));
     match value {
         Ok(value) => Ok((value, duplicates)),
         Err(error) => Err(fault(text.as_bytes()).unwrap_or_else(|| format!("json: {error}"))),
@@ -158,7 +160,10 @@ fn fault(text: &[u8]) -> Option<String> {
                 Err(words) => return Some(words),
             },
             (At::Key | At::KeyOrEnd, _) => {
-                return Some(unexpected(byte, "looking for beginning of object key string"));
+                return Some(unexpected(
+                    byte,
+                    "looking for beginning of object key string",
+                ));
             }
             (At::Colon, b':') => {
                 scan.at += 1;
@@ -297,7 +302,10 @@ impl Scan<'_> {
                         for _ in 0..4 {
                             let byte = self.next()?;
                             if !byte.is_ascii_hexdigit() {
-                                return Err(unexpected(byte, "in \\u hexadecimal character escape"));
+                                return Err(unexpected(
+                                    byte,
+                                    "in \\u hexadecimal character escape",
+                                ));
                             }
                         }
                     }
@@ -319,17 +327,35 @@ mod tests {
         for (text, words) in [
             ("", "unexpected end of JSON input"),
             ("{\"a\":", "unexpected end of JSON input"),
-            ("{bad", "invalid character 'b' looking for beginning of object key string"),
-            ("spec: 1", "invalid character 's' looking for beginning of value"),
+            (
+                "{bad",
+                "invalid character 'b' looking for beginning of object key string",
+            ),
+            (
+                "spec: 1",
+                "invalid character 's' looking for beginning of value",
+            ),
             ("{} garbage", "invalid character 'g' after top-level value"),
             ("[1 2]", "invalid character '2' after array element"),
             ("{\"a\" 1}", "invalid character '1' after object key"),
-            ("{\"a\":1 \"b\"}", "invalid character '\"' after object key:value pair"),
-            ("trie", "invalid character 'i' in literal true (expecting 'u')"),
-            ("1.x", "invalid character 'x' after decimal point in numeric literal"),
+            (
+                "{\"a\":1 \"b\"}",
+                "invalid character '\"' after object key:value pair",
+            ),
+            (
+                "trie",
+                "invalid character 'i' in literal true (expecting 'u')",
+            ),
+            (
+                "1.x",
+                "invalid character 'x' after decimal point in numeric literal",
+            ),
             ("\"\\q\"", "invalid character 'q' in string escape code"),
             ("\"a\nb\"", "invalid character '\\n' in string literal"),
-            ("[1,]", "invalid character ']' looking for beginning of value"),
+            (
+                "[1,]",
+                "invalid character ']' looking for beginning of value",
+            ),
         ] {
             assert_eq!(read(text.as_bytes()).unwrap_err(), words, "{text}");
         }

@@ -36,7 +36,10 @@ pub fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
 
 /// The `metadata` of an object, made if there is none. `None` for what is no object.
 pub(super) fn of(object: &mut Value) -> Option<&mut Map<String, Value>> {
-    let metadata = object.as_object_mut()?.entry("metadata").or_insert_with(|| json!({}));
+    let metadata = object
+        .as_object_mut()?
+        .entry("metadata")
+        .or_insert_with(|| json!({}));
     if !metadata.is_object() {
         *metadata = json!({});
     }
@@ -57,7 +60,10 @@ pub(super) fn set(object: &mut Value, name: &str, value: Value) {
 /// A field of `metadata`; null where there is none.
 pub(super) fn get<'a>(object: &'a Value, name: &str) -> &'a Value {
     static NULL: Value = Value::Null;
-    object.get("metadata").and_then(|metadata| metadata.get(name)).unwrap_or(&NULL)
+    object
+        .get("metadata")
+        .and_then(|metadata| metadata.get(name))
+        .unwrap_or(&NULL)
 }
 
 /// What a field of `metadata` holds.
@@ -97,7 +103,10 @@ const FIELDS: [(&str, Shape); 16] = [
 ///
 /// # Errors
 /// Go's words for a value of the wrong type.
-pub(super) fn decode(metadata: Value, unknown: &mut Vec<String>) -> Result<Map<String, Value>, String> {
+pub(super) fn decode(
+    metadata: Value,
+    unknown: &mut Vec<String>,
+) -> Result<Map<String, Value>, String> {
     let Value::Object(fields) = metadata else {
         return Err(format!(
             "json: cannot unmarshal {} into Go value of type v1.ObjectMeta",
@@ -128,7 +137,12 @@ pub(super) fn decode(metadata: Value, unknown: &mut Vec<String>) -> Result<Map<S
     Ok(decoded)
 }
 
-fn field(name: &str, shape: Shape, value: Value, unknown: &mut Vec<String>) -> Result<Value, String> {
+fn field(
+    name: &str,
+    shape: Shape,
+    value: Value,
+    unknown: &mut Vec<String>,
+) -> Result<Value, String> {
     let refuse = |value: &Value, wanted: &str| {
         Err(format!(
             "json: cannot unmarshal {} into Go struct field ObjectMeta.{name} of type {wanted}",
@@ -380,7 +394,9 @@ fn is_qualified(name: &str) -> bool {
     let ends = |c: Option<&u8>| c.is_some_and(u8::is_ascii_alphanumeric);
     ends(bytes.first())
         && ends(bytes.last())
-        && bytes.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
+        && bytes
+            .iter()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
 }
 
 /// What is wrong with the value of a label.
@@ -405,11 +421,19 @@ pub(super) fn validate(object: &Value, rule: NameRule, namespaced: bool) -> Vec<
             Some(begin) if !begin.is_empty() => format!("{begin}a"),
             _ => generate.to_owned(),
         };
-        invalid_each(&mut causes, "metadata.generateName", generate, name_faults(rule, &masked));
+        invalid_each(
+            &mut causes,
+            "metadata.generateName",
+            generate,
+            name_faults(rule, &masked),
+        );
     }
     let name = text(object, "name");
     if name.is_empty() {
-        causes.push(Cause::required("metadata.name", "name or generateName is required"));
+        causes.push(Cause::required(
+            "metadata.name",
+            "name or generateName is required",
+        ));
     } else {
         invalid_each(&mut causes, "metadata.name", name, name_faults(rule, name));
     }
@@ -422,7 +446,10 @@ pub(super) fn validate(object: &Value, rule: NameRule, namespaced: bool) -> Vec<
             invalid_each(&mut causes, "metadata.namespace", namespace, faults);
         }
     } else if !namespace.is_empty() {
-        causes.push(Cause::forbidden("metadata.namespace", "not allowed on this type"));
+        causes.push(Cause::forbidden(
+            "metadata.namespace",
+            "not allowed on this type",
+        ));
     }
     common(object, &mut causes);
     causes
@@ -461,7 +488,12 @@ fn common(object: &Value, causes: &mut Vec<Cause>) {
     owners(object, causes);
     let mut both = [false; 2];
     for finalizer in finalizers(object) {
-        invalid_each(causes, "metadata.finalizers", finalizer, key_faults(finalizer));
+        invalid_each(
+            causes,
+            "metadata.finalizers",
+            finalizer,
+            key_faults(finalizer),
+        );
         both[0] |= finalizer == "orphan";
         both[1] |= finalizer == "foregroundDeletion";
     }
@@ -477,16 +509,27 @@ fn common(object: &Value, causes: &mut Vec<Cause>) {
 }
 
 fn owners(object: &Value, causes: &mut Vec<Cause>) {
-    let owners = object.get("metadata").and_then(|metadata| metadata.get("ownerReferences"));
+    let owners = object
+        .get("metadata")
+        .and_then(|metadata| metadata.get("ownerReferences"));
     let mut controller: Option<&str> = None;
-    for (index, owner) in owners.and_then(Value::as_array).into_iter().flatten().enumerate() {
+    for (index, owner) in owners
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
         let part = |name: &str| owner.get(name).and_then(Value::as_str).unwrap_or_default();
         let at = |name: &str| format!("metadata.ownerReferences[{index}].{name}");
         let version = part("apiVersion").rsplit('/').next().unwrap_or_default();
         let mut empty = |name: &str, value: &str, field: &str, word: &str| {
             if value.is_empty() {
                 let shown = Value::from(part(name));
-                causes.push(Cause::invalid(&at(field), &shown, &format!("{word} must not be empty")));
+                causes.push(Cause::invalid(
+                    &at(field),
+                    &shown,
+                    &format!("{word} must not be empty"),
+                ));
             }
         };
         empty("apiVersion", version, "apiVersion", "version");
@@ -511,8 +554,15 @@ fn owners(object: &Value, causes: &mut Vec<Cause>) {
 }
 
 fn entries(object: &Value, causes: &mut Vec<Cause>) {
-    let entries = object.get("metadata").and_then(|metadata| metadata.get("managedFields"));
-    for (index, entry) in entries.and_then(Value::as_array).into_iter().flatten().enumerate() {
+    let entries = object
+        .get("metadata")
+        .and_then(|metadata| metadata.get("managedFields"));
+    for (index, entry) in entries
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
         let part = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
         let at = |name: &str| format!("metadata.managedFields[{index}].{name}");
         if !matches!(part("operation"), "Apply" | "Update") {
@@ -523,7 +573,11 @@ fn entries(object: &Value, causes: &mut Vec<Cause>) {
             ));
         }
         if !matches!(part("fieldsType"), "" | "FieldsV1") {
-            causes.push(Cause::invalid(&at("fieldsType"), &part("fieldsType").into(), "must be `FieldsV1`"));
+            causes.push(Cause::invalid(
+                &at("fieldsType"),
+                &part("fieldsType").into(),
+                "must be `FieldsV1`",
+            ));
         }
         if part("manager").len() > super::options::MAX_MANAGER {
             causes.push(Cause::too_long(&at("manager"), super::options::MAX_MANAGER));
@@ -545,12 +599,18 @@ pub(super) fn validate_update(object: &Value, live: &Value) -> Vec<Cause> {
     for name in IMMUTABLE {
         let new = get(object, name);
         if new != get(live, name) {
-            causes.push(Cause::invalid(&format!("metadata.{name}"), new, "field is immutable"));
+            causes.push(Cause::invalid(
+                &format!("metadata.{name}"),
+                new,
+                "field is immutable",
+            ));
         }
     }
     if is_deleting(live) {
         let known: Vec<&str> = finalizers(live).collect();
-        let added: Vec<&str> = finalizers(object).filter(|name| !known.contains(name)).collect();
+        let added: Vec<&str> = finalizers(object)
+            .filter(|name| !known.contains(name))
+            .collect();
         if !added.is_empty() {
             let detail = format!(
                 "no new finalizers can be added if the object is being deleted, found new finalizers {}",

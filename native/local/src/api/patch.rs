@@ -61,7 +61,12 @@ pub(super) struct Patched {
 }
 
 /// Applies a patch of any kind but [`PatchKind::Apply`].
-pub(super) fn apply(resource: &Resource, live: &Value, kind: PatchKind, body: &[u8]) -> Result<Patched, ApiError> {
+pub(super) fn apply(
+    resource: &Resource,
+    live: &Value,
+    kind: PatchKind,
+    body: &[u8],
+) -> Result<Patched, ApiError> {
     let (patch, duplicates) = decode::patch(body)?;
     let mut object = live.clone();
     if kind == PatchKind::Json {
@@ -95,7 +100,8 @@ fn apply_json(object: &mut Value, patch: Value) -> Result<(), ApiError> {
             operations.len()
         )));
     }
-    let patch: json_patch::Patch = serde_json::from_value(patch).map_err(|_| ApiError::unprocessable())?;
+    let patch: json_patch::Patch =
+        serde_json::from_value(patch).map_err(|_| ApiError::unprocessable())?;
     json_patch::patch(object, &patch).map_err(|_| ApiError::unprocessable())
 }
 
@@ -205,11 +211,18 @@ fn reorder(schema: &Schema, items: &mut [Value], order: &[Value]) {
     };
     let place: std::collections::HashMap<String, usize> = order
         .iter()
-        .map(|item| key.and_then(|key| item.get(key)).unwrap_or(item).to_string())
+        .map(|item| {
+            key.and_then(|key| item.get(key))
+                .unwrap_or(item)
+                .to_string()
+        })
         .zip(0..)
         .collect();
     items.sort_by_key(|item| {
-        let name = key.and_then(|key| item.get(key)).unwrap_or(item).to_string();
+        let name = key
+            .and_then(|key| item.get(key))
+            .unwrap_or(item)
+            .to_string();
         place.get(&name).copied().unwrap_or(usize::MAX)
     });
 }

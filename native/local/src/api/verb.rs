@@ -114,7 +114,12 @@ pub fn create(
     content_type: Option<&str>,
     context: &Context<'_>,
 ) -> Result<Outcome, ApiError> {
-    let decoded = decode::object(resource, body, content_type, context.options.field_validation)?;
+    let decoded = decode::object(
+        resource,
+        body,
+        content_type,
+        context.options.field_validation,
+    )?;
     let (mut object, warnings) = (decoded.object, decoded.warnings);
     let result = (|| {
         if body.len() > MAX_OBJECT {
@@ -130,7 +135,11 @@ pub fn create(
 }
 
 /// Everything that happens to a new object after its fields have owners.
-fn bring_to_life(resource: &Resource, mut object: Value, context: &Context<'_>) -> Result<Outcome, ApiError> {
+fn bring_to_life(
+    resource: &Resource,
+    mut object: Value,
+    context: &Context<'_>,
+) -> Result<Outcome, ApiError> {
     settle_namespace(resource, &mut object, context)?;
     if meta::text(&object, "name").is_empty() && !meta::text(&object, "generateName").is_empty() {
         let name = generated(meta::text(&object, "generateName"), context.suffix);
@@ -143,7 +152,14 @@ fn bring_to_life(resource: &Resource, mut object: Value, context: &Context<'_>) 
         ("deletionTimestamp", Value::Null),
         ("deletionGracePeriodSeconds", Value::Null),
         ("selfLink", Value::Null),
-        ("generation", if resource.has_generation { 1.into() } else { Value::Null }),
+        (
+            "generation",
+            if resource.has_generation {
+                1.into()
+            } else {
+                Value::Null
+            },
+        ),
     ] {
         meta::set(&mut object, name, value);
     }
@@ -163,7 +179,9 @@ fn bring_to_life(resource: &Resource, mut object: Value, context: &Context<'_>) 
     };
     refuse(&object, causes)?;
     if !meta::text(&object, "resourceVersion").is_empty() {
-        return Err(ApiError::internal("resourceVersion should not be set on objects to be created"));
+        return Err(ApiError::internal(
+            "resourceVersion should not be set on objects to be created",
+        ));
     }
     warnings.extend(meta::finalizer_warnings(&object, None));
     Ok(Outcome {
@@ -184,7 +202,12 @@ pub fn update(
     content_type: Option<&str>,
     context: &Context<'_>,
 ) -> Result<Outcome, ApiError> {
-    let decoded = decode::object(resource, body, content_type, context.options.field_validation)?;
+    let decoded = decode::object(
+        resource,
+        body,
+        content_type,
+        context.options.field_validation,
+    )?;
     let (mut object, warnings) = (decoded.object, decoded.warnings);
     let result = (|| {
         if body.len() > MAX_OBJECT {
@@ -196,7 +219,11 @@ pub fn update(
         let live = live.ok_or_else(|| ApiError::not_found(resource, name))?;
         let (asked, known) = (meta::text(&object, "uid"), meta::text(live, "uid"));
         if !asked.is_empty() && asked != known {
-            return Err(ApiError::conflict(resource, name, &wrong_uid(resource, live, asked)));
+            return Err(ApiError::conflict(
+                resource,
+                name,
+                &wrong_uid(resource, live, asked),
+            ));
         }
         fields::record(resource, live, &mut object, &context.writer());
         replace(resource, live, object, context)
@@ -243,7 +270,11 @@ pub fn patch(
     if let (Some(before), false) = (before, strict.is_empty()) {
         return Err(refuse_patch(&before, &decode::strict_words(&strict, false)));
     }
-    let warnings = if validation == FieldValidation::Warn { strict } else { Vec::new() };
+    let warnings = if validation == FieldValidation::Warn {
+        strict
+    } else {
+        Vec::new()
+    };
     let result = (|| {
         check_name(&object, name)?;
         settle_namespace(resource, &mut object, context)?;
@@ -264,7 +295,10 @@ fn apply(
     let (config, duplicates) = decode::apply(body)?;
     let warnings = match context.options.field_validation {
         FieldValidation::Strict if !duplicates.is_empty() => {
-            return Err(ApiError::bad_request(decode::strict_words(&duplicates, true)));
+            return Err(ApiError::bad_request(decode::strict_words(
+                &duplicates,
+                true,
+            )));
         }
         FieldValidation::Warn => duplicates,
         _ => Vec::new(),
@@ -281,7 +315,13 @@ fn apply(
                 &blank
             }
         };
-        let mut object = fields::apply(resource, base, config, &context.writer(), context.options.force)?;
+        let mut object = fields::apply(
+            resource,
+            base,
+            config,
+            &context.writer(),
+            context.options.force,
+        )?;
         tidy_metadata(&mut object).map_err(ApiError::bad_request)?;
         (resource.prepare)(&mut object).map_err(ApiError::bad_request)?;
         check_name(&object, name)?;
@@ -397,7 +437,12 @@ fn check_version(
 
 /// Puts back what the request does not write: the status, or all but the status; metadata of the server; and counts
 /// the generation.
-fn keep_what_is_not_written(resource: &Resource, live: &Value, object: &mut Value, subresource: Subresource) {
+fn keep_what_is_not_written(
+    resource: &Resource,
+    live: &Value,
+    object: &mut Value,
+    subresource: Subresource,
+) {
     let put = |object: &mut Value, name: &str, value: Option<Value>| {
         if let Some(fields) = object.as_object_mut() {
             match value {
@@ -448,10 +493,17 @@ fn content(object: &Value) -> Vec<(&String, &Value)> {
 /// A custom object must be of its kind and version.
 fn type_faults(resource: &Resource, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
-    for (field, expected) in [("kind", resource.kind), ("apiVersion", &resource.api_version())] {
+    for (field, expected) in [
+        ("kind", resource.kind),
+        ("apiVersion", &resource.api_version()),
+    ] {
         let found = text_of(object, field);
         if resource.custom && found != expected {
-            causes.push(Cause::invalid(field, &found.into(), &format!("must be {expected}")));
+            causes.push(Cause::invalid(
+                field,
+                &found.into(),
+                &format!("must be {expected}"),
+            ));
         }
     }
     causes
@@ -466,11 +518,18 @@ fn content_faults(
     let mut causes = Vec::new();
     if resource.custom {
         if context.subresource == Subresource::Status {
-            if let (Some(schema), Some(status)) = (resource.schema.field("status"), object.get("status")) {
+            if let (Some(schema), Some(status)) =
+                (resource.schema.field("status"), object.get("status"))
+            {
                 causes.extend(schema::validate(schema, status, "status", context.rules));
             }
         } else {
-            causes.extend(schema::validate(&resource.schema, object, "", context.rules));
+            causes.extend(schema::validate(
+                &resource.schema,
+                object,
+                "",
+                context.rules,
+            ));
         }
     }
     if context.subresource == Subresource::None {
@@ -489,11 +548,20 @@ fn refuse(object: &Value, causes: Vec<Cause>) -> Result<(), ApiError> {
     // Events are validated as those of the core group, whatever group they come by.
     let group = if group == "events.k8s.io" { "" } else { group };
     let kind = text_of(object, "kind");
-    Err(ApiError::invalid(group, &kind, meta::text(object, "name"), causes))
+    Err(ApiError::invalid(
+        group,
+        &kind,
+        meta::text(object, "name"),
+        causes,
+    ))
 }
 
 fn text_of(object: &Value, name: &str) -> String {
-    object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    object
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn admit(
@@ -502,7 +570,10 @@ fn admit(
     object: &mut Value,
     context: &Context<'_>,
 ) -> Result<Vec<String>, ApiError> {
-    let Some(admit) = context.admit.filter(|_| context.subresource == Subresource::None) else {
+    let Some(admit) = context
+        .admit
+        .filter(|_| context.subresource == Subresource::None)
+    else {
         return Ok(Vec::new());
     };
     let admitted = admit(resource, live, std::mem::take(object))?;
@@ -533,8 +604,15 @@ fn check_name(object: &Value, name: &str) -> Result<(), ApiError> {
 }
 
 /// Gives the object the namespace of the URL.
-fn settle_namespace(resource: &Resource, object: &mut Value, context: &Context<'_>) -> Result<(), ApiError> {
-    let asked = context.namespace.filter(|_| resource.namespaced).unwrap_or_default();
+fn settle_namespace(
+    resource: &Resource,
+    object: &mut Value,
+    context: &Context<'_>,
+) -> Result<(), ApiError> {
+    let asked = context
+        .namespace
+        .filter(|_| resource.namespaced)
+        .unwrap_or_default();
     let found = meta::text(object, "namespace");
     if found != asked {
         if !found.is_empty() && !asked.is_empty() {
@@ -542,7 +620,11 @@ fn settle_namespace(resource: &Resource, object: &mut Value, context: &Context<'
                 "the namespace of the provided object does not match the namespace sent on the request",
             ));
         }
-        let namespace = if asked.is_empty() { Value::Null } else { asked.into() };
+        let namespace = if asked.is_empty() {
+            Value::Null
+        } else {
+            asked.into()
+        };
         meta::set(object, "namespace", namespace);
     }
     Ok(())
@@ -590,7 +672,9 @@ fn same_but_for_times(object: &Value, live: &Value) -> bool {
         return false;
     };
     for metadata in [&mut new, &mut old] {
-        let entries = metadata.get_mut("managedFields").and_then(Value::as_array_mut);
+        let entries = metadata
+            .get_mut("managedFields")
+            .and_then(Value::as_array_mut);
         for entry in entries.into_iter().flatten() {
             entry.as_object_mut().map(|entry| entry.remove("time"));
         }
@@ -599,7 +683,10 @@ fn same_but_for_times(object: &Value, live: &Value) -> bool {
 }
 
 /// Adds warnings to a result, before those that it has.
-fn say_also(result: Result<Outcome, ApiError>, mut warnings: Vec<String>) -> Result<Outcome, ApiError> {
+fn say_also(
+    result: Result<Outcome, ApiError>,
+    mut warnings: Vec<String>,
+) -> Result<Outcome, ApiError> {
     match result {
         Ok(mut outcome) => {
             warnings.append(&mut outcome.warnings);
@@ -647,10 +734,18 @@ pub fn delete(
             meta::set(&mut object, "deletionTimestamp", now.to_string().into());
             meta::set(&mut object, "deletionGracePeriodSeconds", 0.into());
             if let Some(generation) = meta::get(live, "generation").as_i64() {
-                meta::set(&mut object, "generation", generation.saturating_add(1).into());
+                meta::set(
+                    &mut object,
+                    "generation",
+                    generation.saturating_add(1).into(),
+                );
             }
         }
-        if object == *live { Effect::Keep } else { Effect::Update }
+        if object == *live {
+            Effect::Keep
+        } else {
+            Effect::Update
+        }
     };
     Ok(Outcome {
         object,
@@ -659,7 +754,11 @@ pub fn delete(
     })
 }
 
-fn check_preconditions(resource: &Resource, live: &Value, options: &DeleteOptions) -> Result<(), ApiError> {
+fn check_preconditions(
+    resource: &Resource,
+    live: &Value,
+    options: &DeleteOptions,
+) -> Result<(), ApiError> {
     let name = meta::text(live, "name");
     let uid = meta::text(live, "uid");
     if let Some(asked) = options.uid.as_deref().filter(|asked| *asked != uid) {
@@ -670,7 +769,11 @@ fn check_preconditions(resource: &Resource, live: &Value, options: &DeleteOption
         return Err(ApiError::precondition(resource, name, &why));
     }
     let version = meta::text(live, "resourceVersion");
-    if let Some(asked) = options.resource_version.as_deref().filter(|asked| *asked != version) {
+    if let Some(asked) = options
+        .resource_version
+        .as_deref()
+        .filter(|asked| *asked != version)
+    {
         let why = format!(
             "the ResourceVersion in the precondition ({asked}) does not match the ResourceVersion in record \
              ({version}). The object might have been modified"

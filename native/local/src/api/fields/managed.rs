@@ -44,7 +44,12 @@ struct Entry {
 
 impl Entry {
     fn read(json: &Value) -> Self {
-        let text = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |name: &str| {
+            json.get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         Entry {
             manager: text("manager"),
             applies: text("operation") == "Apply",
@@ -94,7 +99,10 @@ impl Entry {
     fn shown(&self) -> String {
         let mut shown = go::quote(&self.manager);
         if !self.subresource.is_empty() {
-            shown.push_str(&format!(" with subresource {}", go::quote(&self.subresource)));
+            shown.push_str(&format!(
+                " with subresource {}",
+                go::quote(&self.subresource)
+            ));
         }
         if !self.applies {
             shown.push_str(&format!(" using {}", self.api_version));
@@ -120,13 +128,20 @@ fn entries(live: &Value, new: &Value) -> Vec<Entry> {
         let entries = meta::get(object, "managedFields").as_array();
         entries.into_iter().flatten().map(Entry::read).collect()
     };
-    match meta::get(new, "managedFields").as_array().map(Vec::as_slice) {
+    match meta::get(new, "managedFields")
+        .as_array()
+        .map(Vec::as_slice)
+    {
         // An empty list, or one empty entry, asks to forget everything.
         Some([]) => Vec::new(),
         Some([Value::Object(only)]) if only.is_empty() => Vec::new(),
         Some(_) => {
             let brought = read(new);
-            if brought.iter().all(|entry| entry.fields.is_empty()) { read(live) } else { brought }
+            if brought.iter().all(|entry| entry.fields.is_empty()) {
+                read(live)
+            } else {
+                brought
+            }
         }
         None => read(live),
     }
@@ -136,7 +151,11 @@ fn store(object: &mut Value, mut entries: Vec<Entry>) {
     entries.retain(|entry| !entry.fields.is_empty());
     entries.sort_by(Entry::order);
     let written: Vec<Value> = entries.iter().map(Entry::write).collect();
-    let written = if written.is_empty() { Value::Null } else { written.into() };
+    let written = if written.is_empty() {
+        Value::Null
+    } else {
+        written.into()
+    };
     meta::set(object, "managedFields", written);
 }
 
@@ -204,7 +223,9 @@ pub fn record(resource: &Resource, live: &Value, new: &mut Value, writer: &Write
     }
     taken.subtract(&server_fields());
     if !taken.is_empty() {
-        let place = entries.iter().position(|entry| entry.is_of(resource, writer, false));
+        let place = entries
+            .iter()
+            .position(|entry| entry.is_of(resource, writer, false));
         let mut own = match place {
             Some(place) => entries.swap_remove(place),
             None => Entry::new(resource, writer, false),
@@ -229,7 +250,11 @@ fn cap(entries: &mut Vec<Entry>) {
         let bucket = entries
             .iter()
             .position(|entry| entry.manager == ANCIENT && entry.api_version == old.api_version)
-            .or_else(|| entries.iter().position(|entry| !entry.applies && entry.api_version == old.api_version));
+            .or_else(|| {
+                entries
+                    .iter()
+                    .position(|entry| !entry.applies && entry.api_version == old.api_version)
+            });
         match bucket.and_then(|bucket| entries.get_mut(bucket)) {
             Some(bucket) => {
                 bucket.manager = ANCIENT.to_owned();
@@ -318,7 +343,9 @@ impl Run<'_> {
         let schema = &self.resource.schema;
         let out = out_of_reach(self.resource, self.writer);
         let mut entries = entries(self.live, &Value::Null);
-        let place = entries.iter().position(|entry| entry.is_of(self.resource, self.writer, true));
+        let place = entries
+            .iter()
+            .position(|entry| entry.is_of(self.resource, self.writer, true));
         let mut own = match place {
             Some(place) => entries.swap_remove(place),
             None => Entry::new(self.resource, self.writer, true),
@@ -387,13 +414,15 @@ impl Run<'_> {
 
     /// Keeps the annotation of an object true that was once applied from kubectl's side, so that it may go back.
     fn note_last_applied(&self, object: &mut Value) {
-        let has = meta::get(self.live, "annotations").get(LAST_APPLIED).is_some();
+        let has = meta::get(self.live, "annotations")
+            .get(LAST_APPLIED)
+            .is_some();
         if self.writer.manager != "kubectl" || !has {
             return;
         }
         let mut last = self.config.clone();
-        if let Some(Value::Object(annotations)) =
-            meta::of(&mut last).map(|metadata| metadata.entry("annotations").or_insert_with(|| json!({})))
+        if let Some(Value::Object(annotations)) = meta::of(&mut last)
+            .map(|metadata| metadata.entry("annotations").or_insert_with(|| json!({})))
         {
             annotations.remove(LAST_APPLIED);
         }
@@ -423,13 +452,22 @@ fn refusal(conflicts: &[(Entry, Set)]) -> ApiError {
         })
         .collect();
     let message = match causes.as_slice() {
-        [only] => format!("Apply failed with 1 conflict: {}: {}", only.message, only.field),
+        [only] => format!(
+            "Apply failed with 1 conflict: {}: {}",
+            only.message, only.field
+        ),
         several => {
             let parts: Vec<String> = conflicts
                 .iter()
-                .map(|(manager, paths)| format!("conflicts with {manager}:\n- {}", paths.join("\n- ")))
+                .map(|(manager, paths)| {
+                    format!("conflicts with {manager}:\n- {}", paths.join("\n- "))
+                })
                 .collect();
-            format!("Apply failed with {} conflicts: {}", several.len(), parts.join("\n"))
+            format!(
+                "Apply failed with {} conflicts: {}",
+                several.len(),
+                parts.join("\n")
+            )
         }
     };
     ApiError::apply_conflict(message, causes)

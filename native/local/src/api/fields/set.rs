@@ -40,9 +40,11 @@ impl Set {
         let mut fields = Map::new();
         for (step, child) in &self.children {
             let mut below = child.write();
-            if let (true, false, Some(map)) =
-                (child.member, child.children.is_empty(), below.as_object_mut())
-            {
+            if let (true, false, Some(map)) = (
+                child.member,
+                child.children.is_empty(),
+                below.as_object_mut(),
+            ) {
                 map.insert(".".to_owned(), Value::Object(Map::new()));
             }
             fields.insert(step.clone(), below);

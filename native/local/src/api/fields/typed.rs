@@ -77,7 +77,10 @@ fn step(schema: &Schema, item: &Value) -> Option<String> {
             let mut found = Map::new();
             for key in keys {
                 let default = || schema.item().properties.get(key)?.default.as_ref();
-                let value = item.get(key).filter(|value| !value.is_null()).or_else(default)?;
+                let value = item
+                    .get(key)
+                    .filter(|value| !value.is_null())
+                    .or_else(default)?;
                 found.insert(key.clone(), value.clone());
             }
             Some(format!("k:{}", Value::Object(found)))
@@ -134,7 +137,8 @@ pub(super) fn fields(schema: &Schema, value: &Value) -> Set {
         return set;
     }
     let named = |step: &str| {
-        step.strip_prefix("f:").is_some_and(|name| schema.properties.contains_key(name))
+        step.strip_prefix("f:")
+            .is_some_and(|name| schema.properties.contains_key(name))
     };
     for (step, part, value) in parts(schema, Some(value)) {
         let mut below = fields(part, value);
@@ -285,7 +289,13 @@ pub(super) fn faults(schema: &Schema, value: &Value, strict: bool) -> Vec<String
     faults
 }
 
-fn check(schema: &Schema, value: &Value, strict: bool, path: &mut String, faults: &mut Vec<String>) {
+fn check(
+    schema: &Schema,
+    value: &Value,
+    strict: bool,
+    path: &mut String,
+    faults: &mut Vec<String>,
+) {
     if value.is_null() {
         return;
     }
@@ -311,7 +321,13 @@ fn check(schema: &Schema, value: &Value, strict: bool, path: &mut String, faults
     }
 }
 
-fn check_items(schema: &Schema, items: &[Value], strict: bool, path: &mut String, faults: &mut Vec<String>) {
+fn check_items(
+    schema: &Schema,
+    items: &[Value],
+    strict: bool,
+    path: &mut String,
+    faults: &mut Vec<String>,
+) {
     let mut seen = BTreeSet::new();
     for (index, item) in items.iter().enumerate() {
         let length = path.len();

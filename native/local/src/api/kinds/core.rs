@@ -15,10 +15,17 @@ pub(super) fn namespaces() -> Resource {
         short_names: &["ns"],
         namespaced: false,
         has_status: true,
-        verbs: &["create", "delete", "get", "list", "patch", "update", "watch"],
+        verbs: &[
+            "create", "delete", "get", "list", "patch", "update", "watch",
+        ],
         columns: vec![
             name_column(),
-            column("Status", "string", "The status of the namespace", Cell::Path(vec!["status", "phase"])),
+            column(
+                "Status",
+                "string",
+                "The status of the namespace",
+                Cell::Path(vec!["status", "phase"]),
+            ),
             age_column(),
         ],
         selectable: &["status.phase"],
@@ -43,7 +50,10 @@ pub(super) fn namespaces() -> Resource {
 
 /// How many keys a map of the object has.
 fn count(object: &Value, name: &str) -> usize {
-    object.get(name).and_then(Value::as_object).map_or(0, serde_json::Map::len)
+    object
+        .get(name)
+        .and_then(Value::as_object)
+        .map_or(0, serde_json::Map::len)
 }
 
 pub(super) fn configmaps() -> Resource {
@@ -56,7 +66,9 @@ pub(super) fn configmaps() -> Resource {
                 "Data",
                 "string",
                 "Number of entries",
-                Cell::Computed(|object| (count(object, "data") + count(object, "binaryData")).into()),
+                Cell::Computed(|object| {
+                    (count(object, "data") + count(object, "binaryData")).into()
+                }),
             ),
             age_column(),
         ],
@@ -70,7 +82,12 @@ pub(super) fn secrets() -> Resource {
         list_kind: "SecretList",
         columns: vec![
             name_column(),
-            column("Type", "string", "Used to facilitate programmatic handling of secret data", Cell::Path(vec!["type"])),
+            column(
+                "Type",
+                "string",
+                "Used to facilitate programmatic handling of secret data",
+                Cell::Path(vec!["type"]),
+            ),
             column(
                 "Data",
                 "string",
@@ -102,8 +119,15 @@ fn prepare_secret(object: &mut Value) -> Result<(), String> {
             }
         }
     }
-    for value in fields.get("data").and_then(Value::as_object).into_iter().flat_map(|data| data.values()) {
-        let decoded = value.as_str().is_none_or(|text| STANDARD.decode(text).is_ok());
+    for value in fields
+        .get("data")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(|data| data.values())
+    {
+        let decoded = value
+            .as_str()
+            .is_none_or(|text| STANDARD.decode(text).is_ok());
         if !decoded {
             return Err("illegal base64 data at input byte 0".to_owned());
         }
@@ -114,7 +138,11 @@ fn prepare_secret(object: &mut Value) -> Result<(), String> {
 
 /// The key that a type of secret must have, and whether it holds JSON.
 const KEYS: [(&str, &[&str], bool); 4] = [
-    ("kubernetes.io/dockerconfigjson", &[".dockerconfigjson"], true),
+    (
+        "kubernetes.io/dockerconfigjson",
+        &[".dockerconfigjson"],
+        true,
+    ),
     ("kubernetes.io/dockercfg", &[".dockercfg"], true),
     ("kubernetes.io/ssh-auth", &["ssh-privatekey"], false),
     ("kubernetes.io/tls", &["tls.crt", "tls.key"], false),
@@ -131,13 +159,20 @@ fn validate_secret(object: &Value, live: Option<&Value>) -> Vec<Cause> {
     for (_, keys, is_json) in KEYS.iter().filter(|(name, ..)| *name == kind) {
         for key in *keys {
             let field = format!("data[{key}]");
-            let value = object.get("data").and_then(|data| data.get(*key)).and_then(Value::as_str);
+            let value = object
+                .get("data")
+                .and_then(|data| data.get(*key))
+                .and_then(Value::as_str);
             match value.map(|value| STANDARD.decode(value)) {
                 None => causes.push(Cause::required(&field, "")),
                 Some(Ok(bytes)) if *is_json => {
                     if let Err(words) = crate::api::json::read(&bytes) {
                         // Neither the value nor a part of it is shown.
-                        causes.push(Cause::invalid(&field, &"<secret contents redacted>".into(), &words));
+                        causes.push(Cause::invalid(
+                            &field,
+                            &"<secret contents redacted>".into(),
+                            &words,
+                        ));
                     }
                 }
                 Some(_) => {}

@@ -20,7 +20,12 @@ pub(super) fn deployments() -> Resource {
                 "string",
                 "Number of the pod with ready state",
                 Cell::Computed(|object| {
-                    format!("{}/{}", number(object, "/status/readyReplicas"), number(object, "/spec/replicas")).into()
+                    format!(
+                        "{}/{}",
+                        number(object, "/status/readyReplicas"),
+                        number(object, "/spec/replicas")
+                    )
+                    .into()
                 }),
             ),
             column(
@@ -45,7 +50,10 @@ pub(super) fn deployments() -> Resource {
             };
             for (name, value) in [
                 ("replicas", json!(1)),
-                ("strategy", json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}})),
+                (
+                    "strategy",
+                    json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}),
+                ),
                 ("revisionHistoryLimit", json!(10)),
                 ("progressDeadlineSeconds", json!(600)),
             ] {
@@ -58,11 +66,22 @@ pub(super) fn deployments() -> Resource {
         },
         validate: |object, live| {
             let mut causes = validate_selector(object);
-            let template = object.pointer("/spec/template/spec").unwrap_or(&Value::Null);
+            let template = object
+                .pointer("/spec/template/spec")
+                .unwrap_or(&Value::Null);
             causes.extend(pod::validate_spec(template, "spec.template.spec"));
-            let selector = |object: &Value| object.pointer("/spec/selector").cloned().unwrap_or_default();
+            let selector = |object: &Value| {
+                object
+                    .pointer("/spec/selector")
+                    .cloned()
+                    .unwrap_or_default()
+            };
             if live.is_some_and(|live| selector(live) != selector(object)) {
-                causes.push(Cause::invalid("spec.selector", &selector(object), "field is immutable"));
+                causes.push(Cause::invalid(
+                    "spec.selector",
+                    &selector(object),
+                    "field is immutable",
+                ));
             }
             causes
         },
@@ -71,7 +90,10 @@ pub(super) fn deployments() -> Resource {
 }
 
 fn number(object: &Value, pointer: &str) -> i64 {
-    object.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_i64)
+        .unwrap_or_default()
 }
 
 /// The selector must be there, and select the pods of the template.
@@ -81,9 +103,20 @@ fn validate_selector(object: &Value) -> Vec<Cause> {
         return vec![Cause::required("spec.selector", "")];
     };
     let nothing = json!({});
-    let labels = object.pointer("/spec/template/metadata/labels").unwrap_or(&nothing);
-    let wanted = selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten();
-    let fits = wanted.into_iter().all(|(key, value)| text(labels, &format!("/{}", key.replace('~', "~0").replace('/', "~1"))) == value.as_str().unwrap_or_default());
+    let labels = object
+        .pointer("/spec/template/metadata/labels")
+        .unwrap_or(&nothing);
+    let wanted = selector
+        .get("matchLabels")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    let fits = wanted.into_iter().all(|(key, value)| {
+        text(
+            labels,
+            &format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        ) == value.as_str().unwrap_or_default()
+    });
     if fits {
         return Vec::new();
     }

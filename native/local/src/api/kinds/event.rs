@@ -12,7 +12,11 @@ pub(super) fn core() -> Resource {
     Resource {
         list_kind: "EventList",
         short_names: &["ev"],
-        columns: columns("involvedObject", "message", ["lastTimestamp", "firstTimestamp"]),
+        columns: columns(
+            "involvedObject",
+            "message",
+            ["lastTimestamp", "firstTimestamp"],
+        ),
         selectable: &[
             "involvedObject.kind",
             "involvedObject.namespace",
@@ -47,7 +51,11 @@ pub(super) fn core() -> Resource {
         validate: |object, live| {
             let mut causes = same_namespace(object, "involvedObject");
             if live.is_none() && !text(object, "/eventTime").is_empty() {
-                causes.extend(complete(object, "reportingComponent", "reportingController"));
+                causes.extend(complete(
+                    object,
+                    "reportingComponent",
+                    "reportingController",
+                ));
             }
             causes
         },
@@ -60,7 +68,11 @@ pub(super) fn new() -> Resource {
     Resource {
         list_kind: "EventList",
         short_names: &["ev"],
-        columns: columns("regarding", "note", ["deprecatedLastTimestamp", "deprecatedFirstTimestamp"]),
+        columns: columns(
+            "regarding",
+            "note",
+            ["deprecatedLastTimestamp", "deprecatedFirstTimestamp"],
+        ),
         selectable: &[
             "reason",
             "regarding.kind",
@@ -97,10 +109,18 @@ pub(super) fn new() -> Resource {
                 }
                 let kind = text(object, "/type");
                 if !matches!(kind, "Normal" | "Warning") {
-                    causes.push(Cause::invalid("type", &kind.into(), &format!("has invalid value: {kind}")));
+                    causes.push(Cause::invalid(
+                        "type",
+                        &kind.into(),
+                        &format!("has invalid value: {kind}"),
+                    ));
                 }
                 if !text(object, "/eventTime").is_empty() {
-                    causes.extend(complete(object, "reportingController", "reportingController"));
+                    causes.extend(complete(
+                        object,
+                        "reportingController",
+                        "reportingController",
+                    ));
                 }
             }
             causes
@@ -195,11 +215,36 @@ fn columns(about: &'static str, message: &'static str, times: [&'static str; 2])
         Cell::Computed(|event| object_name(event, "involvedObject"))
     };
     vec![
-        column("Last Seen", "string", "The time at which the most recent occurrence was recorded", seen),
-        column("Type", "string", "Type of this event (Normal, Warning)", Cell::Path(vec!["type"])),
-        column("Reason", "string", "Short, machine understandable reason", Cell::Path(vec!["reason"])),
-        column("Object", "string", "The object that this event is about", object),
-        column("Message", "string", "A human-readable description", Cell::Path(vec![message])),
+        column(
+            "Last Seen",
+            "string",
+            "The time at which the most recent occurrence was recorded",
+            seen,
+        ),
+        column(
+            "Type",
+            "string",
+            "Type of this event (Normal, Warning)",
+            Cell::Path(vec!["type"]),
+        ),
+        column(
+            "Reason",
+            "string",
+            "Short, machine understandable reason",
+            Cell::Path(vec!["reason"]),
+        ),
+        column(
+            "Object",
+            "string",
+            "The object that this event is about",
+            object,
+        ),
+        column(
+            "Message",
+            "string",
+            "A human-readable description",
+            Cell::Path(vec![message]),
+        ),
         Column {
             priority: 1,
             ..super::name_column()

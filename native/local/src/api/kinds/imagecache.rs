@@ -1,7 +1,8 @@
 //! `imagecaches.eci.alibabacloud.com`, as the core defines it.
 
 use imagecache::resource::{
-    CATEGORIES, COLUMNS, CrdVersion, GROUP, KIND, LIST_KIND, PLURAL, SHORT_NAMES, SINGULAR, VERSION, crd,
+    CATEGORIES, COLUMNS, CrdVersion, GROUP, KIND, LIST_KIND, PLURAL, SHORT_NAMES, SINGULAR,
+    VERSION, crd,
 };
 use serde_json::Value;
 
@@ -17,7 +18,9 @@ pub(super) fn imagecaches() -> Resource {
         .unwrap_or(&Value::Null);
     // A test holds that it compiles.
     let mut schema = Schema::compile(shape).unwrap_or_else(|_| Schema::anything());
-    schema.properties.insert("metadata".to_owned(), meta::schema());
+    schema
+        .properties
+        .insert("metadata".to_owned(), meta::schema());
     let mut columns = vec![name_column()];
     columns.extend(COLUMNS.iter().map(|column| {
         let path: Vec<&str> = column.json_path.split('.').skip(1).collect();
@@ -30,7 +33,11 @@ pub(super) fn imagecaches() -> Resource {
                 column.json_path
             ),
             priority: 0,
-            cell: if column.kind == "date" { Cell::Age(path) } else { Cell::Path(path) },
+            cell: if column.kind == "date" {
+                Cell::Age(path)
+            } else {
+                Cell::Path(path)
+            },
         }
     }));
     static SHORT: [&str; 2] = SHORT_NAMES;
@@ -59,7 +66,9 @@ mod tests {
     #[test]
     fn definition_of_the_core_compiles() {
         let definition = crd(CrdVersion::V1);
-        let shape = definition.pointer("/spec/versions/0/schema/openAPIV3Schema").unwrap();
+        let shape = definition
+            .pointer("/spec/versions/0/schema/openAPIV3Schema")
+            .unwrap();
         let schema = Schema::compile(shape).unwrap();
         assert!(schema.field("spec").unwrap().field("images").is_some());
         assert!(schema.field("nope").is_none());

@@ -28,7 +28,11 @@ pub(super) fn leases() -> Resource {
             Ok(())
         },
         validate: |object, _| {
-            let number = |name: &str| object.pointer(&format!("/spec/{name}")).and_then(Value::as_i64);
+            let number = |name: &str| {
+                object
+                    .pointer(&format!("/spec/{name}"))
+                    .and_then(Value::as_i64)
+            };
             let mut causes = Vec::new();
             if number("leaseDurationSeconds").is_some_and(|seconds| seconds <= 0) {
                 causes.push(crate::api::error::Cause::invalid(

@@ -54,10 +54,15 @@ static SHAPES: LazyLock<Value> =
 fn shape(kind: &str) -> Schema {
     let mut shape = resolved(SHAPES.get(kind).unwrap_or(&Value::Null), 0);
     if let Some(fields) = shape.as_object_mut() {
-        fields.insert("x-kubernetes-preserve-unknown-fields".to_owned(), true.into());
+        fields.insert(
+            "x-kubernetes-preserve-unknown-fields".to_owned(),
+            true.into(),
+        );
     }
     let mut schema = Schema::compile(&shape).unwrap_or_else(|_| Schema::anything());
-    schema.properties.insert("metadata".to_owned(), meta::schema());
+    schema
+        .properties
+        .insert("metadata".to_owned(), meta::schema());
     schema
 }
 
@@ -66,7 +71,11 @@ fn resolved(shape: &Value, depth: usize) -> Value {
     const DEEPEST: usize = 32;
     match shape {
         Value::Object(fields) => {
-            if let Some(name) = fields.get("$ref").and_then(Value::as_str).filter(|_| depth < DEEPEST) {
+            if let Some(name) = fields
+                .get("$ref")
+                .and_then(Value::as_str)
+                .filter(|_| depth < DEEPEST)
+            {
                 return resolved(SHAPES.get(name).unwrap_or(&Value::Null), depth + 1);
             }
             let mut fields: serde_json::Map<String, Value> = fields
@@ -76,7 +85,10 @@ fn resolved(shape: &Value, depth: usize) -> Value {
             if fields.get("type").and_then(Value::as_str) == Some("object")
                 && !fields.contains_key("additionalProperties")
             {
-                fields.insert("x-kubernetes-preserve-unknown-fields".to_owned(), true.into());
+                fields.insert(
+                    "x-kubernetes-preserve-unknown-fields".to_owned(),
+                    true.into(),
+                );
             }
             fields.into()
         }
@@ -85,7 +97,12 @@ fn resolved(shape: &Value, depth: usize) -> Value {
 }
 
 /// What most built-in kinds have in common.
-fn builtin(group: &'static str, kind: &'static str, plural: &'static str, singular: &'static str) -> Resource {
+fn builtin(
+    group: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    singular: &'static str,
+) -> Resource {
     Resource {
         group,
         version: "v1",
@@ -168,5 +185,8 @@ fn default(object: &mut Value, name: &str, value: Value) {
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }

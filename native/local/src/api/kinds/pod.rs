@@ -21,13 +21,43 @@ pub(super) fn pods() -> Resource {
         returns_deleted: true,
         columns: vec![
             name_column(),
-            column("Ready", "string", "The aggregate readiness state of this pod for accepting traffic.", Cell::Computed(ready)),
-            column("Status", "string", "The aggregate status of the containers in this pod.", Cell::Computed(status)),
-            column("Restarts", "string", "The number of times the containers in this pod have been restarted.", Cell::Computed(restarts)),
+            column(
+                "Ready",
+                "string",
+                "The aggregate readiness state of this pod for accepting traffic.",
+                Cell::Computed(ready),
+            ),
+            column(
+                "Status",
+                "string",
+                "The aggregate status of the containers in this pod.",
+                Cell::Computed(status),
+            ),
+            column(
+                "Restarts",
+                "string",
+                "The number of times the containers in this pod have been restarted.",
+                Cell::Computed(restarts),
+            ),
             age_column(),
-            wide(column("IP", "string", "The IP address of the pod.", Cell::Computed(|pod| or_none(text(pod, "/status/podIP"))))),
-            wide(column("Node", "string", "The node that the pod runs on.", Cell::Computed(|pod| or_none(text(pod, "/spec/nodeName"))))),
-            wide(column("Nominated Node", "string", "The node that the pod is to run on.", Cell::Computed(|pod| or_none(text(pod, "/status/nominatedNodeName"))))),
+            wide(column(
+                "IP",
+                "string",
+                "The IP address of the pod.",
+                Cell::Computed(|pod| or_none(text(pod, "/status/podIP"))),
+            )),
+            wide(column(
+                "Node",
+                "string",
+                "The node that the pod runs on.",
+                Cell::Computed(|pod| or_none(text(pod, "/spec/nodeName"))),
+            )),
+            wide(column(
+                "Nominated Node",
+                "string",
+                "The node that the pod is to run on.",
+                Cell::Computed(|pod| or_none(text(pod, "/status/nominatedNodeName"))),
+            )),
         ],
         selectable: &[
             "spec.nodeName",
@@ -106,7 +136,11 @@ pub(super) fn validate_spec(spec: &Value, at: &str) -> Vec<Cause> {
     }
     let mut names = std::collections::BTreeSet::new();
     for list in ["containers", "initContainers"] {
-        let containers = spec.get(list).and_then(Value::as_array).into_iter().flatten();
+        let containers = spec
+            .get(list)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         for (index, container) in containers.enumerate() {
             let field = |name: &str| format!("{at}.{list}[{index}].{name}");
             let name = text(container, "/name");
@@ -154,7 +188,11 @@ fn validate_change(pod: &Value, live: &Value) -> Vec<Cause> {
 fn fixed(pod: &Value, live: &Value) -> Value {
     let mut spec = pod.get("spec").cloned().unwrap_or_default();
     if let Some(fields) = spec.as_object_mut() {
-        for name in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"] {
+        for name in [
+            "activeDeadlineSeconds",
+            "tolerations",
+            "terminationGracePeriodSeconds",
+        ] {
             fields.remove(name);
         }
         if text(live, "/spec/nodeName").is_empty() {
@@ -163,7 +201,9 @@ fn fixed(pod: &Value, live: &Value) -> Value {
         for list in ["containers", "initContainers"] {
             let containers = fields.get_mut(list).and_then(Value::as_array_mut);
             for container in containers.into_iter().flatten() {
-                container.as_object_mut().map(|fields| fields.remove("image"));
+                container
+                    .as_object_mut()
+                    .map(|fields| fields.remove("image"));
             }
         }
     }
@@ -171,17 +211,26 @@ fn fixed(pod: &Value, live: &Value) -> Value {
 }
 
 fn or_none(text: &str) -> Value {
-    if text.is_empty() { "<none>".into() } else { text.into() }
+    if text.is_empty() {
+        "<none>".into()
+    } else {
+        text.into()
+    }
 }
 
 fn statuses(pod: &Value) -> impl Iterator<Item = &Value> {
-    pod.pointer("/status/containerStatuses").and_then(Value::as_array).into_iter().flatten()
+    pod.pointer("/status/containerStatuses")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 fn ready(pod: &Value) -> Value {
     let containers = pod.pointer("/spec/containers").and_then(Value::as_array);
     let total = containers.map_or(0, Vec::len);
-    let ready = statuses(pod).filter(|status| status.get("ready") == Some(&Value::Bool(true))).count();
+    let ready = statuses(pod)
+        .filter(|status| status.get("ready") == Some(&Value::Bool(true)))
+        .count();
     format!("{ready}/{total}").into()
 }
 

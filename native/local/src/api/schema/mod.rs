@@ -120,11 +120,17 @@ impl Schema {
         let number = |name: &str| json.get(name).and_then(Value::as_f64);
         let count = |name: &str| json.get(name).and_then(Value::as_u64);
         let texts = |name: &str| -> Vec<String> {
-            let items = json.get(name).and_then(Value::as_array).into_iter().flatten();
+            let items = json
+                .get(name)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
             items.filter_map(Value::as_str).map(str::to_owned).collect()
         };
         let child = |name: &str| match json.get(name) {
-            Some(value @ Value::Object(_)) => Schema::compile(value).map(|child| Some(Box::new(child))),
+            Some(value @ Value::Object(_)) => {
+                Schema::compile(value).map(|child| Some(Box::new(child)))
+            }
             _ => Ok(None),
         };
         let kind = match text("type") {
@@ -140,10 +146,17 @@ impl Schema {
             .map(|pattern| Regex::new(pattern).map_err(|error| error.to_string()))
             .transpose()?;
         let mut properties = BTreeMap::new();
-        for (name, value) in json.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        for (name, value) in json
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             properties.insert(name.clone(), Schema::compile(value)?);
         }
-        let rules = json.get("x-kubernetes-validations").and_then(Value::as_array);
+        let rules = json
+            .get("x-kubernetes-validations")
+            .and_then(Value::as_array);
         Ok(Schema {
             kind,
             format: text("format").unwrap_or_default().to_owned(),
@@ -157,7 +170,11 @@ impl Schema {
             nullable: flag("nullable"),
             int_or_string: flag("x-kubernetes-int-or-string"),
             default: json.get("default").cloned(),
-            allowed: json.get("enum").and_then(Value::as_array).cloned().unwrap_or_default(),
+            allowed: json
+                .get("enum")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default(),
             minimum: number("minimum"),
             maximum: number("maximum"),
             min_items: count("minItems"),
@@ -165,7 +182,11 @@ impl Schema {
             min_length: count("minLength"),
             max_length: count("maxLength"),
             pattern,
-            rules: rules.into_iter().flatten().map(rules::Rule::compile).collect::<Result<_, _>>()?,
+            rules: rules
+                .into_iter()
+                .flatten()
+                .map(rules::Rule::compile)
+                .collect::<Result<_, _>>()?,
         })
     }
 

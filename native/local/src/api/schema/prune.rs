@@ -48,7 +48,11 @@ pub fn trim(schema: &Schema, value: &mut Value) {
         Value::Object(fields) => {
             fields.retain(|name, value| !value.is_null() || may_be_null(schema, name));
             for (name, schema) in &schema.properties {
-                if let Some(default) = schema.default.as_ref().filter(|_| !fields.contains_key(name)) {
+                if let Some(default) = schema
+                    .default
+                    .as_ref()
+                    .filter(|_| !fields.contains_key(name))
+                {
                     fields.insert(name.clone(), default.clone());
                 }
             }
@@ -80,7 +84,10 @@ fn trim_fields(schema: &Schema, fields: &mut Map<String, Value>) {
 fn may_be_null(schema: &Schema, name: &str) -> bool {
     match schema.properties.get(name) {
         Some(schema) => schema.nullable || schema.kind.is_none(),
-        None => schema.additional.as_ref().is_none_or(|schema| schema.nullable),
+        None => schema
+            .additional
+            .as_ref()
+            .is_none_or(|schema| schema.nullable),
     }
 }
 

@@ -16,7 +16,12 @@ pub fn validate(schema: &Schema, value: &Value, prefix: &str, rules: bool) -> Ve
     };
     run.value(schema, value, &Path::root(""));
     run.lists(schema, value, &Path::root(""));
-    if rules && run.causes.iter().all(|cause| cause.reason == "FieldValueInvalid") {
+    if rules
+        && run
+            .causes
+            .iter()
+            .all(|cause| cause.reason == "FieldValueInvalid")
+    {
         super::rules::evaluate(schema, value, &Path::root(prefix), &mut run.causes);
     }
     run.causes
@@ -44,12 +49,14 @@ impl Run<'_> {
             in_body(path),
             crate::api::go::quote(found)
         );
-        self.causes.push(Cause::wrong_type(&self.at(path), found, &detail));
+        self.causes
+            .push(Cause::wrong_type(&self.at(path), found, &detail));
     }
 
     fn invalid(&mut self, path: &Path<'_>, value: &Value, rule: &str) {
         let detail = format!("{} {rule}", in_body(path));
-        self.causes.push(Cause::invalid(&self.at(path), value, &detail));
+        self.causes
+            .push(Cause::invalid(&self.at(path), value, &detail));
     }
 
     fn value(&mut self, schema: &Schema, value: &Value, path: &Path<'_>) {
@@ -66,12 +73,17 @@ impl Run<'_> {
             let allowed: Vec<String> = schema
                 .allowed
                 .iter()
-                .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                .map(|value| {
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                })
                 .collect();
             let mut allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
             allowed.sort_unstable();
             let shown = crate::api::go::shown(value);
-            self.causes.push(Cause::not_supported(&self.at(path), &shown, &allowed));
+            self.causes
+                .push(Cause::not_supported(&self.at(path), &shown, &allowed));
         }
         if let Value::Object(fields) = value {
             for (name, value) in fields {
@@ -81,7 +93,8 @@ impl Run<'_> {
             }
             for name in &schema.required {
                 if !fields.contains_key(name) {
-                    self.causes.push(Cause::required(&self.at(&path.field(name)), ""));
+                    self.causes
+                        .push(Cause::required(&self.at(&path.field(name)), ""));
                 }
             }
         }
@@ -131,15 +144,27 @@ impl Run<'_> {
             return;
         }
         let bounded = schema.min_length.is_some() || schema.max_length.is_some();
-        let length = if bounded { text.chars().count() as u64 } else { 0 };
+        let length = if bounded {
+            text.chars().count() as u64
+        } else {
+            0
+        };
         if let Some(limit) = schema.max_length.filter(|limit| length > *limit) {
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             self.causes.push(Cause::too_long(&self.at(path), limit));
         }
         if let Some(least) = schema.min_length.filter(|least| length < *least) {
-            self.invalid(path, value, &format!("should be at least {least} chars long"));
+            self.invalid(
+                path,
+                value,
+                &format!("should be at least {least} chars long"),
+            );
         }
-        if let Some(pattern) = schema.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
+        if let Some(pattern) = schema
+            .pattern
+            .as_ref()
+            .filter(|pattern| !pattern.is_match(text))
+        {
             let rule = format!("should match '{pattern}'");
             self.invalid(path, value, &rule);
         }
@@ -149,11 +174,18 @@ impl Run<'_> {
                 in_body(path),
                 crate::api::go::quote(text)
             );
-            self.causes.push(Cause::wrong_type(&self.at(path), text, &detail));
+            self.causes
+                .push(Cause::wrong_type(&self.at(path), text, &detail));
         }
     }
 
-    fn number(&mut self, schema: &Schema, number: &serde_json::Number, value: &Value, path: &Path<'_>) {
+    fn number(
+        &mut self,
+        schema: &Schema,
+        number: &serde_json::Number,
+        value: &Value,
+        path: &Path<'_>,
+    ) {
         let in_range = match schema.format.as_str() {
             "int32" => number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
             "int64" => number.as_i64().is_some() || (is_whole(number) && number.as_u64().is_none()),
@@ -165,15 +197,28 @@ impl Run<'_> {
                 schema.format
             );
             // The real server loses the path of this one.
-            let field = if self.prefix.is_empty() { "<nil>" } else { self.prefix };
-            self.causes.push(Cause::invalid(field, &Value::from(""), &detail));
+            let field = if self.prefix.is_empty() {
+                "<nil>"
+            } else {
+                self.prefix
+            };
+            self.causes
+                .push(Cause::invalid(field, &Value::from(""), &detail));
         }
         let Some(float) = number.as_f64() else { return };
         if let Some(most) = schema.maximum.filter(|most| float > *most) {
-            self.invalid(path, value, &format!("should be less than or equal to {most}"));
+            self.invalid(
+                path,
+                value,
+                &format!("should be less than or equal to {most}"),
+            );
         }
         if let Some(least) = schema.minimum.filter(|least| float < *least) {
-            self.invalid(path, value, &format!("should be greater than or equal to {least}"));
+            self.invalid(
+                path,
+                value,
+                &format!("should be greater than or equal to {least}"),
+            );
         }
     }
 
@@ -192,7 +237,8 @@ impl Run<'_> {
             );
         }
         if let Some(most) = schema.max_items.filter(|most| count > *most) {
-            self.causes.push(Cause::too_many(&self.at(path), items.len(), most));
+            self.causes
+                .push(Cause::too_many(&self.at(path), items.len(), most));
         }
     }
 
