@@ -105,6 +105,43 @@ pub fn decide<'c>(
     verdict.finish()
 }
 
+/// Kinds of objects, as a webhook's rules name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kinds {
+    /// The API group; empty for the core group.
+    pub group: &'static str,
+    /// Plural names.
+    pub resources: &'static [&'static str],
+}
+
+/// What is judged and is no workload. The version is `v1`, as for all of these kinds.
+pub const IMAGE_CACHES: Kinds = Kinds {
+    group: resource::GROUP,
+    resources: &[resource::PLURAL],
+};
+
+/// What is matched, and judged.
+pub const PODS: Kinds = Kinds {
+    group: "",
+    resources: &["pods"],
+};
+
+/// What has a pod template and is judged for it.
+pub const WORKLOADS: [Kinds; 3] = [
+    Kinds {
+        group: "",
+        resources: &["replicationcontrollers", "podtemplates"],
+    },
+    Kinds {
+        group: "apps",
+        resources: &["deployments", "statefulsets", "daemonsets", "replicasets"],
+    },
+    Kinds {
+        group: "batch",
+        resources: &["jobs", "cronjobs"],
+    },
+];
+
 /// What a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject {

@@ -129,7 +129,8 @@ impl fmt::Display for SettingFault {
 }
 
 impl Settings {
-    /// Reads settings. Absent and `null` is the default, for each setting and for the whole.
+    /// Reads settings. Absent and `null` is the default, for each setting and for the whole; `mode: false` is what YAML
+    /// makes of `mode: off`.
     ///
     /// # Errors
     /// Every fault at once, in the order of the settings' names.
@@ -175,6 +176,27 @@ impl Settings {
         }
     }
 
+    /// What a validating webhook does of these settings: objects are judged, pods are neither matched nor changed.
+    #[must_use]
+    pub fn judging(&self) -> Settings {
+        Settings {
+            mode: Mode::Off,
+            if_not_present: false,
+            on_miss: Miss::Allow,
+            ..self.clone()
+        }
+    }
+
+    /// What a mutating webhook does of these settings: pods are matched and changed, nothing is judged. What a pod is
+    /// denied for because of the caches that there are is its to say.
+    #[must_use]
+    pub fn changing(&self) -> Settings {
+        Settings {
+            validate: false,
+            ..self.clone()
+        }
+    }
+
     /// Refuses settings that contradict each other: what has no effect was meant otherwise.
     fn consistent(self) -> Result<Settings, Vec<SettingFault>> {
         let fault = |path: &str, wanted: bool| {
@@ -210,6 +232,12 @@ impl Settings {
 fn without_nulls(fields: &Map<String, Value>) -> Map<String, Value> {
     let mut present = fields.clone();
     present.retain(|_, value| !value.is_null());
+    // YAML reads `mode: off` as a boolean.
+    if let Some(mode) = present.get_mut("mode")
+        && *mode == Value::Bool(false)
+    {
+        *mode = "off".into();
+    }
     present
 }
 

@@ -69,6 +69,7 @@ mod image;
 mod index;
 mod inventory;
 mod locality;
+mod mirror;
 mod pod;
 mod reason;
 mod rules;
@@ -87,6 +88,7 @@ pub use locality::{
     MAX_NODE_SCORE, NodeImage, NodeImages, PodImages, image_locality, image_signature,
     with_default_tag,
 };
+pub use mirror::Mirror;
 pub use pod::Pod;
 pub use reason::Reason;
 pub use rules::{BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, Rules, SizeTie, Surface};

@@ -10,6 +10,7 @@
 mod cases;
 mod explain;
 mod locality;
+mod mirror;
 mod naive;
 mod views;
 mod worlds;

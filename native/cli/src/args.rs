@@ -9,7 +9,9 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
-use crate::{completions, crd, eci, expire, explain, matching, reference, schema, validate};
+use crate::{
+    completions, crd, eci, expire, explain, matching, reference, schema, validate, webhook,
+};
 
 /// The widest that help is printed.
 const HELP_WIDTH: usize = 100;
@@ -56,6 +58,7 @@ enum Verb {
     Match(matching::Match),
     Expire(expire::Expire),
     Eci(eci::Eci),
+    Webhook(Box<webhook::Webhook>),
     Reference(reference::Reference),
     Crd(crd::Crd),
     Schema(schema::Schema),
@@ -70,6 +73,7 @@ impl Verb {
             Verb::Match(verb) => verb.run(console),
             Verb::Expire(verb) => verb.run(console),
             Verb::Eci(verb) => verb.run(console),
+            Verb::Webhook(verb) => verb.run(console),
             Verb::Reference(verb) => verb.run(console),
             Verb::Crd(verb) => verb.run(console),
             Verb::Schema(verb) => verb.run(console),

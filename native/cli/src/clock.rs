@@ -14,12 +14,15 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn now(self) -> Timestamp {
-        self.now.unwrap_or_else(|| {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH);
-            let seconds = since.map(|since| since.as_secs()).unwrap_or_default();
-            Timestamp::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
-        })
+        self.now.unwrap_or_else(system)
     }
+}
+
+/// The system's clock.
+pub(crate) fn system() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.map(|since| since.as_secs()).unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 fn read(text: &str) -> Result<Timestamp, String> {

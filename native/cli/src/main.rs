@@ -16,17 +16,17 @@ mod exit;
 mod expire;
 mod explain;
 mod input;
-#[allow(dead_code)] // until the first command that runs long
+mod kubeconfig;
 mod log;
 mod matching;
 mod progress;
 mod reference;
 mod report;
 mod schema;
-#[allow(dead_code)] // until the first command that runs long
 mod signal;
 mod table;
 mod validate;
+mod webhook;
 
 use exit::Exit;
 

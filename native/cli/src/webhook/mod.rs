@@ -1,0 +1,163 @@
+//! `imagecache webhook`: the admission webhook, and the objects that put it into a cluster.
+
+mod manifests;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use imagecache::admission::Settings;
+use imagecache_sync::webhook::{
+    Caches, Certificate, Policy, RELOAD_PAUSE, Webhook as Server, self_signed,
+};
+
+use crate::args::usage_error;
+use crate::clock;
+use crate::console::{self, Console};
+use crate::exit::Exit;
+use crate::kubeconfig::Kubeconfig;
+use crate::log::Log;
+use crate::signal;
+
+const EXAMPLES: &str = "\
+Examples:
+  imagecache webhook manifests --cert-manager | kubectl apply -f -
+                                         run it in the cluster of kubectl
+  imagecache webhook --self-signed       run it here, for development; prints whom to trust
+  imagecache webhook --tls-cert tls.crt --tls-key tls.key --settings settings.yaml
+
+Addresses: POST /validate and /mutate, GET /healthz, /readyz and /metrics.
+
+Settings are YAML or JSON, such as `{mode: pin, ifNotPresent: true, onMiss: warn}`. They and the
+certificate are read again when their files change. What an API server does when no answer comes is
+said by the failurePolicy of the webhook's configuration; what becomes of pods while image caches
+are not known, by onCachesUnavailable of the settings.
+
+Exit codes:
+  0  asked to end by Ctrl-C or SIGTERM, and ended
+  2  the command line is wrong
+  3  a file, the address or the cluster's kubeconfig cannot be used";
+
+/// Serve Kubernetes admission: judge image caches and workloads, give pods their cache
+///
+/// An API server asks before it stores an object. This answers in the words of `imagecache validate` and
+/// `imagecache match`: faults deny, doubts warn, and a new pod gets the best cache there is. Image caches are known by
+/// a watch, so that no answer waits for the cluster.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub(crate) struct Webhook {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// Where to listen; loopback unless told otherwise
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// The server's certificate, with those that lead to its authority behind it: a PEM file
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        conflicts_with = "self_signed"
+    )]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate: a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Make a certificate for this run and print its authority (the caBundle) on standard output
+    #[arg(long)]
+    self_signed: bool,
+    /// With --self-signed: a DNS name or address besides localhost and where it listens; may be repeated
+    #[arg(long = "name", value_name = "NAME", requires = "self_signed")]
+    names: Vec<String>,
+    /// The settings of admission: a YAML or JSON file
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Do not follow the cluster's image caches: pods are judged, not matched
+    #[arg(long)]
+    no_watch: bool,
+    #[command(flatten)]
+    cluster: Kubeconfig,
+    #[command(flatten)]
+    log: Log,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    Manifests(manifests::Print),
+}
+
+impl Webhook {
+    pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+        if let Some(Verb::Manifests(verb)) = &self.verb {
+            return verb.run(console);
+        }
+        let (certificate, authority) = self.certificate()?;
+        let policy = match &self.settings {
+            Some(path) => Policy::open(path.clone(), RELOAD_PAUSE)?,
+            None => Policy::fixed(&Settings::default()),
+        };
+        self.log.start("webhook")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        runtime.block_on(self.serve(certificate, &authority, policy, console))
+    }
+
+    async fn serve(
+        &self,
+        certificate: Certificate,
+        authority: &str,
+        policy: Policy,
+        console: &mut Console,
+    ) -> anyhow::Result<Exit> {
+        let (client, caches) = if self.no_watch {
+            (None, Caches::never("they are not followed (--no-watch)"))
+        } else {
+            let client = self
+                .cluster
+                .client()
+                .await
+                .context("without --no-watch a cluster is needed")?;
+            (Some(client), Caches::default())
+        };
+        let listener = tokio::net::TcpListener::bind(self.listen).await;
+        let listener = listener.with_context(|| format!("cannot listen on {}", self.listen))?;
+        let address = listener.local_addr().unwrap_or(self.listen);
+        let stop = signal::stop()?;
+        console
+            .write_all(authority.as_bytes())
+            .context(console::UNWRITABLE)?;
+        console.finish()?;
+        console::note(&format!("Listening on https://{address}; Ctrl-C ends."));
+        let server = Server::new(policy, caches, certificate, clock::system)?;
+        server.serve(listener, client, stop).await;
+        Ok(Exit::Ok)
+    }
+
+    /// The certificate to show, and the authority to print for one that was made here.
+    fn certificate(&self) -> anyhow::Result<(Certificate, String)> {
+        if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            let certificate = Certificate::open(chain.clone(), key.clone(), RELOAD_PAUSE)?;
+            return Ok((certificate, String::new()));
+        }
+        if !self.self_signed {
+            return Err(usage_error(
+                "webhook",
+                "no certificate: name one with --tls-cert and --tls-key, or make one with --self-signed",
+            ));
+        }
+        let mut names = vec![
+            "localhost".to_owned(),
+            "127.0.0.1".to_owned(),
+            "::1".to_owned(),
+        ];
+        let address = self.listen.ip();
+        if !address.is_unspecified() && !address.is_loopback() {
+            names.push(address.to_string());
+        }
+        names.extend(self.names.iter().cloned());
+        let made = self_signed(&names).map_err(|error| usage_error("webhook", error))?;
+        Ok((Certificate::fixed(&made)?, made.authority))
+    }
+}
