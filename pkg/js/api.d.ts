@@ -33,6 +33,30 @@ export function initSync(module: BufferSource | WebAssembly.Module): void;
 export function validate(manifest: string | Json, options?: ValidateOptions): Diagnostic[];
 
 /**
+ * Every object of a text, lists and replies opened up: what {@link CacheIndex.insert}, {@link CacheIndex.explain} and
+ * {@link expiry} take, out of whatever was pasted.
+ *
+ * @param text a text of YAML or JSON, of any number of documents.
+ * @returns the objects in order, and what of the text could not be read.
+ * @throws {TypeError} for anything but a string.
+ */
+export function objects(text: string): { objects: TextObject[]; diagnostics: Diagnostic[] };
+
+/** An object of a text. */
+export interface TextObject {
+  /** What it is to a match: an image cache, a pod or workload, or neither. */
+  role: Role;
+  /** Which document of the text, from 0. */
+  document: number;
+  /** Where in the document it stands: empty, or the item of a list, `items[3]`. */
+  path: string;
+  /** The object; an item of a typed list has the kind that its list gives it. */
+  value: Record<string, unknown>;
+  /** Where its document stands in the text. */
+  span: Span;
+}
+
+/**
  * When a cache ends, why, and how long is left.
  *
  * @param cache an `ImageCache` object, or an entry of a DescribeImageCaches reply.
@@ -70,6 +94,9 @@ export function crd(): Record<string, unknown>;
 
 /** The JSON Schema (draft 7) of an `ImageCache` manifest, for editors. */
 export function schema(): Record<string, unknown>;
+
+/** The JSON Schema (draft 7) of the annotations of pods that speak of image caches, for editors. */
+export function podAnnotations(): Record<string, unknown>;
 
 /**
  * The page of a code.

@@ -43,10 +43,12 @@ function core() {
 }
 
 export const validate = (manifest, options) => core().validate(manifest, options);
+export const objects = (text) => core().objects(text);
 export const expiry = (cache, now) => core().expiry(cache, now);
 export const parseReference = (text) => core().parseReference(text);
 export const crd = () => core().crd();
 export const schema = () => core().schema();
+export const podAnnotations = () => core().podAnnotations();
 export const explain = (code) => core().explain(code);
 export const version = () => core().version();
 

@@ -5,4 +5,4 @@ const text = '@BASE64@';
 
 provide({ bytes: () => Uint8Array.from(atob(text), (character) => character.charCodeAt(0)) });
 
-export { init, initSync, validate, expiry, parseReference, review, crd, schema, explain, version, CacheIndex } from './api.js';
+export { init, initSync, validate, objects, expiry, parseReference, review, crd, schema, podAnnotations, explain, version, CacheIndex } from './api.js';

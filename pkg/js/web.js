@@ -3,4 +3,4 @@ import { provide } from './api.js';
 
 provide({ place: () => new URL('./imagecache.wasm', import.meta.url) });
 
-export { init, initSync, validate, expiry, parseReference, review, crd, schema, explain, version, CacheIndex } from './api.js';
+export { init, initSync, validate, objects, expiry, parseReference, review, crd, schema, podAnnotations, explain, version, CacheIndex } from './api.js';

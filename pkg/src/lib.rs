@@ -8,6 +8,7 @@
 
 mod argument;
 mod index;
+mod objects;
 
 use imagecache::admission::{self, Caches, Settings};
 use imagecache::diagnostic::Code;
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 
 pub use index::CacheIndex;
+pub use objects::objects;
 
 /// Findings of a text (YAML, JSON, many documents) or of an object.
 #[wasm_bindgen(js_name = validate)]
@@ -107,6 +109,15 @@ pub fn crd() -> Result<JsValue, JsValue> {
 #[wasm_bindgen(js_name = schema)]
 pub fn schema() -> Result<JsValue, JsValue> {
     js_sys::JSON::parse(include_str!(concat!(env!("OUT_DIR"), "/schema.json")))
+}
+
+/// The JSON Schema of the annotations of pods.
+#[wasm_bindgen(js_name = podAnnotations)]
+pub fn pod_annotations() -> Result<JsValue, JsValue> {
+    js_sys::JSON::parse(include_str!(concat!(
+        env!("OUT_DIR"),
+        "/pod-annotations.json"
+    )))
 }
 
 /// What a code means; `undefined` when there is none such.

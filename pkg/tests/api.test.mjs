@@ -89,6 +89,16 @@ for (const [name, core] of Object.entries({ full, inline, json })) {
       assert.ok(answer.diagnostics.length > 0);
     });
 
+    test('the objects of a text come with their role, and lists are opened up', () => {
+      const text = JSON.stringify({ kind: 'List', items: [cache('1', ['nginx:1.27']), pod('nginx:1.27'), { kind: 'ConfigMap' }, 7] });
+      const { objects, diagnostics } = core.objects(text);
+      assert.deepEqual(objects.map(({ role, document, path }) => [role, document, path]), [['cache', 0, 'items[0]'], ['pod', 0, 'items[1]'], ['other', 0, 'items[2]']]);
+      assert.deepEqual(diagnostics.map(({ code, path }) => [code, path]), [['IC004', 'items[3]']]);
+      const index = new core.CacheIndex(objects.map(({ value }) => value));
+      assert.equal(index.match(objects[1].value).decision, 'Hit');
+      index.free();
+    });
+
     test('expiry takes a text or a Date', () => {
       for (const now of ['2026-01-19T13:40:56Z', new Date('2026-01-19T13:40:56Z')]) {
         const expiry = core.expiry(cache('1', ['nginx:1.27']), now);
@@ -124,6 +134,7 @@ for (const [name, core] of Object.entries({ full, inline, json })) {
     test('crd, schema, explain and version', () => {
       assert.equal(core.crd().metadata.name, 'imagecaches.eci.alibabacloud.com');
       assert.equal(core.schema().properties.spec.properties.images.maxItems, 20);
+      assert.match(core.podAnnotations().properties['k8s.aliyun.com/eci-imc-id'].description, /imc-/);
       assert.equal(core.explain('ic022').name, 'too-many-images');
       assert.match(core.explain('too-many-images').page, /20/);
       assert.equal(core.explain('IC999'), undefined);
@@ -150,7 +161,7 @@ for (const [name, core] of Object.entries({ full, inline, json })) {
           cache: () => core.expiry(value, '2026-01-19T13:40:56Z'),
           pod: () => index.match(value),
           caches: () => index.insert(value),
-          text: () => core.parseReference(value),
+          text: () => (core.objects(value), core.parseReference(value)),
           code: () => core.explain(value),
           id: () => index.remove(value),
           review: () => core.review(value),

@@ -1,11 +1,12 @@
 //! Pods and caches out of whatever a user has: manifests, lists, replies of the API, in any mixture.
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::cache::{Cache, is_entry};
 use super::fields::{find, kind_of};
 use super::image::Facts;
-use super::pod::Pod;
+use super::pod::{Pod, is_pod};
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
 use crate::resource;
@@ -44,7 +45,17 @@ pub struct Inventory {
 impl Inventory {
     /// Adds what a document holds; what cannot be read goes to the report, with its path in the document.
     pub fn add(&mut self, value: &Value, report: &mut Report<'_>) {
-        self.add_at(value, None, &Path::Root, report, 0);
+        walk(value, report, &mut |met, report| {
+            if met.is_cache {
+                self.caches
+                    .extend(Cache::read_at(met.value, met.path, report));
+                return;
+            }
+            let before = self.pods.len();
+            self.pods
+                .extend(Pod::read_at(met.value, met.kind, met.path, report));
+            self.others += usize::from(self.pods.len() == before);
+        });
     }
 
     /// Adds one item of an array of documents that arrives item by item; paths begin with its index.
@@ -57,75 +68,154 @@ impl Inventory {
         self.caches.iter_mut().for_each(|cache| cache.apply(facts));
         self.pods.iter_mut().for_each(|pod| pod.apply(facts));
     }
+}
 
-    fn add_at(
-        &mut self,
-        value: &Value,
-        kind: Option<&str>,
-        path: &Path<'_>,
-        report: &mut Report<'_>,
-        depth: usize,
-    ) {
-        if depth > MAX_NESTING {
-            let message = format!("lists within lists, at most {MAX_NESTING} deep allowed");
-            report.add(
-                Code::IC003,
-                path,
-                message,
-                "What lies deeper is passed over.",
-            );
-            return;
+/// What an object is to a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// An `ImageCache`, or an entry of a DescribeImageCaches reply.
+    Cache,
+    /// A Pod, or a workload with a pod template.
+    Pod,
+    /// Neither.
+    Other,
+}
+
+/// An object of a document, for hosts that ask about each by itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Subject {
+    /// What it is to a match.
+    pub role: Role,
+    /// Where in the document it stands: empty, or the item of a list, `items[3]`.
+    pub path: String,
+    /// The object as it stands there; an item of a typed list has the kind that its list gives it.
+    pub value: Value,
+}
+
+/// Every object of a document, lists and replies opened up as [`Inventory`] does.
+///
+/// ```
+/// use imagecache::diagnostic::{Levels, Report};
+/// use imagecache::matching::{Role, subjects};
+/// let levels = Levels::default();
+/// let list = serde_json::json!({"kind": "PodList", "items": [{"spec": {"containers": []}}]});
+/// let found = subjects(&list, &mut Report::new(&levels));
+/// assert_eq!((found[0].role, &*found[0].path), (Role::Pod, "items[0]"));
+/// assert_eq!(found[0].value["kind"], "Pod");
+/// ```
+#[must_use]
+pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<Subject> {
+    let mut subjects = Vec::new();
+    walk(value, report, &mut |met, _| {
+        let role = if met.is_cache {
+            Role::Cache
+        } else if is_pod(met.value, met.kind) {
+            Role::Pod
+        } else {
+            Role::Other
+        };
+        let mut value = met.value.clone();
+        if let (Value::Object(fields), Some(kind)) = (&mut value, met.kind) {
+            fields.entry("kind").or_insert_with(|| kind.into());
         }
-        match value {
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.add_at(item, kind, &path.index(index), report, depth + 1);
-                }
+        subjects.push(Subject {
+            role,
+            path: met.path.to_string(),
+            value,
+        });
+    });
+    subjects
+}
+
+/// An object that a walk met.
+struct Met<'m> {
+    value: &'m Value,
+    /// Its own kind, else what its list gives it.
+    kind: Option<&'m str>,
+    path: &'m Path<'m>,
+    is_cache: bool,
+}
+
+/// What is done with each object.
+type Visit<'f> = dyn FnMut(&Met<'_>, &mut Report<'_>) + 'f;
+
+/// Visits every object of a document, in order. Anything but objects and lists of them goes to the report.
+fn walk(value: &Value, report: &mut Report<'_>, visit: &mut Visit<'_>) {
+    walk_any(value, None, &Path::Root, 0, report, visit);
+}
+
+fn walk_any(
+    value: &Value,
+    kind: Option<&str>,
+    path: &Path<'_>,
+    depth: usize,
+    report: &mut Report<'_>,
+    visit: &mut Visit<'_>,
+) {
+    if depth > MAX_NESTING {
+        let message = format!("lists within lists, at most {MAX_NESTING} deep allowed");
+        report.add(
+            Code::IC003,
+            path,
+            message,
+            "What lies deeper is passed over.",
+        );
+        return;
+    }
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                walk_any(item, kind, &path.index(index), depth + 1, report, visit);
             }
-            Value::Object(object) => self.add_object(value, object, kind, path, report, depth),
-            Value::Null => {}
-            _ => {
-                let message = format!("{}, an object expected", kind_of(value));
-                report.add(Code::IC004, path, message, "The entry is passed over.");
-            }
+        }
+        Value::Object(object) => walk_object(value, object, kind, path, depth, report, visit),
+        Value::Null => {}
+        _ => {
+            let message = format!("{}, an object expected", kind_of(value));
+            report.add(Code::IC004, path, message, "The entry is passed over.");
         }
     }
+}
 
-    fn add_object(
-        &mut self,
-        value: &Value,
-        object: &Map<String, Value>,
-        kind: Option<&str>,
-        path: &Path<'_>,
-        report: &mut Report<'_>,
-        depth: usize,
-    ) {
-        let kind = object.get("kind").and_then(Value::as_str).or(kind);
-        if let Some(items @ Value::Array(_)) = object.get("items")
-            && !object.contains_key("spec")
-        {
-            // Items of a typed list need not repeat their kind.
-            let kind = kind
-                .and_then(|kind| kind.strip_suffix("List"))
-                .filter(|kind| !kind.is_empty());
-            self.add_at(items, kind, &path.field("items"), report, depth + 1);
-        } else if let Some((key, Value::Array(entries))) = find(object, "ImageCaches") {
-            let list = path.field(key);
-            for (index, entry) in entries.iter().enumerate() {
-                self.caches
-                    .extend(Cache::read_at(entry, &list.index(index), report));
-            }
-        } else if let Some(body @ Value::Object(inner)) = object.get("body")
-            && find(inner, "ImageCaches").is_some()
-        {
-            self.add_at(body, None, &path.field("body"), report, depth + 1);
-        } else if is_cache(object, kind) {
-            self.caches.extend(Cache::read_at(value, path, report));
-        } else {
-            let before = self.pods.len();
-            self.pods.extend(Pod::read_at(value, kind, path, report));
-            self.others += usize::from(self.pods.len() == before);
+fn walk_object(
+    value: &Value,
+    object: &Map<String, Value>,
+    kind: Option<&str>,
+    path: &Path<'_>,
+    depth: usize,
+    report: &mut Report<'_>,
+    visit: &mut Visit<'_>,
+) {
+    let kind = object.get("kind").and_then(Value::as_str).or(kind);
+    let mut meet = |value, kind, path: &Path<'_>, is_cache, report: &mut Report<'_>| {
+        let met = Met {
+            value,
+            kind,
+            path,
+            is_cache,
+        };
+        visit(&met, report);
+    };
+    if let Some(items @ Value::Array(_)) = object.get("items")
+        && !object.contains_key("spec")
+    {
+        // Items of a typed list need not repeat their kind.
+        let kind = kind
+            .and_then(|kind| kind.strip_suffix("List"))
+            .filter(|kind| !kind.is_empty());
+        walk_any(items, kind, &path.field("items"), depth + 1, report, visit);
+    } else if let Some((key, Value::Array(entries))) = find(object, "ImageCaches") {
+        let list = path.field(key);
+        for (index, entry) in entries.iter().enumerate() {
+            meet(entry, None, &list.index(index), true, report);
         }
+    } else if let Some(body @ Value::Object(inner)) = object.get("body")
+        && find(inner, "ImageCaches").is_some()
+    {
+        walk_any(body, None, &path.field("body"), depth + 1, report, visit);
+    } else {
+        meet(value, kind, path, is_cache(object, kind), report);
     }
 }
 

@@ -83,7 +83,7 @@ pub use answer::{Answer, Candidate, Creation, Event, Found, Have, Next, Pin, Ref
 pub use cache::{Cache, CacheName, Origin};
 pub use image::{Facts, Image, manifest_bytes};
 pub use index::Index;
-pub use inventory::{Inventory, MAX_NESTING};
+pub use inventory::{Inventory, MAX_NESTING, Role, Subject, subjects};
 pub use locality::{
     MAX_NODE_SCORE, NodeImage, NodeImages, PodImages, image_locality, image_signature,
     with_default_tag,

@@ -209,6 +209,11 @@ fn version_of(image: &Image) -> Option<(&str, &str)> {
     image.key().map(|key| (key.repository(), key.version()))
 }
 
+/// Is this a Pod, or a workload with a pod template?
+pub(super) fn is_pod(value: &Value, kind: Option<&str>) -> bool {
+    template(value, kind).is_some()
+}
+
 /// The pod in an object: the object itself, or the template at one of the places where workloads keep it.
 fn template<'a>(value: &'a Value, kind: Option<&str>) -> Option<&'a Value> {
     if kind == Some("Pod") {

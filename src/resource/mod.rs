@@ -16,7 +16,7 @@ pub use crd::{CrdVersion, SECRET_PATTERN, crd};
 pub(crate) use object::whole;
 pub use object::{Event, ImageCache, ImageCacheList, Metadata, Spec, Status};
 pub use phase::Phase;
-pub use schema::json_schema;
+pub use schema::{json_schema, pod_annotations_schema};
 
 /// API group.
 pub const GROUP: &str = "eci.alibabacloud.com";

@@ -44,12 +44,34 @@ pub fn json_schema() -> Value {
     })
 }
 
-fn metadata() -> Value {
-    let annotations: Map<String, Value> = KNOWN
+/// A JSON Schema of the annotations of pods and pod templates, draft-07: those that speak of image caches, save the ones
+/// that ECI writes by itself. Others are left alone.
+///
+/// ```
+/// let schema = imagecache::resource::pod_annotations_schema();
+/// assert!(schema["properties"]["k8s.aliyun.com/eci-imc-id"]["description"].is_string());
+/// ```
+#[must_use]
+pub fn pod_annotations_schema() -> Value {
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Annotations of pods",
+        "type": ["object", "null"],
+        "properties": annotations(|known| known.holder != Holder::ImageCache && !known.result),
+        "additionalProperties": {"type": "string"},
+    })
+}
+
+fn annotations(wanted: impl Fn(&Known) -> bool) -> Map<String, Value> {
+    KNOWN
         .iter()
-        .filter(|known| known.holder != Holder::Pod)
+        .filter(|known| wanted(known))
         .map(|known| (known.name.to_owned(), annotation(known)))
-        .collect();
+        .collect()
+}
+
+fn metadata() -> Value {
+    let annotations = annotations(|known| known.holder != Holder::Pod);
     json!({
         "type": "object",
         "description": "Name and annotations. An ImageCache has no namespace: every namespace of the cluster may use it.",

@@ -11,6 +11,7 @@ mod fuzz;
 mod pkg;
 mod setup;
 mod test;
+mod www;
 
 /// Chores of imagecache.
 #[derive(Parser)]
@@ -44,6 +45,12 @@ enum Chore {
         #[arg(long)]
         test: bool,
     },
+    /// Build the page; the next build of the command line carries it.
+    Www {
+        /// Test it, too.
+        #[arg(long)]
+        test: bool,
+    },
     /// Print the sizes of what runs inside other programs, and hold them against their limits.
     Size,
     /// Fuzz the core's entries.
@@ -66,6 +73,8 @@ fn main() -> Result<()> {
         Chore::Bundles { check } => bundles::run(&sh, check),
         Chore::Pkg { test: false } => pkg::run(&sh),
         Chore::Pkg { test: true } => test::pkg(&sh),
+        Chore::Www { test: false } => www::run(&sh),
+        Chore::Www { test: true } => test::www(&sh),
         Chore::Size => pkg::size(&sh),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
     }

@@ -117,30 +117,13 @@ pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter=tap", "--test-concurrency=1"]);
     // The corpus is asked here as well: it needs the same package and the same browser.
-    let mut files = Vec::new();
-    for folder in ["pkg/tests", "tests/conformance/js"] {
-        for entry in fs::read_dir(folder)? {
-            files.push(entry?.path());
-        }
-    }
-    files.retain(|path| {
-        path.to_str()
-            .is_some_and(|path| path.ends_with(".test.mjs"))
-    });
-    files.sort();
-    count.run(node.args(files))
+    node.args(setup::node_tests("pkg/tests")?);
+    count.run(node.args(setup::node_tests("tests/conformance/js")?))
 }
 
 /// What the tests need: a browser and its driver, the packages of `pkg/tests`, and among them ours as npm packs it.
 fn install(sh: &Shell) -> Result<()> {
-    for program in ["/usr/bin/chromium", "/usr/bin/chromedriver"] {
-        if !Path::new(program).exists() {
-            cmd!(sh, "apt-get update -qq").run().context(
-                "chromium is needed: install the packages `chromium` and `chromium-driver`",
-            )?;
-            cmd!(sh, "apt-get install -y -qq chromium chromium-driver").run()?;
-        }
-    }
+    setup::chromium(sh)?;
     let packed = target(sh)?.join("npm");
     sh.remove_path(&packed)?;
     sh.create_dir(&packed)?;

@@ -1,5 +1,6 @@
 //! What chores need and a bare machine lacks, installed from the ordinary registries on first use.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -23,6 +24,32 @@ pub(crate) fn wasm_target(sh: &Shell) -> Result<()> {
         cmd!(sh, "rustup target add {WASM}").run()?;
     }
     Ok(())
+}
+
+/// Installs a browser and its driver, unless they are there.
+pub(crate) fn chromium(sh: &Shell) -> Result<()> {
+    for program in ["/usr/bin/chromium", "/usr/bin/chromedriver"] {
+        if !Path::new(program).exists() {
+            cmd!(sh, "apt-get update -qq").run().context(
+                "chromium is needed: install the packages `chromium` and `chromium-driver`",
+            )?;
+            cmd!(sh, "apt-get install -y -qq chromium chromium-driver").run()?;
+        }
+    }
+    Ok(())
+}
+
+/// The files of a folder that Node's test runner runs, in order.
+pub(crate) fn node_tests(folder: &str) -> Result<Vec<PathBuf>> {
+    let mut files = fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>>>()?;
+    files.retain(|path| {
+        path.to_str()
+            .is_some_and(|path| path.ends_with(".test.mjs"))
+    });
+    files.sort();
+    Ok(files)
 }
 
 /// A cargo subcommand of exactly this version, on the PATH or installed below `target/tools`; returns its program.

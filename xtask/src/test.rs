@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::Shell;
 
-use crate::{pkg, setup};
+use crate::{pkg, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     setup::wasm_target(sh)?;
@@ -15,6 +15,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     // The core as hosts without YAML and without the rules' pages link it.
     count.cargo_test(&["--package", "imagecache", "--no-default-features", "--lib"])?;
     pkg::test(sh, &mut count)?;
+    www::test(sh, &mut count)?;
     count.close()
 }
 
@@ -22,6 +23,13 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
 pub(crate) fn pkg(sh: &Shell) -> Result<()> {
     let mut count = Count::default();
     pkg::test(sh, &mut count)?;
+    count.close()
+}
+
+/// The tests of the page alone.
+pub(crate) fn www(sh: &Shell) -> Result<()> {
+    let mut count = Count::default();
+    www::test(sh, &mut count)?;
     count.close()
 }
 

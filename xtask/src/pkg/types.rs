@@ -27,6 +27,7 @@ const TYPES: &[(&str, &str, &str)] = &[
     ("src/reference/describe.rs", "Description", "Reference"),
     ("src/reference/describe.rs", "Fault", "ReferenceFault"),
     ("src/reference/error.rs", "Class", "ReferenceFaultClass"),
+    ("src/matching/inventory.rs", "Role", "Role"),
     ("src/matching/rules.rs", "Rules", "MatchRules"),
     ("src/matching/rules.rs", "SizeTie", "SizeTie"),
     ("src/matching/verdict.rs", "Decision", "Decision"),

@@ -1,0 +1,121 @@
+// A cluster as it is now: listed once, watched from then on. When the server goes away what is shown stays, and the
+// page asks again, at growing intervals.
+import { computed, signal } from '@preact/signals';
+import type { Resource } from '../core/protocol';
+import { Api, Refused, type ImageCache, type Value } from './api';
+
+export type State =
+  | { is: 'off' }
+  | { is: 'connecting'; address: string }
+  | { is: 'live'; address: string }
+  | { is: 'lost'; address: string; why: string; known: boolean };
+
+export const state = signal<State>({ is: 'off' });
+export const clusterCaches = signal<ReadonlyMap<string, ImageCache>>(new Map());
+/** The caches of the cluster count among those that pods are matched against. */
+export const withCluster = signal(true);
+export const isConnected = computed(() => state.value.is === 'live' || (state.value.is === 'lost' && state.value.known));
+
+const FIRST_WAIT = 1_000;
+const LONGEST_WAIT = 15_000;
+
+let stop: AbortController | undefined;
+let api: Api | undefined;
+
+/** What went wrong, for people; without a status the server was not reached, and the browser does not say why. */
+export const wordsOf = (fault: unknown): string => (fault instanceof Refused ? fault.message : '');
+
+/** The page's own server, where it was not opened from a file. */
+export const ownAddress = (): string => (location.protocol.startsWith('http') ? location.origin : '');
+
+/** The policy of the page lets it speak to its own server and to this machine, and to nobody else. */
+export function isAllowed(address: string): boolean {
+  const url = URL.parse(address);
+  if (!url) return false;
+  return url.origin === location.origin || (url.protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(url.hostname));
+}
+
+export function connect(address: string, resource: Resource): void {
+  disconnect();
+  stop = new AbortController();
+  api = new Api(address, resource);
+  state.value = { is: 'connecting', address };
+  void follow(api, address, stop.signal);
+}
+
+export function disconnect(): void {
+  stop?.abort();
+  stop = undefined;
+  api = undefined;
+  state.value = { is: 'off' };
+  clusterCaches.value = new Map();
+}
+
+/** Is there a server at the page's own origin? Asked only on this machine, and it may say no in silence. */
+export async function connectIfServed(resource: Resource): Promise<void> {
+  if (!['127.0.0.1', 'localhost', '[::1]'].includes(location.hostname)) return;
+  try {
+    await new Api(location.origin, resource).list();
+    if (state.peek().is === 'off') connect(location.origin, resource);
+  } catch {
+    // The page comes from a server of files.
+  }
+}
+
+async function follow(api: Api, address: string, signal: AbortSignal): Promise<void> {
+  let wait = FIRST_WAIT;
+  let known = false;
+  while (!signal.aborted) {
+    try {
+      const { items, resourceVersion } = await api.list();
+      if (signal.aborted) return;
+      clusterCaches.value = new Map(items.map((item) => [item.metadata.name, item]));
+      state.value = { is: 'live', address };
+      known = true;
+      wait = FIRST_WAIT;
+      await watch(api, resourceVersion, signal);
+    } catch (fault) {
+      if (signal.aborted) return;
+      state.value = { is: 'lost', address, why: wordsOf(fault), known };
+      // A server that answers with a refusal will do so again.
+      if (!known && fault instanceof Refused) return;
+      await pause(wait, signal);
+      wait = Math.min(wait * 2, LONGEST_WAIT);
+    }
+  }
+}
+
+/** Watches until the server forgets the version, and everything must be listed anew. */
+async function watch(api: Api, from: string, signal: AbortSignal): Promise<void> {
+  let version = from;
+  for (;;) {
+    const begun = Date.now();
+    for await (const { type, object } of api.watch(version, signal)) {
+      if (type === 'ERROR') return;
+      version = object.metadata.resourceVersion ?? version;
+      if (type === 'BOOKMARK') continue;
+      const caches = new Map(clusterCaches.peek());
+      if (type === 'DELETED') caches.delete(object.metadata.name);
+      else caches.set(object.metadata.name, object);
+      clusterCaches.value = caches;
+    }
+    // Servers end watches now and then; one that does so at once is on its way out.
+    if (Date.now() - begun < FIRST_WAIT) await pause(FIRST_WAIT, signal);
+  }
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener('abort', () => (clearTimeout(timer), done()), { once: true });
+  });
+}
+
+export const create = (value: Value): Promise<unknown> => theApi().create(value);
+export const destroy = (name: string): Promise<unknown> => theApi().delete(name);
+export const eventsOf = (name: string): Promise<import('./api').Event[]> => theApi().events(name);
+
+function theApi(): Api {
+  if (!api) throw new Refused(0, 'not connected');
+  return api;
+}

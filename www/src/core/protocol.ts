@@ -1,0 +1,115 @@
+// What the page and its worker say to each other.
+import type { Diagnostic, Expiry, Explanation, MatchRules, Role, Rule, Span, Unreadable } from 'imagecache';
+
+/** A text in the editor. */
+export interface Source {
+  id: string;
+  text: string;
+}
+
+/** An object of a text, without its content. */
+export interface Met {
+  role: Role;
+  kind: string;
+  name: string;
+  document: number;
+  path: string;
+  span: Span;
+}
+
+/** What is to be said about one text. */
+export interface Checked {
+  diagnostics: Diagnostic[];
+  objects: Met[];
+}
+
+/** Where an object comes from: a text, or the cluster. */
+export type Origin = { file: string; document: number; path: string; span: Span } | { cluster: true };
+
+export interface SurveyedCache {
+  key: string;
+  name: string;
+  id: string | null;
+  phase: string | null;
+  created: string | null;
+  images: number;
+  origin: Origin;
+  expiry: Expiry;
+}
+
+export interface SurveyedPod {
+  key: string;
+  name: string;
+  origin: Origin;
+  answer: Explanation | Unreadable;
+}
+
+/** Which cache each pod hits, and when each cache ends. */
+export interface Survey {
+  now: string;
+  caches: SurveyedCache[];
+  pods: SurveyedPod[];
+  /** Pods beyond {@link MAX_PODS}, which were not matched. */
+  podsLeft: number;
+}
+
+/** At most so many pods are matched at once; more do not fit a screen anyway. */
+export const MAX_PODS = 500;
+
+/** An object that can be sent to a cluster. */
+export interface Sendable {
+  name: string;
+  value: Record<string, unknown>;
+  diagnostics: Diagnostic[];
+}
+
+/** What the resource is called at an API server. */
+export interface Resource {
+  group: string;
+  version: string;
+  plural: string;
+  kind: string;
+}
+
+export interface Definitions {
+  version: string;
+  resource: Resource;
+  schema: JsonSchema;
+  podAnnotations: JsonSchema;
+}
+
+/** As much of JSON Schema as an editor reads. */
+export interface JsonSchema {
+  description?: string;
+  deprecationMessage?: string;
+  type?: string | string[];
+  const?: unknown;
+  enum?: unknown[];
+  examples?: unknown[];
+  anyOf?: JsonSchema[];
+  properties?: Record<string, JsonSchema>;
+  items?: JsonSchema;
+  required?: string[];
+  doNotSuggest?: boolean;
+}
+
+/** The questions: name, arguments, answer. */
+export interface Questions {
+  definitions(): Definitions;
+  check(source: Source): Checked;
+  forget(id: string): void;
+  survey(ids: string[], now: string, rules: MatchRulesInput): Survey;
+  cluster(caches: Record<string, unknown>[] | null): void;
+  sendable(ids: string[]): Sendable[];
+  explain(code: string): Rule | undefined;
+}
+
+export type MatchRulesInput = Partial<MatchRules>;
+
+export interface Ask {
+  id: number;
+  name: keyof Questions;
+  args: unknown[];
+}
+
+export type Answer = { id: number; value: unknown } | { id: number; fault: string };

@@ -1,0 +1,83 @@
+// The parts of CodeMirror that this page needs, and no others.
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
+import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
+import { yaml } from '@codemirror/lang-yaml';
+import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from '@codemirror/language';
+import { lintGutter } from '@codemirror/lint';
+import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
+import { Compartment, EditorState, type Extension } from '@codemirror/state';
+import { EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers, placeholder, tooltips } from '@codemirror/view';
+import type { Diagnostic } from 'imagecache';
+import { takeFiles } from '../intake';
+import type { Words } from '../words';
+import { complete } from './completion';
+import { step } from './findings';
+import { fieldHover } from './hover';
+import { highlight, theme } from './theme';
+
+export interface Hooks {
+  /** The document changed. */
+  changed(state: EditorState): void;
+  /** Findings of the shown document. */
+  found(): readonly Diagnostic[];
+}
+
+/** What changes with the language of the page. */
+export const spoken = new Compartment();
+
+export function speak(words: Words, name: string): Extension {
+  return [
+    placeholder(words.editorEmpty),
+    EditorView.contentAttributes.of({ 'aria-label': words.editorName(name), 'aria-description': words.editorHelp, spellcheck: 'false', tabindex: '0' }),
+  ];
+}
+
+export function setup(hooks: Hooks, space: () => HTMLElement): Extension {
+  return [
+    lineNumbers(),
+    lintGutter(),
+    highlightActiveLine(),
+    highlightActiveLineGutter(),
+    highlightSpecialChars(),
+    history(),
+    indentOnInput(),
+    indentUnit.of('  '),
+    bracketMatching(),
+    closeBrackets(),
+    search({ top: false }),
+    highlightSelectionMatches({ minSelectionLength: 3 }),
+    yaml(),
+    autocompletion({ override: [complete], icons: false }),
+    fieldHover,
+    syntaxHighlighting(highlight),
+    theme,
+    // Beside the text, tips may be wider than a narrow editor.
+    tooltips({ tooltipSpace: () => space().getBoundingClientRect() }),
+    EditorView.lineWrapping,
+    EditorState.tabSize.of(2),
+    keymap.of([
+      { key: 'F8', run: step(hooks.found, 1) },
+      { key: 'Shift-F8', run: step(hooks.found, -1) },
+      ...closeBracketsKeymap,
+      ...defaultKeymap,
+      ...searchKeymap,
+      ...historyKeymap,
+      ...completionKeymap,
+      indentWithTab,
+    ]),
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) hooks.changed(update.state);
+    }),
+    EditorView.domEventHandlers({
+      drop(event) {
+        const list = event.dataTransfer?.files;
+        if (!list || list.length === 0) return false;
+        event.preventDefault();
+        event.stopPropagation();
+        document.documentElement.classList.remove('dropping');
+        void takeFiles(list);
+        return true;
+      },
+    }),
+  ];
+}

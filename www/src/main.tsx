@@ -1,0 +1,78 @@
+import { render } from 'preact';
+import { App } from './app';
+import { connectIfServed } from './cluster/live';
+import { preparePrint } from './export';
+import { takeFiles } from './intake';
+import { isShared, readLink } from './share';
+import { definitions, watch } from './state/analysis';
+import { isUnsaved, keep, open, replace, restore } from './state/files';
+import { say } from './state/notice';
+import { tick } from './state/now';
+import { words } from './words';
+import first from './samples/first.yaml?raw';
+import './style/tokens.css';
+import './style/base.css';
+import './style/layout.css';
+import './style/views.css';
+import './style/print.css';
+
+render(<App />, document.getElementById('page')!);
+void begin();
+
+async function begin(): Promise<void> {
+  if (!(await restore())) open('web.yaml', first);
+  await followLink();
+  watch();
+  tick();
+  preparePrint();
+  const stop = definitions.subscribe((known) => {
+    if (known) void connectIfServed(known.resource);
+  });
+  addEventListener('pagehide', stop);
+}
+
+/** Opens what a link holds. A broken one leaves everything as it is. */
+async function followLink(): Promise<void> {
+  const { hash } = location;
+  if (!isShared(hash)) return;
+  history.replaceState(null, '', location.href.split('#')[0]);
+  try {
+    const { files } = await readLink(hash);
+    await replace(files);
+  } catch {
+    say('problem', words.peek().linkBroken);
+  }
+}
+
+addEventListener('hashchange', () => void followLink());
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'hidden' && isUnsaved()) void keep();
+});
+
+// Files may be dropped anywhere.
+let depth = 0;
+const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') ?? false;
+const mark = (on: boolean): void => void document.documentElement.classList.toggle('dropping', on);
+addEventListener('dragenter', (event) => {
+  if (hasFiles(event)) mark((depth += 1) > 0);
+});
+addEventListener('dragleave', (event) => {
+  if (hasFiles(event)) mark((depth = Math.max(0, depth - 1)) > 0);
+});
+addEventListener('dragover', (event) => {
+  if (hasFiles(event)) event.preventDefault();
+});
+addEventListener(
+  'drop',
+  (event) => {
+    mark((depth = 0) > 0);
+    if (event.defaultPrevented || !hasFiles(event)) return;
+    event.preventDefault();
+    void takeFiles([...(event.dataTransfer?.files ?? [])]);
+  },
+);
+
+if (import.meta.env.PROD && 'serviceWorker' in navigator) {
+  // Without it the page only does not work offline.
+  navigator.serviceWorker.register(new URL('./sw.js', document.baseURI)).catch(() => {});
+}

@@ -1,0 +1,66 @@
+// The report on paper: everything at once, nothing folded away.
+import type { Explanation } from 'imagecache';
+import { Inline } from './parts/markdown';
+import { checked, definitions, survey } from './state/analysis';
+import { files } from './state/files';
+import { now } from './state/now';
+import { bySoonest, sentence } from './views/expiry';
+import { Explained } from './views/match';
+import { formatTime, words } from './words';
+
+export function Report() {
+  const t = words.value;
+  const { pods = [], caches = [] } = survey.value ?? {};
+  return (
+    <article class="report">
+      <h1>{t.reportTitle}</h1>
+      <p class="quiet">
+        imagecache {definitions.value?.version} · {formatTime(now.value)}
+      </p>
+      <h2>{t.views.findings}</h2>
+      {files.value.map(({ id, name }) => {
+        const found = checked.value.get(id)?.diagnostics ?? [];
+        return (
+          <section>
+            <h3>{name}</h3>
+            {found.length === 0 && <p>{t.nothingFound(checked.value.get(id)?.objects.length ?? 0)}</p>}
+            <table>
+              <tbody>
+                {found.map(({ severity, code, span, path, message, help }) => (
+                  <tr>
+                    <td class="number">{span && `${span.start.line}:${span.start.column}`}</td>
+                    <td>{t.severity[severity]}</td>
+                    <td>{code}</td>
+                    <td lang="en">{path && <code>{path}</code>} <Inline text={message} /> {help && <span class="help"><Inline text={help} /></span>}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </section>
+        );
+      })}
+      {pods.length > 0 && <h2>{t.views.match}</h2>}
+      {pods.map((pod) => (
+        <section class="pod-body">
+          <h3>
+            {t.decision[pod.answer.decision]}: {pod.answer.decision === 'Unreadable' ? pod.name : (pod.answer as Explanation).pod}
+          </h3>
+          {pod.answer.decision !== 'Unreadable' && <Explained pod={pod} answer={pod.answer as Explanation} />}
+        </section>
+      ))}
+      {caches.length > 0 && <h2>{t.views.expiry}</h2>}
+      <table>
+        <tbody>
+          {[...caches].sort(bySoonest).map((cache) => (
+            <tr>
+              <th scope="row">{cache.name || cache.id}</th>
+              <td>{sentence(cache)}</td>
+              <td>{t.reason[cache.expiry.reason]}</td>
+              <td>{cache.expiry.at && formatTime(cache.expiry.at)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </article>
+  );
+}

@@ -1,0 +1,51 @@
+// What a person chose: theme, language, how matches are judged. Small, so it lies in `localStorage`, where the page can
+// read it before it paints.
+import { effect, signal } from '@preact/signals';
+
+export type Theme = 'auto' | 'light' | 'dark';
+export type Language = 'en' | 'zh';
+
+interface Settings {
+  theme: Theme;
+  language: Language;
+  soonDays: number;
+  strict: boolean;
+}
+
+const key = 'imagecache.settings';
+
+function read(): Settings {
+  const chosen: Settings = {
+    theme: 'auto',
+    language: navigator.languages.find((tag) => /^(en|zh)\b/.test(tag))?.startsWith('zh') ? 'zh' : 'en',
+    soonDays: 7,
+    strict: false,
+  };
+  try {
+    return { ...chosen, ...(JSON.parse(localStorage.getItem(key) ?? '{}') as Partial<Settings>) };
+  } catch {
+    return chosen;
+  }
+}
+
+const initial = read();
+
+export const theme = signal<Theme>(initial.theme);
+export const language = signal<Language>(initial.language);
+/** A cache that ends within so many days stands out. */
+export const soonDays = signal(initial.soonDays);
+/** Only exact matches count. */
+export const strict = signal(initial.strict);
+
+effect(() => {
+  const root = document.documentElement;
+  if (theme.value === 'auto') delete root.dataset.theme;
+  else root.dataset.theme = theme.value;
+  root.lang = language.value === 'zh' ? 'zh-Hans' : 'en';
+  const settings: Settings = { theme: theme.value, language: language.value, soonDays: soonDays.value, strict: strict.value };
+  try {
+    localStorage.setItem(key, JSON.stringify(settings));
+  } catch {
+    // Then the choice holds until the page is left.
+  }
+});

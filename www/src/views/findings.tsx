@@ -1,0 +1,86 @@
+// Every finding of every open document, as a list to step through.
+import type { Diagnostic } from 'imagecache';
+import { Inline } from '../parts/markdown';
+import { checked, coreFault } from '../state/analysis';
+import { active, files } from '../state/files';
+import { goTo, shownRule } from '../state/shown';
+import { words } from '../words';
+
+/** At most so many findings of one document are listed. */
+const MAX_SHOWN = 500;
+
+export function Findings() {
+  const t = words.value;
+  if (coreFault.value !== null) return <p class="empty problem">{t.coreFault(coreFault.value)}</p>;
+  const shown = files.value.map((file) => ({ file, found: checked.value.get(file.id) }));
+  const total = shown.reduce((sum, { found }) => sum + (found?.diagnostics.length ?? 0), 0);
+  const objects = shown.reduce((sum, { found }) => sum + (found?.objects.length ?? 0), 0);
+  if (shown.some(({ found }) => !found)) return <p class="empty">{t.reading}</p>;
+  if (objects === 0 && total === 0) return <p class="empty">{t.nothingToJudge}</p>;
+  return (
+    <div class="findings">
+      <p class="lead" role="status">
+        {total === 0 ? t.nothingFound(objects) : t.found(total, objects)}
+        {total > 0 && <span class="keys">{t.findingKeys}</span>}
+      </p>
+      <div onKeyDown={stepByKey}>
+        {shown.map(({ file, found }) =>
+          found && found.diagnostics.length > 0 ? (
+            <section key={file.id} aria-label={file.name}>
+              {files.value.length > 1 && (
+                <h2 class="file-name" aria-current={file.id === active.value ? 'true' : undefined}>
+                  {file.name} <span class="count">{found.diagnostics.length}</span>
+                </h2>
+              )}
+              <ul class="plain-list">
+                {found.diagnostics.slice(0, MAX_SHOWN).map((diagnostic, at) => (
+                  <Finding key={`${diagnostic.code}${at}`} file={file.id} diagnostic={diagnostic} />
+                ))}
+              </ul>
+              {found.diagnostics.length > MAX_SHOWN && <p class="more">{t.andMore(found.diagnostics.length - MAX_SHOWN)}</p>}
+            </section>
+          ) : null,
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Finding({ file, diagnostic }: { file: string; diagnostic: Diagnostic }) {
+  const t = words.value;
+  const { severity, code, path, message, help, span } = diagnostic;
+  const show = (): void => {
+    if (!span) return;
+    active.value = file;
+    goTo(file, span);
+  };
+  return (
+    <li class={`finding ${severity}`}>
+      <button type="button" class="finding-place" onClick={show}>
+        <span class="mark" aria-hidden="true" />
+        <span class="said">{t.severity[severity]}</span>
+        <span class="where">{span ? t.lineColumn(span.start.line, span.start.column) : ''}</span>
+        <span class="words" lang="en">
+          {path && <code>{path}</code>} <Inline text={message} />
+        </span>
+      </button>
+      <p class="beside">
+        {help && <span class="help" lang="en"><Inline text={help} /> </span>}
+        <button type="button" class="link" aria-label={t.ruleOf(code)} onClick={() => (shownRule.value = code)}>
+          {code}
+        </button>
+      </p>
+    </li>
+  );
+}
+
+/** Arrow keys go from finding to finding. */
+function stepByKey(event: KeyboardEvent): void {
+  const direction = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!direction) return;
+  const list = event.currentTarget as HTMLElement;
+  const all = [...list.querySelectorAll<HTMLElement>('.finding-place')];
+  const here = all.findIndex((button) => button.parentElement?.contains(document.activeElement));
+  all[Math.min(Math.max(here + direction, 0), all.length - 1)]?.focus();
+  event.preventDefault();
+}

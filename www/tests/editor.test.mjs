@@ -1,0 +1,172 @@
+// What a person who writes a manifest sees.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { browse, findings, sample, settle, site, visit, write } from './site.mjs';
+
+const WRONG = `apiVersion: eci.alibabacloud.com/v1
+kind: ImageCache
+metadata:
+  name: web
+spec:
+  images:
+  - nginx:1.27
+  imageCacheSize: 10
+  retentionDays: 7
+`;
+
+/** The text that is underlined in the editor, by severity. */
+const underlined = (page, severity) => page.locator(`.cm-lintRange-${severity}`).allTextContents();
+/** Line and column of the selection in the editor, and its text. */
+const selected = (page) =>
+  page.evaluate(() => {
+    const root = document.querySelector('.editor').shadowRoot;
+    const chosen = root.getSelection ? root.getSelection() : getSelection();
+    return chosen.toString();
+  });
+
+describe('the editor', () => {
+  let server, browser, page;
+  before(async () => {
+    server = await site();
+    browser = await browse();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  test('a wrong manifest is told at its line, and is clean once it is mended', async () => {
+    page = await visit(browser, server.address);
+    await write(page, WRONG);
+    assert.equal(await findings(page).count(), 1);
+    assert.equal(await findings(page).locator('.where').textContent(), '8:19');
+    assert.match(await findings(page).locator('.words').textContent(), /spec\.imageCacheSize 10 GiB, at least 20 needed/);
+    assert.deepEqual(await underlined(page, 'error'), ['10']);
+    await write(page, WRONG.replace('imageCacheSize: 10', 'imageCacheSize: 20'));
+    assert.equal(await findings(page).count(), 0);
+    assert.match(await page.locator('.lead').textContent(), /Nothing found in 1 object/);
+    assert.deepEqual(await underlined(page, 'error'), []);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
+  test('columns are those of the editor behind characters outside the basic plane', async () => {
+    page = await visit(browser, server.address);
+    await write(page, `kind: ImageCache\napiVersion: eci.alibabacloud.com/v1\nmetadata: {labels: {a: "🚀🚀"}, name: Web}\nspec: {images: [a:1], retentionDays: 7}\n`);
+    assert.deepEqual(await underlined(page, 'error'), ['🚀', 'W']);
+    assert.equal(await findings(page).last().locator('.where').textContent(), '3:39');
+    await page.context().close();
+  });
+
+  test('F8 and Shift-F8 go from finding to finding, and the list answers to arrows', async () => {
+    page = await visit(browser, server.address);
+    await sample(page, 'What goes wrong most often');
+    await page.locator('.cm-content').focus();
+    await page.keyboard.press('Control+Home');
+    await page.keyboard.press('F8');
+    assert.equal(await selected(page), 'W');
+    await page.keyboard.press('F8');
+    assert.equal(await selected(page), 'shop');
+    await page.keyboard.press('Shift+F8');
+    assert.equal(await selected(page), 'W');
+    await findings(page).first().locator('.finding-place').focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    assert.equal(await selected(page), 'arm');
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
+  test('a finding under the pointer tells its help, and its rule has a page', async () => {
+    page = await visit(browser, server.address);
+    await sample(page, 'What goes wrong most often');
+    await page.locator('.cm-lintRange-error', { hasText: 'arm' }).hover();
+    const card = page.locator('.cm-tooltip .finding-card').first();
+    await card.waitFor();
+    assert.match(await card.textContent(), /arm is not amd64 or arm64.*Write one of the words.*Rule IC051/s);
+    await card.getByRole('button').click();
+    const rule = page.getByRole('dialog');
+    assert.match(await rule.textContent(), /IC051 annotation-value.*Why/s);
+    await page.keyboard.press('Escape');
+    await rule.waitFor({ state: 'detached' });
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
+  test('a field under the pointer tells what it means', async () => {
+    page = await visit(browser, server.address);
+    await write(page, WRONG.replace('10', '20'));
+    await page.locator('.cm-line', { hasText: 'retentionDays' }).locator('span').first().hover();
+    const tip = page.locator('.field-hover');
+    await tip.waitFor();
+    assert.match(await tip.textContent(), /Days of 24 hours/);
+    await page.context().close();
+  });
+
+  const offered = async (text) => {
+    await write(page, text);
+    await page.keyboard.press('Control+End');
+    await page.keyboard.press('Control+Space');
+    const list = page.locator('.cm-tooltip-autocomplete li');
+    await list.first().waitFor({ timeout: 5_000 });
+    const labels = await list.locator('.cm-completionLabel').allTextContents();
+    await page.keyboard.press('Escape');
+    return labels;
+  };
+
+  test('fields, annotations, phases and the annotations of pods are completed from the schemas', async () => {
+    page = await visit(browser, server.address);
+    const head = 'apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata:\n  name: web\n';
+    const spec = await offered(`${head}spec:\n  images:\n  - a:1\n  `);
+    assert.deepEqual(spec, ['imageCacheSize', 'imagePullSecrets', 'retentionDays']);
+    const annotations = await offered(`${head}  annotations:\n    k8s`);
+    assert.ok(annotations.includes('k8s.aliyun.com/imc-cpu-arch'), String(annotations));
+    assert.deepEqual(await offered(`${head}  annotations:\n    k8s.aliyun.com/imc-cpu-arch: `), ['amd64', 'arm64']);
+    const phases = await offered(`${head}status:\n  phase: `);
+    assert.ok(phases.includes('Ready') && phases.includes('UpdateFailed'), String(phases));
+    assert.deepEqual(await offered('kind: '), ['ImageCache']);
+    const deployment = 'apiVersion: apps/v1\nkind: Deployment\nspec:\n  template:\n    metadata:\n      annotations:\n        ';
+    const pods = await offered(deployment);
+    assert.ok(pods.includes('k8s.aliyun.com/eci-imc-id') && !pods.includes('k8s.aliyun.com/imc-cpu-arch'), String(pods));
+    assert.deepEqual(await offered(`${deployment}k8s.aliyun.com/eci-auto-imc: `), ['"false"', '"true"']);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
+  test('a chosen completion is written with what follows it', async () => {
+    page = await visit(browser, server.address);
+    await write(page, 'apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nspec:\n  im');
+    await page.keyboard.press('Control+End');
+    await page.keyboard.press('Control+Space');
+    await page.locator('.cm-tooltip-autocomplete li').first().waitFor();
+    // The first moment of a list takes no key, so that none is taken by mistake.
+    await page.waitForTimeout(120);
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('nginx:1.27');
+    assert.deepEqual((await page.locator('.cm-line').allTextContents()).slice(3), ['  images:', '  - nginx:1.27']);
+    await page.context().close();
+  });
+
+  test('typing in two thousand lines leaves the page free: the core works in its worker', async (t) => {
+    page = await visit(browser, server.address);
+    const many = Array.from({ length: 200 }, (_, at) => `apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata:\n  name: cache-${at}\nspec:\n  images:\n  - nginx:1.27\n  imageCacheSize: 10\n  retentionDays: 7\n---`).join('\n');
+    await write(page, many);
+    assert.equal(await page.locator('.count.error').first().textContent(), '200');
+    await page.evaluate(() => {
+      document.querySelector('.editor').addEventListener('keydown', () => (globalThis.begun = performance.now()), true);
+      globalThis.frames = [];
+      document.querySelector('.editor').addEventListener('input', () => globalThis.frames.push(performance.now() - globalThis.begun));
+    });
+    await page.keyboard.press('Control+Home');
+    for (const key of '# a comment of some sixty keys, typed while the core looks at it') await page.keyboard.press(key === ' ' ? 'Space' : key);
+    await settle(page);
+    const times = (await page.evaluate(() => globalThis.frames)).sort((a, b) => a - b);
+    const median = times[Math.floor(times.length / 2)];
+    t.diagnostic(`from key to text, 2,000 lines: median ${median.toFixed(1)} ms of ${times.length} keys, slowest ${times.at(-1).toFixed(1)} ms`);
+    assert.ok(times.length > 50);
+    assert.ok(median < 16, `median ${median} ms`);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+});

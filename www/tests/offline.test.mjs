@@ -1,0 +1,90 @@
+// Nothing leaves the browser, nothing is needed after the first visit, and the first visit is small.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { browse, findings, settle, site, visit, write } from './site.mjs';
+import { faults, sizes } from './sizes.mjs';
+
+describe('the first visit and after', () => {
+  let server, browser;
+  before(async () => {
+    server = await site();
+    browser = await browse();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  test('what a first visit loads is within its limits', (t) => {
+    t.diagnostic(`gzip: page ${sizes.page}, module ${sizes.wasm}, together ${sizes.firstLoad} bytes`);
+    assert.deepEqual(faults, []);
+  });
+
+  test('the page is soon usable, by its own clock', async (t) => {
+    const page = await visit(browser, server.address);
+    const [paint, usable] = await page.evaluate(() => [performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN, performance.now()]);
+    t.diagnostic(`first paint after ${paint.toFixed(0)} ms, findings of the first document after at most ${usable.toFixed(0)} ms`);
+    assert.ok(paint > 0);
+    await page.context().close();
+  });
+
+  test('every request goes to the page\'s own server', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const asked = [];
+    context.on('request', (request) => asked.push(request.url()));
+    await page.goto(server.address);
+    await settle(page);
+    await write(page, 'kind: ImageCache\nspec: {images: [secret.example.com/very/secret:1]}\n');
+    assert.ok(asked.length > 3);
+    for (const url of asked) {
+      assert.ok(url.startsWith(server.origin), url);
+      assert.ok(!url.includes('secret'), url);
+    }
+    await context.close();
+  });
+
+  test('the policy of the page stops what would leave it', async () => {
+    const page = await visit(browser, server.address);
+    const stopped = await page.evaluate(async () => {
+      const refused = [];
+      document.addEventListener('securitypolicyviolation', ({ violatedDirective }) => refused.push(violatedDirective));
+      await fetch('https://example.com/').catch(() => {});
+      document.body.append(Object.assign(new Image(), { src: 'https://example.com/x.png' }));
+      const script = document.createElement('script');
+      script.textContent = 'globalThis.ran = true';
+      document.body.append(script);
+      const style = document.createElement('style');
+      style.textContent = 'body { display: none }';
+      document.body.append(style);
+      await new Promise((done) => setTimeout(done, 200));
+      return { refused, ran: globalThis.ran ?? false };
+    });
+    assert.equal(stopped.ran, false);
+    for (const directive of ['connect-src', 'img-src', 'script-src-elem', 'style-src-elem']) assert.ok(stopped.refused.includes(directive), `${directive} in ${stopped.refused}`);
+    await page.context().close();
+  });
+
+  test('the policy in the page is the one that the binary sends', async () => {
+    const page = await visit(browser, server.address);
+    const inPage = await page.locator('meta[http-equiv=Content-Security-Policy]').getAttribute('content');
+    const written = readFileSync(new URL('../src/policy.txt', import.meta.url), 'utf8').trim().split('\n').join('; ');
+    assert.equal(inPage, written);
+    await page.context().close();
+  });
+
+  test('after the first visit the page works without its server', async () => {
+    const own = await site();
+    const page = await visit(browser, own.address);
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    await own.stop();
+    await page.context().setOffline(true);
+    await page.reload();
+    await settle(page);
+    await write(page, 'apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata: {name: web}\nspec: {images: [Nginx]}\n');
+    assert.match(await findings(page).first().textContent(), /IC023|IC042/);
+    await page.context().close();
+  });
+});

@@ -1,0 +1,82 @@
+// The built page on a server of files, and a browser to look at it.
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+export const dist = fileURLToPath(new URL('../dist/', import.meta.url));
+
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+};
+
+/** Serves the page at `/page/`, so that it is held to work below a path; answers where, and how to stop. */
+export async function site() {
+  const server = createServer(async ({ url }, answer) => {
+    const { pathname } = new URL(url, 'http://x');
+    const name = normalize(pathname.replace(/^\/page\//, '') || 'index.html');
+    try {
+      const body = pathname.startsWith('/page/') && !name.startsWith('..') ? await readFile(join(dist, name)) : null;
+      if (!body) throw new Error('not here');
+      answer.writeHead(200, { 'content-type': TYPES[extname(name)] ?? 'application/octet-stream', 'cache-control': 'no-cache' }).end(body);
+    } catch {
+      answer.writeHead(404).end();
+    }
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address();
+  const stop = () => {
+    server.closeAllConnections();
+    return new Promise((done) => server.close(done));
+  };
+  return { origin: `http://127.0.0.1:${port}`, address: `http://127.0.0.1:${port}/page/`, stop };
+}
+
+export function browse() {
+  const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
+}
+
+/** A page of its own, with storage of its own; whatever it complains of is collected in `faults`. */
+export async function visit(browser, address, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
+  const page = await context.newPage();
+  page.faults = [];
+  page.on('pageerror', (fault) => page.faults.push(fault.message));
+  page.on('console', (message) => {
+    // That no cluster is where the page comes from is asked, and logged by the browser.
+    if (message.type() === 'error' && !message.location().url.includes('/apis/')) page.faults.push(message.text());
+  });
+  await page.goto(address);
+  await settle(page);
+  return page;
+}
+
+/** Waits until the newest text was looked at. */
+export async function settle(page) {
+  await page.waitForSelector('.app[data-settled=yes]', { timeout: 30_000 });
+}
+
+/** Puts a text in the place of what the editor holds, as a person who pastes. */
+export async function write(page, text) {
+  await page.locator('.cm-content').click();
+  await page.keyboard.press('Control+a');
+  await page.keyboard.press('Delete');
+  await page.keyboard.insertText(text);
+  await page.waitForSelector('.app[data-settled=no]', { timeout: 5_000 }).catch(() => {});
+  await settle(page);
+}
+
+/** Opens a sample by its name. */
+export async function sample(page, name) {
+  await page.getByRole('button', { name: 'Samples', exact: true }).click();
+  await page.getByRole('dialog').getByText(name, { exact: true }).click();
+  await settle(page);
+}
+
+export const findings = (page) => page.locator('.finding');
