@@ -45,22 +45,27 @@ pub struct Inventory {
 impl Inventory {
     /// Adds what a document holds; what cannot be read goes to the report, with its path in the document.
     pub fn add(&mut self, value: &Value, report: &mut Report<'_>) {
-        walk(value, report, &mut |met, report| {
-            if met.is_cache {
-                self.caches
-                    .extend(Cache::read_at(met.value, met.path, report));
-                return;
-            }
-            let before = self.pods.len();
-            self.pods
-                .extend(Pod::read_at(met.value, met.kind, met.path, report));
-            self.others += usize::from(self.pods.len() == before);
-        });
+        walk(value, report, &mut |met, report| self.take(met, report));
     }
 
     /// Adds one item of an array of documents that arrives item by item; paths begin with its index.
     pub fn add_item(&mut self, index: usize, value: &Value, report: &mut Report<'_>) {
-        self.add_at(value, None, &Path::Root.index(index), report, 1);
+        let path = Path::Root.index(index);
+        walk_any(value, None, &path, 1, report, &mut |met, report| {
+            self.take(met, report);
+        });
+    }
+
+    fn take(&mut self, met: &Met<'_>, report: &mut Report<'_>) {
+        if met.is_cache {
+            self.caches
+                .extend(Cache::read_at(met.value, met.path, report));
+            return;
+        }
+        let before = self.pods.len();
+        self.pods
+            .extend(Pod::read_at(met.value, met.kind, met.path, report));
+        self.others += usize::from(self.pods.len() == before);
     }
 
     /// Reads every image again, beside what registries tell.
