@@ -158,6 +158,14 @@ impl Resource {
             .unwrap_or(self)
     }
 
+    /// Group, version and kind of what is stored.
+    pub(super) fn storage_of(&self) -> (&'static str, &'static str, &'static str) {
+        match &self.stored {
+            Some(stored) => (stored.of.0, stored.of.1, self.kind),
+            None => (self.group, self.version, self.kind),
+        }
+    }
+
     /// Turns a stored object into one of this resource.
     pub fn read_stored(&self, object: &mut Value) {
         if let Some(stored) = &self.stored {

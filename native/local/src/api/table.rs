@@ -1,10 +1,11 @@
 //! Objects as rows of a Table, as `kubectl get` asks for them, and as their metadata alone.
 
+use imagecache::resource::human_duration;
 use imagecache::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
-use super::resource::Resource;
+use super::resource::{Cell, Column, Resource};
 
 /// What a row carries beside its cells (`includeObject`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,9 +50,84 @@ pub fn render<'a>(
     headers: bool,
     now: Timestamp,
 ) -> Value {
-    let _ = (resource, include, headers, now, list);
-    let rows: Vec<Value> = objects.into_iter().map(|_| json!({})).collect();
-    json!({"kind": "Table", "apiVersion": format!("meta.k8s.io/{version}"), "rows": rows})
+    let mut metadata = Map::new();
+    for name in ["resourceVersion", "continue", "remainingItemCount"] {
+        if let Some(value) = list.get(name).filter(|value| value.as_str() != Some("")) {
+            metadata.insert(name.to_owned(), value.clone());
+        }
+    }
+    let rows: Vec<Value> = objects
+        .into_iter()
+        .map(|object| {
+            let cells: Vec<Value> = resource
+                .columns
+                .iter()
+                .map(|column| cell(column, object, now))
+                .collect();
+            let shown = match include {
+                Include::None => Value::Null,
+                Include::Metadata => partial(object, version),
+                Include::Object => object.clone(),
+            };
+            json!({"cells": cells, "object": shown})
+        })
+        .collect();
+    let columns = if headers {
+        columns(resource)
+    } else {
+        Value::Null
+    };
+    json!({
+        "kind": "Table",
+        "apiVersion": format!("meta.k8s.io/{version}"),
+        "metadata": metadata,
+        "columnDefinitions": columns,
+        "rows": rows,
+    })
+}
+
+fn columns(resource: &Resource) -> Value {
+    resource
+        .columns
+        .iter()
+        .map(|column| {
+            json!({
+                "name": column.name,
+                "type": column.kind,
+                "format": column.format,
+                "description": column.description,
+                "priority": column.priority,
+            })
+        })
+        .collect()
+}
+
+fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
+    let at = |path: &[&str]| path.iter().try_fold(object, |value, name| value.get(*name));
+    match &column.cell {
+        Cell::Computed(compute) => compute(object),
+        Cell::Age(path) => match at(path) {
+            Some(Value::String(time)) => age(time, now).into(),
+            _ if column.kind == "date" => Value::Null,
+            _ => "<unknown>".into(),
+        },
+        Cell::Path(path) => match at(path) {
+            None => Value::Null,
+            // A column of texts shows other values as their JSON.
+            Some(value) if column.kind == "string" && !value.is_string() && !value.is_null() => {
+                value.to_string().into()
+            }
+            Some(value) => value.clone(),
+        },
+    }
+}
+
+/// How long ago a time was, as `kubectl` prints it.
+fn age(time: &str, now: Timestamp) -> String {
+    time.parse::<Timestamp>().map_or_else(
+        |_| "<invalid>".to_owned(),
+        |time| human_duration(now.since(time)),
+    )
 }
 
 /// An object as `PartialObjectMetadata` of a version of `meta.k8s.io`.
@@ -62,4 +138,56 @@ pub fn partial(object: &Value, version: &str) -> Value {
         "apiVersion": format!("meta.k8s.io/{version}"),
         "metadata": object.get("metadata"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::resource::{RESOURCES, find};
+
+    #[test]
+    fn cells_of_a_cache_are_those_of_the_core() {
+        let caches = find("eci.alibabacloud.com", "v1", "imagecaches").unwrap();
+        let now = "2026-11-22T00:00:00Z".parse().unwrap();
+        for object in [
+            json!({"metadata": {"name": "a", "creationTimestamp": "2026-11-21T23:58:36Z"}}),
+            json!({
+                "metadata": {"name": "b", "creationTimestamp": "2026-11-01T00:00:00Z"},
+                "status": {"phase": "Ready", "progress": "100%", "imageCacheId": "imc-1"},
+            }),
+            json!({"metadata": {"name": "c", "creationTimestamp": "2030-01-01T00:00:00Z"}}),
+        ] {
+            let table = render(
+                caches,
+                [&object],
+                &json!({}),
+                Include::None,
+                "v1",
+                true,
+                now,
+            );
+            let core = imagecache::resource::cells(&object, now);
+            let mut expected = vec![object["metadata"]["name"].clone()];
+            expected.extend(core.into_iter().map(Value::from));
+            assert_eq!(table["rows"][0]["cells"], Value::from(expected));
+        }
+    }
+
+    #[test]
+    fn every_resource_has_a_cell_for_each_column_even_of_an_empty_object() {
+        for resource in RESOURCES.iter() {
+            let now = Timestamp::from_seconds(0);
+            let table = render(
+                resource,
+                [&json!({})],
+                &json!({}),
+                Include::Metadata,
+                "v1",
+                true,
+                now,
+            );
+            let cells = table["rows"][0]["cells"].as_array().unwrap().len();
+            assert_eq!(cells, table["columnDefinitions"].as_array().unwrap().len());
+        }
+    }
 }
