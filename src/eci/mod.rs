@@ -12,10 +12,13 @@
 //! | How are parameters written in a URL? | [`encoding`] |
 //! | Which host serves a region? | [`region`] |
 //! | What does an `ImageCache` object ask of ECI, and what does ECI's answer make of its status? | [`object`] |
+//! | What does a pod ask of ECI, and what do a container group's events say of it? | [`group`] |
+//! | Which caches does a person mean by this text? | [`target`] |
 //! | Which logins are in a Kubernetes secret? | [`login`] |
 
 pub mod encoding;
 pub mod error;
+pub mod group;
 pub mod login;
 pub mod object;
 pub mod params;
@@ -24,6 +27,7 @@ pub mod reply;
 pub mod request;
 mod secret;
 pub mod signature;
+pub mod target;
 
 pub use secret::Secret;
 

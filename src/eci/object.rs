@@ -99,7 +99,7 @@ impl fmt::Display for Unfit {
 
 impl std::error::Error for Unfit {}
 
-fn unfit(path: impl Into<String>, fact: impl Into<String>) -> Unfit {
+pub(super) fn unfit(path: impl Into<String>, fact: impl Into<String>) -> Unfit {
     Unfit {
         path: path.into(),
         fact: fact.into(),
@@ -275,12 +275,12 @@ impl Parts {
             flash: switch(cache, annotation::ENABLE_FLASH)?,
             elimination: elimination(cache)?,
             credentials,
-            registries: registries(cache)?,
+            registries: registries(|name| cache.metadata.annotation(name))?,
         })
     }
 }
 
-fn check_count(path: &str, what: &str, count: usize, limit: usize) -> Result<(), Unfit> {
+pub(super) fn check_count(path: &str, what: &str, count: usize, limit: usize) -> Result<(), Unfit> {
     if count > limit {
         return Err(unfit(
             path,
@@ -322,26 +322,31 @@ fn elimination(cache: &ImageCache) -> Result<Option<String>, Unfit> {
     }
 }
 
-/// The items of a comma-separated annotation.
-fn items<'a>(cache: &'a ImageCache, name: &str) -> Vec<&'a str> {
-    let text = cache.metadata.annotation(name).unwrap_or_default();
+/// The items of a comma-separated list, without the spaces that people put behind commas.
+fn items(text: &str) -> Vec<&str> {
     let items = text.split(',').map(str::trim);
     items.filter(|item| !item.is_empty()).collect()
 }
 
-/// A comma-separated list without the spaces that people put behind commas; `None` when nothing is in it.
-fn comma_list(text: &str) -> Option<String> {
-    let items: Vec<&str> = text
-        .split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-        .collect();
+/// A comma-separated list as the API takes it; `None` when nothing is in it.
+pub(super) fn comma_list(text: &str) -> Option<String> {
+    let items = items(text);
     (!items.is_empty()).then(|| items.join(","))
 }
 
+/// The architecture that an entry's or a call's `Annotations` name, where [`create`] has put it.
+#[must_use]
+pub fn cpu_arch(annotations: &str) -> Option<String> {
+    let read: Value = serde_json::from_str(annotations).ok()?;
+    read.get(annotation::CPU_ARCH)?.as_str().map(str::to_owned)
+}
+
 /// Enterprise registry instances with their roles: one role is for all instances, several go one to one.
-fn registries(cache: &ImageCache) -> Result<Vec<AcrRegistryInfo>, Unfit> {
-    let instances = items(cache, annotation::ACR_INSTANCE_IDS);
+pub(super) fn registries<'a>(
+    annotation_of: impl Fn(&str) -> Option<&'a str>,
+) -> Result<Vec<AcrRegistryInfo>, Unfit> {
+    let list = |name: &str| items(annotation_of(name).unwrap_or_default());
+    let instances = list(annotation::ACR_INSTANCE_IDS);
     let count = instances.len();
     check_count(
         &annotation_path(annotation::ACR_INSTANCE_IDS),
@@ -350,7 +355,7 @@ fn registries(cache: &ImageCache) -> Result<Vec<AcrRegistryInfo>, Unfit> {
         MAX_ACR_REGISTRIES,
     )?;
     let roles = |name: &str| {
-        let roles = items(cache, name);
+        let roles = list(name);
         if roles.len() > 1 && roles.len() != count {
             let fact = format!(
                 "{} roles for {count} instances, one or {count} needed",

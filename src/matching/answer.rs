@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::cache::CacheName;
+use super::event::Event;
 use super::reason::Reason;
 use super::verdict::Decision;
 use crate::resource::Phase;
@@ -124,18 +125,6 @@ pub struct Pin {
     pub annotation: &'static str,
     /// Its value.
     pub value: String,
-}
-
-/// An event of the pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Event {
-    /// `Normal` or `Warning`.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-    /// Its reason: `ImageCacheMissed`, …
-    pub reason: &'static str,
-    /// Its message.
-    pub message: String,
 }
 
 /// ECI's answer to a pod that it refuses.

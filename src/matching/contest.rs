@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::{Answer, Candidate, Creation, Event, Found, Have, Next, Pin, Refused};
+use super::answer::{Answer, Candidate, Creation, Found, Have, Next, Pin, Refused};
 use super::cache::Cache;
+use super::event::Event;
 use super::image::{Image, Key, Name};
 use super::index::{Index, Record};
 use super::pod::Pod;
@@ -333,47 +334,18 @@ impl<'a> Contest<'a> {
     }
 
     fn events(&self, verdict: &Verdict<'_>) -> Vec<Event> {
-        let mut events = Vec::new();
-        let mut event = |kind, reason, message| {
-            events.push(Event {
-                kind,
-                reason,
-                message,
-            })
+        let told = match (&verdict.decision, verdict.winner, &self.course) {
+            (Decision::Refused(Refusal::NotFound { id } | Refusal::Ended { id, .. }), ..) => {
+                Some(Event::not_found(id))
+            }
+            (Decision::Refused(Refusal::NotReady { id, .. }), ..) => Some(Event::not_complete(id)),
+            (_, Some(cache), _) => Some(Event::hit(&label(cache))),
+            (_, None, Course::Search) => Some(Event::missed()),
+            (_, None, _) => None,
         };
-        match (&verdict.decision, verdict.winner, &self.course) {
-            (Decision::Refused(Refusal::NotFound { id } | Refusal::Ended { id, .. }), ..) => event(
-                "Warning",
-                "ImageCacheNotFound",
-                format!("The specified image cache {id} does not exist."),
-            ),
-            (Decision::Refused(Refusal::NotReady { id, .. }), ..) => event(
-                "Normal",
-                "ImageCacheNotComplete",
-                format!("The production for specified image cache {id} is not yet complete."),
-            ),
-            (_, Some(cache), _) => event(
-                "Normal",
-                "SuccessfulHitImageCache",
-                format!(
-                    "[eci.imagecache]Successfully hit image cache {}, eci will be scheduled with \
-                     this image cache.",
-                    label(cache)
-                ),
-            ),
-            (_, None, Course::Search) => event(
-                "Warning",
-                "ImageCacheMissed",
-                "[eci.imagecache]Missed image cache.".to_owned(),
-            ),
-            (_, None, _) => {}
-        }
-        if verdict.auto_create {
-            // The id is ECI's to give.
-            let message = "[eci.imagecache]Image cache imc-… is auto created".to_owned();
-            event("Normal", "ImageCacheAutoCreated", message);
-        }
-        events
+        // The id is ECI's to give.
+        let auto = verdict.auto_create.then(|| Event::auto_created("imc-…"));
+        told.into_iter().chain(auto).collect()
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -64,6 +64,7 @@
 mod answer;
 mod cache;
 mod contest;
+mod event;
 mod fields;
 mod image;
 mod index;
@@ -79,8 +80,10 @@ mod table;
 mod verdict;
 mod wish;
 
-pub use answer::{Answer, Candidate, Creation, Event, Found, Have, Next, Pin, Refused};
+pub use answer::{Answer, Candidate, Creation, Found, Have, Next, Pin, Refused};
 pub use cache::{Cache, CacheName, Origin};
+pub use event::Event;
+pub(crate) use event::HIT;
 pub use image::{Facts, Image, manifest_bytes};
 pub use index::Index;
 pub use inventory::{Inventory, MAX_NESTING, Role, Subject, subjects};

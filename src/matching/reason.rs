@@ -118,6 +118,20 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether the cache could have been taken, had the winner not been better.
+    #[must_use]
+    pub fn is_rank(&self) -> bool {
+        matches!(
+            self,
+            Reason::FewerExact { .. }
+                | Reason::FewerByRepository { .. }
+                | Reason::LargerSurplus { .. }
+                | Reason::FewerBytes { .. }
+                | Reason::Older { .. }
+                | Reason::LaterInOrder { .. }
+        )
+    }
+
     /// The reason as one word that scripts can rely on.
     #[must_use]
     pub fn as_str(&self) -> &'static str {

@@ -240,6 +240,16 @@ calls! {
         tag: Vec<Tag> = "Tag", at most MAX_TAGS;
     }
 
+    /// Removes a container group.
+    DeleteContainerGroup -> reply::Done {
+        /// The region.
+        region_id: String = "RegionId";
+        /// The group.
+        container_group_id: String = "ContainerGroupId";
+        /// Makes retries safe.
+        client_token: Option<String> = "ClientToken";
+    }
+
     /// Lists container groups. Which cache was hit stands only in their events.
     DescribeContainerGroups -> reply::DescribeContainerGroupsReply {
         /// The region.

@@ -109,6 +109,7 @@ operations! {
     DeleteImageCache,
     DescribeImageCaches,
     CreateContainerGroup,
+    DeleteContainerGroup,
     DescribeContainerGroups,
     ListUsage,
 }

@@ -1,0 +1,90 @@
+//! The pod events in which ECI tells what became of matching, in its words.
+
+use serde::Serialize;
+
+/// An event of the pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// `Normal` or `Warning`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Its reason: `ImageCacheMissed`, …
+    pub reason: &'static str,
+    /// Its message.
+    pub message: String,
+}
+
+/// Reason of the event that names the cache a pod starts from.
+pub(crate) const HIT: &str = "SuccessfulHitImageCache";
+
+impl Event {
+    fn normal(reason: &'static str, message: String) -> Self {
+        Event {
+            kind: "Normal",
+            reason,
+            message,
+        }
+    }
+
+    fn warning(reason: &'static str, message: String) -> Self {
+        Event {
+            kind: "Warning",
+            reason,
+            message,
+        }
+    }
+
+    /// The pod starts from this cache.
+    #[must_use]
+    pub fn hit(cache: &str) -> Self {
+        Self::normal(
+            HIT,
+            format!(
+                "[eci.imagecache]Successfully hit image cache {cache}, eci will be scheduled with this image cache."
+            ),
+        )
+    }
+
+    /// No cache matched.
+    #[must_use]
+    pub fn missed() -> Self {
+        let message = "[eci.imagecache]Missed image cache.".to_owned();
+        Self::warning("ImageCacheMissed", message)
+    }
+
+    /// ECI has begun to make this cache.
+    #[must_use]
+    pub fn auto_created(cache: &str) -> Self {
+        Self::normal(
+            "ImageCacheAutoCreated",
+            format!("[eci.imagecache]Image cache {cache} is auto created"),
+        )
+    }
+
+    /// ECI could not make a cache. The message is documented, the reason is this project's.
+    #[must_use]
+    pub fn auto_create_failed(why: &str) -> Self {
+        Self::warning(
+            "ImageCacheAutoCreateFailed",
+            format!("[eci.imagecache]Image cache auto create failed for {why}"),
+        )
+    }
+
+    /// The pod names a cache that does not exist.
+    #[must_use]
+    pub fn not_found(cache: &str) -> Self {
+        Self::warning(
+            "ImageCacheNotFound",
+            format!("The specified image cache {cache} does not exist."),
+        )
+    }
+
+    /// The pod names a cache that is not ready.
+    #[must_use]
+    pub fn not_complete(cache: &str) -> Self {
+        Self::normal(
+            "ImageCacheNotComplete",
+            format!("The production for specified image cache {cache} is not yet complete."),
+        )
+    }
+}
