@@ -120,7 +120,13 @@ async fn connection<S, H, F>(
 {
     let service = service_fn(move |request| {
         let answer = handler(request, peer);
-        async move { Ok::<_, Infallible>(answer.await) }
+        async move {
+            let answer = answer.await;
+            match answer.extensions().get() {
+                Some(HangUp) => Err(HangUp),
+                None => Ok(answer),
+            }
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -134,6 +140,26 @@ async fn connection<S, H, F>(
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     let _ = timeout(limits.drain, connection).await;
+}
+
+/// Marks an answer that is none.
+#[derive(Debug, Clone, Copy)]
+struct HangUp;
+
+impl std::fmt::Display for HangUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the handler hangs up")
+    }
+}
+
+impl std::error::Error for HangUp {}
+
+/// No answer: the connection is closed without a word, as when the server dies.
+#[must_use]
+pub fn hang_up() -> Response<Body> {
+    let mut answer = Response::new(whole(Bytes::new()));
+    answer.extensions_mut().insert(HangUp);
+    answer
 }
 
 /// An answer's body that is at hand.

@@ -1,4 +1,4 @@
-//! `imagecache eci`: image caches in the cloud itself. The only verb that asks anybody.
+//! `imagecache eci`: image caches in the cloud itself, or in a simulated one. The only verb that asks anybody.
 
 mod connection;
 mod create;
@@ -7,6 +7,7 @@ mod get;
 mod list;
 mod manifests;
 mod show;
+mod simulate;
 mod target;
 mod update;
 mod usage;
@@ -23,6 +24,7 @@ Examples:
   imagecache eci list --match-image registry.example.com/demo/nginx:1.27
   imagecache eci get base
   imagecache eci usage --region cn-hangzhou
+  imagecache eci simulate
 
 Keys are looked for in this order:
   environment    ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN
@@ -38,7 +40,7 @@ Exit codes:
   2  the command line is wrong
   3  an input could not be read, or the cloud refused";
 
-/// Make, list, change and delete image caches in the cloud
+/// Make, list, change and delete image caches in the cloud, or simulate one
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Eci {
@@ -54,6 +56,7 @@ enum Verb {
     Update(update::Update),
     Delete(delete::Delete),
     Usage(usage::Usage),
+    Simulate(simulate::Simulate),
 }
 
 impl Eci {
@@ -65,6 +68,7 @@ impl Eci {
             Verb::Update(verb) => verb.run(console),
             Verb::Delete(verb) => verb.run(console),
             Verb::Usage(verb) => verb.run(console),
+            Verb::Simulate(verb) => verb.run(console),
         }
     }
 }
