@@ -11,9 +11,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -178,12 +178,32 @@ pub enum NoBody {
     Broken,
 }
 
+/// A body that is too large is read on and thrown away up to so many times its limit, so that the answer reaches a
+/// client that first sends everything; a larger one breaks the connection.
+const PATIENCE: usize = 4;
+
 /// Reads a request's body, at most `limit` bytes within `time`.
-pub async fn body(body: Incoming, limit: usize, time: Duration) -> Result<Bytes, NoBody> {
-    match timeout(time, Limited::new(body, limit).collect()).await {
-        Err(_) => Err(NoBody::TooSlow),
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(NoBody::TooLarge),
-        Ok(Err(_)) => Err(NoBody::Broken),
-    }
+pub async fn body(mut body: Incoming, limit: usize, time: Duration) -> Result<Bytes, NoBody> {
+    let read = async {
+        let (mut whole, mut length) = (BytesMut::new(), 0_usize);
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else {
+                return Err(NoBody::Broken);
+            };
+            let Some(bytes) = frame.data_ref() else {
+                continue;
+            };
+            length = length.saturating_add(bytes.len());
+            if length <= limit {
+                whole.extend_from_slice(bytes);
+            } else if length > limit.saturating_mul(PATIENCE) {
+                return Err(NoBody::TooLarge);
+            }
+        }
+        if length > limit {
+            return Err(NoBody::TooLarge);
+        }
+        Ok(whole.freeze())
+    };
+    timeout(time, read).await.unwrap_or(Err(NoBody::TooSlow))
 }

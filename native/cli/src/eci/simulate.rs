@@ -11,11 +11,11 @@ use imagecache_local::cloud::gateway::Throttle;
 use imagecache_local::cloud::images::Images;
 use imagecache_local::cloud::world::{Quotas, Settings};
 use imagecache_local::cloud::{Clock, Cloud, Config, Entry, Log};
-use tokio_util::sync::CancellationToken;
 
 use crate::args::usage_error;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
+use crate::signal;
 
 /// The key that opens a simulator when no other is set.
 const KEY: (&str, &str) = ("testid", "testsecret");
@@ -156,10 +156,8 @@ impl Simulate {
         let listener = listener
             .map_err(|error| anyhow::anyhow!("{}: {}", self.listen, console::reason(&error)))?;
         let address = listener.local_addr().context("no address")?;
-        let stop = CancellationToken::new();
-        let ended = ended(stop.clone())?;
+        let stop = signal::stop()?;
         self.greet(address, console)?;
-        tokio::spawn(ended);
         cloud.serve(listener, stop).await;
         Ok(())
     }
@@ -190,31 +188,6 @@ impl Simulate {
 fn text(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path)
         .map_err(|error| anyhow::anyhow!("{}: {}", path.display(), console::reason(&error)))
-}
-
-/// Waits for Ctrl-C or SIGTERM; both are caught from the moment this returns.
-#[cfg(unix)]
-fn ended(stop: CancellationToken) -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for Ctrl-C")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        stop.cancel();
-    })
-}
-
-/// Waits for Ctrl-C.
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "as on other systems")]
-fn ended(stop: CancellationToken) -> anyhow::Result<impl Future<Output = ()>> {
-    Ok(async move {
-        let _ = tokio::signal::ctrl_c().await;
-        stop.cancel();
-    })
 }
 
 /// One request, on one line, without anything secret.
