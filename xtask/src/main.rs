@@ -9,6 +9,7 @@ mod bundles;
 mod ci;
 mod fuzz;
 mod pkg;
+mod sdk;
 mod setup;
 mod test;
 mod www;
@@ -51,6 +52,8 @@ enum Chore {
         #[arg(long)]
         test: bool,
     },
+    /// Test the cloud's simulator with the official SDKs.
+    Sdk,
     /// Print the sizes of what runs inside other programs, and hold them against their limits.
     Size,
     /// Fuzz the core's entries.
@@ -75,6 +78,7 @@ fn main() -> Result<()> {
         Chore::Pkg { test: true } => test::pkg(&sh),
         Chore::Www { test: false } => www::run(&sh),
         Chore::Www { test: true } => test::www(&sh),
+        Chore::Sdk => test::sdk(&sh),
         Chore::Size => pkg::size(&sh),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
     }

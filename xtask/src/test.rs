@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::Shell;
 
-use crate::{pkg, setup, www};
+use crate::{pkg, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     setup::wasm_target(sh)?;
@@ -16,6 +16,14 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     count.cargo_test(&["--package", "imagecache", "--no-default-features", "--lib"])?;
     pkg::test(sh, &mut count)?;
     www::test(sh, &mut count)?;
+    sdk::test(sh, &mut count)?;
+    count.close()
+}
+
+/// The tests with the cloud's official SDKs alone.
+pub(crate) fn sdk(sh: &Shell) -> Result<()> {
+    let mut count = Count::default();
+    sdk::test(sh, &mut count)?;
     count.close()
 }
 

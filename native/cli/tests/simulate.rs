@@ -1,0 +1,391 @@
+//! `imagecache eci simulate` as a user runs it: started, asked by the other verbs, killed, started again.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // a test fails by panic
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use common::{imagecache, run, stderr, stdout};
+use snapbox::str;
+use snapbox::{assert_data_eq, cmd::Command as Verb};
+
+/// A simulator in a process of its own.
+struct Simulator {
+    child: Child,
+    url: String,
+    greeting: String,
+}
+
+impl Simulator {
+    fn start(options: &[&str]) -> Simulator {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_imagecache"))
+            .args(["eci", "simulate", "--listen", "127.0.0.1:0"])
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().expect("no word").unwrap();
+        let url = first.rsplit(' ').next().unwrap().to_owned();
+        let rest: Vec<_> = lines.by_ref().take(5).map(Result::unwrap).collect();
+        Simulator {
+            child,
+            greeting: format!("{first}\n{}\n", rest.join("\n")).replace(&url, "http://[SERVER]"),
+            url,
+        }
+    }
+
+    fn verb(&self, args: &[&str]) -> Verb {
+        let mut all = vec!["eci"];
+        all.extend(args);
+        all.extend(["--endpoint", &self.url]);
+        imagecache(&all)
+            .env_clear()
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
+            .env("ALIBABA_CLOUD_REGION_ID", "cn-beijing")
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.verb(args).output().unwrap()
+    }
+
+    /// Sends it a signal and waits for its end; its exit code and what it has logged.
+    fn end(mut self, signal: &str) -> (Option<i32>, String) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+        let status = self.child.wait().unwrap();
+        let mut log = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut log)
+            .unwrap();
+        (status.code(), log)
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Ids made of chance, and times, in place of which anything may stand.
+fn still(text: &str) -> String {
+    let word = |word: &str| {
+        for prefix in ["imc-", "eci-", "s-"] {
+            if let Some(rest) = word.strip_prefix(prefix)
+                && rest.len() == 20
+                && rest.chars().all(|c| c.is_ascii_alphanumeric())
+            {
+                return format!("{prefix}…");
+            }
+        }
+        word.to_owned()
+    };
+    let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ") + "\n";
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn it_says_what_to_try_and_create_watches_until_the_cache_is_ready() {
+    let simulator = Simulator::start(&["--speed", "100"]);
+    assert_data_eq!(
+        &simulator.greeting,
+        str![[r#"
+ECI is simulated on http://[SERVER]
+
+  export ALIBABA_CLOUD_ACCESS_KEY_ID=testid ALIBABA_CLOUD_ACCESS_KEY_SECRET=testsecret
+  imagecache eci create --endpoint http://[SERVER] --region cn-hangzhou --name base --image nginx:1.27 --watch
+  imagecache eci list --endpoint http://[SERVER] --region cn-hangzhou
+
+
+"#]]
+    );
+    let create = [
+        "create",
+        "-f",
+        "tests/data/eci/cache.yaml",
+        "--watch",
+        "--poll",
+        "0.02",
+    ];
+    let output = simulator.run(&create);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    // how often it was looked at is the machine's affair; every line is one of a cache on its way
+    let told = still(stderr(&output));
+    let mut statuses: Vec<_> = told
+        .lines()
+        .map(|line| line.split("  ").nth(2).unwrap())
+        .collect();
+    statuses.dedup();
+    assert_eq!(statuses.last(), Some(&"Ready"), "{told}");
+    assert!(
+        statuses
+            .iter()
+            .all(|status| ["Preparing", "Creating", "Ready"].contains(status)),
+        "{told}"
+    );
+    assert!(told.ends_with("trainer  imc-…  Ready  100%\n"), "{told}");
+    let name = simulator.run(&["list", "-o", "name"]);
+    assert_data_eq!(still(stdout(&name)), "imc-…\n");
+
+    let failing = [
+        "create",
+        "--name",
+        "denied",
+        "--image",
+        "registry.example.com/private/app:1",
+        "--watch",
+        "--poll",
+        "0.02",
+    ];
+    let output = simulator.run(&failing);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("pull access denied, authorization failed"),
+        "{}",
+        stderr(&output)
+    );
+
+    let (code, log) = simulator.end("-TERM");
+    assert_eq!(code, Some(0), "{log}");
+    let created = log
+        .lines()
+        .find(|line| line.contains("CreateImageCache"))
+        .unwrap();
+    let words: Vec<_> = created.split(' ').collect();
+    assert_eq!(
+        (words[1], words[2], words[3], words[4]),
+        ("CreateImageCache", "v3", "testid", "200"),
+        "{created}"
+    );
+    assert!(words[5].starts_with("imc-"), "{created}");
+    for secret in ["testsecret", "hunter2", "Signature"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[test]
+fn our_own_verbs_run_the_whole_script_in_both_signatures() {
+    let simulator = Simulator::start(&["--speed", "300", "--quiet"]);
+    for signature in ["v1", "v3"] {
+        let ok = |args: &[&str]| {
+            let mut all = args.to_vec();
+            all.extend(["--signature", signature]);
+            let output = simulator.run(&all);
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{args:?}: {}",
+                stderr(&output)
+            );
+            still(stdout(&output))
+        };
+        let watch = ["--watch", "--poll", "0.02", "-o", "name"];
+        let made = ok(&[
+            &["create", "--name", "base", "--image", "busybox"][..],
+            &watch,
+        ]
+        .concat());
+        assert_eq!(made, "imc-…\n");
+        let updated = ok(&[
+            &["update", "--cache", "base", "--image", "nginx:1.27"][..],
+            &watch,
+        ]
+        .concat());
+        assert_eq!(updated, "imc-…\n");
+        assert!(ok(&["get", "base"]).contains("nginx:1.27"));
+        assert_eq!(
+            ok(&[
+                "list",
+                "--match-image",
+                "nginx:1.27",
+                "--full-match",
+                "-o",
+                "name"
+            ]),
+            "imc-…\n"
+        );
+        assert_eq!(ok(&["list", "--match-image", "redis:7", "-o", "name"]), "");
+        assert!(ok(&["usage", "-o", "json"]).contains("\"UsedImageCacheCount\": 1"));
+        assert_eq!(
+            ok(&["delete", "base", "--watch", "--poll", "0.02"]),
+            "imc-… is deleted\n"
+        );
+        assert_eq!(ok(&["list", "-o", "name"]), "");
+    }
+}
+
+/// Kills the process while it is asked without pause, again and again: whatever was acknowledged is there after the
+/// next start, and nothing is there twice.
+#[test]
+fn what_was_acknowledged_survives_a_kill_at_any_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap().to_owned();
+    let options = ["--quiet", "--data", data.as_str()];
+    let mut acknowledged = 0;
+    for round in 0..6 {
+        let simulator = Simulator::start(&options);
+        let names: Vec<String> = std::thread::scope(|scope| {
+            let stop = AtomicBool::new(false);
+            let makers: Vec<_> = (0..2)
+                .map(|maker| {
+                    let (simulator, stop) = (&simulator, &stop);
+                    scope.spawn(move || {
+                        let mut made = Vec::new();
+                        for number in 0.. {
+                            if stop.load(Ordering::SeqCst) {
+                                break;
+                            }
+                            let name = format!("r{round}-m{maker}-{number}");
+                            let mut child = Command::new(env!("CARGO_BIN_EXE_imagecache"))
+                                .args(["eci", "create", "--name", &name, "--image", "busybox"])
+                                .args([
+                                    "--client-token",
+                                    &name,
+                                    "--endpoint",
+                                    &simulator.url,
+                                    "--region",
+                                    "cn-beijing",
+                                ])
+                                .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
+                                .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
+                                .stdout(Stdio::null())
+                                .stderr(Stdio::null())
+                                .spawn()
+                                .unwrap();
+                            // a client whose server is gone would try for a minute
+                            let status = loop {
+                                match child.try_wait().unwrap() {
+                                    Some(status) => break Some(status),
+                                    None if stop.load(Ordering::SeqCst) => {
+                                        let _ = child.kill();
+                                        let _ = child.wait();
+                                        break None;
+                                    }
+                                    None => std::thread::sleep(Duration::from_millis(1)),
+                                }
+                            };
+                            if status.is_some_and(|status| status.success()) {
+                                made.push(name);
+                            }
+                        }
+                        made
+                    })
+                })
+                .collect();
+            std::thread::sleep(Duration::from_millis(300 + 170 * round));
+            let pid = simulator.child.id().to_string();
+            assert!(
+                Command::new("kill")
+                    .args(["-KILL", &pid])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            stop.store(true, Ordering::SeqCst);
+            makers
+                .into_iter()
+                .flat_map(|maker| maker.join().unwrap())
+                .collect()
+        });
+        drop(simulator);
+        let again = Simulator::start(&options);
+        let listed = again.run(&["list", "-o", "json", "--page-size", "100"]);
+        let listed: serde_json::Value = serde_json::from_str(stdout(&listed)).unwrap();
+        let mut there: Vec<_> = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|cache| cache["ImageCacheName"].as_str().unwrap())
+            .collect();
+        there.sort_unstable();
+        let count = there.len();
+        there.dedup();
+        assert_eq!(there.len(), count, "a cache is there twice");
+        for name in &names {
+            assert!(
+                there.binary_search(&name.as_str()).is_ok(),
+                "{name} was acknowledged and is lost"
+            );
+        }
+        acknowledged += names.len();
+        assert_eq!(again.end("-INT").0, Some(0));
+    }
+    assert!(acknowledged > 0, "no call was acknowledged before a kill");
+}
+
+#[test]
+fn what_cannot_be_used_is_said_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (images, faults) = (
+        file("i.yaml", "images: [{image: a, size: big}]"),
+        file("f.yaml", "faults: [{fault: delay, chance: 2}]"),
+    );
+    let blocked = file("blocked", "");
+    for (args, code, expected) in [
+        (
+            vec!["--listen", "0.0.0.0:0"],
+            2,
+            "set --access-key and --secret",
+        ),
+        (vec!["--access-key", "me"], 2, "--secret"),
+        (vec!["--rate", "0"], 2, "--rate: a number above 0 expected"),
+        (vec!["--speed", "0"], 2, "0 is not in 1..=100000"),
+        (
+            vec!["--images", &images],
+            3,
+            "images[0].size: `big` is no quantity such as 200Mi",
+        ),
+        (
+            vec!["--images", "none.yaml"],
+            3,
+            "none.yaml: no such file or directory",
+        ),
+        (
+            vec!["--faults", &faults],
+            3,
+            "faults[0].chance: 2, 0 to 1 allowed",
+        ),
+        (vec!["--data", &blocked], 3, "blocked: "),
+    ] {
+        let mut all = vec!["eci", "simulate", "--listen", "127.0.0.1:0"];
+        if args[0] == "--listen" {
+            all.truncate(2);
+        }
+        all.extend(&args);
+        let output = run(&all);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{args:?} {}",
+            stderr(&output)
+        );
+        assert!(
+            stderr(&output).contains(expected),
+            "{args:?} {}",
+            stderr(&output)
+        );
+    }
+    let table = run(&["eci", "simulate", "--print-images"]);
+    assert!(stdout(&table).contains("registry.example.com/missing/*"));
+}
