@@ -10,7 +10,7 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::{
-    completions, crd, eci, expire, explain, matching, reference, schema, validate, webhook,
+    completions, crd, eci, expire, explain, matching, reference, schema, serve, validate, webhook,
 };
 
 /// The widest that help is printed.
@@ -58,6 +58,7 @@ enum Verb {
     Match(matching::Match),
     Expire(expire::Expire),
     Eci(eci::Eci),
+    Serve(serve::Serve),
     Webhook(Box<webhook::Webhook>),
     Reference(reference::Reference),
     Crd(crd::Crd),
@@ -73,6 +74,7 @@ impl Verb {
             Verb::Match(verb) => verb.run(console),
             Verb::Expire(verb) => verb.run(console),
             Verb::Eci(verb) => verb.run(console),
+            Verb::Serve(verb) => verb.run(console),
             Verb::Webhook(verb) => verb.run(console),
             Verb::Reference(verb) => verb.run(console),
             Verb::Crd(verb) => verb.run(console),

@@ -23,6 +23,7 @@ mod progress;
 mod reference;
 mod report;
 mod schema;
+mod serve;
 mod signal;
 mod table;
 mod validate;

@@ -2,8 +2,10 @@
 //! anything, and an end that lets requests under way finish.
 //!
 //! A [`serve`] loop holds at most [`Limits::connections`] connections; one that sends no complete request head within
-//! [`Limits::head`] is closed, and a body is read by [`body`] with a size and a time. What a request means is the
-//! handler's business.
+//! [`Limits::head`] is closed, a body is read by [`body`] with a size and a time, and a client that takes nothing of its
+//! answer for [`Limits::stall`] is cut off. What a request means is the handler's business.
+
+mod patient;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -26,6 +28,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use patient::Patient;
+
 /// The body of an answer: whole ([`whole`]) or a stream.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -39,6 +43,8 @@ pub struct Limits {
     pub head: Duration,
     /// Largest request head, in bytes.
     pub head_bytes: usize,
+    /// Longest time for which a client may take nothing of what it is sent.
+    pub stall: Duration,
     /// Longest time that requests under way get when the server stops.
     pub drain: Duration,
 }
@@ -50,6 +56,7 @@ impl Default for Limits {
             head: Duration::from_secs(30),
             // A request of the ECI API may carry a megabyte of parameters in its URL.
             head_bytes: (1 << 20) + (64 << 10),
+            stall: Duration::from_secs(30),
             drain: Duration::from_secs(10),
         }
     }
@@ -133,7 +140,7 @@ async fn connection<S, H, F>(
         .header_read_timeout(limits.head)
         .max_buf_size(limits.head_bytes)
         .half_close(false)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.stall)), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -221,7 +221,7 @@ async fn check(steps: &[Step], directory: Option<&Path>, history: History) {
         assert_eq!(store.version(), model.version());
         assert!(store.oldest() >= model.compacted);
         let kept = model.version() - store.oldest();
-        assert!(kept <= history.changes as u64);
+        assert!(kept <= u64::try_from(history.changes).unwrap());
         assert_eq!(rows(&list(&store, None).unwrap()), model.at(u64::MAX));
     }
 }
@@ -364,7 +364,7 @@ fn ten_writers_and_ten_watchers_lose_nothing() {
                 tokio::spawn(async move {
                     let mut versions = Vec::new();
                     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-                    while versions.len() < 10 * 10 * STEPS as usize {
+                    while versions.len() < 10 * 10 * usize::try_from(STEPS).unwrap() {
                         for change in watch.next().await.unwrap() {
                             let (version, _, name, count) = seen(&change);
                             let last = counts.insert(name, count).unwrap_or_default();

@@ -29,4 +29,5 @@ pub mod verb;
 pub mod yaml;
 
 pub use error::{ApiError, Status};
+pub use kinds::definition;
 pub use resource::{RESOURCES, Resource};

@@ -1,3 +1,125 @@
-//! The ImageCache API server.
+//! The ImageCache API server: one Kubernetes API on one machine, with a real store and no scheduler.
+//!
+//! ```text
+//! HTTP request ─► serve ─► verbs ─► api (decides, pure) ─► store (one order, on disk) ─► answer
+//!                   │                                        │
+//!                   └────────────── watch streams ◄──────────┘ log of changes ─► collect (dependents, finalizers)
+//! ```
+//!
+//! | what | module |
+//! |---|---|
+//! | Objects, versions, the log of changes | [`store`] |
+//! | The verbs on the store, for HTTP and for callers in this process | [`verbs`] |
+//! | Paths, negotiation, answers, watch streams | [`serve`] |
+//! | The core's admission, if it is switched on | [`admission`] |
+//! | What happens after an owner is deleted | `collect` |
+//!
+//! There is no authentication: whoever reaches the address may do everything, so it is bound to the loopback interface
+//! unless somebody asks for more.
 
+pub mod admission;
+mod collect;
+pub mod serve;
 pub mod store;
+pub mod token;
+pub mod verbs;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use imagecache::admission::Settings;
+use imagecache::time::Timestamp;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use store::{History, Store, Unopened, Unwritten};
+
+use crate::api::ApiError;
+
+/// What a cluster is made with.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Where its state is kept; in memory if `None`.
+    pub directory: Option<PathBuf>,
+    /// How much of the past can be watched and listed.
+    pub history: History,
+    /// The core's admission for image caches, pods and workloads; without it only the API's own validation.
+    pub admission: Option<Settings>,
+    /// What strangers may cost.
+    pub limits: serve::Limits,
+}
+
+/// A cluster on this machine. Clones are the same cluster; the last one closes the store.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    admission: Option<Settings>,
+    limits: serve::Limits,
+    watches: Arc<tokio::sync::Semaphore>,
+}
+
+impl Cluster {
+    /// Opens the cluster of a directory, or makes one: its first namespaces and definitions.
+    ///
+    /// # Errors
+    /// What is wrong with the directory.
+    pub async fn open(config: Config) -> Result<Cluster, Unopened> {
+        let store = Store::open(config.directory.as_deref(), config.history)?;
+        let is_new = store.version() == 0;
+        let limits = config.limits;
+        let cluster = Cluster {
+            inner: Arc::new(Inner {
+                store,
+                admission: config.admission,
+                watches: Arc::new(tokio::sync::Semaphore::new(limits.watches)),
+                limits,
+            }),
+        };
+        cluster.begin().await.map_err(|error| {
+            let directory = config.directory.unwrap_or_default();
+            Unopened::Disk(directory, error.message)
+        })?;
+        if is_new {
+            // Nobody can have seen what was before.
+            let compacted = cluster.store().compact().await;
+            compacted.map_err(|error| Unopened::Disk(PathBuf::new(), error.to_string()))?;
+        }
+        Ok(cluster)
+    }
+
+    /// The store: to read objects and to watch them.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Serves the API until `stop`; then streams end, and requests under way get their answers.
+    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
+        let collect = tokio::spawn(collect::run(self.clone(), stop.clone()));
+        serve::run(self.clone(), listener, stop).await;
+        let _ = collect.await;
+    }
+}
+
+/// The present.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since.map(|since| since.as_secs()).unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+}
+
+impl From<Unwritten> for ApiError {
+    fn from(unwritten: Unwritten) -> Self {
+        match unwritten {
+            // in the words of the real server, whose store says it
+            Unwritten::TooLarge => ApiError::internal("etcdserver: request is too large"),
+            Unwritten::Full => ApiError::internal("etcdserver: mvcc: database space exceeded"),
+            Unwritten::Disk(_) | Unwritten::Closed => ApiError::internal(unwritten.to_string()),
+        }
+    }
+}

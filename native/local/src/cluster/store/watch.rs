@@ -8,6 +8,9 @@ use super::Shared;
 use super::object::Change;
 use super::state::Compacted;
 
+/// Changes that are read at once, at most.
+const BATCH: usize = 1024;
+
 /// A reader of the log of changes: every change once, in order.
 pub struct Watch {
     shared: Arc<Shared>,
@@ -52,8 +55,12 @@ impl Watch {
         let state = self.shared.state();
         let changes = state.changes_after(self.seen)?;
         let mine = changes.filter(|change| change.key.starts_with(&*self.prefix));
-        let mine = mine.cloned().collect();
-        self.seen = self.seen.max(state.version());
+        let mine: Vec<_> = mine.take(BATCH).cloned().collect();
+        let read = match mine.last() {
+            Some(last) if mine.len() == BATCH => last.version,
+            _ => state.version(),
+        };
+        self.seen = self.seen.max(read);
         Ok(mine)
     }
 }

@@ -1,0 +1,305 @@
+//! Garbage collection: what happens after an object with dependents is deleted.
+//!
+//! A dependent goes when the last of its owners has gone. An owner with the finalizer `foregroundDeletion` waits until
+//! the dependents that block it have gone; with `orphan` it waits until they have lost it. A namespace takes what is in
+//! it along. Every step is one transaction that looks at the newest state, so it may be taken twice and after a crash.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::store::{Change, Object, Transaction, key, prefix};
+use super::verbs::{carry_out, delete_one};
+use super::{Cluster, now};
+use crate::api::options::{DeleteOptions, Propagation};
+use crate::api::resource::RESOURCES;
+use crate::api::verb::{Effect, Outcome};
+use crate::api::{ApiError, Resource, meta};
+
+const FOREGROUND: &str = "foregroundDeletion";
+const ORPHAN: &str = "orphan";
+
+/// Collects until `stop`: what a crash left first, then after every change.
+pub(super) async fn run(cluster: Cluster, stop: CancellationToken) {
+    let mut version = cluster.store().version();
+    sweep(&cluster).await;
+    loop {
+        let mut watch = cluster.store().watch("", version);
+        loop {
+            let changes = tokio::select! {
+                () = stop.cancelled() => return,
+                changes = watch.next() => changes,
+            };
+            let Ok(changes) = changes else {
+                // too slow for the log: look at everything again
+                break;
+            };
+            for change in changes {
+                if concerns(&change) {
+                    after(&cluster, change).await;
+                }
+            }
+        }
+        version = cluster.store().version();
+        sweep(&cluster).await;
+    }
+}
+
+/// Can something follow from this change?
+fn concerns(change: &Change) -> bool {
+    change.deleted || meta::is_deleting(&change.object.value)
+}
+
+async fn after(cluster: &Cluster, change: Arc<Change>) {
+    let collected = cluster.store().write(move |transaction| {
+        let object = &change.object;
+        if change.deleted {
+            owner_gone(transaction, object.meta("uid"))?;
+            if *change.key == *namespace_key(object.meta("name")) {
+                namespace_gone(transaction, object.meta("name"))?;
+            }
+            for owner in object.owners() {
+                if let Some(key) = transaction.key_of_uid(owner) {
+                    release(transaction, &key)?;
+                }
+            }
+            Ok(())
+        } else {
+            release(transaction, &change.key)
+        }
+    });
+    report(collected.await);
+}
+
+/// Looks at every owner and every object that waits.
+async fn sweep(cluster: &Cluster) {
+    let swept = cluster.store().write(|transaction| {
+        let owners: Vec<String> = transaction.owners().map(str::to_owned).collect();
+        for owner in owners {
+            match transaction.key_of_uid(&owner) {
+                Some(key) => release(transaction, &key)?,
+                None => owner_gone(transaction, &owner)?,
+            }
+        }
+        for key in transaction.keys("") {
+            let Some(object) = transaction.get(&key) else {
+                continue;
+            };
+            let namespace = object.meta("namespace");
+            if !namespace.is_empty() && transaction.get(&namespace_key(namespace)).is_none() {
+                namespace_gone(transaction, namespace)?;
+            } else if meta::is_deleting(&object.value) {
+                release(transaction, &key)?;
+            }
+        }
+        Ok(())
+    });
+    report(swept.await);
+}
+
+fn report(collected: Result<(), ApiError>) {
+    if let Err(error) = collected {
+        tracing::warn!(%error, "garbage collection is behind");
+    }
+}
+
+/// Deletes the dependents of an owner that has gone, or takes the owner off those that have others.
+fn owner_gone(transaction: &mut Transaction<'_>, uid: &str) -> Result<(), ApiError> {
+    if uid.is_empty() || transaction.key_of_uid(uid).is_some() {
+        return Ok(());
+    }
+    for key in transaction.dependents(uid) {
+        let (Some(object), Some(resource)) = (transaction.get(&key), resource_of(&key)) else {
+            continue;
+        };
+        let mut others = references(&object.value).filter(|reference| uid_of(reference) != uid);
+        if references(&object.value)
+            .any(|reference| uid_of(reference) == uid && !is_served(reference))
+        {
+            // the owner is of a kind that nobody here knows: it may well be alive
+            continue;
+        }
+        let has_others = others.any(|reference| {
+            !is_served(reference) || transaction.key_of_uid(uid_of(reference)).is_some()
+        });
+        if has_others {
+            drop_owner(transaction, resource, &key, &object, uid)?;
+        } else if !meta::is_deleting(&object.value) {
+            let options = DeleteOptions {
+                propagation: Propagation::Background,
+                ..DeleteOptions::default()
+            };
+            delete_one(transaction, resource, &key, &object, &options, now())?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything in a namespace goes with it.
+fn namespace_gone(transaction: &mut Transaction<'_>, name: &str) -> Result<(), ApiError> {
+    for resource in RESOURCES.iter() {
+        if !resource.namespaced || resource.stored.is_some() {
+            continue;
+        }
+        let prefix = prefix(resource.group, resource.plural, Some(name));
+        for key in transaction.keys(&prefix) {
+            let Some(object) = transaction.get(&key) else {
+                continue;
+            };
+            let options = DeleteOptions::default();
+            delete_one(transaction, resource, &key, &object, &options, now())?;
+        }
+    }
+    Ok(())
+}
+
+fn namespace_key(name: &str) -> String {
+    key("", "namespaces", None, name)
+}
+
+/// Takes the garbage collector's own finalizers off an object that waits for them, if nothing speaks against it.
+fn release(transaction: &mut Transaction<'_>, key: &str) -> Result<(), ApiError> {
+    let (Some(object), Some(resource)) = (transaction.get(key), resource_of(key)) else {
+        return Ok(());
+    };
+    if !meta::is_deleting(&object.value) {
+        return Ok(());
+    }
+    let has = |finalizer: &str| meta::finalizers(&object.value).any(|own| own == finalizer);
+    let uid = object.meta("uid").to_owned();
+    if has(ORPHAN) {
+        for dependent in transaction.dependents(&uid) {
+            if let (Some(child), Some(kind)) =
+                (transaction.get(&dependent), resource_of(&dependent))
+            {
+                drop_owner(transaction, kind, &dependent, &child, &uid)?;
+            }
+        }
+        return drop_finalizer(transaction, resource, key, &object, ORPHAN);
+    }
+    if has(FOREGROUND) {
+        let mut blocked = false;
+        for dependent in transaction.dependents(&uid) {
+            let (Some(child), Some(kind)) = (transaction.get(&dependent), resource_of(&dependent))
+            else {
+                continue;
+            };
+            let blocks = references(&child.value).any(|reference| {
+                let blocks = reference.get("blockOwnerDeletion");
+                uid_of(reference) == uid && blocks.and_then(Value::as_bool).unwrap_or(false)
+            });
+            let gone = if meta::is_deleting(&child.value) {
+                false
+            } else {
+                let options = DeleteOptions {
+                    propagation: Propagation::Foreground,
+                    ..DeleteOptions::default()
+                };
+                let deleted = delete_one(transaction, kind, &dependent, &child, &options, now())?;
+                deleted.effect == Effect::Remove
+            };
+            blocked |= blocks && !gone;
+        }
+        if !blocked {
+            return drop_finalizer(transaction, resource, key, &object, FOREGROUND);
+        }
+    }
+    Ok(())
+}
+
+fn drop_finalizer(
+    transaction: &mut Transaction<'_>,
+    resource: &Resource,
+    key: &str,
+    object: &Object,
+    finalizer: &str,
+) -> Result<(), ApiError> {
+    let mut value = object.value.clone();
+    let mut last = false;
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut)
+        && let Some(finalizers) = metadata.get_mut("finalizers").and_then(Value::as_array_mut)
+    {
+        finalizers.retain(|own| own.as_str() != Some(finalizer));
+        last = finalizers.is_empty();
+        if last {
+            metadata.remove("finalizers");
+        }
+    }
+    let effect = if last { Effect::Remove } else { Effect::Update };
+    store(transaction, resource, key, value, effect)
+}
+
+fn drop_owner(
+    transaction: &mut Transaction<'_>,
+    resource: &Resource,
+    key: &str,
+    object: &Object,
+    uid: &str,
+) -> Result<(), ApiError> {
+    let mut value = object.value.clone();
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut)
+        && let Some(owners) = metadata
+            .get_mut("ownerReferences")
+            .and_then(Value::as_array_mut)
+    {
+        owners.retain(|reference| uid_of(reference) != uid);
+        if owners.is_empty() {
+            metadata.remove("ownerReferences");
+        }
+    }
+    store(transaction, resource, key, value, Effect::Update)
+}
+
+/// Stores what was made of a stored object.
+fn store(
+    transaction: &mut Transaction<'_>,
+    resource: &Resource,
+    key: &str,
+    mut object: Value,
+    effect: Effect,
+) -> Result<(), ApiError> {
+    resource.read_stored(&mut object);
+    let outcome = Outcome {
+        object,
+        effect,
+        warnings: Vec::new(),
+    };
+    carry_out(transaction, resource, key, outcome).map(drop)
+}
+
+fn references(object: &Value) -> impl Iterator<Item = &Value> {
+    let references = object.pointer("/metadata/ownerReferences");
+    references.and_then(Value::as_array).into_iter().flatten()
+}
+
+fn uid_of(reference: &Value) -> &str {
+    reference
+        .get("uid")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// Is the owner that is named of a kind that is served here?
+fn is_served(reference: &Value) -> bool {
+    let text = |field: &str| {
+        reference
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let api_version = text("apiVersion");
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    RESOURCES.iter().any(|resource| {
+        resource.kind == text("kind") && resource.group == group && resource.version == version
+    })
+}
+
+/// The resource under whose keys a key is.
+fn resource_of(key: &str) -> Option<&'static Resource> {
+    let (group, rest) = key.split_once('/')?;
+    let (plural, _) = rest.split_once('/')?;
+    RESOURCES.iter().find(|resource| {
+        resource.group == group && resource.plural == plural && resource.stored.is_none()
+    })
+}
