@@ -107,7 +107,7 @@ impl Replay {
         let path = line["path"].as_str().unwrap_or_default();
         match line["step"].as_str().unwrap() {
             "WATCH" => {
-                for line in lines.iter().filter(|line| line.get("events").is_some()) {
+                for line in lines.iter().filter(|line| line.get("case").is_some()) {
                     self.watch(line);
                 }
                 tokio::time::sleep(std::time::Duration::from_millis(1500)).await;

@@ -262,8 +262,10 @@ impl Symbols {
                 let is_list = want["items"].is_array() && text(want, "kind").ends_with("List");
                 let collection = collection || want["type"] == "BOOKMARK" || is_list;
                 let version = text(got, "resourceVersion");
-                let read = (text(got, "uid").to_owned(), version.to_owned());
-                self.metadata.insert(read, got.clone());
+                if !text(got, "uid").is_empty() {
+                    let read = (text(got, "uid").to_owned(), version.to_owned());
+                    self.metadata.insert(read, got.clone());
+                }
                 let names = want_fields.keys();
                 let more = got_fields
                     .keys()
@@ -340,9 +342,13 @@ impl Symbols {
         let (mut want, mut got) = (want.to_owned(), got.to_owned());
         match self.generate.clone() {
             Some(generated) if generated.is_match(&want) && generated.is_match(&got) => {
+                if key == "name" {
+                    self.live.insert(("name", want.clone()), got.clone());
+                }
                 want = generated.replace_all(&want, "GENERATED").into_owned();
                 got = generated.replace_all(&got, "GENERATED").into_owned();
             }
+            _ if key == "name" => want = self.forward("name", &want),
             _ => {}
         }
         if want == got || (OWN.contains(&key) && !got.is_empty()) || self.same_text(&want, &got) {

@@ -211,7 +211,8 @@ pub(super) fn page(
             Match::NotOlderThan | Match::Other => false,
         };
         at = is_exact.then_some(wanted);
-    } else if !options.version.is_empty() {
+    }
+    if wanted == 0 && !options.version.is_empty() {
         // `resourceVersion=0` is answered whole, from what is at hand
         limit = None;
     }
