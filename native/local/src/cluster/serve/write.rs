@@ -25,7 +25,7 @@ pub(super) async fn write(
     form: Form,
     body: Incoming,
 ) -> Answer {
-    let bytes = whole(server, request, body).await?;
+    let bytes = whole(server, body).await?;
     let (cluster, place) = (&server.cluster, &target.place);
     let content_type = request.header("content-type");
     let body = |write: Write| -> Result<Body, ApiError> {
@@ -83,12 +83,7 @@ fn answer_deleted(deleted: Written, request: &Request, target: &Target, form: Fo
 }
 
 /// The whole body of a request.
-async fn whole(server: &Server, request: &Request, body: Incoming) -> Result<Bytes, ApiError> {
-    let announced = request.header("content-length");
-    let announced = announced.and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY) {
-        return Err(ApiError::body_too_large(MAX_BODY));
-    }
+async fn whole(server: &Server, body: Incoming) -> Result<Bytes, ApiError> {
     let patience = server.cluster.inner.limits.patience;
     read_body(body, MAX_BODY, patience)
         .await
