@@ -115,8 +115,12 @@ export function version(): string;
  * `free()` or `using`.
  */
 export class CacheIndex {
-  /** @param caches what {@link CacheIndex.insert} takes; an empty index without it. */
-  constructor(caches?: Json | readonly Json[]);
+  /**
+   * @param caches what {@link CacheIndex.insert} takes; an empty index without it.
+   * @param sizes bytes that travel when an image is pulled, by reference: with them, explanations tell bytes and seconds
+   *   saved.
+   */
+  constructor(caches?: Json | readonly Json[], sizes?: Readonly<Record<string, number>>);
 
   /**
    * Adds caches, or puts them in the place of those with the same ids (the same names, where they have no id).

@@ -64,8 +64,8 @@ export function review(review, settings, caches, now) {
 }
 
 export class CacheIndex extends glue.CacheIndex {
-  constructor(caches) {
+  constructor(caches, sizes) {
     core();
-    super(caches);
+    super(caches, sizes);
   }
 }

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 
 use imagecache::admission::Caches;
 use imagecache::diagnostic::{Code, Diagnostic, Levels, Report};
-use imagecache::matching::{Cache, Index, Inventory, Pod, Rules, Scratch, Verdict};
+use imagecache::matching::{Cache, Facts, Index, Inventory, Pod, Rules, Scratch, Verdict};
 use imagecache::path::Path;
 use js_sys::Array;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wasm_bindgen::prelude::*;
 
 use crate::{Asked, argument};
@@ -25,26 +25,32 @@ pub struct CacheIndex {
 #[derive(Debug, Default)]
 struct Held {
     index: Index,
+    /// What is known of images beyond their names.
+    facts: Facts,
     scratch: Scratch,
 }
 
 #[wasm_bindgen]
 impl CacheIndex {
-    /// Takes what [`CacheIndex::insert`] takes; nothing for an empty index.
+    /// Takes what [`CacheIndex::insert`] takes, nothing for an empty index; and the sizes of images.
     #[wasm_bindgen(constructor)]
-    pub fn new(caches: &JsValue) -> Result<CacheIndex, JsValue> {
+    pub fn new(caches: &JsValue, sizes: &JsValue) -> Result<CacheIndex, JsValue> {
         let index = CacheIndex::default();
+        index.held.borrow_mut().facts = facts(sizes)?;
         if !caches.is_undefined() {
-            let (caches, _) = read(caches)?;
-            index.held.borrow_mut().index = caches.into_iter().collect();
+            index.insert(caches)?;
         }
         Ok(index)
     }
 
     /// Adds caches, or puts them in the place of those with the same ids; says what could not be read.
     pub fn insert(&self, caches: &JsValue) -> Result<JsValue, JsValue> {
-        let (caches, found) = read(caches)?;
-        self.held.borrow_mut().index.extend(caches);
+        let (mut caches, found) = read(caches)?;
+        let held = &mut *self.held.borrow_mut();
+        if !held.facts.is_empty() {
+            caches.iter_mut().for_each(|cache| cache.apply(&held.facts));
+        }
+        held.index.extend(caches);
         argument::answer(&found)
     }
 
@@ -102,7 +108,13 @@ impl CacheIndex {
         let levels = Levels::default();
         let mut report = Report::new(&levels);
         match Pod::read(&object, &mut report) {
-            Some(pod) => answer(&mut self.held.borrow_mut(), &pod, &rules),
+            Some(mut pod) => {
+                let held = &mut *self.held.borrow_mut();
+                if !held.facts.is_empty() {
+                    pod.apply(&held.facts);
+                }
+                answer(held, &pod, &rules)
+            }
             None => {
                 let message = "neither a Pod nor a workload with a pod template";
                 report.add(Code::IC011, &Path::Root, message, "");
@@ -110,6 +122,22 @@ impl CacheIndex {
             }
         }
     }
+}
+
+/// Reads the sizes of images: bytes by reference.
+fn facts(sizes: &JsValue) -> Result<Facts, JsValue> {
+    let mut facts = Facts::default();
+    let known: Map<String, Value> = argument::options("sizes", sizes)?;
+    for (image, bytes) in &known {
+        let set = match bytes.as_u64() {
+            Some(bytes) => facts.size(image, bytes),
+            None => Err(format!(
+                "`{image}`: a whole number of bytes expected, not {bytes}"
+            )),
+        };
+        set.map_err(|fault| argument::fault("sizes", &fault))?;
+    }
+    Ok(facts)
 }
 
 /// Reads caches: an object, a list, a reply of the API, or an array of those. An array crosses item by item, so a

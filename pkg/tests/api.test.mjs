@@ -68,6 +68,22 @@ for (const [name, core] of Object.entries({ full, inline, json })) {
       index.free();
     });
 
+    test('with sizes of images, what a cache saves is told', () => {
+      const caches = [cache('1', ['nginx:1.27'])];
+      const saved = (sizes) => {
+        const index = new core.CacheIndex(caches, sizes);
+        const { bytesSaved, secondsSaved } = index.explain(pod('docker.io/library/nginx:1.27', 'redis:7'));
+        index.free();
+        return [bytesSaved, secondsSaved];
+      };
+      assert.deepEqual(saved(undefined), [null, null]);
+      assert.deepEqual(saved({ 'redis:7': 90_005_100 }), [null, null]);
+      assert.deepEqual(saved({ 'nginx:1.27': 90_005_100, 'redis:7': 1 }), [90_005_100, 10]);
+      for (const [sizes, message] of [[{ Nginx: 1 }, /^sizes: .*Nginx/], [{ nginx: 'big' }, /^sizes: `nginx`: a whole number/], [{ nginx: -1 }, /^sizes: /], [7, /^sizes: an object expected/]]) {
+        assert.throws(() => saved(sizes), { name: 'TypeError', message });
+      }
+    });
+
     test('one broken cache hides no other', () => {
       const index = new core.CacheIndex();
       const found = index.insert([cache('1', ['nginx:1.27']), { kind: 'ImageCache', metadata: 7 }, cache('2', ['a:1'])]);

@@ -36,7 +36,7 @@ describe('views', () => {
     assert.match(hit, /being-made.*only Ready caches are used/);
     assert.match(hit, /SuccessfulHitImageCache/);
     await pod('pinned').locator('summary').click();
-    assert.match(await pod('pinned').textContent(), /400.*not yet complete|imc-2zeexample0000000003/);
+    assert.match(await pod('pinned').locator('.refusal').textContent(), /400 .*imc-2zeexample0000000003/);
   });
 
   test('the annotation is copied whole', async () => {
@@ -44,6 +44,19 @@ describe('views', () => {
     await page.getByRole('button', { name: 'Copy the annotation' }).click();
     await page.locator('.notice', { hasText: 'Copied.' }).waitFor();
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'k8s.aliyun.com/eci-imc-id: imc-2zeexample0000000001');
+  });
+
+  test('with the sizes of images, bytes and seconds saved are told', async () => {
+    await sample(page, 'Pods and caches');
+    await page.getByText('Sizes of the images').click();
+    await page.getByLabel(/web\/nginx:1\.27\.3/).fill('858.4');
+    await page.keyboard.press('Tab');
+    await page.getByText('858 MiB need not travel').first().waitFor();
+    assert.match(await pod('shop/web').textContent(), /100 s sooner/);
+    await page.reload();
+    await settle(page);
+    await page.getByRole('tab', { name: /Match/ }).click();
+    await page.getByText('858 MiB need not travel').first().waitFor();
   });
 
   test('when only exact matches count, another version is no match', async () => {

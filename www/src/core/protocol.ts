@@ -17,6 +17,9 @@ export interface Met {
   span: Span;
 }
 
+/** Bytes that travel when an image is pulled, by reference. */
+export type Sizes = Readonly<Record<string, number>>;
+
 /** What is to be said about one text. */
 export interface Checked {
   diagnostics: Diagnostic[];
@@ -98,7 +101,7 @@ export interface Questions {
   definitions(): Definitions;
   check(source: Source): Checked;
   forget(id: string): void;
-  survey(ids: string[], now: string, rules: MatchRulesInput): Survey;
+  survey(ids: string[], now: string, rules: MatchRulesInput, sizes: Sizes): Survey;
   cluster(caches: Record<string, unknown>[] | null): void;
   sendable(ids: string[]): Sendable[];
   explain(code: string): Rule | undefined;

@@ -90,9 +90,9 @@ const questions: { [Name in keyof Questions]: (...args: Parameters<Questions[Nam
   check,
   forget: (id) => void texts.delete(id),
   cluster: (values) => void (live = values),
-  survey(ids, now, rules) {
+  survey(ids, now, rules, sizes) {
     const found = [...caches(ids)];
-    const index = new core.CacheIndex(found.map(([, , value]) => value));
+    const index = new core.CacheIndex(found.map(([, , value]) => value), sizes);
     const pods: SurveyedPod[] = [];
     let podsLeft = 0;
     try {

@@ -6,7 +6,7 @@ import type { Checked, Definitions, Survey } from '../core/protocol';
 import { clusterCaches, withCluster } from '../cluster/live';
 import { changes, files, lengthOf, textOf } from './files';
 import { now } from './now';
-import { strict } from './settings';
+import { sizes, strict } from './settings';
 
 export const definitions = signal<Definitions | null>(null);
 export const checked = signal<ReadonlyMap<string, Checked>>(new Map());
@@ -65,7 +65,7 @@ async function lookOnce(): Promise<void> {
     checked.value = new Map(found);
   }
   await ask('cluster', withCluster.peek() ? [...clusterCaches.peek().values()] : null);
-  survey.value = await ask('survey', ids, now.peek().toISOString(), { strict: strict.peek() });
+  survey.value = await ask('survey', ids, now.peek().toISOString(), { strict: strict.peek() }, sizes.peek());
   settled.value = changes.peek() === at && !again;
 }
 
@@ -83,7 +83,7 @@ export function watch(): void {
     timer = setTimeout(() => void look(), pause(length));
   });
   effect(() => {
-    void [now.value, strict.value, clusterCaches.value, withCluster.value];
+    void [now.value, strict.value, sizes.value, clusterCaches.value, withCluster.value];
     untracked(() => {
       settled.value = false;
       void look();

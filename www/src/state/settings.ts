@@ -1,6 +1,7 @@
 // What a person chose: theme, language, how matches are judged. Small, so it lies in `localStorage`, where the page can
 // read it before it paints.
 import { effect, signal } from '@preact/signals';
+import type { Sizes } from '../core/protocol';
 
 export type Theme = 'auto' | 'light' | 'dark';
 export type Language = 'en' | 'zh';
@@ -10,6 +11,7 @@ interface Settings {
   language: Language;
   soonDays: number;
   strict: boolean;
+  sizes: Sizes;
 }
 
 const key = 'imagecache.settings';
@@ -20,6 +22,7 @@ function read(): Settings {
     language: navigator.languages.find((tag) => /^(en|zh)\b/.test(tag))?.startsWith('zh') ? 'zh' : 'en',
     soonDays: 7,
     strict: false,
+    sizes: {},
   };
   try {
     return { ...chosen, ...(JSON.parse(localStorage.getItem(key) ?? '{}') as Partial<Settings>) };
@@ -36,13 +39,15 @@ export const language = signal<Language>(initial.language);
 export const soonDays = signal(initial.soonDays);
 /** Only exact matches count. */
 export const strict = signal(initial.strict);
+/** What images weigh, as far as somebody said. */
+export const sizes = signal<Sizes>(initial.sizes);
 
 effect(() => {
   const root = document.documentElement;
   if (theme.value === 'auto') delete root.dataset.theme;
   else root.dataset.theme = theme.value;
   root.lang = language.value === 'zh' ? 'zh-Hans' : 'en';
-  const settings: Settings = { theme: theme.value, language: language.value, soonDays: soonDays.value, strict: strict.value };
+  const settings: Settings = { theme: theme.value, language: language.value, soonDays: soonDays.value, strict: strict.value, sizes: sizes.value };
   try {
     localStorage.setItem(key, JSON.stringify(settings));
   } catch {

@@ -8,7 +8,7 @@ import { clusterCaches, isConnected, withCluster } from '../cluster/live';
 import { survey } from '../state/analysis';
 import { active, files } from '../state/files';
 import { now } from '../state/now';
-import { strict } from '../state/settings';
+import { sizes, strict } from '../state/settings';
 import { goTo, view } from '../state/shown';
 import { formatBytes, formatTime, words } from '../words';
 
@@ -31,12 +31,50 @@ export function Match() {
           {t.seenFrom(formatTime(now.value))}
         </button>
       </div>
+      {pods.length > 0 && <ImageSizes pods={pods} />}
       {pods.length === 0 && <p class="empty">{t.noPods}</p>}
       {pods.map((pod, at) => (
         <Pod key={pod.key} pod={pod} first={at === 0} />
       ))}
       {podsLeft > 0 && <p class="more">{t.podsLeft(podsLeft)}</p>}
     </div>
+  );
+}
+
+const MIB = 1024 * 1024;
+
+/** What the images of the pods weigh; no manifest says it, so a person may. */
+function ImageSizes({ pods }: { pods: SurveyedPod[] }) {
+  const t = words.value;
+  const found = pods.flatMap(({ answer }) => (isUnreadable(answer) ? [] : answer.images)).filter((one) => one.found !== 'invalid');
+  const images = [...new Set(found.map(({ image }) => image))].sort();
+  const set = (image: string, mebibytes: number): void => {
+    const { [image]: _, ...others } = sizes.peek();
+    sizes.value = mebibytes > 0 ? { ...others, [image]: Math.round(mebibytes * MIB) } : others;
+  };
+  return (
+    <details class="sizes">
+      <summary>{t.imageSizes}</summary>
+      <p class="quiet">{t.imageSizesMeaning}</p>
+      <ul class="plain-list">
+        {images.map((image) => (
+          <li key={image}>
+            <label class="field">
+              <code>{image}</code>
+              <input
+                type="number"
+                min="0"
+                max="1000000"
+                step="any"
+                value={image in sizes.value ? String(+(sizes.value[image]! / MIB).toFixed(2)) : ''}
+                onChange={({ currentTarget }) => set(image, Math.min(currentTarget.valueAsNumber, 1_000_000))}
+              />
+              <span class="unit">MiB</span>
+            </label>
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

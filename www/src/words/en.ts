@@ -78,6 +78,8 @@ export const en = {
   bytesSaved: (bytes: string) => `${bytes} need not travel`,
   secondsSaved: (seconds: number) => `${seconds} s sooner`,
   fromCluster: 'in the cluster',
+  imageSizes: 'Sizes of the images',
+  imageSizesMeaning: 'With them, the bytes and seconds that a cache saves are told. They are kept in this browser.',
   imagesOfPod: 'Images of the pod',
   have: { exact: 'cached', repositoryOnly: 'cached in another version', nothing: 'not cached', invalid: 'no image reference' },
   candidates: 'Caches considered',

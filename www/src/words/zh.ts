@@ -78,6 +78,8 @@ export const zh: Words = {
   bytesSaved: (bytes) => `省去传输 ${bytes}`,
   secondsSaved: (seconds) => `提前 ${seconds} 秒`,
   fromCluster: '集群中',
+  imageSizes: '镜像大小',
+  imageSizesMeaning: '填写后即可显示缓存节省的字节数和秒数。数值只保存在本浏览器中。',
   imagesOfPod: 'Pod 的镜像',
   have: { exact: '已缓存', repositoryOnly: '缓存了其他版本', nothing: '未缓存', invalid: '不是镜像引用' },
   candidates: '参与比较的缓存',
