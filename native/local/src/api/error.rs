@@ -26,7 +26,7 @@ pub struct ApiError {
     /// For people.
     pub message: String,
     /// What it is about.
-    pub details: Option<Details>,
+    pub details: Option<Box<Details>>,
     /// `Warning` headers that go with the refusal.
     pub warnings: Vec<String>,
 }
@@ -200,12 +200,12 @@ impl ApiError {
     }
 
     fn on(mut self, resource: &Resource, name: &str) -> Self {
-        self.details = Some(Details {
+        self.details = Some(Box::new(Details {
             name: name.to_owned(),
             group: resource.group.to_owned(),
             kind: resource.plural.to_owned(),
             ..Details::default()
-        });
+        }));
         self
     }
 
@@ -224,7 +224,7 @@ impl ApiError {
             "NotFound",
             "the server could not find the requested resource",
         );
-        error.details = Some(Details::default());
+        error.details = Some(Box::new(Details::default()));
         error
     }
 
@@ -288,10 +288,10 @@ impl ApiError {
     #[must_use]
     pub fn apply_conflict(message: String, causes: Vec<Cause>) -> Self {
         let mut error = Self::new(409, "Conflict", message);
-        error.details = Some(Details {
+        error.details = Some(Box::new(Details {
             causes,
             ..Details::default()
-        });
+        }));
         error
     }
 
@@ -309,13 +309,13 @@ impl ApiError {
             joined(&causes)
         );
         let mut error = Self::new(422, "Invalid", message);
-        error.details = Some(Details {
+        error.details = Some(Box::new(Details {
             name: name.to_owned(),
             group: group.to_owned(),
             kind: kind.to_owned(),
             causes,
             ..Details::default()
-        });
+        }));
         error
     }
 
@@ -333,7 +333,7 @@ impl ApiError {
             "Invalid",
             "the server rejected our request due to an error in our request",
         );
-        error.details = Some(Details::default());
+        error.details = Some(Box::new(Details::default()));
         error
     }
 
@@ -408,7 +408,7 @@ impl ApiError {
     pub fn version_too_large(asked: u64, current: u64) -> Self {
         let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
         let mut error = Self::new(504, "Timeout", message);
-        error.details = Some(Details {
+        error.details = Some(Box::new(Details {
             causes: vec![Cause::new(
                 "ResourceVersionTooLarge",
                 "",
@@ -416,7 +416,7 @@ impl ApiError {
             )],
             retry_after_seconds: Some(1),
             ..Details::default()
-        });
+        }));
         error
     }
 
@@ -424,10 +424,10 @@ impl ApiError {
     #[must_use]
     pub fn too_many_requests(message: impl Into<String>, retry_after_seconds: u32) -> Self {
         let mut error = Self::new(429, "TooManyRequests", message);
-        error.details = Some(Details {
+        error.details = Some(Box::new(Details {
             retry_after_seconds: Some(retry_after_seconds),
             ..Details::default()
-        });
+        }));
         error
     }
 
@@ -479,7 +479,7 @@ pub struct Status {
     #[serde(skip_serializing_if = "str::is_empty")]
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Details>,
+    details: Option<Box<Details>>,
     #[serde(skip_serializing_if = "is_zero")]
     code: u16,
 }
@@ -501,13 +501,13 @@ impl Status {
             status: "Success",
             message: String::new(),
             reason: "",
-            details: Some(Details {
+            details: Some(Box::new(Details {
                 name: text("name"),
                 group: resource.group.to_owned(),
                 kind: resource.plural.to_owned(),
                 uid: text("uid"),
                 ..Details::default()
-            }),
+            })),
             code: 0,
         }
     }

@@ -345,11 +345,8 @@ fn blank_of(resource: &Resource) -> Value {
 
 /// Metadata as the server's own type would hold it.
 fn tidy_metadata(object: &mut Value) -> Result<(), String> {
-    if let Some(fields) = object.as_object_mut() {
-        if let Some(metadata) = fields.remove("metadata") {
-            let metadata = meta::decode(metadata, &mut Vec::new())?;
-            fields.insert("metadata".to_owned(), metadata.into());
-        }
+    if let Some(metadata) = object.get_mut("metadata") {
+        *metadata = meta::decode(metadata.take(), &mut Vec::new())?.into();
     }
     Ok(())
 }

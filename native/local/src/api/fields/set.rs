@@ -115,10 +115,9 @@ impl Set {
             children: BTreeMap::new(),
         };
         for (step, child) in &self.children {
-            if let Some(below) = other.children.get(step).map(|other| child.common(other)) {
-                if !below.is_empty() {
-                    both.children.insert(step.clone(), below);
-                }
+            let below = other.children.get(step).map(|other| child.common(other));
+            if let Some(below) = below.filter(|below| !below.is_empty()) {
+                both.children.insert(step.clone(), below);
             }
         }
         both

@@ -151,10 +151,8 @@ const KEYS: [(&str, &[&str], bool); 4] = [
 fn validate_secret(object: &Value, live: Option<&Value>) -> Vec<Cause> {
     let kind = text(object, "/type");
     let mut causes = frozen(object, live, &["data"]);
-    if let Some(live) = live {
-        if text(live, "/type") != kind {
-            causes.push(Cause::invalid("type", &kind.into(), "field is immutable"));
-        }
+    if live.is_some_and(|live| text(live, "/type") != kind) {
+        causes.push(Cause::invalid("type", &kind.into(), "field is immutable"));
     }
     for (_, keys, is_json) in KEYS.iter().filter(|(name, ..)| *name == kind) {
         for key in *keys {
