@@ -11,18 +11,23 @@
 //! | `acr-instance-ids`, `acr-service-arns`, `acr-user-arns` | `AcrRegistryInfo.N` |
 //! | `plain-http-registry`, `insecure-registry` | `PlainHttpRegistry`, `InsecureRegistry` |
 //! | image pull secrets | `ImageRegistryCredential.N`, those that an image needs |
-//! | `metadata.uid` | `ClientToken` |
+//! | `metadata.uid` | `ClientToken`, and the tag [`POD_TAG`], by which the group is found again |
 
 use serde_json::{Map, Value, json};
 
+use super::error::{ErrorCode, Refusal};
 use super::login::credentials_for;
 use super::object::{Context, Unfit, check_count, client_token, comma_list, registries, unfit};
-use super::reply::Event;
+use super::reply::{ContainerGroupEntry, Event};
 use super::request::{Container, CreateContainerGroup, MAX_IMAGES, MAX_REGISTRY_CREDENTIALS, Tag};
 use super::target::ID_PREFIX;
 use crate::annotation;
 use crate::diagnostic::{Levels, Report};
-use crate::matching::{HIT, Image, Pod, Surface, Wish, storage_bytes};
+use crate::matching::{self, HIT, Image, Pod, Surface, Wish, storage_bytes};
+use crate::time::Timestamp;
+
+/// Tag of a group that runs a pod: the pod's uid. This project's own name.
+pub const POD_TAG: &str = "imagecache.eci.alibabacloud.com/pod-uid";
 
 /// Longest name of a container group, in characters. Source: the vendor's parameter table.
 pub const MAX_NAME: usize = 128;
@@ -116,7 +121,7 @@ pub fn create(pod: &Value, context: &Context<'_>) -> Result<CreateContainerGroup
         init_container: init_containers,
         image_registry_credential: credentials,
         acr_registry_info: registries(annotation_of)?,
-        tag: tags(&read.wish),
+        tag: tags(&read.wish, text("/metadata/uid")),
         ..CreateContainerGroup::default()
     })
 }
@@ -198,11 +203,12 @@ fn decimal(value: u128, unit: u128) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// The wishes that the API has no parameter for.
-fn tags(wish: &Wish) -> Vec<Tag> {
+/// Whose group it is, and the wishes that the API has no parameter for.
+fn tags(wish: &Wish, uid: Option<&str>) -> Vec<Tag> {
     let perfect = wish.perfect.then(|| "true".to_owned());
     let count = wish.count.map(|count| count.to_string());
     [
+        (POD_TAG, uid.map(str::to_owned)),
         (annotation::POD_PERFECT_MATCH, perfect),
         (annotation::POD_MATCH_COUNT, count),
     ]
@@ -267,6 +273,49 @@ pub fn matched_cache(events: &[Event]) -> Option<&str> {
         .find(|event| event.reason.as_deref() == Some(HIT))?;
     let mut words = hit.message.as_deref()?.split([' ', ',']);
     words.find(|word| word.starts_with(ID_PREFIX))
+}
+
+/// The uid of the pod that a group runs.
+#[must_use]
+pub fn pod_uid(group: &ContainerGroupEntry) -> Option<&str> {
+    let tags = group.unknown.get("Tags")?.as_array()?;
+    let is_ours = |tag: &&Value| tag.get("Key").and_then(Value::as_str) == Some(POD_TAG);
+    let ours = tags.iter().find(is_ours)?;
+    ours.get("Value")?.as_str()
+}
+
+/// What a pod is told when its group is refused. `cache` is the one that the pod names.
+///
+/// ```
+/// use imagecache::eci::error::{ErrorCode, Refusal};
+/// use imagecache::eci::group::refused;
+/// let refusal = Refusal::new(ErrorCode::ImageSnapshotNotFound, "no");
+/// let at = "2026-01-18T06:11:44Z".parse().unwrap();
+/// let event = refused(&refusal, Some("imc-1"), at);
+/// assert_eq!(event.message.as_deref(), Some("The specified image cache imc-1 does not exist."));
+/// ```
+#[must_use]
+pub fn refused(refusal: &Refusal, cache: Option<&str>, at: Timestamp) -> Event {
+    let told = match (&refusal.code, cache) {
+        (ErrorCode::ImageSnapshotNotFound, Some(cache)) => Some(matching::Event::not_found(cache)),
+        (ErrorCode::ImageSnapshotIncorrectStatus, Some(cache)) => {
+            Some(matching::Event::not_complete(cache))
+        }
+        _ => None,
+    };
+    let (kind, reason, message) = match told {
+        Some(told) => (told.kind, told.reason, told.message),
+        None => ("Warning", "ProviderCreateFailed", refusal.to_string()),
+    };
+    Event {
+        count: Some(1),
+        r#type: Some(kind.to_owned()),
+        reason: Some(reason.to_owned()),
+        message: Some(message),
+        first_timestamp: Some(at.to_string()),
+        last_timestamp: Some(at.to_string()),
+        ..Event::default()
+    }
 }
 
 /// An event of a group as a core/v1 Event of its pod. The same event always gets the same name, so telling it twice

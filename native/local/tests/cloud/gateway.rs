@@ -36,7 +36,7 @@ pub(crate) async fn serve(config: Config) -> Server {
 }
 
 /// Sends a request on a connection of its own; status, head and body of the answer, if any came.
-async fn send(server: &Server, bytes: &[u8]) -> Option<(u16, String, String)> {
+pub(crate) async fn send(server: &Server, bytes: &[u8]) -> Option<(u16, String, String)> {
     exchange(server, bytes, false).await
 }
 
@@ -68,7 +68,7 @@ fn now() -> Timestamp {
     Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap())
 }
 
-struct Make {
+pub(crate) struct Make {
     scheme: Scheme,
     action: &'static str,
     version: &'static str,
@@ -82,7 +82,7 @@ struct Make {
 
 impl Make {
     /// A good request that creates a cache.
-    fn good(scheme: Scheme) -> Self {
+    pub(crate) fn good(scheme: Scheme) -> Self {
         Make {
             scheme,
             action: "CreateImageCache",
@@ -115,7 +115,7 @@ impl Make {
         call.sign(self.scheme, &credential)
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         raw("POST", &self.prepared())
     }
 }

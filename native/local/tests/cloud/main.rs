@@ -10,6 +10,7 @@
 
 mod caches;
 mod client;
+mod fixtures;
 mod gateway;
 mod groups;
 mod lives;
