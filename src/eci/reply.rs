@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::resource::Phase;
+use crate::resource::{Phase, percent};
 
 /// Something that happened while a cache was made, or to a container group.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -110,13 +110,10 @@ pub struct ImageCacheEntry {
 }
 
 impl ImageCacheEntry {
-    /// Whether nothing more happens to the cache by itself: it is `Ready`, `Failed` or `UpdateFailed`.
+    /// [`Phase::is_settled`] of its phase.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        matches!(
-            self.status,
-            Phase::Ready | Phase::Failed | Phase::UpdateFailed
-        )
+        self.status.is_settled()
     }
 
     /// The progress as a number, 0 to 100.
@@ -131,8 +128,7 @@ impl ImageCacheEntry {
     /// ```
     #[must_use]
     pub fn percent(&self) -> Option<u8> {
-        let percent = self.progress.as_deref()?.trim_end_matches('%').parse().ok();
-        percent.filter(|percent| *percent <= 100)
+        percent(self.progress.as_deref()?)
     }
 }
 

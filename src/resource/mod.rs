@@ -13,8 +13,9 @@ mod schema;
 
 pub use column::{COLUMNS, Column, cells, human_duration};
 pub use crd::{CrdVersion, SECRET_PATTERN, crd};
-pub(crate) use object::whole;
+
 pub use object::{Event, ImageCache, ImageCacheList, Metadata, Spec, Status};
+pub(crate) use object::{percent, whole};
 pub use phase::Phase;
 pub use schema::{json_schema, pod_annotations_schema};
 

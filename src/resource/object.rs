@@ -233,6 +233,12 @@ pub struct Status {
 }
 
 impl Status {
+    /// The progress as a number, 0 to 100.
+    #[must_use]
+    pub fn percent(&self) -> Option<u8> {
+        percent(self.progress.as_deref()?)
+    }
+
     /// When ECI began to make the cache.
     #[must_use]
     pub fn started(&self) -> Option<Timestamp> {
@@ -250,6 +256,12 @@ impl Status {
     pub fn expires(&self) -> Option<Timestamp> {
         time(self.expire_date_time.as_deref())
     }
+}
+
+/// `45%` as 45; `None` for what is no percentage from 0 to 100.
+pub(crate) fn percent(text: &str) -> Option<u8> {
+    let percent = text.trim_end_matches('%').parse().ok();
+    percent.filter(|percent| *percent <= 100)
 }
 
 // Both spellings may stand in one status, which a serde alias would call a duplicate field.

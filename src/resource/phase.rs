@@ -89,6 +89,13 @@ impl Phase {
         matches!(self, Phase::Ready | Phase::UpdateFailed)
     }
 
+    /// Whether nothing more happens to a cache in this phase by itself: [`Phase::Ready`], [`Phase::Failed`] and
+    /// [`Phase::UpdateFailed`].
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Phase::Ready | Phase::Failed | Phase::UpdateFailed)
+    }
+
     /// Whether a cache in this phase may be in phase `next` when it is next looked at.
     ///
     /// Staying is always allowed. One step at a time, save that the first phases are short and a look may miss them.

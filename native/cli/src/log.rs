@@ -26,7 +26,7 @@ pub(crate) struct Log {
     /// The form of log lines
     #[arg(long, value_name = "FORM", default_value = "text")]
     log_format: Form,
-    /// What to log: error, warn, info, debug, trace or off; for parts alone as `info,kube=debug` [default: RUST_LOG, or info]
+    /// What to log: error, warn, info, debug, trace or off; for parts alone as `info,kube=debug` [default: RUST_LOG, else what matters]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
 }
@@ -45,24 +45,35 @@ impl Log {
     /// # Errors
     /// A level that is none.
     pub(crate) fn start(&self, verb: &str) -> anyhow::Result<()> {
+        self.start_with(verb, USUAL, io::stderr)
+    }
+
+    /// Logs to `writer` from now on; `usual` is the level that is told unless somebody asks for more or less.
+    ///
+    /// # Errors
+    /// A level that is none.
+    pub(crate) fn start_with<W>(&self, verb: &str, usual: &str, writer: W) -> anyhow::Result<()>
+    where
+        W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    {
         let filter = self
-            .filter(std::env::var(VARIABLE).ok().as_deref())
+            .filter(usual, std::env::var(VARIABLE).ok().as_deref())
             .map_err(|message| usage_error(verb, message))?;
         let color = AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         // It fails where a log runs already, as in tests that run several verbs.
         let _ = tracing_subscriber::registry()
             .with(filter)
-            .with(lines(self.log_format, color, io::stderr))
+            .with(lines(self.log_format, color, writer))
             .try_init();
         Ok(())
     }
 
-    fn filter(&self, variable: Option<&str>) -> Result<EnvFilter, String> {
+    fn filter(&self, usual: &str, variable: Option<&str>) -> Result<EnvFilter, String> {
         let variable = variable.filter(|text| !text.trim().is_empty());
         let (text, origin) = match (&self.log_level, variable) {
             (Some(text), _) => (text.as_str(), "--log-level"),
             (None, Some(text)) => (text, VARIABLE),
-            (None, None) => (USUAL, "--log-level"),
+            (None, None) => (usual, "--log-level"),
         };
         EnvFilter::builder().parse(text).map_err(|error| {
             format!("{origin}: `{text}` says no level: {error}; such as debug, or info,kube=debug")
@@ -153,10 +164,10 @@ mod tests {
             (Some("warn"), Some("debug"), "warn"),
             (Some("off"), None, "off"),
         ] {
-            let found = log(level).filter(variable).unwrap();
+            let found = log(level).filter("info", variable).unwrap();
             assert_eq!(found.to_string(), filter);
         }
-        let said = log(Some("lou=der")).filter(None).unwrap_err();
+        let said = log(Some("lou=der")).filter("info", None).unwrap_err();
         assert!(
             said.starts_with("--log-level: `lou=der` says no level: "),
             "{said}"

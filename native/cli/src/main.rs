@@ -19,6 +19,7 @@ mod input;
 mod kubeconfig;
 mod log;
 mod matching;
+mod page;
 mod progress;
 mod reference;
 mod report;

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::log::Log;
+use crate::page;
 use crate::signal;
 
 const EXAMPLES: &str = "\
@@ -69,6 +70,7 @@ impl Serve {
         let cluster = Cluster::open(Config {
             directory: self.data.clone(),
             admission: self.admission.then(Settings::default),
+            page: Some(page::file),
             ..Config::default()
         })
         .await?;
@@ -103,11 +105,12 @@ impl Serve {
             console,
             "  curl {server}/apis/eci.alibabacloud.com/v1/imagecaches"
         )?;
+        writeln!(console, "  the page, in a browser: {server}/")?;
         console.flush()
     }
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
@@ -117,7 +120,7 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     }
 }
 
-fn write_kubeconfig(path: &Path, address: SocketAddr) -> anyhow::Result<()> {
+pub(crate) fn write_kubeconfig(path: &Path, address: SocketAddr) -> anyhow::Result<()> {
     match std::fs::read_to_string(path) {
         Ok(text) if text.starts_with(MARK) => {}
         Ok(_) => bail!(

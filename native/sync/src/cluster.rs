@@ -46,6 +46,16 @@ pub async fn client(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<
     Client::try_from(config).map_err(|error| NoClient(chain(&error)))
 }
 
+/// A client of a cluster that asks nobody who they are, such as one on this machine.
+///
+/// # Errors
+/// When `url` is no address.
+pub fn at(url: &str) -> Result<Client, NoClient> {
+    let address = url.parse();
+    let address = address.map_err(|error| NoClient(format!("{url}: {error}")))?;
+    Client::try_from(Config::new(address)).map_err(|error| NoClient(chain(&error)))
+}
+
 fn unreadable(path: &Path, error: &KubeconfigError) -> NoClient {
     let why = match error {
         KubeconfigError::ReadConfig(error, _) => format!("cannot be read: {}", reason(error)),

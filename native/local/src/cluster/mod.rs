@@ -33,6 +33,7 @@ use imagecache::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use serve::PageFile;
 use store::{History, Store, Unopened, Unwritten};
 
 use crate::api::ApiError;
@@ -46,6 +47,8 @@ pub struct Config {
     pub history: History,
     /// The core's admission for image caches, pods and workloads; without it only the API's own validation.
     pub admission: Option<Settings>,
+    /// Files for browsers by their path, served beside the API.
+    pub page: Option<fn(&str) -> Option<PageFile>>,
     /// What strangers may cost.
     pub limits: serve::Limits,
 }
@@ -60,6 +63,7 @@ pub struct Cluster {
 struct Inner {
     store: Store,
     admission: Option<Settings>,
+    page: Option<fn(&str) -> Option<PageFile>>,
     limits: serve::Limits,
     watches: Arc<tokio::sync::Semaphore>,
 }
@@ -77,6 +81,7 @@ impl Cluster {
             inner: Arc::new(Inner {
                 store,
                 admission: config.admission,
+                page: config.page,
                 watches: Arc::new(tokio::sync::Semaphore::new(limits.watches)),
                 limits,
             }),

@@ -11,4 +11,5 @@ mod answers;
 mod cluster;
 mod faults;
 mod lifetime;
+mod local;
 mod server;

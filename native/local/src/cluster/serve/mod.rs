@@ -8,10 +8,12 @@
 //! | Create, update, patch, delete | `write` |
 //! | Watch streams | `stream` |
 //! | Discovery, OpenAPI, version, health | `documents` |
+//! | Files for browsers | `page` |
 
 mod answer;
 mod documents;
 mod negotiate;
+mod page;
 mod read;
 mod request;
 mod stream;
@@ -28,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Cluster;
 use crate::api::ApiError;
+
+pub use page::File as PageFile;
 
 use answer::Answer;
 use negotiate::Form;
@@ -98,7 +102,13 @@ impl Server {
             Ok(form) => (form, Ok(())),
             Err(refused) => (refused.form, Err(refused.error)),
         };
-        let answered = match self.admit_stranger(&request) {
+        let admitted = self.admit_stranger(&request);
+        if let (Ok(()), Some(find)) = (&admitted, self.cluster.inner.page)
+            && let Some(file) = page::answer(find, &request)
+        {
+            return file;
+        }
+        let answered = match admitted {
             Ok(()) => self.route(&request, form, acceptable, body).await,
             Err(refused) => Err(refused),
         };
