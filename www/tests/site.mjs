@@ -1,5 +1,6 @@
 // The built page on a server of files, and a browser to look at it.
-import { createServer } from 'node:http';
+import { spawn } from 'node:child_process';
+import { createServer, request as ask } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,10 +16,15 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
-/** Serves the page at `/page/`, so that it is held to work below a path; answers where, and how to stop. */
-export async function site() {
-  const server = createServer(async ({ url }, answer) => {
+/**
+ * Serves the page at `/page/`, so that it is held to work below a path; answers where, and how to stop. With the address
+ * of a cluster it hands its API on, as `kubectl proxy --www` does.
+ */
+export async function site({ cluster } = {}) {
+  const server = createServer(async (asked, answer) => {
+    const { url } = asked;
     const { pathname } = new URL(url, 'http://x');
+    if (cluster && pathname.startsWith('/api')) return handOn(asked, answer, cluster);
     const name = normalize(pathname.replace(/^\/page\//, '') || 'index.html');
     try {
       const body = pathname.startsWith('/page/') && !name.startsWith('..') ? await readFile(join(dist, name)) : null;
@@ -35,6 +41,42 @@ export async function site() {
     return new Promise((done) => server.close(done));
   };
   return { origin: `http://127.0.0.1:${port}`, address: `http://127.0.0.1:${port}/page/`, stop };
+}
+
+/** Without an answer there is none: the connection breaks, as that to a server that is gone. */
+function handOn(asked, answer, cluster) {
+  const { host, origin, ...headers } = asked.headers;
+  const request = ask(new URL(asked.url, cluster), { method: asked.method, headers, agent: false }, (got) => {
+    answer.writeHead(got.statusCode, got.headers);
+    answer.flushHeaders();
+    got.pipe(answer);
+    got.on('aborted', () => answer.destroy());
+  });
+  request.on('error', () => answer.destroy());
+  answer.on('close', () => request.destroy());
+  asked.pipe(request);
+}
+
+/** Starts a command of the built `imagecache`, and waits until it says where it listens. */
+export async function imagecache(...args) {
+  const program = process.env.IMAGECACHE ?? fileURLToPath(new URL('../../target/debug/imagecache', import.meta.url));
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  const address = await new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('exit', (code) => fail(new Error(`${args.join(' ')} ended with ${code}: ${said}`)));
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      said += text;
+      const found = /listening on (http:\/\/[\d.]+:\d+)/.exec(said);
+      if (found) done(found[1]);
+    });
+  });
+  const stop = (signal = 'SIGTERM') =>
+    new Promise((done) => {
+      child.removeAllListeners('exit').on('exit', done);
+      child.kill(signal);
+    });
+  return { address, stop };
 }
 
 export function browse() {

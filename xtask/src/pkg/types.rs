@@ -40,7 +40,7 @@ const TYPES: &[(&str, &str, &str)] = &[
     ("src/matching/answer.rs", "Next", "NextSteps"),
     ("src/matching/answer.rs", "Creation", "Creation"),
     ("src/matching/answer.rs", "Pin", "Pin"),
-    ("src/matching/answer.rs", "Event", "PodEvent"),
+    ("src/matching/event.rs", "Event", "PodEvent"),
     ("src/matching/answer.rs", "Refused", "Refused"),
 ];
 
