@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::options::FieldValidation;
 use super::resource::Resource;
 use super::schema::{prune, trim};
-use super::{go, json, meta};
+use super::{go, json, meta, protobuf};
 
 /// Media types of bodies and answers, as the real server lists them. Protobuf is named there and not offered here:
 /// clients fall back to JSON.
@@ -63,7 +63,15 @@ pub fn object(
             summary(body)
         ))
     };
-    let text = read(body, content_type).map_err(|fault| fault.into_error(unrecognized))?;
+    let text = match media_type(content_type.unwrap_or_default()).as_str() {
+        // Only built-in kinds have this form; the real server drops the connection for others.
+        protobuf::MEDIA_TYPE if !resource.custom => Text {
+            value: protobuf::read(body).map_err(unrecognized)?,
+            duplicates: Vec::new(),
+            is_yaml: false,
+        },
+        _ => read(body, content_type).map_err(|fault| fault.into_error(unrecognized))?,
+    };
     let (kind, version) = type_of(&text.value).map_err(|words| unrecognized(in_json(&words)))?;
     if kind.is_empty() {
         let words = format!(

@@ -21,6 +21,7 @@ pub mod meta;
 pub mod openapi;
 pub mod options;
 pub mod patch;
+mod protobuf;
 pub mod resource;
 pub mod schema;
 pub mod select;

@@ -176,9 +176,17 @@ fn build(group: &str, version: &str) -> Value {
             path(resource, &["get", "update", "delete", "patch"], true),
         );
     }
+    let custom = RESOURCES
+        .iter()
+        .any(|resource| resource.group == group && resource.custom);
+    let info = if custom {
+        json!({"title": "Kubernetes CRD Swagger", "version": "v0.1.0"})
+    } else {
+        json!({"title": "Kubernetes", "version": VERSION})
+    };
     json!({
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": VERSION},
+        "info": info,
         "paths": paths,
         "components": {"schemas": schemas},
     })

@@ -82,7 +82,7 @@ pub(super) fn apply(
     if kind == PatchKind::Strategic {
         object = strategic(&resource.schema, object, patch);
     } else {
-        json_patch::merge(&mut object, &patch);
+        merge(&mut object, patch);
     }
     Ok(Patched { object, duplicates })
 }
@@ -103,6 +103,40 @@ fn apply_json(object: &mut Value, patch: Value) -> Result<(), ApiError> {
     let patch: json_patch::Patch =
         serde_json::from_value(patch).map_err(|_| ApiError::unprocessable())?;
     json_patch::patch(object, &patch).map_err(|_| ApiError::unprocessable())
+}
+
+/// Merges a merge patch into a value. Unlike RFC 7386 says, and like the real server, nulls are dropped within lists
+/// of the patch, too.
+fn merge(value: &mut Value, patch: Value) {
+    match (value, patch) {
+        (Value::Object(fields), Value::Object(patch)) => {
+            for (name, part) in patch {
+                match fields.get_mut(&name) {
+                    _ if part.is_null() => {
+                        fields.remove(&name);
+                    }
+                    Some(live) if !live.is_null() => merge(live, part),
+                    _ => {
+                        fields.insert(name, without_nulls(part));
+                    }
+                }
+            }
+        }
+        (value, patch) => *value = without_nulls(patch),
+    }
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, without_nulls(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
 }
 
 /// Merges a patch into a value, with lists merged by the keys of their items and the directives `$patch`,
@@ -237,5 +271,100 @@ fn without_directives(value: Value) -> Value {
             .into(),
         Value::Array(items) => items.into_iter().map(without_directives).collect(),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::resource::find;
+
+    #[test]
+    fn merge_patches_merge() {
+        for (live, patch, merged) in [
+            (
+                json!({"a": 1, "b": {"c": 2}}),
+                json!({"b": {"d": 3}}),
+                json!({"a": 1, "b": {"c": 2, "d": 3}}),
+            ),
+            (json!({"a": {"b": 1}}), json!({"a": null}), json!({})),
+            (
+                json!({"a": [1]}),
+                json!({"a": [{"b": null, "c": 1}, null]}),
+                json!({"a": [{"c": 1}, null]}),
+            ),
+            (
+                json!({}),
+                json!({"a": {"b": null, "c": {"d": null}}}),
+                json!({"a": {"c": {}}}),
+            ),
+            (
+                json!({"a": 1}),
+                json!({"a": {"b": 1}}),
+                json!({"a": {"b": 1}}),
+            ),
+        ] {
+            let mut value = live;
+            merge(&mut value, patch);
+            assert_eq!(value, merged);
+        }
+    }
+
+    #[test]
+    fn strategic_merge_patches_know_the_keys_of_lists() {
+        let pods = &find("", "v1", "pods").unwrap().schema;
+        let pod = |spec: Value| json!({"spec": spec});
+        let two = || json!({"containers": [{"name": "a", "image": "x:1"}, {"name": "b", "image": "y:1"}]});
+        for (live, patch, merged) in [
+            (
+                two(),
+                json!({"containers": [{"name": "b", "image": "y:2"}, {"name": "c"}]}),
+                json!({"containers": [{"name": "a", "image": "x:1"}, {"name": "b", "image": "y:2"}, {"name": "c"}]}),
+            ),
+            (
+                two(),
+                json!({"containers": [{"name": "a", "$patch": "delete"}]}),
+                json!({"containers": [{"name": "b", "image": "y:1"}]}),
+            ),
+            (
+                two(),
+                json!({"containers": [{"$patch": "replace"}, {"name": "z"}]}),
+                json!({"containers": [{"name": "z"}]}),
+            ),
+            (
+                two(),
+                json!({"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}], "containers": [{"name": "a", "tty": true}]}),
+                json!({"containers": [{"name": "b", "image": "y:1"}, {"name": "a", "image": "x:1", "tty": true}]}),
+            ),
+            (
+                json!({"volumes": [{"name": "v", "emptyDir": {}, "x": 1}]}),
+                json!({"volumes": [{"name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": {"path": "/"}}]}),
+                json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}),
+            ),
+            (
+                json!({"tolerations": [{"key": "a"}]}),
+                json!({"tolerations": [{"key": "b"}]}),
+                json!({"tolerations": [{"key": "b"}]}),
+            ),
+            (
+                json!({"hostname": "a", "x": {"$patch": 1}}),
+                json!({"hostname": null}),
+                json!({"x": {"$patch": 1}}),
+            ),
+        ] {
+            assert_eq!(
+                strategic(pods, pod(live), pod(patch.clone())),
+                pod(merged),
+                "{patch}"
+            );
+        }
+        let finalizers = |list: &[&str]| json!({"metadata": {"finalizers": list}});
+        let patch = json!({"metadata": {"finalizers": ["c"], "$deleteFromPrimitiveList/finalizers": ["a"]}});
+        assert_eq!(
+            strategic(pods, finalizers(&["a", "b"]), patch),
+            finalizers(&["b", "c"])
+        );
     }
 }
