@@ -18,6 +18,8 @@ export const isConnected = computed(() => state.value.is === 'live' || (state.va
 
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 15_000;
+/** The status with which a server says that it does not remember a version. */
+const GONE = 410;
 
 let stop: AbortController | undefined;
 let api: Api | undefined;
@@ -30,8 +32,8 @@ export const ownAddress = (): string => (location.protocol.startsWith('http') ? 
 
 /** The policy of the page lets it speak to its own server and to this machine, and to nobody else. */
 export function isAllowed(address: string): boolean {
-  const url = URL.parse(address);
-  if (!url) return false;
+  if (!URL.canParse(address)) return false;
+  const url = new URL(address);
   return url.origin === location.origin || (url.protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(url.hostname));
 }
 
@@ -90,18 +92,26 @@ async function watch(api: Api, from: string, signal: AbortSignal): Promise<void>
   let version = from;
   for (;;) {
     const begun = Date.now();
-    for await (const { type, object } of api.watch(version, signal)) {
-      if (type === 'ERROR') return;
-      version = object.metadata.resourceVersion ?? version;
-      if (type === 'BOOKMARK') continue;
-      const caches = new Map(clusterCaches.peek());
-      if (type === 'DELETED') caches.delete(object.metadata.name);
-      else caches.set(object.metadata.name, object);
-      clusterCaches.value = caches;
+    try {
+      for await (const { type, object } of api.watch(version, signal)) {
+        if (type === 'ERROR') return;
+        version = object.metadata.resourceVersion ?? version;
+        if (type !== 'BOOKMARK') take(type, object);
+      }
+    } catch (fault) {
+      if (fault instanceof Refused && fault.status === GONE) return;
+      throw fault;
     }
     // Servers end watches now and then; one that does so at once is on its way out.
     if (Date.now() - begun < FIRST_WAIT) await pause(FIRST_WAIT, signal);
   }
+}
+
+function take(type: string, object: ImageCache): void {
+  const caches = new Map(clusterCaches.peek());
+  if (type === 'DELETED') caches.delete(object.metadata.name);
+  else caches.set(object.metadata.name, object);
+  clusterCaches.value = caches;
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -21,6 +21,7 @@ self.addEventListener('fetch', (event) => {
   const url = new URL(request.url);
   url.hash = '';
   url.search = '';
+  url.pathname = url.pathname.replace(/\/index\.html$/, '/');
   if (request.method !== 'GET' || !known.has(url.href)) return;
   // The page itself comes fresh where it can; its parts carry their hash in their name.
   event.respondWith(url.href === scope.href ? fetch(request).catch(() => held(url)) : held(url).then((answer) => answer ?? fetch(request)));

@@ -37,12 +37,17 @@ async function look(): Promise<void> {
     coreFault.value = null;
   } catch (fault) {
     coreFault.value = fault instanceof Error ? fault.message : String(fault);
+    // The next worker has nothing.
+    sent.clear();
+    sentLive = null;
   } finally {
     running = false;
   }
 }
 
+/** What the worker has. */
 const sent = new Map<string, string>();
+let sentLive: typeof clusterCaches.value | null = null;
 
 async function lookOnce(): Promise<void> {
   const at = changes.peek();
@@ -64,7 +69,11 @@ async function lookOnce(): Promise<void> {
     found.set(id, answer);
     checked.value = new Map(found);
   }
-  await ask('cluster', withCluster.peek() ? [...clusterCaches.peek().values()] : null);
+  const live = withCluster.peek() ? clusterCaches.peek() : null;
+  if (live !== sentLive) {
+    await ask('cluster', live && [...live.values()]);
+    sentLive = live;
+  }
   survey.value = await ask('survey', ids, now.peek().toISOString(), { strict: strict.peek() }, sizes.peek());
   settled.value = changes.peek() === at && !again;
 }

@@ -13,6 +13,9 @@ import { say } from '../state/notice';
 import { view } from '../state/shown';
 import { formatTime, words } from '../words';
 
+/** At most so many caches are listed. */
+const MAX_ROWS = 500;
+
 export function Cluster() {
   return (
     <div class="cluster">
@@ -122,10 +125,11 @@ function Live() {
       <h2>{t.inCluster}</h2>
       {caches.length === 0 && <p class="quiet">{t.clusterEmpty}</p>}
       <ul class="plain-list rows">
-        {caches.map((cache) => (
+        {caches.slice(0, MAX_ROWS).map((cache) => (
           <CacheRow key={cache.metadata.uid ?? cache.metadata.name} cache={cache} onDelete={() => setDoomed(cache.metadata.name)} />
         ))}
       </ul>
+      {caches.length > MAX_ROWS && <p class="more">{t.andMore(caches.length - MAX_ROWS)}</p>}
       {doomed !== null && <Confirm name={doomed} onClose={() => setDoomed(null)} />}
     </section>
   );

@@ -11,6 +11,8 @@ import { ShowOrigin, WithCluster } from './match';
 const DAY = 86_400_000;
 /** The line of time never shows more than this ahead: a cache may be kept for 65,536 days. */
 const FURTHEST = 400 * DAY;
+/** At most so many caches are listed, those that end soonest. */
+const MAX_ROWS = 500;
 
 export function Expiry() {
   const t = words.value;
@@ -113,10 +115,11 @@ function Timeline({ caches }: { caches: SurveyedCache[] }) {
         />
       </div>
       <ol class="plain-list">
-        {caches.map((cache) => (
+        {caches.slice(0, MAX_ROWS).map((cache) => (
           <Row key={cache.key} cache={cache} at={at} here={here} from={from} to={to} />
         ))}
       </ol>
+      {caches.length > MAX_ROWS && <p class="more">{t.andMore(caches.length - MAX_ROWS)}</p>}
     </div>
   );
 }
