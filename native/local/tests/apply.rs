@@ -1,5 +1,13 @@
 //! Server-side apply and the ownership of fields, as stories: who writes what, who owns it then, who is in the way.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)] // a test fails by panic
+
 use imagecache_local::api::options::WriteOptions;
 use imagecache_local::api::patch::PatchKind;
 use imagecache_local::api::verb::{self, Context, Effect, Subresource};

@@ -309,6 +309,7 @@ const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower ca
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const QUALIFIED: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
 /// Largest sum of the keys and values of all annotations, in bytes.
 pub const MAX_ANNOTATIONS: usize = 256 << 10;
@@ -407,6 +408,24 @@ pub(super) fn value_faults(value: &str) -> Vec<String> {
     }
     if !value.is_empty() && !is_qualified(value) {
         faults.push(LABEL_VALUE.to_owned());
+    }
+    faults
+}
+
+/// What is wrong with a key of a config map or secret.
+pub(super) fn config_key_faults(key: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    if key.len() > 253 {
+        faults.push(too_many_characters(253));
+    }
+    let known = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
+    if key.is_empty() || !key.bytes().all(known) {
+        faults.push(CONFIG_KEY.to_owned());
+    }
+    match key {
+        "." | ".." => faults.push(format!("must not be '{key}'")),
+        key if key.starts_with("..") => faults.push("must not start with '..'".to_owned()),
+        _ => {}
     }
     faults
 }
@@ -637,4 +656,101 @@ pub(super) fn finalizer_warnings(object: &Value, live: Option<&Value>) -> Vec<St
             )
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_judged_as_kubernetes_judges_them() {
+        let cases: Value =
+            serde_json::from_str(include_str!("../../tests/data/names.json")).unwrap();
+        let suites: [(&str, fn(&str) -> Vec<String>); 5] = [
+            ("subdomain", |name| name_faults(NameRule::Subdomain, name)),
+            ("label", |name| name_faults(NameRule::Label, name)),
+            ("key", key_faults),
+            ("value", value_faults),
+            ("config key", config_key_faults),
+        ];
+        let mut judged = 0;
+        for (suite, faults) in suites {
+            for (list, valid) in [("valid", true), ("invalid", false)] {
+                for name in cases[suite][list].as_array().unwrap() {
+                    let name = name.as_str().unwrap();
+                    assert_eq!(faults(name).is_empty(), valid, "{suite}: {name}");
+                    judged += 1;
+                }
+            }
+        }
+        assert_eq!(judged, 203);
+    }
+
+    #[test]
+    fn metadata_is_read_as_the_servers_own_type_reads_it() {
+        for (metadata, read) in [
+            (
+                json!({"name": "a", "labels": {}, "annotations": null, "finalizers": []}),
+                Ok(json!({"name": "a"})),
+            ),
+            (
+                json!({"annotations": {"a": null}}),
+                Ok(json!({"annotations": {"a": ""}})),
+            ),
+            (
+                json!({"creationTimestamp": "2026-01-01T01:00:00+01:00"}),
+                Ok(json!({"creationTimestamp": "2026-01-01T00:00:00Z"})),
+            ),
+            (
+                json!({"ownerReferences": [{"uid": "u", "controller": null}]}),
+                Ok(
+                    json!({"ownerReferences": [{"apiVersion": "", "kind": "", "name": "", "uid": "u"}]}),
+                ),
+            ),
+            (
+                json!("x"),
+                Err("json: cannot unmarshal string into Go value of type v1.ObjectMeta"),
+            ),
+            (
+                json!({"labels": {"a": 1}}),
+                Err(
+                    "json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string",
+                ),
+            ),
+            (
+                json!({"finalizers": "x"}),
+                Err(
+                    "json: cannot unmarshal string into Go struct field ObjectMeta.finalizers of type []string",
+                ),
+            ),
+            (
+                json!({"generation": 1.5}),
+                Err(
+                    "json: cannot unmarshal number 1.5 into Go struct field ObjectMeta.generation of type int64",
+                ),
+            ),
+        ] {
+            let found = decode(metadata, &mut Vec::new()).map(Value::from);
+            assert_eq!(found, read.map_err(str::to_owned));
+        }
+    }
+
+    #[test]
+    fn owners_must_be_whole_and_one_may_control() {
+        let owner = |name: &str| json!({"apiVersion": "v1", "kind": "Pod", "name": name, "uid": "u", "controller": true});
+        let object =
+            json!({"metadata": {"name": "a", "ownerReferences": [owner("x"), owner("y"), {}]}});
+        let faults = validate(&object, NameRule::Subdomain, false);
+        let fields: Vec<&str> = faults.iter().map(|cause| cause.field.as_str()).collect();
+        assert_eq!(
+            fields,
+            [
+                "metadata.ownerReferences",
+                "metadata.ownerReferences[2].apiVersion",
+                "metadata.ownerReferences[2].kind",
+                "metadata.ownerReferences[2].name",
+                "metadata.ownerReferences[2].uid",
+            ]
+        );
+    }
 }

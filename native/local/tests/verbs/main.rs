@@ -1,6 +1,14 @@
 //! The recorded writes of a real Kubernetes 1.36 server, fed straight into the pure verbs: no server, no store but a
 //! map, no clock. What the server answered is what the functions must make.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)] // a test fails by panic
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 

@@ -72,7 +72,11 @@ pub(super) fn configmaps() -> Resource {
             ),
             age_column(),
         ],
-        validate: |object, live| frozen(object, live, &["data", "binaryData"]),
+        validate: |object, live| {
+            let mut causes = keys(object, &["data", "binaryData"]);
+            causes.extend(frozen(object, live, &["data", "binaryData"]));
+            causes
+        },
         ..builtin("", "ConfigMap", "configmaps", "configmap")
     }
 }
@@ -150,7 +154,8 @@ const KEYS: [(&str, &[&str], bool); 4] = [
 
 fn validate_secret(object: &Value, live: Option<&Value>) -> Vec<Cause> {
     let kind = text(object, "/type");
-    let mut causes = frozen(object, live, &["data"]);
+    let mut causes = keys(object, &["data"]);
+    causes.extend(frozen(object, live, &["data"]));
     if live.is_some_and(|live| text(live, "/type") != kind) {
         causes.push(Cause::invalid("type", &kind.into(), "field is immutable"));
     }
@@ -174,6 +179,24 @@ fn validate_secret(object: &Value, live: Option<&Value>) -> Vec<Cause> {
                     }
                 }
                 Some(_) => {}
+            }
+        }
+    }
+    causes
+}
+
+/// Keys become names of files.
+fn keys(object: &Value, fields: &[&str]) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    for field in fields {
+        let data = object.get(*field).and_then(Value::as_object);
+        for key in data.into_iter().flat_map(serde_json::Map::keys) {
+            for fault in meta::config_key_faults(key) {
+                causes.push(Cause::invalid(
+                    &format!("{field}[{key}]"),
+                    &key.as_str().into(),
+                    &fault,
+                ));
             }
         }
     }

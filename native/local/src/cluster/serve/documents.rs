@@ -211,6 +211,7 @@ fn openapi_v3(request: &Request, path: &str) -> Answer {
         let mut moved = Response::new(whole(""));
         *moved.status_mut() = StatusCode::MOVED_PERMANENTLY;
         set(&mut moved, CACHE_CONTROL, "no-cache, private");
+        set(&mut moved, CONTENT_TYPE, "application/json");
         set(
             &mut moved,
             LOCATION,
@@ -224,7 +225,7 @@ fn openapi_v3(request: &Request, path: &str) -> Answer {
     if !accept.contains("json") && !accept.contains('*') {
         return Err(ApiError::not_acceptable());
     }
-    let mut response = answer::answer(200, "application/json", text(&document));
+    let mut response = answer::answer(200, "application/json", text(document));
     described(&mut response, &etag);
     if wanted.is_some() {
         set(&mut response, CACHE_CONTROL, "public, immutable");
