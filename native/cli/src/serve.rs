@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use imagecache::admission::Settings;
+use imagecache::admission::{Mode, Settings};
 use imagecache_local::cluster::{Cluster, Config};
 use tokio::net::TcpListener;
 
@@ -46,7 +46,7 @@ pub(crate) struct Serve {
     /// Write a kubeconfig for kubectl and other clients
     #[arg(long, value_name = "FILE")]
     kubeconfig_out: Option<PathBuf>,
-    /// Judge image caches, workloads and pods as the admission policies do, and give pods their annotations
+    /// Judge image caches and workloads as the admission policies do, and write on pods which cache they hit
     #[arg(long)]
     admission: bool,
     #[command(flatten)]
@@ -69,7 +69,10 @@ impl Serve {
         let address = listener.local_addr().context("cannot listen")?;
         let cluster = Cluster::open(Config {
             directory: self.data.clone(),
-            admission: self.admission.then(Settings::default),
+            admission: self.admission.then(|| Settings {
+                mode: Mode::Pin,
+                ..Settings::default()
+            }),
             page: Some(page::file),
             ..Config::default()
         })

@@ -84,14 +84,6 @@ fn api_server() -> String {
 
 #[test]
 fn kubectl_creates_the_definition() {
-    if Command::new("kubectl")
-        .args(["version", "--client"])
-        .output()
-        .is_err()
-    {
-        println!("SKIP: there is no kubectl on the PATH");
-        return;
-    }
     let home = std::env::temp_dir().join(format!("imagecache-kubectl-{}", std::process::id()));
     for (args, version) in [
         (&["crd"][..], "v1"),
@@ -100,7 +92,7 @@ fn kubectl_creates_the_definition() {
     ] {
         let definition = run(args);
         assert!(stdout(&definition).contains(&format!("apiextensions.k8s.io/{version}")));
-        let mut kubectl = Command::new("kubectl")
+        let mut kubectl = Command::new(common::kubectl())
             .args([
                 "create",
                 "--dry-run=client",
