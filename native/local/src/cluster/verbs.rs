@@ -303,7 +303,7 @@ impl Cluster {
             carry_out(transaction, place.resource, &key, outcome)
         };
         if dry_run {
-            self.store().rehearse(|transaction| decision(transaction))
+            self.store().rehearse(decision)
         } else {
             self.store().write(decision).await
         }
@@ -350,7 +350,7 @@ impl Cluster {
             delete_one(transaction, place.resource, &key, &live, &options, now())
         };
         if dry_run {
-            self.store().rehearse(|transaction| decision(transaction))
+            self.store().rehearse(decision)
         } else {
             self.store().write(decision).await
         }
