@@ -24,7 +24,7 @@ static PATH_CONTINUE: LazyLock<Regex> = LazyLock::new(|| regex(r"(continue=)([^&
 /// Pieces of text that differ from run to run, by kind: the digits after the kind only tell groups apart.
 static VOLATILE: LazyLock<Regex> = LazyLock::new(|| {
     regex(&format!(
-        r#"(?P<uid>{UID})|(?P<time>20(?:2[5-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)|in record \((?P<rv1>\d+)|resource version: (?P<rv2>\d+) \((?P<any1>\d+)\)|resourceVersion\\":\\"(?P<rv3>\d+)|resourceVersion: "(?P<rv4>\d+)|current: (?P<any2>\d+)|continue: (?P<any3>\w{{20,}}=*)|\n  - (?P<any4>(?:\d+[smhdy])+)\n|\b(?P<hash>[0-9A-F]{{128}})\b|(?P<any5>\b\d+\.\d+\.\d+\.\d+:\d+)"#
+        r#"(?P<uid>{UID})|(?P<time>20(?:2[5-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)|in record \((?P<rv1>\d+)\)|resource version: (?P<rv2>\d+) \((?P<any1>\d+)\)|resourceVersion\\":\\"(?P<rv3>\d+)|resourceVersion: "(?P<rv4>\d+)|current: (?P<any2>\d+)|continue: (?P<any3>\w{{20,}}=*)|\n  - (?P<any4>(?:\d+[smhdy])+)\n|\b(?P<hash>[0-9A-F]{{128}})\b|(?P<any5>\b\d+\.\d+\.\d+\.\d+:\d+)"#
     ))
 });
 const HEADERS: [&str; 9] = [
