@@ -11,6 +11,8 @@ use xshell::{Shell, cmd};
 
 use crate::setup;
 
+pub(crate) mod cloud;
+
 /// What each group is expected to hold, as a person reads it.
 const TARGETS: &[(&str, &str)] = &[
     ("reference/typical", "≤ 100 ns"),
@@ -41,6 +43,8 @@ pub(crate) fn run(sh: &Shell, seconds: &str) -> Result<()> {
     }
     page.push_str(FILES);
     page.push_str(&many_files(sh)?);
+    page.push_str(CLOUD);
+    page.push_str(&cloud::rows(sh)?);
     page.push_str(COUNTS);
     page.push_str(&instruction_counts(sh)?);
     fs::write(setup::root()?.join("docs/benchmarks.md"), page)?;
@@ -59,6 +63,15 @@ const FILES: &str = "
 `imagecache validate -f DIR`, whole process, beside a loop that only reads the same files; fastest of five.
 
 | what | time |
+|---|---:|
+";
+const CLOUD: &str = "
+## The cloud side
+
+The simulator and its clients on one machine, `ListUsage`, memory only. \"Verified\" is reading a signed request, checking
+it and remembering its nonce, in one thread; the others go over HTTP on loopback, connections kept where the client can.
+
+| what | figure |
 |---|---:|
 ";
 const COUNTS: &str = "
@@ -167,7 +180,7 @@ fn row(group: &[Measured]) -> Result<String> {
     ))
 }
 
-fn time(nanoseconds: f64) -> String {
+pub(super) fn time(nanoseconds: f64) -> String {
     match nanoseconds {
         n if n < 1e3 => format!("{n:.0} ns"),
         n if n < 1e6 => format!("{:.2} µs", n / 1e3),

@@ -39,6 +39,9 @@ enum Chore {
         /// Seconds for each measured function.
         #[arg(long, default_value = "3")]
         seconds: String,
+        /// Only measure the cloud side, and print it.
+        #[arg(long)]
+        cloud: bool,
     },
     /// Build the npm package.
     Pkg {
@@ -72,7 +75,8 @@ fn main() -> Result<()> {
     match Args::parse().chore {
         Chore::Test => test::run(&sh),
         Chore::Ci => ci::run(&sh),
-        Chore::Bench { seconds } => bench::run(&sh, &seconds),
+        Chore::Bench { cloud: true, .. } => bench::cloud::print(&sh),
+        Chore::Bench { seconds, .. } => bench::run(&sh, &seconds),
         Chore::Bundles { check } => bundles::run(&sh, check),
         Chore::Pkg { test: false } => pkg::run(&sh),
         Chore::Pkg { test: true } => test::pkg(&sh),

@@ -35,7 +35,7 @@ pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
 }
 
 /// An interpreter that has the packages of `requirements.txt`, and no others.
-fn python(sh: &Shell, root: &Path, target: &Path) -> Result<std::path::PathBuf> {
+pub(crate) fn python(sh: &Shell, root: &Path, target: &Path) -> Result<std::path::PathBuf> {
     let venv = target.join("sdk-python");
     let python = venv.join("bin/python");
     let wanted = root.join("tests/sdk/python/requirements.txt");

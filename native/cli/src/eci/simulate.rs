@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use imagecache::eci::Secret;
 use imagecache::eci::signature::Scheme;
 use imagecache_local::cloud::faults::Faults;
 use imagecache_local::cloud::gateway::Throttle;
@@ -58,7 +59,7 @@ pub(crate) struct Simulate {
         requires = "access_key",
         hide_default_value = true
     )]
-    secret: Option<String>,
+    secret: Option<Secret>,
     /// How many times as fast as the wall's clock caches live
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     speed: u32,
@@ -117,9 +118,9 @@ impl Simulate {
     }
 
     fn config(&self) -> anyhow::Result<Config> {
-        let (id, secret) = match (&self.access_key, &self.secret) {
-            (Some(id), Some(secret)) => (id.as_str(), secret.as_str()),
-            _ => KEY,
+        let key = match (&self.access_key, &self.secret) {
+            (Some(id), Some(secret)) => (id.clone(), secret.clone()),
+            _ => (KEY.0.to_owned(), KEY.1.into()),
         };
         let images = match &self.images {
             Some(path) => Images::read(&text(path)?).with_context(|| path.display().to_string())?,
@@ -130,7 +131,7 @@ impl Simulate {
             None => Faults::default(),
         };
         Ok(Config {
-            keys: vec![(id.to_owned(), secret.into())],
+            keys: vec![key],
             clock: Clock::running(self.speed),
             data: self.data.clone(),
             settings: Settings {

@@ -210,10 +210,13 @@ impl Cloud {
         if world::is_read(operation) {
             return answer;
         }
-        let changes = state.world.take_changes();
-        let kept = match &mut state.store {
-            Some(store) => store.commit(&changes, now),
-            None => Ok(()),
+        let State { world, store, .. } = &mut *state;
+        let kept = match store {
+            Some(store) => store.commit(&world.take_changes(), now),
+            None => {
+                world.forget_changes();
+                Ok(())
+            }
         };
         if let Err(error) = kept {
             state.broken = true;

@@ -137,7 +137,7 @@ impl World {
                 tracing::error!(?table, key, %error, "a record cannot be read");
             }
         }
-        world.touched.clear();
+        world.forget_changes();
         world.settle(now);
         world
     }
@@ -285,6 +285,11 @@ impl World {
             Change { table, key, value }
         };
         touched.into_iter().map(text).collect()
+    }
+
+    /// Forgets what has changed: nobody keeps it.
+    pub fn forget_changes(&mut self) {
+        self.touched.clear();
     }
 
     fn delete_cache(&mut self, call: &DeleteImageCache) -> Value {
