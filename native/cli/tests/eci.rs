@@ -771,3 +771,79 @@ fn https_is_for_servers_whose_certificate_is_trusted() {
     assert_eq!(server.actions().len(), 1);
     std::fs::remove_file(trusted).unwrap();
 }
+
+/// Passes bytes on to whom a client names with `CONNECT`; returns its address and who was named.
+fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://robot:hunter2@{}", listener.local_addr().unwrap());
+    let named: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = named.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let seen = seen.clone();
+            std::thread::spawn(move || tunnel(client.unwrap(), &seen));
+        }
+    });
+    (address, named)
+}
+
+fn tunnel(mut client: TcpStream, seen: &Mutex<Vec<String>>) -> Option<()> {
+    use std::io::Write as _;
+    let mut reader = BufReader::new(client.try_clone().unwrap());
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+    }
+    let to = head.split(' ').nth(1)?.to_owned();
+    let known = head.contains("Basic cm9ib3Q6aHVudGVyMg==");
+    seen.lock()
+        .unwrap()
+        .push(format!("{} {known}", head.split(' ').next()?));
+    let mut server = TcpStream::connect(to).ok()?;
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok()?;
+    let (mut from_server, mut to_client) = (server.try_clone().ok()?, client);
+    let back = std::thread::spawn(move || std::io::copy(&mut from_server, &mut to_client));
+    let _ = std::io::copy(&mut reader, &mut server);
+    let _ = server.shutdown(std::net::Shutdown::Both);
+    let _ = back.join();
+    Some(())
+}
+
+#[test]
+fn https_goes_through_the_proxy_of_the_environment_and_plain_http_does_not() {
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let tls = Server::start_tls(&issued, |_, _, _| page(&[]));
+    let plain = Server::start(|_, _, _| page(&[]));
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = folder.path().join("ca.pem");
+    std::fs::write(&trusted, issued.cert.pem()).unwrap();
+    let (address, named) = proxy();
+    let list = |endpoint: &str, proxy: &str, except: &str| {
+        imagecache(&["eci", "list", "-o", "name", "--endpoint", endpoint])
+            .env_clear()
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
+            .env("ALIBABA_CLOUD_REGION_ID", "cn-beijing")
+            .env("SSL_CERT_FILE", &trusted)
+            .env("HTTPS_PROXY", proxy)
+            .env("HTTP_PROXY", proxy)
+            .env("NO_PROXY", except)
+            .output()
+            .unwrap()
+    };
+    let done = list(&tls.url, &address, "");
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    assert_eq!(*named.lock().unwrap(), ["CONNECT true"]);
+    assert_eq!(list(&tls.url, &address, "localhost").status.code(), Some(0));
+    assert_eq!(list(&plain.url, &address, "").status.code(), Some(0));
+    assert_eq!(named.lock().unwrap().len(), 1);
+    let socks = list(&tls.url, "socks5://127.0.0.1:1", "");
+    assert_eq!(socks.status.code(), Some(3));
+    assert!(
+        stderr(&socks).contains("only http:// proxies are supported"),
+        "{}",
+        stderr(&socks)
+    );
+}

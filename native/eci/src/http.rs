@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
-use hyper::{HeaderMap, Request};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
+use hyper::{HeaderMap, Request, Uri};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
@@ -20,7 +22,19 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// once.
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    direct: Pool<HttpConnector>,
+    proxy: Proxy,
+}
+
+type Pool<C> = Client<HttpsConnector<C>, Full<Bytes>>;
+
+/// The proxy that the environment names for https (`HTTPS_PROXY`, `ALL_PROXY`, less `NO_PROXY`, as curl reads them).
+/// Plain http goes to loopback and to an instance's own network only, and never through a proxy.
+#[derive(Debug, Clone)]
+struct Proxy {
+    matcher: Arc<Matcher>,
+    /// Made when it is needed first.
+    pool: Arc<OnceLock<Pool<Tunnel<HttpConnector>>>>,
 }
 
 /// An answer, whatever its status.
@@ -55,23 +69,12 @@ impl fmt::Display for Lost {
 
 impl Http {
     pub(crate) fn new() -> Result<Self, String> {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
-        connector.enforce_http(false);
-        let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls()?);
-        let connector = builder
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let mut client = Client::builder(TokioExecutor::new());
-        client
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            // a second attempt needs a nonce of its own
-            .retry_canceled_requests(false);
         Ok(Http {
-            client: client.build(connector),
+            direct: pool(connector(), tls()?),
+            proxy: Proxy {
+                matcher: Arc::new(Matcher::from_env()),
+                pool: Arc::default(),
+            },
         })
     }
 
@@ -83,7 +86,10 @@ impl Http {
         time: Duration,
     ) -> Result<Answer, Lost> {
         let exchange = async {
-            let answer = self.client.request(request).await;
+            let answer = match self.proxy.of(request.uri())? {
+                Some(pool) => pool.request(request).await,
+                None => self.direct.request(request).await,
+            };
             let (head, body) = answer.map_err(|error| broken(&error))?.into_parts();
             let body = Limited::new(body, limit).collect().await.map_err(|error| {
                 if error.is::<LengthLimitError>() {
@@ -101,6 +107,56 @@ impl Http {
         let answer = tokio::time::timeout(time, exchange).await;
         answer.unwrap_or(Err(Lost::Timeout(time)))
     }
+}
+
+impl Proxy {
+    /// The connections to use for this address, when they go through the proxy.
+    fn of(&self, uri: &Uri) -> Result<Option<&Pool<Tunnel<HttpConnector>>>, Lost> {
+        let https = uri.scheme_str() == Some("https");
+        let Some(proxy) = self.matcher.intercept(uri).filter(|_| https) else {
+            return Ok(None);
+        };
+        if proxy.uri().scheme_str() != Some("http") {
+            let fact = "the proxy of the environment: only http:// proxies are supported";
+            return Err(Lost::Untrusted(fact.to_owned()));
+        }
+        let tls = tls().map_err(Lost::Untrusted)?;
+        Ok(Some(self.pool.get_or_init(|| {
+            let tunnel = Tunnel::new(proxy.uri().clone(), connector());
+            let tunnel = match proxy.basic_auth() {
+                Some(login) => tunnel.with_auth(login.clone()),
+                None => tunnel,
+            };
+            pool(tunnel, tls)
+        })))
+    }
+}
+
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_nodelay(true);
+    connector.enforce_http(false);
+    connector
+}
+
+/// Connections that are kept, over TLS where the address says so.
+fn pool<C>(connector: C, tls: ClientConfig) -> Pool<C>
+where
+    HttpsConnector<C>: Connect + Clone,
+{
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
+    let connector = builder
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    let mut client = Client::builder(TokioExecutor::new());
+    client
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        // a second attempt needs a nonce of its own
+        .retry_canceled_requests(false);
+    client.build(connector)
 }
 
 /// TLS with the certificates of the machine, or with those of Mozilla where the machine has none (an image from

@@ -34,6 +34,8 @@ Keys are looked for in this order:
   instance       the role of the ECS instance
   URI            ALIBABA_CLOUD_CREDENTIALS_URI
 
+HTTPS_PROXY and NO_PROXY are honoured for https; the proxy itself is spoken to by plain http.
+
 Exit codes:
   0  done
   1  a cache failed, or a manifest has errors
