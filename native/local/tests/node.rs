@@ -8,7 +8,8 @@ use std::time::Duration;
 use imagecache::eci::object::Defaults;
 use imagecache::eci::request::{CreateImageCache, DescribeContainerGroups, DescribeImageCaches};
 use imagecache_local::cloud::{Clock, Cloud, Config, Hand};
-use imagecache_local::node::{Name, Node, Pods};
+use imagecache_local::cluster::verbs::{Body, Place};
+use imagecache_local::node::{ClusterPods, Name, Node, Pods};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -365,6 +366,102 @@ async fn the_loop_follows_changes_until_it_is_stopped() {
     cluster.delete("web");
     let gone = async || {
         while !cluster.pods.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone())
+        .await
+        .unwrap();
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(5), running)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pods_of_the_cluster_in_this_process_run_on_the_cloud_in_this_process() {
+    let cluster = imagecache_local::cluster::Cluster::open(Default::default())
+        .await
+        .unwrap();
+    let cloud = Cloud::open(Config {
+        clock: Clock::running(10_000),
+        ..Config::default()
+    })
+    .unwrap();
+    let stop = CancellationToken::new();
+    let node = Node::new(
+        ClusterPods::new(cluster.clone()),
+        cloud.clone(),
+        REGION,
+        Defaults::default(),
+    );
+    let running = tokio::spawn(node.run(stop.clone()));
+    let pods = |name| Place::of(("", "v1", "pods"), Some("default"), name).unwrap();
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": r#"{"auths": {"registry.example.com": {"username": "robot", "password": "hunter2"}}}"#}});
+    let secrets = Place::of(("", "v1", "secrets"), Some("default"), None);
+    let has_secrets = match secrets {
+        Ok(secrets) => cluster
+            .create(&secrets, Body::json(&secret, "test"))
+            .await
+            .is_ok(),
+        Err(_) => false,
+    };
+    let image = if has_secrets {
+        "registry.example.com/private/app:1"
+    } else {
+        "nginx:1.27"
+    };
+    let mut web = pod("web", image, json!({}));
+    web["metadata"] = json!({"name": "web", "namespace": "default"});
+    cluster
+        .create(&pods(None), Body::json(&web, "test"))
+        .await
+        .unwrap();
+    let seen = async || {
+        loop {
+            let web = cluster.get(&pods(Some("web"))).unwrap().value.clone();
+            if web["status"]["phase"] == "Running" {
+                return web;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let web = tokio::time::timeout(Duration::from_secs(30), seen())
+        .await
+        .unwrap();
+    assert!(
+        web["metadata"]["annotations"]["k8s.aliyun.com/eci-instance-id"].is_string(),
+        "{web}"
+    );
+    let events = Place::of(("", "v1", "events"), Some("default"), None).unwrap();
+    let told = async || {
+        loop {
+            let page = cluster.list(&events, &Default::default());
+            let reasons: Vec<_> = page
+                .items
+                .iter()
+                .map(|event| event.value["reason"].as_str().unwrap().to_owned())
+                .collect();
+            if ["ImageCacheMissed", "ImageCacheAutoCreated", "Pulled"]
+                .iter()
+                .all(|reason| reasons.iter().any(|known| known == reason))
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), told())
+        .await
+        .unwrap();
+    cluster
+        .delete(&pods(Some("web")), Default::default())
+        .await
+        .unwrap();
+    let gone = async || {
+        while groups(&cloud) > 0 || cluster.get(&pods(Some("web"))).is_ok() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };

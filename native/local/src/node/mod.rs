@@ -5,8 +5,9 @@
 //! all of this from what there is, pure and without memory: groups carry the uid of their pod, starting one twice has one
 //! effect, and events have names made of what they say. [`Node::run`] looks, performs and waits.
 //!
-//! Any store of pods will do that is a [`Pods`].
+//! Any store of pods will do that is a [`Pods`]; [`ClusterPods`] are those of a cluster in this process.
 
+mod cluster;
 mod step;
 
 use std::collections::{HashMap, HashSet};
@@ -23,6 +24,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+pub use cluster::ClusterPods;
 pub use step::{Effect, Name, step};
 
 use crate::cloud::Cloud;
