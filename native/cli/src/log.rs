@@ -172,7 +172,7 @@ mod tests {
             said.starts_with("--log-level: `lou=der` says no level: "),
             "{said}"
         );
-        let said = log(None).filter(Some("a=b=c=")).unwrap_err();
+        let said = log(None).filter("info", Some("a=b=c=")).unwrap_err();
         assert!(said.starts_with("RUST_LOG: "), "{said}");
     }
 }
