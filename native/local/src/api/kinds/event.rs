@@ -173,12 +173,7 @@ fn rename(event: &mut Value, api_version: &str, to_core: bool) {
 fn same_namespace(object: &Value, about: &str) -> Vec<Cause> {
     let of = text(object, &format!("/{about}/namespace"));
     let lies_in = meta::text(object, "namespace");
-    let fits = if of.is_empty() {
-        matches!(lies_in, "default" | "kube-system") && lies_in == "default"
-    } else {
-        of == lies_in
-    };
-    if fits {
+    if lies_in == (if of.is_empty() { "default" } else { of }) {
         return Vec::new();
     }
     vec![Cause::invalid(
