@@ -109,6 +109,8 @@ pub enum Cell {
     Path(Vec<&'static str>),
     /// The age of a time, by the names on the way to it.
     Age(Vec<&'static str>),
+    /// The age of the first of some fields of the object that holds a time.
+    AgeOf(Vec<&'static str>),
     /// Worked out of the object.
     Computed(fn(object: &Value) -> Value),
 }

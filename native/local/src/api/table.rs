@@ -111,6 +111,14 @@ fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
             _ if column.kind == "date" => Value::Null,
             _ => "<unknown>".into(),
         },
+        Cell::AgeOf(fields) => {
+            let mut times = fields
+                .iter()
+                .filter_map(|field| object.get(*field)?.as_str());
+            times
+                .next()
+                .map_or("<unknown>".into(), |time| age(time, now).into())
+        }
         Cell::Path(path) => match at(path) {
             None => Value::Null,
             // A column of texts shows other values as their JSON.
@@ -144,6 +152,44 @@ pub fn partial(object: &Value, version: &str) -> Value {
 mod tests {
     use super::*;
     use crate::api::resource::{RESOURCES, find};
+
+    #[test]
+    fn an_event_was_last_seen_at_whichever_of_its_times_there_is() {
+        let now = "2026-11-22T00:01:00Z".parse().unwrap();
+        let (last, first) = ("2026-11-22T00:00:55Z", "2026-11-22T00:00:30Z");
+        let precise = "2026-11-22T00:00:20.123456Z";
+        for (group, names) in [
+            ("", ["lastTimestamp", "firstTimestamp"]),
+            (
+                "events.k8s.io",
+                ["deprecatedLastTimestamp", "deprecatedFirstTimestamp"],
+            ),
+        ] {
+            let events = find(group, "v1", "events").unwrap();
+            for (times, seen) in [
+                (
+                    vec![(names[0], json!(last)), (names[1], json!(first))],
+                    "5s",
+                ),
+                (
+                    vec![(names[0], Value::Null), (names[1], json!(first))],
+                    "30s",
+                ),
+                (
+                    vec![(names[0], Value::Null), ("eventTime", json!(precise))],
+                    "40s",
+                ),
+                (vec![], "<unknown>"),
+            ] {
+                let mut event = json!({"metadata": {"name": "a"}});
+                for (name, time) in times {
+                    event[name] = time;
+                }
+                let table = render(events, [&event], &json!({}), Include::None, "v1", true, now);
+                assert_eq!(table["rows"][0]["cells"][0], seen, "{event}");
+            }
+        }
+    }
 
     #[test]
     fn cells_of_a_cache_are_those_of_the_core() {

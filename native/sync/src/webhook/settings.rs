@@ -125,6 +125,15 @@ mod tests {
     }
 
     #[test]
+    fn the_page_about_the_webhook_names_every_setting() {
+        let page = include_str!("../../../../docs/webhook.md");
+        let settings = serde_json::to_value(imagecache::admission::Settings::default()).unwrap();
+        for name in settings.as_object().unwrap().keys() {
+            assert!(page.contains(&format!("\n| `{name}` | ")), "{name}");
+        }
+    }
+
+    #[test]
     fn an_empty_file_says_nothing() {
         for text in ["", "# nothing\n", "{}", "mode:\n"] {
             assert_eq!(parse(text).unwrap(), Default::default(), "{text}");

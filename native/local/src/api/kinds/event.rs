@@ -200,10 +200,9 @@ fn complete(object: &Value, controller: &str, field: &str) -> Vec<Cause> {
 }
 
 fn columns(about: &'static str, message: &'static str, times: [&'static str; 2]) -> Vec<Column> {
-    let seen = match times {
-        ["lastTimestamp", _] => Cell::Age(vec!["lastTimestamp"]),
-        _ => Cell::Age(vec!["deprecatedLastTimestamp"]),
-    };
+    // Events of a newer kind have a precise time only.
+    let [last, first] = times;
+    let seen = Cell::AgeOf(vec![last, first, "eventTime"]);
     let object = if about == "regarding" {
         Cell::Computed(|event| object_name(event, "regarding"))
     } else {
