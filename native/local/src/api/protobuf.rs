@@ -96,7 +96,10 @@ fn message(kind: &str, bytes: &[u8], depth: usize) -> Result<Map<String, Value>,
         };
         match field.many {
             Many::One => {
-                fields.insert(field.name.to_owned(), single(field.kind, value, depth)?);
+                let value = single(field.kind, value, depth)?;
+                if !says_nothing(field.kind, &value) {
+                    fields.insert(field.name.to_owned(), value);
+                }
             }
             Many::List => {
                 let item = single(field.kind, value, depth)?;
@@ -115,6 +118,16 @@ fn message(kind: &str, bytes: &[u8], depth: usize) -> Result<Map<String, Value>,
         }
     }
     Ok(fields)
+}
+
+/// Go writes every field that is no pointer, also where nobody set it.
+fn says_nothing(kind: &str, value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.is_empty(),
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => kind == "int" && number.as_i64() == Some(0),
+        _ => false,
+    }
 }
 
 /// A pair of a map: key and value.
@@ -138,7 +151,7 @@ fn single(kind: &str, value: Scalar<'_>, depth: usize) -> Result<Value, String> 
         "bytes" => STANDARD.encode(value.bytes()?).into(),
         "bool" => (value.number()? != 0).into(),
         // Negative numbers are written as their two's complement in 64 bits.
-        "int" => value.number()?.cast_signed().into(),
+        "int" | "int?" => value.number()?.cast_signed().into(),
         "time" => time(value.bytes()?)?,
         "Empty" => {
             match value.bytes()? {
