@@ -80,6 +80,18 @@ describe('documents', () => {
     assert.match(await page.locator('.findings').textContent(), /IC023/);
   });
 
+  for (const [name, piece] of Object.entries({ 'one line': 'x', brackets: '[', 'lists in lists': '- ' })) {
+    test(`5 MB of ${name} do no harm`, async () => {
+      await drop(page, '.panel', [{ name: 'odd.yaml', bytes: piece, repeat: 5_000_000 / piece.length }]);
+      await page.locator('.finding', { hasText: 'IC003' }).waitFor({ timeout: 60_000 });
+      await page.locator('.cm-content').click();
+      await page.keyboard.type('a');
+      await settle(page);
+      await page.getByRole('tab', { name: 'web.yaml' }).click();
+      assert.match(await text(page), /name: mine/);
+    });
+  }
+
   test('a file beyond the limit is not opened', async () => {
     await drop(page, '.panel', [{ name: 'dump.txt', bytes: 'x', repeat: (8 << 20) + 1 }]);
     await notice(page).waitFor();

@@ -73,7 +73,8 @@ fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
     Ok(())
 }
 
-fn target(sh: &Shell) -> Result<PathBuf> {
+/// Where cargo builds.
+pub(crate) fn target(sh: &Shell) -> Result<PathBuf> {
     Ok(sh
         .var_os("CARGO_TARGET_DIR")
         .map_or(setup::root()?.join("target"), PathBuf::from))

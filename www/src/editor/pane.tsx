@@ -9,7 +9,7 @@ import { active, activeFile, changed, files } from '../state/files';
 import { goal, view as shown } from '../state/shown';
 import { words } from '../words';
 import { offsetOf, showFindings } from './findings';
-import { setup, speak, spoken } from './setup';
+import { setup, speak, spoken, type Hooks } from './setup';
 
 const NONE: readonly Diagnostic[] = [];
 
@@ -24,14 +24,12 @@ function mount(host: HTMLElement): () => void {
   const root = host.shadowRoot ?? host.attachShadow({ mode: 'open' });
   const states = new Map<string, EditorState>();
   let current = '';
-  const extensions = setup(
-    {
-      changed: (state) => changed(current, state.doc),
-      found: () => checked.peek().get(current)?.diagnostics ?? NONE,
-    },
-    () => document.documentElement,
-  );
-  const fresh = (text: string): EditorState => EditorState.create({ doc: text, extensions: [extensions, spoken.of([])] });
+  const hooks: Hooks = {
+    changed: (state) => changed(current, state.doc),
+    found: () => checked.peek().get(current)?.diagnostics ?? NONE,
+  };
+  const fresh = (text: string): EditorState =>
+    EditorState.create({ doc: text, extensions: [setup(hooks, text.length, () => document.documentElement), spoken.of([])] });
   const editor = new EditorView({ parent: root, root, state: fresh('') });
 
   const follow = [

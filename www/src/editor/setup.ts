@@ -5,7 +5,7 @@ import { yaml } from '@codemirror/lang-yaml';
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from '@codemirror/language';
 import { lintGutter } from '@codemirror/lint';
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
-import { Compartment, EditorState, type Extension } from '@codemirror/state';
+import { Compartment, EditorState, type Extension, type Transaction, type TransactionSpec } from '@codemirror/state';
 import { EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers, placeholder, tooltips } from '@codemirror/view';
 import type { Diagnostic } from 'imagecache';
 import { takeFiles } from '../intake';
@@ -25,6 +25,14 @@ export interface Hooks {
 /** What changes with the language of the page. */
 export const spoken = new Compartment();
 
+/** The grammar that colours are read from. Beyond so many characters a text has none: it would take longer than it is worth. */
+const colours = new Compartment();
+const MAX_COLOURED = 1 << 20;
+
+function withoutColours({ startState, newDoc }: Transaction): Pick<TransactionSpec, 'effects'> | null {
+  return newDoc.length > MAX_COLOURED && startState.doc.length <= MAX_COLOURED ? { effects: colours.reconfigure([]) } : null;
+}
+
 export function speak(words: Words, name: string): Extension {
   return [
     placeholder(words.editorEmpty),
@@ -32,7 +40,7 @@ export function speak(words: Words, name: string): Extension {
   ];
 }
 
-export function setup(hooks: Hooks, space: () => HTMLElement): Extension {
+export function setup(hooks: Hooks, length: number, space: () => HTMLElement): Extension {
   return [
     lineNumbers(),
     lintGutter(),
@@ -46,7 +54,8 @@ export function setup(hooks: Hooks, space: () => HTMLElement): Extension {
     closeBrackets(),
     search({ top: false }),
     highlightSelectionMatches({ minSelectionLength: 3 }),
-    yaml(),
+    colours.of(length > MAX_COLOURED ? [] : yaml()),
+    EditorState.transactionExtender.of(withoutColours),
     autocompletion({ override: [complete], icons: false }),
     fieldHover,
     syntaxHighlighting(highlight),
