@@ -18,6 +18,7 @@
 //! host's `now`, else as of the time that the API server itself wrote on the request's object
 //! (`metadata.managedFields[].time`), else not at all.
 
+mod items;
 mod list;
 mod patch;
 mod pod;
