@@ -12,6 +12,7 @@ use xshell::{Shell, cmd};
 use crate::setup;
 
 pub(crate) mod cloud;
+mod hosts;
 
 /// What each group is expected to hold, as a person reads it.
 const TARGETS: &[(&str, &str)] = &[
@@ -45,6 +46,8 @@ pub(crate) fn run(sh: &Shell, seconds: &str) -> Result<()> {
     page.push_str(&many_files(sh)?);
     page.push_str(CLOUD);
     page.push_str(&cloud::rows(sh)?);
+    page.push_str(&hosts::policy(sh)?);
+    page.push_str(&hosts::package(sh)?);
     page.push_str(COUNTS);
     page.push_str(&instruction_counts(sh)?);
     fs::write(setup::root()?.join("docs/benchmarks.md"), page)?;

@@ -123,7 +123,7 @@ pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
 }
 
 /// What the tests need: a browser and its driver, the packages of `pkg/tests`, and among them ours as npm packs it.
-fn install(sh: &Shell) -> Result<()> {
+pub(crate) fn install(sh: &Shell) -> Result<()> {
     setup::chromium(sh)?;
     let packed = target(sh)?.join("npm");
     sh.remove_path(&packed)?;
