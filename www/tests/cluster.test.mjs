@@ -42,6 +42,16 @@ describe('a cluster', () => {
     await page.getByText(`0 caches at ${server.origin}, live.`).waitFor();
   });
 
+  test('the command itself serves the page at the address of the API, with its policy', async () => {
+    const answer = await fetch(`${cluster.address}/`, { headers: { accept: 'text/html' } });
+    assert.match(answer.headers.get('content-security-policy'), /^default-src 'none'; .*frame-ancestors 'none'$/);
+    const own = await visit(browser, `${cluster.address}/`);
+    await own.getByRole('tab', { name: /Cluster/ }).click();
+    await own.getByText(`0 caches at ${cluster.address}, live.`).waitFor();
+    assert.deepEqual(own.faults, []);
+    await own.context().close();
+  });
+
   test('a cache with an error is not sent; its findings are the same as in the editor', async () => {
     await write(page, manifest('web', 'Nginx'));
     await page.getByText('1 error first').waitFor();

@@ -9,7 +9,7 @@ import { active, activeFile, changed, files } from '../state/files';
 import { goal, view as shown } from '../state/shown';
 import { words } from '../words';
 import { offsetOf, showFindings } from './findings';
-import { setup, speak, spoken, type Hooks } from './setup';
+import { loadRest, setup, speak, spoken, type Hooks } from './setup';
 
 const NONE: readonly Diagnostic[] = [];
 
@@ -44,6 +44,8 @@ function mount(host: HTMLElement): () => void {
         if (!file || next === current) return;
         current = next;
         editor.setState(states.get(next) ?? fresh(file.text));
+        // A document that was shown before completion was loaded lacks it.
+        if (editor.hasFocus) void loadRest(editor);
         editor.dispatch(showFindings(editor.state, checked.peek().get(next)?.diagnostics ?? NONE));
         changed(next, editor.state.doc);
       });

@@ -1,16 +1,13 @@
 // The parts of CodeMirror that this page needs, and no others.
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
 import { yaml } from '@codemirror/lang-yaml';
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from '@codemirror/language';
 import { lintGutter } from '@codemirror/lint';
-import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
 import { Compartment, EditorState, type Extension, type Transaction, type TransactionSpec } from '@codemirror/state';
 import { EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers, placeholder, tooltips } from '@codemirror/view';
 import type { Diagnostic } from 'imagecache';
 import { takeFiles } from '../intake';
 import type { Words } from '../words';
-import { complete } from './completion';
 import { step } from './findings';
 import { fieldHover } from './hover';
 import { highlight, theme } from './theme';
@@ -24,6 +21,30 @@ export interface Hooks {
 
 /** What changes with the language of the page. */
 export const spoken = new Compartment();
+
+/** Completion and search, once they are loaded. */
+let rest: Extension[] = [];
+const loaded = new Compartment();
+let loading: Promise<Extension> | undefined;
+
+/** Loads them, and gives them to an editor that was made without. */
+export async function loadRest(view: EditorView): Promise<void> {
+  loading ??= import('./later').then(
+    ({ later }) => later,
+    (fault) => {
+      // Without a network they come with the next focus.
+      loading = undefined;
+      throw fault;
+    },
+  );
+  try {
+    rest = [await loading];
+  } catch {
+    return;
+  }
+  const has = loaded.get(view.state) as Extension[];
+  if (has.length === 0) view.dispatch({ effects: loaded.reconfigure(rest) });
+}
 
 /** The grammar that colours are read from. Beyond so many characters a text has none: it would take longer than it is worth. */
 const colours = new Compartment();
@@ -51,12 +72,9 @@ export function setup(hooks: Hooks, length: number, space: () => HTMLElement): E
     indentOnInput(),
     indentUnit.of('  '),
     bracketMatching(),
-    closeBrackets(),
-    search({ top: false }),
-    highlightSelectionMatches({ minSelectionLength: 3 }),
     colours.of(length > MAX_COLOURED ? [] : yaml()),
     EditorState.transactionExtender.of(withoutColours),
-    autocompletion({ override: [complete], icons: false }),
+    loaded.of(rest),
     fieldHover,
     syntaxHighlighting(highlight),
     theme,
@@ -67,15 +85,13 @@ export function setup(hooks: Hooks, length: number, space: () => HTMLElement): E
     keymap.of([
       { key: 'F8', run: step(hooks.found, 1) },
       { key: 'Shift-F8', run: step(hooks.found, -1) },
-      ...closeBracketsKeymap,
       ...defaultKeymap,
-      ...searchKeymap,
       ...historyKeymap,
-      ...completionKeymap,
       indentWithTab,
     ]),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) hooks.changed(update.state);
+      if (update.view.hasFocus && rest.length === 0) void loadRest(update.view);
     }),
     EditorView.domEventHandlers({
       drop(event) {
