@@ -18,17 +18,19 @@ fn main() -> io::Result<()> {
         collect(&dist, "", &mut files)?;
         files.sort();
     }
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let mut table = String::from("&[\n");
-    for (name, path) in &files {
+    for (number, (name, path)) in files.iter().enumerate() {
         let bytes = fs::read(path)?;
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         let tag = format!("\"{:016x}\"", hasher.finish());
-        let path = fs::canonicalize(path)?;
-        let _ = writeln!(table, "    ({name:?}, include_bytes!({path:?}), {tag:?}),");
+        // A copy: the page may be built anew while the compiler is on its way here.
+        let copy = out.join(format!("{number}.part"));
+        fs::write(&copy, bytes)?;
+        let _ = writeln!(table, "    ({name:?}, include_bytes!({copy:?}), {tag:?}),");
     }
     table.push(']');
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     fs::write(out.join("files.rs"), table)?;
     let policy = fs::read_to_string(www.join("src/policy.txt"))?;
     println!(
