@@ -1,7 +1,6 @@
 use imagecache::eci::error::ErrorCode;
 use imagecache::eci::request::*;
 use imagecache::time::DAY;
-use imagecache_local::cloud::images::Images;
 use imagecache_local::cloud::world::{Quotas, Settings};
 use imagecache_local::cloud::{Clock, Cloud, Config};
 use insta::assert_snapshot;
@@ -576,26 +575,4 @@ fn pages_stay_true_while_caches_come_and_go() {
     }
     ids.reverse();
     assert_eq!(seen, ids);
-}
-
-#[test]
-fn the_example_of_a_table_of_images_is_the_default_and_bad_tables_say_where() {
-    Images::read(Images::example()).unwrap();
-    for (text, expected) in [
-        (
-            "images: [{image: nginx, size: big}]",
-            "images[0].size: `big` is no quantity such as 200Mi",
-        ),
-        (
-            "images: [{image: 'nginx:['}]",
-            "images[0].image: `nginx:[` is no pattern",
-        ),
-        (
-            "others: {size: -1}",
-            "others.size: `-1` is no quantity such as 200Mi",
-        ),
-    ] {
-        assert_eq!(Images::read(text).unwrap_err().to_string(), expected);
-    }
-    assert!(Images::read("images: [{image: a, sise: 1}]").is_err());
 }

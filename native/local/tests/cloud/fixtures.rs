@@ -8,6 +8,7 @@ use imagecache::eci::params::Params;
 use imagecache::eci::request::Operation;
 use imagecache_local::cloud::Config;
 use imagecache_local::cloud::faults::Faults;
+use imagecache_local::cloud::images::Images;
 use imagecache_local::cloud::world::Settings;
 use serde_json::Value;
 
@@ -99,4 +100,26 @@ async fn every_documented_error_is_served_with_its_status() {
         assert_eq!(keys(&body), keys(&fixture["body"]), "{name}");
         assert!(crate::names(&server.cloud).is_empty());
     }
+}
+
+#[test]
+fn the_example_of_a_table_of_images_is_the_default_and_bad_tables_say_where() {
+    Images::read(Images::example()).unwrap();
+    for (text, expected) in [
+        (
+            "images: [{image: nginx, size: big}]",
+            "images[0].size: `big` is no quantity such as 200Mi",
+        ),
+        (
+            "images: [{image: 'nginx:['}]",
+            "images[0].image: `nginx:[` is no pattern",
+        ),
+        (
+            "others: {size: -1}",
+            "others.size: `-1` is no quantity such as 200Mi",
+        ),
+    ] {
+        assert_eq!(Images::read(text).unwrap_err().to_string(), expected);
+    }
+    assert!(Images::read("images: [{image: a, sise: 1}]").is_err());
 }
