@@ -1,5 +1,5 @@
 // The open documents, as a row of tabs above the editor.
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { stepTabs } from '../parts/tabs';
 import { checked } from '../state/analysis';
 import { active, close, files, open, rename, type File } from '../state/files';
@@ -33,8 +33,13 @@ function Tab({ file }: { file: File }) {
   const t = words.value;
   const selected = file.id === active.value;
   const severity = worst(file.id);
+  const element = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (selected) element.current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [selected]);
   return (
     <button
+      ref={element}
       type="button"
       role="tab"
       class="tab"

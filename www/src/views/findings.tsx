@@ -12,7 +12,9 @@ const MAX_SHOWN = 500;
 export function Findings() {
   const t = words.value;
   if (coreFault.value !== null) return <p class="empty problem">{t.coreFault(coreFault.value)}</p>;
-  const shown = files.value.map((file) => ({ file, found: checked.value.get(file.id) }));
+  // The document at hand comes first: its findings change as somebody writes.
+  const ordered = files.value.toSorted((a, b) => Number(b.id === active.value) - Number(a.id === active.value));
+  const shown = ordered.map((file) => ({ file, found: checked.value.get(file.id) }));
   const total = shown.reduce((sum, { found }) => sum + (found?.diagnostics.length ?? 0), 0);
   const objects = shown.reduce((sum, { found }) => sum + (found?.objects.length ?? 0), 0);
   if (shown.some(({ found }) => !found)) return <p class="empty">{t.reading}</p>;
