@@ -5,14 +5,17 @@
 //! never used again.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::order;
 use crate::path::Path;
-use crate::source::{Document, Span, Text};
+use crate::setting::{self, Setting, Word};
+use crate::source::{Document, Places, Span, Text};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -220,20 +223,75 @@ pub enum Level {
 }
 
 /// The severities that were configured, by code; every other code keeps its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Levels(BTreeMap<Code, Level>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Levels([Option<Level>; Code::ALL.len()]);
+
+impl Default for Levels {
+    fn default() -> Self {
+        Levels([None; Code::ALL.len()])
+    }
+}
+
+impl Word for Level {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("off", Level::Off),
+        ("hint", Level::Hint),
+        ("warning", Level::Warning),
+        ("error", Level::Error),
+    ];
+}
+
+impl Setting for Levels {
+    fn read(value: &Value) -> Result<Self, String> {
+        let Value::Object(chosen) = value else {
+            return Err(setting::wrong(value, "a map"));
+        };
+        let mut levels = Levels::default();
+        chosen
+            .iter()
+            .try_for_each(|(code, level)| levels.choose(code, level))?;
+        Ok(levels)
+    }
+}
+
+impl Serialize for Levels {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let set = Code::ALL.iter().zip(&self.0);
+        serializer.collect_map(set.filter_map(|(code, level)| Some((code, (*level)?))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Levels {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut levels = Levels::default();
+        for (code, level) in BTreeMap::<Code, Level>::deserialize(deserializer)? {
+            levels.set(code, level);
+        }
+        Ok(levels)
+    }
+}
 
 impl Levels {
+    /// Sets the level of the code of this name to the level that a value names.
+    pub(crate) fn choose(&mut self, code: &str, level: &Value) -> Result<(), String> {
+        let code: Code = code
+            .parse()
+            .map_err(|error: UnknownCode| error.to_string())?;
+        self.set(code, Setting::read(level)?);
+        Ok(())
+    }
+
     /// Sets the level of one code.
     pub fn set(&mut self, code: Code, level: Level) {
-        self.0.insert(code, level);
+        if let Some(slot) = self.0.get_mut(code as usize) {
+            *slot = Some(level);
+        }
     }
 
     /// The severity of a finding of `code`; `None` when it is switched off.
     #[must_use]
     pub fn severity(&self, code: Code) -> Option<Severity> {
-        match self.0.get(&code) {
+        match self.0.get(code as usize).copied().flatten() {
             None => Some(code.severity()),
             Some(Level::Off) => None,
             Some(Level::Hint) => Some(Severity::Hint),
@@ -299,7 +357,7 @@ impl fmt::Display for Quoted<'_> {
             if character.is_control() {
                 write!(f, "{}", character.escape_default())?;
             } else {
-                write!(f, "{character}")?;
+                f.write_char(character)?;
             }
         }
         f.write_str(if characters.next().is_some() {
@@ -326,7 +384,7 @@ pub enum Part {
 /// Findings past [`Report::MAX_FINDINGS`] are counted, not kept: one hostile document must not fill the memory.
 #[derive(Debug)]
 pub struct Report<'a> {
-    document: Option<&'a Document>,
+    places: Option<&'a dyn Places>,
     index: usize,
     levels: &'a Levels,
     found: Vec<Diagnostic>,
@@ -341,7 +399,7 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn new(levels: &'a Levels) -> Self {
         Report {
-            document: None,
+            places: None,
             index: 0,
             levels,
             found: Vec::new(),
@@ -353,7 +411,7 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn on(document: &'a Document, levels: &'a Levels) -> Self {
         Report {
-            document: Some(document),
+            places: Some(document),
             index: document.index(),
             levels,
             found: Vec::new(),
@@ -379,7 +437,7 @@ impl<'a> Report<'a> {
         message: impl fmt::Display,
         help: impl fmt::Display,
     ) {
-        self.add_part(code, path, Part::Value, message, help);
+        self.keep(code, path, &Part::Value, &message, &help);
     }
 
     /// Reports a finding about a part of the value at `path`. An empty `help` is none.
@@ -391,13 +449,7 @@ impl<'a> Report<'a> {
         message: impl fmt::Display,
         help: impl fmt::Display,
     ) {
-        let document = self.document;
-        self.push(code, message, help, || {
-            (
-                path.to_string(),
-                document.map(|document| document.locate(path, &part)),
-            )
-        });
+        self.keep(code, path, &part, &message, &help);
     }
 
     /// Reports a finding about a place in the text that no path leads to (a syntax error).
@@ -409,17 +461,31 @@ impl<'a> Report<'a> {
         message: impl fmt::Display,
         help: impl fmt::Display,
     ) {
-        self.push(code, message, help, || {
-            (path.to_string(), Some(text.span(range)))
-        });
+        let place = || Some(text.span(range.clone()));
+        self.push(code, path, &place, &message, &help);
+    }
+
+    // Below here nothing is generic: a rule's messages cost a rule only their words.
+    fn keep(
+        &mut self,
+        code: Code,
+        path: &Path<'_>,
+        part: &Part,
+        message: &dyn fmt::Display,
+        help: &dyn fmt::Display,
+    ) {
+        let places = self.places;
+        let place = || places.map(|places| places.locate(path, part));
+        self.push(code, path, &place, message, help);
     }
 
     fn push(
         &mut self,
         code: Code,
-        message: impl fmt::Display,
-        help: impl fmt::Display,
-        place: impl FnOnce() -> (String, Option<Span>),
+        path: &Path<'_>,
+        place: &dyn Fn() -> Option<Span>,
+        message: &dyn fmt::Display,
+        help: &dyn fmt::Display,
     ) {
         let Some(severity) = self.levels.severity(code) else {
             return;
@@ -428,16 +494,15 @@ impl<'a> Report<'a> {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        let (path, span) = place();
         let help = help.to_string();
         self.found.push(Diagnostic {
             code,
             severity,
             document: self.index,
-            path,
+            path: path.to_string(),
             message: message.to_string(),
             help: (!help.is_empty()).then_some(help),
-            span,
+            span: place(),
         });
     }
 
@@ -450,8 +515,9 @@ impl<'a> Report<'a> {
     /// The findings in document order: by place in the text, or, without a text, in the order of the rules' walk.
     #[must_use]
     pub fn finish(mut self) -> Vec<Diagnostic> {
-        self.found
-            .sort_by_key(|found| found.span.map(|span| (span.start.offset, span.end.offset)));
+        let place =
+            |found: &Diagnostic| found.span.map(|span| (span.start.offset, span.end.offset));
+        order::sort(&mut self.found, |a, b| place(a).cmp(&place(b)));
         if self.dropped > 0
             && let Some(severity) = self.levels.severity(Code::IC003)
         {

@@ -1,5 +1,8 @@
 // What every entry of this package exports. The module is loaded once, at the latest with the first call.
 import load, * as glue from './glue.js';
+import { pages } from './texts.js';
+
+export { crd, podAnnotations, schema } from './texts.js';
 
 let ready = false;
 let pending;
@@ -46,11 +49,12 @@ export const validate = (manifest, options) => core().validate(manifest, options
 export const objects = (text) => core().objects(text);
 export const expiry = (cache, now) => core().expiry(cache, now);
 export const parseReference = (text) => core().parseReference(text);
-export const crd = () => core().crd();
-export const schema = () => core().schema();
-export const podAnnotations = () => core().podAnnotations();
-export const explain = (code) => core().explain(code);
 export const version = () => core().version();
+
+export function explain(code) {
+  const rule = core().explain(code);
+  return rule && { ...rule, page: pages[rule.code] };
+}
 
 export function review(review, settings, caches, now) {
   if (caches === undefined || caches === null) return core().review(review, settings, now);

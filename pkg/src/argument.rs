@@ -6,7 +6,6 @@
 
 use js_sys::{JSON, JsString, RangeError, TypeError, Uint8Array};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
@@ -37,7 +36,9 @@ pub(crate) fn is_array(value: &JsValue) -> bool {
 pub(crate) fn json(name: &str, value: &JsValue) -> Result<Value, JsValue> {
     if let Some(bytes) = value.dyn_ref::<Uint8Array>() {
         measured(name, bytes.length())?;
-        return serde_json::from_slice(&bytes.to_vec()).map_err(|fault| unreadable(name, &fault));
+        let text = String::from_utf8(bytes.to_vec())
+            .map_err(|_| self::fault(name, "the bytes are no UTF-8"))?;
+        return serde_json::from_str(&text).map_err(|fault| unreadable(name, &fault));
     }
     if !value.is_object() || value.is_function() {
         return Err(wrong(name, "an object", value));
@@ -56,14 +57,15 @@ pub(crate) fn json(name: &str, value: &JsValue) -> Result<Value, JsValue> {
 }
 
 /// An object with known fields; its default when it is left out.
-pub(crate) fn options<T: Default + DeserializeOwned>(
+pub(crate) fn options<T: Default>(
     name: &str,
     value: &JsValue,
+    read: impl Fn(&Value) -> Result<T, String>,
 ) -> Result<T, JsValue> {
     if value.is_undefined() || value.is_null() {
         return Ok(T::default());
     }
-    serde_json::from_value(json(name, value)?).map_err(|fault| unreadable(name, &fault))
+    read(&json(name, value)?).map_err(|fault| self::fault(name, &fault))
 }
 
 /// A time: RFC 3339 text, or a `Date`.

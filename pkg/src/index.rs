@@ -4,9 +4,12 @@ use std::cell::RefCell;
 
 use imagecache::admission::Caches;
 use imagecache::diagnostic::{Code, Diagnostic, Levels, Report};
-use imagecache::matching::{Cache, Facts, Index, Inventory, Pod, Rules, Scratch, Verdict};
+use imagecache::matching::{
+    Cache, CacheName, Decision, Facts, Index, Inventory, Pod, Rules, Scratch, Verdict,
+};
 use imagecache::path::Path;
 use js_sys::Array;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use wasm_bindgen::prelude::*;
 
@@ -74,7 +77,11 @@ impl CacheIndex {
     #[wasm_bindgen(js_name = match)]
     pub fn winner(&self, pod: &JsValue, rules: &JsValue) -> Result<JsValue, JsValue> {
         self.ask(pod, rules, |held, pod, rules| {
-            argument::answer(&brief(&held.index.winner(pod, rules, &mut held.scratch)))
+            argument::answer(&Brief::of(&held.index.winner(
+                pod,
+                rules,
+                &mut held.scratch,
+            )))
         })
     }
 
@@ -103,7 +110,7 @@ impl CacheIndex {
         rules: &JsValue,
         answer: impl FnOnce(&mut Held, &Pod, &Rules) -> Result<JsValue, JsValue>,
     ) -> Result<JsValue, JsValue> {
-        let rules: Rules = argument::options("rules", rules)?;
+        let rules = argument::options("rules", rules, Rules::parse)?;
         let object = argument::json("pod", pod)?;
         let levels = Levels::default();
         let mut report = Report::new(&levels);
@@ -127,13 +134,19 @@ impl CacheIndex {
 /// Reads the sizes of images: bytes by reference.
 fn facts(sizes: &JsValue) -> Result<Facts, JsValue> {
     let mut facts = Facts::default();
-    let known: Map<String, Value> = argument::options("sizes", sizes)?;
+    let known: Map<String, Value> = argument::options("sizes", sizes, |sizes| {
+        let sizes = sizes.as_object().cloned();
+        sizes.ok_or_else(|| "an object expected, bytes by image".to_owned())
+    })?;
     for (image, bytes) in &known {
         let set = match bytes.as_u64() {
             Some(bytes) => facts.size(image, bytes),
-            None => Err(format!(
-                "`{image}`: a whole number of bytes expected, not {bytes}"
-            )),
+            None => {
+                let found = serde_json::to_string(bytes).unwrap_or_default();
+                Err(format!(
+                    "`{image}`: a whole number of bytes expected, not {found}"
+                ))
+            }
         };
         set.map_err(|fault| argument::fault("sizes", &fault))?;
     }
@@ -157,13 +170,27 @@ fn read(caches: &JsValue) -> Result<(Vec<Cache>, Vec<Diagnostic>), JsValue> {
     Ok((inventory.caches, report.finish()))
 }
 
-fn brief(verdict: &Verdict<'_>) -> Value {
-    json!({
-        "decision": verdict.decision,
-        "winner": verdict.winner.map(Cache::named),
-        "exact": verdict.exact,
-        "repositoryOnly": verdict.repository_only,
-        "images": verdict.images,
-        "autoCreate": verdict.auto_create,
-    })
+/// What `match` answers.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Brief<'v> {
+    auto_create: bool,
+    decision: &'v Decision,
+    exact: usize,
+    images: usize,
+    repository_only: usize,
+    winner: Option<CacheName>,
+}
+
+impl<'v> Brief<'v> {
+    fn of(verdict: &'v Verdict<'_>) -> Self {
+        Brief {
+            auto_create: verdict.auto_create,
+            decision: &verdict.decision,
+            exact: verdict.exact,
+            images: verdict.images,
+            repository_only: verdict.repository_only,
+            winner: verdict.winner.map(Cache::named),
+        }
+    }
 }

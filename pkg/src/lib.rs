@@ -27,7 +27,7 @@ pub use objects::objects;
 /// Findings of a text (YAML, JSON, many documents) or of an object.
 #[wasm_bindgen(js_name = validate)]
 pub fn validate(manifest: &JsValue, options: &JsValue) -> Result<JsValue, JsValue> {
-    let options: validate::Options = argument::options("options", options)?;
+    let options = argument::options("options", options, validate::Options::parse)?;
     let found = if manifest.is_string() {
         let text = argument::string("manifest", manifest)?;
         validate::text(&text, Format::Auto, &options).diagnostics
@@ -72,7 +72,7 @@ struct Asked {
 impl Asked {
     fn read(review: &JsValue, settings: &JsValue, now: &JsValue) -> Result<Self, JsValue> {
         let review = argument::json("review", review)?;
-        let given: Value = argument::options("settings", settings)?;
+        let given = argument::options("settings", settings, |given| Ok(given.clone()))?;
         let settings = Settings::parse(&given).map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             argument::fault("settings", &faults.join("; "))
@@ -99,28 +99,7 @@ impl Asked {
     }
 }
 
-/// The CustomResourceDefinition.
-#[wasm_bindgen(js_name = crd)]
-pub fn crd() -> Result<JsValue, JsValue> {
-    js_sys::JSON::parse(include_str!(concat!(env!("OUT_DIR"), "/crd.json")))
-}
-
-/// The JSON Schema of an `ImageCache` manifest.
-#[wasm_bindgen(js_name = schema)]
-pub fn schema() -> Result<JsValue, JsValue> {
-    js_sys::JSON::parse(include_str!(concat!(env!("OUT_DIR"), "/schema.json")))
-}
-
-/// The JSON Schema of the annotations of pods.
-#[wasm_bindgen(js_name = podAnnotations)]
-pub fn pod_annotations() -> Result<JsValue, JsValue> {
-    js_sys::JSON::parse(include_str!(concat!(
-        env!("OUT_DIR"),
-        "/pod-annotations.json"
-    )))
-}
-
-/// What a code means; `undefined` when there is none such.
+/// What a code means, but for its page, which stands in `texts.js`; `undefined` when there is none such.
 #[wasm_bindgen(js_name = explain)]
 pub fn explain(code: &JsValue) -> Result<JsValue, JsValue> {
     match argument::string("code", code)?.parse::<Code>() {
@@ -129,7 +108,6 @@ pub fn explain(code: &JsValue) -> Result<JsValue, JsValue> {
             "name": code.name(),
             "severity": code.severity(),
             "summary": code.summary(),
-            "page": code.page(),
         })),
         Err(_) => Ok(JsValue::UNDEFINED),
     }

@@ -29,7 +29,10 @@ impl Caches<'_> {
         let mut scratch = Scratch::default();
         let index = match self {
             Caches::Index(index) => return Ok(index.winner(pod, rules, &mut scratch).into()),
-            Caches::Objects(objects) => objects.iter().filter_map(read).collect::<Index>(),
+            Caches::Objects(objects) => objects
+                .iter()
+                .filter_map(|object| read(object, rules))
+                .collect::<Index>(),
             Caches::Text(text) => {
                 let text = str::from_utf8(text).map_err(|_| "the list is not UTF-8".to_owned())?;
                 let words = words(pod);
@@ -39,7 +42,10 @@ impl Caches<'_> {
                     let item = item.ok_or("the list is cut off")?;
                     if item.concerns {
                         let value = serde_json::from_slice(item.text.as_bytes()).ok();
-                        caches.extend(value.as_ref().and_then(read));
+                        caches.extend(value.and_then(|mut value| {
+                            leave_out_others(&mut value, &words);
+                            read(&value, rules)
+                        }));
                     }
                 }
                 caches.into_iter().collect()
@@ -49,9 +55,26 @@ impl Caches<'_> {
     }
 }
 
-fn read(object: &Value) -> Option<Cache> {
+fn read(object: &Value, rules: &Rules) -> Option<Cache> {
     let levels = Levels::default();
-    Cache::read(object, &mut Report::new(&levels))
+    let mut report = Report::new(&levels);
+    match rules.now {
+        Some(_) => Cache::read(object, &mut report),
+        None => Cache::read_endless(object, &mut report),
+    }
+}
+
+/// Leaves out the images that no image of the pod can be compared with: reading one costs more than looking for words.
+fn leave_out_others(cache: &mut Value, words: &[String]) {
+    let images = cache
+        .get_mut("spec")
+        .and_then(|spec| spec.get_mut("images"));
+    if let Some(Value::Array(images)) = images {
+        images.retain(|image| {
+            let text = image.as_str().unwrap_or_default();
+            words.iter().any(|word| text.contains(word.as_str()))
+        });
+    }
 }
 
 /// What a cache must name to concern a pod: the path of one of its images (the same repository has it in every spelling

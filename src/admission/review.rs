@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::decide;
 use super::list::Caches;
@@ -38,66 +38,91 @@ pub fn review<'c>(
         .filter(|uid| !uid.is_empty());
     let uid = uid.ok_or("request.uid: missing, so nothing can be answered")?;
     let verdict = decide(request, settings, caches, now);
-    Ok(json!({
-        "apiVersion": API_VERSION,
-        "kind": "AdmissionReview",
-        "response": response(uid, request, verdict),
-    }))
+    Ok(object(&mut [
+        ("apiVersion", API_VERSION.into()),
+        ("kind", "AdmissionReview".into()),
+        ("response", response(uid, request, verdict)),
+    ]))
+}
+
+/// An object of these members, as far as they are set.
+fn object(members: &mut [(&str, Value)]) -> Value {
+    let mut object = Map::new();
+    for (name, value) in members {
+        if !value.is_null() {
+            object.insert((*name).to_owned(), value.take());
+        }
+    }
+    Value::Object(object)
 }
 
 fn response(uid: &str, request: &Value, verdict: Verdict) -> Value {
-    let mut response = json!({"uid": uid, "allowed": verdict.allowed});
-    let Some(fields) = response.as_object_mut() else {
-        return response;
+    let status = if verdict.allowed {
+        Value::Null
+    } else {
+        status(request, &verdict)
     };
-    if !verdict.allowed {
-        fields.insert("status".to_owned(), status(request, &verdict));
-    }
-    if !verdict.patch.is_empty() {
+    let (patch, patch_type) = if verdict.patch.is_empty() {
+        (Value::Null, Value::Null)
+    } else {
         let patch = serde_json::to_vec(&verdict.patch).unwrap_or_default();
-        fields.insert("patchType".to_owned(), "JSONPatch".into());
-        fields.insert("patch".to_owned(), STANDARD.encode(patch).into());
-    }
-    if !verdict.warnings.is_empty() {
-        fields.insert("warnings".to_owned(), verdict.warnings.into());
-    }
-    if !verdict.audit_annotations.is_empty() {
-        fields.insert(
-            "auditAnnotations".to_owned(),
-            json!(verdict.audit_annotations),
-        );
-    }
-    response
+        (STANDARD.encode(patch).into(), "JSONPatch".into())
+    };
+    let audit = verdict.audit_annotations;
+    object(&mut [
+        ("uid", uid.into()),
+        ("allowed", verdict.allowed.into()),
+        ("status", status),
+        ("patchType", patch_type),
+        ("patch", patch),
+        ("warnings", list(verdict.warnings)),
+        (
+            "auditAnnotations",
+            if audit.is_empty() {
+                Value::Null
+            } else {
+                audit.into()
+            },
+        ),
+    ])
 }
 
 /// The Status of a denial. `details` carries kind, name and causes, from which `kubectl` makes one line a fault.
 fn status(request: &Value, verdict: &Verdict) -> Value {
-    let mut status = json!({
-        "code": verdict.code,
-        "reason": verdict.reason,
-        "message": verdict.message,
+    let causes = verdict.causes.iter().map(|cause| {
+        object(&mut [
+            ("reason", "FieldValueInvalid".into()),
+            ("field", cause.field.as_str().into()),
+            ("message", cause.message.as_str().into()),
+        ])
     });
-    if !verdict.causes.is_empty()
-        && let Some(fields) = status.as_object_mut()
-    {
-        let causes = verdict.causes.iter().map(|cause| {
-            json!({"reason": "FieldValueInvalid", "field": cause.field, "message": cause.message})
-        });
-        let mut details = json!({"causes": causes.collect::<Vec<_>>()});
-        let kind = |part| request.get("kind").and_then(|kind| kind.get(part)).cloned();
-        let told = [
+    let causes: Vec<Value> = causes.collect();
+    let details = if causes.is_empty() {
+        Value::Null
+    } else {
+        let text = |value: Option<&Value>| value.filter(|value| value.is_string()).cloned();
+        let kind =
+            |part| text(request.get("kind").and_then(|kind| kind.get(part))).unwrap_or_default();
+        object(&mut [
+            ("causes", causes.into()),
             ("group", kind("group")),
             ("kind", kind("kind")),
-            ("name", request.get("name").cloned()),
-        ];
-        for (name, value) in told {
-            if let (Some(details), Some(value @ Value::String(_))) =
-                (details.as_object_mut(), value)
-            {
-                details.insert(name.to_owned(), value);
-            }
-        }
-        fields.insert("details".to_owned(), details);
+            ("name", text(request.get("name")).unwrap_or_default()),
+        ])
+    };
+    object(&mut [
+        ("code", verdict.code.into()),
+        ("reason", verdict.reason.into()),
+        ("message", verdict.message.as_str().into()),
+        ("details", details),
+    ])
+}
+
+/// A list, unless it is empty.
+fn list(items: Vec<String>) -> Value {
+    if items.is_empty() {
+        Value::Null
+    } else {
+        items.into()
     }
-    status
 }

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Error as _, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::diagnostic::Levels;
 use crate::matching::Rules;
 use crate::resource::MAX_SIZE_GIB;
+use crate::setting::{Choices, Word, choices};
 use crate::validate::nearest;
 
 /// What becomes of the cache annotations of a new pod.
@@ -69,7 +69,7 @@ pub enum Unavailable {
 /// assert_eq!(faults[0].to_string(), "ifNotPresnt: no such setting, did you mean `ifNotPresent`?");
 /// assert_eq!(faults[1].to_string(), "mode: unknown variant `pinn`, expected one of `pin`, `auto`, `off`");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Settings {
     /// Judge image caches, pods and workloads: errors deny, warnings warn. `true` unless set.
@@ -92,6 +92,40 @@ pub struct Settings {
     /// The rules of matching. `now` in it overrides the time that the host or the request tells.
     pub rules: Rules,
 }
+
+impl Word for Mode {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("pin", Mode::Pin), ("auto", Mode::Auto), ("off", Mode::Off)];
+}
+
+impl Word for Pods {
+    const WORDS: &'static [(&'static str, Self)] = &[("eci", Pods::Eci), ("all", Pods::All)];
+}
+
+impl Word for Miss {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("allow", Miss::Allow),
+        ("warn", Miss::Warn),
+        ("reject", Miss::Reject),
+    ];
+}
+
+impl Word for Unavailable {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("warn", Unavailable::Warn), ("reject", Unavailable::Reject)];
+}
+
+choices!(Settings {
+    "validate" => validate,
+    "mode" => mode,
+    "ifNotPresent" => if_not_present,
+    "pods" => pods,
+    "onMiss" => on_miss,
+    "onCachesUnavailable" => on_caches_unavailable,
+    "levels" => levels,
+    "maxSizeGib" => max_size_gib,
+    "rules" => rules,
+});
 
 impl Default for Settings {
     fn default() -> Self {
@@ -135,42 +169,43 @@ impl Settings {
     /// # Errors
     /// Every fault at once, in the order of the settings' names.
     pub fn parse(value: &Value) -> Result<Settings, Vec<SettingFault>> {
+        let mut settings = Settings::default();
         let mut faults = Vec::new();
-        let fields = match value {
-            Value::Null => return Ok(Settings::default()),
-            Value::Object(fields) => without_nulls(fields),
-            _ => {
-                let message = "settings must be an object".to_owned();
-                return Err(vec![SettingFault {
-                    path: String::new(),
-                    message,
-                }]);
-            }
-        };
-        for (name, value) in &fields {
-            match (name.as_str(), value) {
-                ("levels", Value::Object(levels)) => {
-                    for (code, level) in levels {
-                        let path = format!("levels[{code}]");
-                        probe::<Levels>(code, level, path, &mut faults);
+        let mut fault = |path: String, message| faults.push(SettingFault { path, message });
+        match value {
+            Value::Null => {}
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match (name.as_str(), value) {
+                        (_, Value::Null) => {}
+                        // YAML reads `mode: off` as a boolean.
+                        ("mode", Value::Bool(false)) => settings.mode = Mode::Off,
+                        ("levels", Value::Object(levels)) => {
+                            for (code, level) in levels {
+                                if let Err(message) = settings.levels.choose(code, level) {
+                                    fault(format!("levels[{code}]"), message);
+                                }
+                            }
+                        }
+                        ("rules", Value::Object(rules)) => {
+                            for (rule, value) in rules {
+                                if let Err(message) = set(&mut settings.rules, rule, value) {
+                                    fault(format!("rules.{rule}"), message);
+                                }
+                            }
+                        }
+                        _ => {
+                            if let Err(message) = set(&mut settings, name, value) {
+                                fault(name.clone(), message);
+                            }
+                        }
                     }
                 }
-                ("rules", Value::Object(rules)) => {
-                    for (rule, value) in rules {
-                        known::<Rules>(rule, value, format!("rules.{rule}"), &mut faults);
-                    }
-                }
-                _ => known::<Settings>(name, value, name.clone(), &mut faults),
             }
+            _ => fault(String::new(), "settings must be an object".to_owned()),
         }
         if faults.is_empty() {
-            match serde_json::from_value::<Settings>(Value::Object(fields)) {
-                Ok(settings) => settings.consistent(),
-                Err(error) => Err(vec![SettingFault {
-                    path: String::new(),
-                    message: error.to_string(),
-                }]),
-            }
+            settings.consistent()
         } else {
             Err(faults)
         }
@@ -229,82 +264,14 @@ impl Settings {
     }
 }
 
-fn without_nulls(fields: &Map<String, Value>) -> Map<String, Value> {
-    let mut present = fields.clone();
-    present.retain(|_, value| !value.is_null());
-    // YAML reads `mode: off` as a boolean.
-    if let Some(mode) = present.get_mut("mode")
-        && *mode == Value::Bool(false)
-    {
-        *mode = "off".into();
-    }
-    present
-}
-
-/// Reads one entry alone, so that one fault does not hide the next.
-fn probe<T: DeserializeOwned>(
-    name: &str,
-    value: &Value,
-    path: String,
-    faults: &mut Vec<SettingFault>,
-) {
-    let mut alone = Map::new();
-    alone.insert(name.to_owned(), value.clone());
-    if let Err(error) = serde_json::from_value::<T>(Value::Object(alone)) {
-        faults.push(SettingFault {
-            path,
-            message: error.to_string(),
-        });
-    }
-}
-
-/// [`probe`], for a struct: a name that it does not have gets a suggestion.
-fn known<T: DeserializeOwned>(
-    name: &str,
-    value: &Value,
-    path: String,
-    faults: &mut Vec<SettingFault>,
-) {
-    let names = field_names::<T>();
+/// Makes a choice; one that there is not is likely misspelt.
+fn set(choices: &mut dyn Choices, name: &str, value: &Value) -> Result<(), String> {
+    let names = choices.names();
     if names.contains(&name) {
-        return probe::<T>(name, value, path, faults);
+        return choices.set(name, value);
     }
-    let message = match nearest(name, names.iter().copied()) {
+    Err(match nearest(name, names.iter().copied()) {
         Some(meant) => format!("no such setting, did you mean `{meant}`?"),
         None => "no such setting".to_owned(),
-    };
-    faults.push(SettingFault { path, message });
-}
-
-/// The names of a struct's fields, as its derived `Deserialize` asks for them.
-fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
-    let mut names: &'static [&'static str] = &[];
-    // It fails as soon as it has the names.
-    let _ = T::deserialize(FieldNames(&mut names));
-    names
-}
-
-struct FieldNames<'a>(&'a mut &'static [&'static str]);
-
-impl<'de> Deserializer<'de> for FieldNames<'_> {
-    type Error = serde::de::value::Error;
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        fields: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Self::Error> {
-        *self.0 = fields;
-        Err(Self::Error::custom(""))
-    }
-
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-        Err(Self::Error::custom(""))
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-    }
+    })
 }

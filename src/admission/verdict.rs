@@ -1,9 +1,7 @@
 //! What becomes of a request.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::patch::PatchOp;
 use super::settings::SettingFault;
@@ -40,7 +38,7 @@ pub struct Verdict {
     /// What the caller should know, within the bounds that Kubernetes keeps.
     pub warnings: Vec<String>,
     /// For the audit log: `codes`, `matched-image-cache`, `match`, `caches-unavailable`.
-    pub audit_annotations: BTreeMap<String, String>,
+    pub audit_annotations: Map<String, Value>,
     /// The change of the object.
     pub patch: Vec<PatchOp>,
     /// The object with the change; `None` when nothing changes.
@@ -58,7 +56,7 @@ impl Verdict {
             message: String::new(),
             causes: Vec::new(),
             warnings: Vec::new(),
-            audit_annotations: BTreeMap::new(),
+            audit_annotations: Map::new(),
             patch: Vec::new(),
             object: None,
             uncounted: 0,
@@ -125,7 +123,7 @@ impl Verdict {
     }
 
     pub(super) fn audit(&mut self, key: &str, value: String) {
-        self.audit_annotations.insert(key.to_owned(), value);
+        self.audit_annotations.insert(key.to_owned(), value.into());
     }
 
     /// Drops what a change has mended, keeps what is told within bounds.

@@ -7,6 +7,7 @@ use super::fields::{Fields, find, kind_of};
 use super::image::{Facts, Image};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use crate::diagnostic::{Code, Report};
+use crate::order;
 use crate::path::Path;
 use crate::resource::{self, Phase};
 use crate::time::Timestamp;
@@ -102,6 +103,13 @@ impl Cache {
     }
 
     pub(super) fn read_at(value: &Value, path: &Path<'_>, report: &mut Report<'_>) -> Option<Self> {
+        let mut cache = Self::read_fields(value, path, report)?;
+        // What stands there was read for its form; whether it is true, one room decides for all.
+        cache.expires = expiry::end(&expiry::Facts::read(value));
+        Some(cache)
+    }
+
+    fn read_fields(value: &Value, path: &Path<'_>, report: &mut Report<'_>) -> Option<Self> {
         let Some(object) = value.as_object() else {
             let message = format!("{}, an image cache expected", kind_of(value));
             report.add(Code::IC004, path, message, "The entry is passed over.");
@@ -112,7 +120,7 @@ impl Cache {
             path: *path,
             report,
         };
-        let mut cache = if object.contains_key("kind") || object.contains_key("spec") {
+        let cache = if object.contains_key("kind") || object.contains_key("spec") {
             Self::from_object(&mut fields)
         } else {
             Self::from_entry(&mut fields)
@@ -122,9 +130,12 @@ impl Cache {
             report.add(Code::IC013, path, "neither an id nor a name", help);
             return None;
         }
-        // What stands there was read for its form; whether it is true, one room decides for all.
-        cache.expires = expiry::end(&expiry::Facts::read(value));
         Some(cache)
+    }
+
+    /// [`Cache::read`] for a question that is asked without a time: when the cache ends is left open.
+    pub(crate) fn read_endless(value: &Value, report: &mut Report<'_>) -> Option<Self> {
+        Self::read_fields(value, &Path::Root, report)
     }
 
     fn from_object(top: &mut Fields<'_, '_, '_>) -> Self {
@@ -203,16 +214,22 @@ impl Cache {
     /// One cache told of several times becomes one. The entry of the API has the word, being nearer to the fact, then
     /// what was written last; the others fill what it leaves open. Their order does not matter.
     pub(super) fn merged(mut tellings: Vec<Cache>) -> Option<Cache> {
-        tellings.sort_by_cached_key(|cache| {
-            (
-                cache.origin,
-                cache.updated,
-                cache.created,
-                format!("{cache:?}"),
-            )
+        order::sort(&mut tellings, |a, b| {
+            let (images_a, images_b) = (a.images.iter(), b.images.iter());
+            let images = || images_a.map(Image::text).cmp(images_b.map(Image::text));
+            a.weight().cmp(&b.weight()).then_with(images)
         });
         let last = tellings.pop()?;
         Some(tellings.into_iter().rev().fold(last, Cache::filled))
+    }
+
+    /// What decides which of several tellings has the word: where it is from and when it was written, then everything
+    /// else, so that their order does not matter.
+    fn weight(&self) -> impl Ord + '_ {
+        let told = (self.origin, self.updated, self.created);
+        let names = (&self.id, &self.name, &self.snapshot, &self.flash_snapshot);
+        let state = (self.size_gib, &self.phase, self.expires, self.last_matched);
+        (told, names, state, (&self.region, &self.arch, &self.os))
     }
 
     fn filled(self, rest: Cache) -> Cache {

@@ -1,18 +1,16 @@
 //! The slow way: who wins, why every other cache does not, and what follows.
 
-use std::collections::BTreeMap;
-
 use super::answer::{Answer, Candidate, Creation, Found, Have, Next, Pin, Refused};
 use super::cache::Cache;
 use super::event::Event;
-use super::image::{Image, Key, Name};
+use super::image::{Key, Name};
 use super::index::{Index, Record};
 use super::pod::Pod;
 use super::reason::Reason;
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS, Rules, SizeTie};
 use super::search::{Course, Filter, Needs, Scratch, Standing};
 use super::verdict::{Decision, Refusal, Verdict};
-use crate::{annotation, resource};
+use crate::{annotation, order, resource};
 
 impl Index {
     /// What happens to this pod, and why: the same winner as [`Index::winner`], every other cache that shares a
@@ -112,7 +110,7 @@ impl<'a> Contest<'a> {
             .into_iter()
             .map(|standing| (!contest.comes_first(&standing), standing))
             .collect();
-        ordered.sort_by(|(last_a, a), (last_b, b)| {
+        order::sort(&mut ordered, |(last_a, a), (last_b, b)| {
             last_a
                 .cmp(last_b)
                 .then_with(|| index.compare(a, b, rules))
@@ -373,26 +371,21 @@ fn label(cache: &Cache) -> String {
 /// What the winner has of every image of the pod.
 fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<Found> {
     // Any of several texts for one thing would do; the first by text does not depend on their order.
-    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut repositories: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut held: Vec<(&Image, &Key)> = winner
-        .into_iter()
-        .flat_map(|cache| &cache.images)
-        .filter_map(|image| Some((image, image.key()?)))
-        .collect();
-    held.sort_by(|(a, _), (b, _)| a.text().cmp(b.text()));
-    for (image, key) in held {
-        repositories.entry(key.repository()).or_insert(image.text());
-        for name in key.names() {
-            names.entry(&name.text).or_insert(image.text());
+    let (mut names, mut repositories) = (Vec::new(), Vec::new());
+    for image in winner.into_iter().flat_map(|cache| &cache.images) {
+        if let Some(key) = image.key() {
+            repositories.push((key.repository(), image.text()));
+            names.extend(key.names().map(|name| (&*name.text, image.text())));
         }
     }
+    order::sort(&mut names, Ord::cmp);
+    order::sort(&mut repositories, Ord::cmp);
     let have = |key: &Key| {
-        let same = |name: &Name| names.get(&*name.text).copied();
+        let same = |name: &Name| first(&names, &name.text);
         match key.names().find_map(same) {
             Some(cached) => (Have::Exact, Some(cached)),
-            None => match repositories.get(key.repository()) {
-                Some(cached) => (Have::RepositoryOnly, Some(*cached)),
+            None => match first(&repositories, key.repository()) {
+                Some(cached) => (Have::RepositoryOnly, Some(cached)),
                 None => (Have::Nothing, None),
             },
         }
@@ -408,6 +401,13 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<Found> {
             }
         })
         .collect()
+}
+
+/// The first text that stands beside a name in a sorted list.
+fn first<'a>(sorted: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
+    let at = sorted.partition_point(|(other, _)| *other < name);
+    let (_, text) = sorted.get(at).filter(|(other, _)| *other == name)?;
+    Some(text)
 }
 
 fn next(pod: &Pod, verdict: &Verdict<'_>, images: &[Found]) -> Next {

@@ -1,12 +1,12 @@
 //! Caches, found by what they hold: repository → version → caches. Every change is made in place.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cache::Cache;
 use super::image::{Key, Name};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use super::table::{Table, hash};
+use crate::order;
 use crate::resource::Phase;
 
 /// Caches that pods are matched against.
@@ -32,7 +32,7 @@ pub struct Index {
     pub(super) records: Vec<Record>,
     pub(super) repositories: Table<Repository>,
     pub(super) versions: Table<Version>,
-    words: BTreeMap<Box<str>, u32>,
+    words: Table<Box<str>>,
 }
 
 #[derive(Debug, Clone)]
@@ -173,7 +173,7 @@ impl Index {
                 held.push((self.version(repository, name), repository));
             }
         }
-        held.sort_unstable();
+        order::sort(&mut held, Ord::cmp);
         held.dedup();
         let identity = match &cache.id {
             Some(id) => hash(&["id ", id]),
@@ -181,7 +181,7 @@ impl Index {
         };
         let record = self.record(&cache);
         let mut repositories: Vec<usize> = held.iter().map(|(_, repository)| *repository).collect();
-        repositories.sort_unstable();
+        order::sort(&mut repositories, Ord::cmp);
         repositories.dedup();
         let places = held.iter().map(|(version, _)| {
             let at = self
@@ -320,19 +320,21 @@ impl Index {
 
     /// Regions, architectures and systems as numbers, from 1. There are a few dozen; none is ever forgotten.
     fn learn(&mut self, word: &str) -> u32 {
-        if let Some(number) = self.words.get(word) {
-            return *number;
+        match self.word(word) {
+            UNHEARD => numbered(self.words.add(hash(&[word]), word.into())),
+            number => number,
         }
-        let number = u32::try_from(self.words.len())
-            .unwrap_or(UNHEARD)
-            .saturating_add(1);
-        self.words.insert(word.into(), number);
-        number
     }
 
     pub(super) fn word(&self, word: &str) -> u32 {
-        self.words.get(word).copied().unwrap_or(UNHEARD)
+        let found = self.words.find(hash(&[word]), |heard| **heard == *word);
+        found.map_or(UNHEARD, numbered)
     }
+}
+
+/// The number of a word, by its row.
+fn numbered(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(UNHEARD).saturating_add(1)
 }
 
 impl Entry {
@@ -363,14 +365,20 @@ impl FromIterator<Cache> for Index {
         index.caches.reserve(least);
         index.records.reserve(least);
         index.versions.reserve(least);
-        let mut again: BTreeMap<usize, Vec<Cache>> = BTreeMap::new();
+        let mut again: Vec<(usize, Cache)> = Vec::new();
         for cache in caches {
             match index.number_of(&cache) {
-                Some(number) => again.entry(number).or_default().push(cache),
+                Some(number) => again.push((number, cache)),
                 None => index.add(cache),
             }
         }
-        for (number, mut tellings) in again {
+        order::sort(&mut again, |(a, _), (b, _)| a.cmp(b));
+        let mut again = again.into_iter().peekable();
+        while let Some((number, cache)) = again.next() {
+            let mut tellings = vec![cache];
+            while let Some((_, cache)) = again.next_if(|(next, _)| *next == number) {
+                tellings.push(cache);
+            }
             tellings.extend(index.take(number));
             if let Some(cache) = Cache::merged(tellings) {
                 index.add(cache);

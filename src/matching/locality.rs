@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::resource::whole_part;
+
 const MIB: u64 = 1 << 20;
 /// A sum below this scores nothing.
 const LEAST: u64 = 23 * MIB;
@@ -158,20 +160,7 @@ fn sizes_on<'a>(node: &NodeImages, wanted: &BTreeSet<&'a str>) -> BTreeMap<&'a s
 /// In floating point, as the scheduler has it.
 fn scaled(bytes: u64, holders: u32, nodes: usize) -> u64 {
     let spread = f64::from(holders) / nodes as f64;
-    whole(bytes as f64 * spread)
-}
-
-/// The whole part of a number of 0 and up, from its bits: a cast would wrap or saturate in silence.
-fn whole(number: f64) -> u64 {
-    let bits = number.to_bits();
-    let (exponent, fraction) = (bits >> 52, bits & ((1 << 52) - 1));
-    let mantissa = fraction | (1 << 52);
-    match exponent {
-        0..1023 => 0,
-        1023..1075 => mantissa >> (1075 - exponent),
-        1075..1087 => mantissa << (exponent - 1075),
-        _ => u64::MAX,
-    }
+    whole_part(bytes as f64 * spread)
 }
 
 fn priority(sum: u64, containers: usize) -> i64 {

@@ -83,6 +83,7 @@ mod wish;
 pub use answer::{Answer, Candidate, Creation, Found, Have, Next, Pin, Refused};
 pub use cache::{Cache, CacheName, Origin};
 pub use event::Event;
+#[cfg(feature = "eci")]
 pub(crate) use event::HIT;
 pub use image::{Facts, Image, manifest_bytes};
 pub use index::Index;

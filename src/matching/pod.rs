@@ -9,6 +9,7 @@ use super::storage;
 use super::wish::Wish;
 use crate::annotation;
 use crate::diagnostic::{Code, Report};
+use crate::order;
 use crate::path::Path;
 
 /// A pod as matching sees it.
@@ -100,10 +101,11 @@ impl Pod {
     fn set_images(&mut self, images: Vec<Image>) {
         (self.images, self.unreadable) =
             images.into_iter().partition(|image| image.key().is_some());
-        self.images
-            .sort_by(|a, b| (version_of(a), a.text()).cmp(&(version_of(b), b.text())));
+        order::sort(&mut self.images, |a, b| {
+            (version_of(a), a.text()).cmp(&(version_of(b), b.text()))
+        });
         self.images.dedup_by(|a, b| version_of(a) == version_of(b));
-        self.unreadable.sort_by(|a, b| a.text().cmp(b.text()));
+        order::sort(&mut self.unreadable, |a, b| a.text().cmp(b.text()));
         self.unreadable.dedup_by(|a, b| a.text() == b.text());
     }
 
@@ -175,6 +177,7 @@ impl Pod {
         }
         let extra = bytes.unwrap_or_default();
         let requested = storage::requested(spec, |bad| {
+            let bad = serde_json::to_string(bad).unwrap_or_default();
             self.warnings.push(format!(
                 "ephemeral-storage is `{bad}`, no quantity: ignored"
             ));

@@ -1,7 +1,9 @@
 //! How pods are matched: what the caller knows beyond pods and caches, and the choices that no document settles.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::setting::{Setting, Word, choices};
 use crate::time::Timestamp;
 
 /// Bytes that a registry gives in a second: the vendor tells of an image of 386.26 MiB whose pod starts 45 s earlier
@@ -46,7 +48,7 @@ pub enum SizeTie {
 
 /// The rules of a match. `Rules::default()` is what ECI is taken to do; fields say what a pod does not say itself,
 /// or settle what documents leave open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rules {
     /// Region of pods that name none. A cache of another region is no candidate; a cache whose region is unknown
@@ -76,6 +78,39 @@ pub struct Rules {
     pub bytes_per_second: u64,
     /// List every cache of the index among the candidates, also those that share nothing with the pod.
     pub explain_all: bool,
+}
+
+impl Word for SizeTie {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("closest", SizeTie::Closest),
+        ("matched-bytes", SizeTie::MatchedBytes),
+    ];
+}
+
+choices!(Rules {
+    "region" => region,
+    "arch" => arch,
+    "os" => os,
+    "requireStorage" => require_storage,
+    "now" => now,
+    "sizeTie" => size_tie,
+    "strict" => strict,
+    "serveStaleWhileUpdating" => serve_stale_while_updating,
+    "autoCreate" => auto_create,
+    "autoMatch" => auto_match,
+    "bytesPerSecond" => bytes_per_second,
+    "explainAll" => explain_all,
+});
+
+impl Rules {
+    /// Reads the rules that a JSON object chooses; the others keep their defaults.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the first choice that is.
+    pub fn parse(value: &Value) -> Result<Self, String> {
+        Setting::read(value)
+    }
 }
 
 impl Default for Rules {

@@ -39,6 +39,7 @@ impl Wish {
             Some(Value::String(text)) if !text.is_empty() => Some(text.as_str()),
             None | Some(Value::Null) => None,
             Some(value) => {
+                let value = serde_json::to_string(value).unwrap_or_default();
                 warnings.push(format!("annotation {name} is `{value}`, no text: ignored"));
                 None
             }

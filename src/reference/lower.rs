@@ -30,7 +30,7 @@ fn changes(c: char) -> bool {
 
 /// The text in lower case if that is another text, all ASCII: nothing else can follow the grammar.
 /// Of all characters beyond ASCII only `İ` and the Kelvin sign have an ASCII letter as their simple lower case.
-pub(super) fn ascii_lower(text: &str) -> Option<String> {
+pub(crate) fn ascii_lower(text: &str) -> Option<String> {
     if text.is_ascii() {
         let capital = text.bytes().any(|byte| byte.is_ascii_uppercase());
         return capital.then(|| text.to_ascii_lowercase());

@@ -41,6 +41,7 @@ pub use any::{AnyReference, Digest};
 pub use describe::{Description, Fault, describe};
 pub use error::{Class, Error};
 pub use familiar::{Familiar, FamiliarName};
+pub(crate) use lower::ascii_lower;
 pub use named::{DEFAULT_DOMAIN, DEFAULT_TAG, Named, Repository};
 pub use order::sort;
 pub use pattern::{BadPattern, MATCH_STEPS_MAX, familiar_match};

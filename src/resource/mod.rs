@@ -13,9 +13,10 @@ mod schema;
 
 pub use column::{COLUMNS, Column, cells, human_duration};
 pub use crd::{CrdVersion, SECRET_PATTERN, crd};
-
+#[cfg(feature = "eci")]
+pub(crate) use object::percent;
 pub use object::{Event, ImageCache, ImageCacheList, Metadata, Spec, Status};
-pub(crate) use object::{percent, whole};
+pub(crate) use object::{whole, whole_part};
 pub use phase::Phase;
 pub use schema::{json_schema, pod_annotations_schema};
 

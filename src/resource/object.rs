@@ -330,8 +330,22 @@ pub(crate) fn whole(value: &Value) -> Option<i64> {
         let number = value
             .as_f64()
             .filter(|n| n.fract() == 0.0 && n.abs() <= EXACT)?;
-        format!("{number:.0}").parse().ok()
+        let whole = i64::try_from(whole_part(number.abs())).ok()?;
+        Some(if number < 0.0 { -whole } else { whole })
     })
+}
+
+/// The whole part of a number of 0 and up, from its bits: a cast would wrap or saturate in silence.
+pub(crate) fn whole_part(number: f64) -> u64 {
+    let bits = number.to_bits();
+    let (exponent, fraction) = (bits >> 52, bits & ((1 << 52) - 1));
+    let mantissa = fraction | (1 << 52);
+    match exponent {
+        0..1023 => 0,
+        1023..1075 => mantissa >> (1075 - exponent),
+        1075..1087 => mantissa << (exponent - 1075),
+        _ => u64::MAX,
+    }
 }
 
 fn optional_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {

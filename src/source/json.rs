@@ -220,7 +220,7 @@ impl<'t> Reader<'t> {
             self.step();
         }
         let written = self.text.get(start..self.at).unwrap_or_default();
-        serde_json::from_str(written).map_err(|_| {
+        written.parse().map_err(|_| {
             Fault::syntax(
                 start..self.at,
                 format_args!("`{}` is no JSON number", shortened(written)),
@@ -265,7 +265,8 @@ impl<'t> Reader<'t> {
         }
         let written = self.text.get(opened..self.at).unwrap_or_default();
         match serde_json::from_str(written) {
-            Ok(string) => Ok((string, Kind::Other)),
+            Ok(Value::String(string)) => Ok((string, Kind::Other)),
+            Ok(_) => Err(bad_escape(written, opened, 0)),
             Err(error) => Err(bad_escape(written, opened, error.column())),
         }
     }

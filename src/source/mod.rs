@@ -112,6 +112,25 @@ pub enum Format {
     Yaml,
 }
 
+/// Where the parts of a value stand in a text: what a report asks of a [`Document`]. A host that never reads text carries
+/// none of what it takes to tell.
+pub(crate) trait Places {
+    /// See [`Document::locate`].
+    fn locate(&self, path: &Path<'_>, part: &Part) -> Span;
+}
+
+impl Places for Document {
+    fn locate(&self, path: &Path<'_>, part: &Part) -> Span {
+        self.locate(path, part)
+    }
+}
+
+impl std::fmt::Debug for dyn Places + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Document")
+    }
+}
+
 /// One document of a text: its value, and where each part of it stands.
 #[derive(Debug, Clone)]
 pub struct Document {

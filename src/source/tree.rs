@@ -1,10 +1,10 @@
 //! The places of one document's values: a tree beside the value, kept as one flat list.
 
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use crate::order;
 use crate::path::Step;
 
 use super::text::{u32_of, usize_of};
@@ -212,17 +212,17 @@ impl Tree {
         mapping: u32,
         again: &[u32],
     ) -> Vec<(u32, u32, &'a str)> {
-        let mut first = BTreeMap::new();
-        for key in self.children(mapping).filter_map(|child| child.key) {
-            first.entry(self.key(text, key)).or_insert(key);
-        }
+        let keys = self.children(mapping).filter_map(|child| child.key);
+        let mut keys: Vec<_> = keys.map(|at| (self.key(text, at), at)).collect();
+        order::sort(&mut keys, Ord::cmp);
         again
             .iter()
             .filter_map(|again| {
                 let key = self.key(text, *again);
+                let first = keys.partition_point(|(other, _)| *other < key);
                 // It may only have taken the place of a member that a merge brought.
-                let first = first.get(&key).copied().filter(|first| first != again)?;
-                Some((first, *again, key.unwrap_or_default()))
+                let (_, first) = keys.get(first).filter(|(_, first)| first != again)?;
+                Some((*first, *again, key.unwrap_or_default()))
             })
             .collect()
     }
@@ -295,7 +295,7 @@ impl Table {
                 rows.truncate(before);
             }
         }
-        rows.sort_unstable();
+        order::sort(&mut rows, Ord::cmp);
         Table(rows)
     }
 

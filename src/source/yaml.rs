@@ -3,7 +3,6 @@
 //! The order of things is that of `kubectl`: the text is cut at the lines that begin with `---`, then each piece is read
 //! by itself. So an error in one document leaves the others whole.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
@@ -67,7 +66,7 @@ pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Value
     }
     let mut reader = Reader {
         events: Events::new(text, chunk.text.start),
-        anchors: BTreeMap::new(),
+        anchors: Vec::new(),
         deepest: 0,
     };
     let Some((event, span)) = reader.events.next()? else {
@@ -113,7 +112,8 @@ struct Anchor {
 
 struct Reader<'t> {
     events: Events<'t>,
-    anchors: BTreeMap<usize, Anchor>,
+    /// By number; the parser counts them.
+    anchors: Vec<Option<Anchor>>,
     /// The deepest level reached, aliases written out, since the innermost anchor that is still open.
     deepest: usize,
 }
@@ -182,7 +182,12 @@ impl<'t> Reader<'t> {
             size,
             height,
         };
-        self.anchors.insert(anchor, anchored);
+        if self.anchors.len() <= anchor {
+            self.anchors.resize_with(anchor.saturating_add(1), || None);
+        }
+        if let Some(place) = self.anchors.get_mut(anchor) {
+            *place = Some(anchored);
+        }
         Ok(())
     }
 
@@ -336,7 +341,7 @@ impl<'t> Reader<'t> {
         anchor: usize,
         span: &Range<usize>,
     ) -> Result<Value, Fault> {
-        let Some(anchor) = self.anchors.get(&anchor) else {
+        let Some(Some(anchor)) = self.anchors.get(anchor) else {
             return Err(Fault::syntax(
                 span.clone(),
                 "an alias inside the very value that it repeats",

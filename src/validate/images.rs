@@ -11,7 +11,7 @@ use super::registry;
 use super::value::{Typed, not_a, not_a_string};
 use crate::diagnostic::{Code, Part, Quoted, Report};
 use crate::path::Path;
-use crate::reference::{Class, Error, Named};
+use crate::reference::{Class, Error, Named, ascii_lower};
 use crate::resource::MAX_IMAGES;
 
 /// Items of one list (images, secrets, containers) that are looked at; the rest is only counted, so that the work on a
@@ -193,7 +193,8 @@ impl fmt::Display for Remedy<'_> {
         match self.error.class() {
             Class::Uppercase => {
                 let (name, version) = text.split_at_checked(version(text)).unwrap_or((text, ""));
-                let lower = [&name.to_lowercase(), version].concat();
+                let lower = ascii_lower(name).unwrap_or_else(|| name.to_ascii_lowercase());
+                let lower = [&lower, version].concat();
                 write!(f, "Write it in lower case: {}.", Quoted(&lower))
             }
             Class::Hex64Identifier => {

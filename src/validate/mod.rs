@@ -40,12 +40,14 @@ mod status;
 mod value;
 mod workload;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Levels, Report};
+use crate::order;
 use crate::path::Path;
 use crate::resource::MAX_SIZE_GIB;
+use crate::setting::{Setting, choices};
 use crate::source::{self, Format, Limits};
 use identity::{Subject, TypeMeta};
 
@@ -68,7 +70,7 @@ pub const MAX_LIST_DEPTH: usize = 8;
 /// let text = r#"{"levels": {"IC042": "off"}, "maxSizeGib": 500}"#;
 /// assert_eq!(serde_json::from_str::<Options>(text).unwrap(), options);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Options {
     /// Severities by code.
@@ -77,7 +79,21 @@ pub struct Options {
     pub max_size_gib: i64,
 }
 
+choices!(Options {
+    "levels" => levels,
+    "maxSizeGib" => max_size_gib,
+});
+
 impl Options {
+    /// Reads the options that a JSON object chooses; the others keep their defaults.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the first choice that is.
+    pub fn parse(value: &Value) -> Result<Self, String> {
+        Setting::read(value)
+    }
+
     /// Largest size in GiB by ECI's API text of 2020, for accounts that still have that limit.
     pub const MAX_SIZE_2020: i64 = 500;
 }
@@ -172,8 +188,11 @@ pub fn text_within(text: &str, format: Format, options: &Options, limits: &Limit
         );
         diagnostics.extend(report.finish());
     }
-    let place = |found: &Diagnostic| found.span.map(|span| (span.start.offset, span.end.offset));
-    diagnostics.sort_by_key(|found| (found.document, place(found).is_none(), place(found)));
+    let place = |found: &Diagnostic| {
+        let range = found.span.map(|span| (span.start.offset, span.end.offset));
+        (found.document, range.is_none(), range)
+    };
+    order::sort(&mut diagnostics, |a, b| place(a).cmp(&place(b)));
     Validation {
         diagnostics,
         objects,

@@ -4,9 +4,9 @@
 //! that serve the public as well as members (Docker Hub, ghcr.io, quay.io, gcr.io, registry.gitlab.com) are not guessed
 //! at.
 
-use core::net::IpAddr;
 use std::fmt;
 
+use super::form::is_ipv4;
 use crate::annotation::ACR_INSTANCE_IDS;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
@@ -82,7 +82,7 @@ fn look(domain: &str, path: &str) -> Option<Look> {
             .and_then(|start| host.split_at_checked(start))
             .is_some_and(|(before, tail)| !before.is_empty() && tail.eq_ignore_ascii_case(end))
     };
-    if host.starts_with('[') || host.parse::<IpAddr>().is_ok() {
+    if host.starts_with('[') || is_ipv4(host) {
         return Some(Look::Address);
     }
     if ends(&".aliyuncs.com") {

@@ -33,16 +33,16 @@ pub(super) fn check(spec: &Map<String, Value>, path: &Path<'_>, report: &mut Rep
     };
     match within(value, MIN_RETENTION_DAYS, MAX_RETENTION_DAYS) {
         Ok(()) => {}
-        Err(Misfit::Below) => report.add(
+        Err(Misfit::Below(days)) => report.add(
             Code::IC041,
             &path,
-            format_args!("{value} days, at least {MIN_RETENTION_DAYS} needed"),
+            format_args!("{days} days, at least {MIN_RETENTION_DAYS} needed"),
             "To keep the cache for ever, leave the field out.",
         ),
-        Err(Misfit::Above) => report.add(
+        Err(Misfit::Above(days)) => report.add(
             Code::IC041,
             &path,
-            format_args!("{value} days, at most {MAX_RETENTION_DAYS} allowed"),
+            format_args!("{days} days, at most {MAX_RETENTION_DAYS} allowed"),
             "To keep the cache for ever, leave the field out.",
         ),
         Err(Misfit::Type) => not_whole(value, "days", &path, report),

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::Options;
 use super::value::Typed;
@@ -34,17 +34,17 @@ pub(super) fn check(
     let limit = options.max_size_gib;
     match within(value, MIN_SIZE_GIB, limit) {
         Ok(()) => {}
-        Err(Misfit::Below) => report.add(
+        Err(Misfit::Below(size)) => report.add(
             Code::IC040,
             &path,
-            format_args!("{value} GiB, at least {MIN_SIZE_GIB} needed"),
+            format_args!("{size} GiB, at least {MIN_SIZE_GIB} needed"),
             "Twice the size of the images is a good choice: they are unpacked in it.",
         ),
-        Err(Misfit::Above) => {
+        Err(Misfit::Above(size)) => {
             report.add(
                 Code::IC040,
                 &path,
-                format_args!("{value} GiB, at most {limit} allowed"),
+                format_args!("{size} GiB, at most {limit} allowed"),
                 "",
             );
         }
@@ -54,15 +54,15 @@ pub(super) fn check(
 
 /// How a value misses a range of whole numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Misfit {
-    Below,
-    Above,
+pub(super) enum Misfit<'v> {
+    Below(&'v Number),
+    Above(&'v Number),
     Type,
 }
 
 /// Holds a value against a range of whole numbers, as the API server reads them: null is absent, and a number with
 /// nothing behind its point is whole however it is written.
-pub(super) fn within(value: &Value, min: i64, max: i64) -> Result<(), Misfit> {
+pub(super) fn within(value: &Value, min: i64, max: i64) -> Result<(), Misfit<'_>> {
     let number = match value {
         Value::Null => return Ok(()),
         Value::Number(number) => number,
@@ -70,16 +70,16 @@ pub(super) fn within(value: &Value, min: i64, max: i64) -> Result<(), Misfit> {
     };
     if let Some(whole) = number.as_i64() {
         return match whole {
-            _ if whole < min => Err(Misfit::Below),
-            _ if whole > max => Err(Misfit::Above),
+            _ if whole < min => Err(Misfit::Below(number)),
+            _ if whole > max => Err(Misfit::Above(number)),
             _ => Ok(()),
         };
     }
     // Past i64 or written with a point or an exponent. Both limits are exact as f64.
     match number.as_f64() {
         Some(float) if float.fract() != 0.0 => Err(Misfit::Type),
-        Some(float) if float < min as f64 => Err(Misfit::Below),
-        Some(float) if float > max as f64 => Err(Misfit::Above),
+        Some(float) if float < min as f64 => Err(Misfit::Below(number)),
+        Some(float) if float > max as f64 => Err(Misfit::Above(number)),
         Some(_) => Ok(()),
         None => Err(Misfit::Type),
     }

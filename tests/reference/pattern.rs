@@ -26,6 +26,10 @@ fn expression(pattern: &str) -> Option<Regex> {
         if let Some(any) = group("any") {
             text += if any == "*" { "[^/]*" } else { "[^/]" };
         } else if let Some(class) = group("class") {
+            // With nothing behind its `^` a class is malformed; the expression above takes the `^` for a member.
+            if class == "^" {
+                return None;
+            }
             text += &class_expression(class);
         } else {
             text += &regex::escape(group("escaped").or(group("sign")).unwrap());

@@ -7,6 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use imagecache::diagnostic::Code;
+use imagecache::resource::{self, CrdVersion};
+use serde_json::{Map, Value};
 use xshell::{Shell, cmd};
 
 use crate::setup::{self, WASM};
@@ -24,6 +27,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     let root = setup::root()?;
     let (js, dist) = (root.join("pkg/js"), root.join("pkg/dist"));
     sh.remove_path(&dist)?;
+    let texts = texts()?;
     let declarations = fs::read_to_string(js.join("api.d.ts"))? + &types::declarations(&root)?;
     for (name, features, inline) in MODULES {
         let out = dist.join(name);
@@ -31,6 +35,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
         build(sh, &bindgen, features, &out)?;
         fs::write(out.join("index.d.ts"), &declarations)?;
         fs::write(out.join("index.d.cts"), &declarations)?;
+        fs::write(out.join("texts.js"), &texts)?;
         for file in ["api.js", "node.js", "node.cjs", "web.js"] {
             sh.copy_file(js.join(file), out.join(file))?;
         }
@@ -52,11 +57,30 @@ pub(crate) fn size(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
+/// What is only told and never decided on: the page of every code, the CustomResourceDefinition, the JSON Schemas.
+/// Beside the module bundlers leave it out where nobody asks for it.
+fn texts() -> Result<String> {
+    let pages = Code::ALL
+        .iter()
+        .map(|code| (code.as_str().to_owned(), Value::from(code.page())));
+    let pages = serde_json::to_string(&pages.collect::<Map<String, Value>>())?;
+    let (crd, schema) = (resource::crd(CrdVersion::V1), resource::json_schema());
+    let annotations = resource::pod_annotations_schema();
+    Ok(format!(
+        "// Made by `cargo xtask pkg` from the core.\n\
+         export const pages = {pages};\n\
+         export const crd = () => ({crd});\n\
+         export const schema = () => ({schema});\n\
+         export const podAnnotations = () => ({annotations});\n"
+    ))
+}
+
 fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
     // The names stay until wasm-bindgen has read the module; it needs a section that stripping removes as well.
     let _strip = sh.push_env("CARGO_PROFILE_WASM_STRIP", "none");
     let features = format!("--features={features}");
-    cmd!(sh, "cargo build --quiet --package imagecache-wasm --lib --profile wasm --target {WASM} --no-default-features {features}").run()?;
+    // As a cdylib alone: beside an rlib, which its tests link, cargo leaves the optimisation across crates out.
+    cmd!(sh, "cargo rustc --quiet --package imagecache-wasm --lib --crate-type cdylib --profile wasm --target {WASM} --no-default-features {features}").run()?;
     let target = target(sh)?;
     let module = target.join(WASM).join("wasm/imagecache_wasm.wasm");
     cmd!(sh, "{bindgen} {module} --target web --out-dir {out} --out-name glue --no-typescript --remove-name-section --remove-producers-section").quiet().run()?;

@@ -83,11 +83,8 @@ fn response(verdict: Verdict) -> CallResult {
         response.insert("warnings".to_owned(), verdict.warnings.into());
     }
     if !verdict.audit_annotations.is_empty() {
-        let mut audit = Map::new();
-        for (key, value) in verdict.audit_annotations {
-            audit.insert(key, value.into());
-        }
-        response.insert("audit_annotations".to_owned(), audit.into());
+        let audit = verdict.audit_annotations.into();
+        response.insert("audit_annotations".to_owned(), audit);
     }
     if let Some(object) = verdict.object {
         response.insert("mutated_object".to_owned(), object);
@@ -96,5 +93,5 @@ fn response(verdict: Verdict) -> CallResult {
 }
 
 fn answer(value: &Value) -> CallResult {
-    Ok(value.to_string().into_bytes())
+    Ok(serde_json::to_vec(value)?)
 }
