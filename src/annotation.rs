@@ -53,6 +53,20 @@ pub const ENABLE_FLASH: &str = "k8s.aliyun.com/imc-enable-flash";
 /// vendor's list of annotations names none for it.
 pub const ELIMINATION_STRATEGY: &str = "imagecache.eci.alibabacloud.com/elimination-strategy";
 
+/// On an `ImageCache`: `"true"` keeps the controller's hands off. This project's own name, as the next ones.
+pub const PAUSED: &str = "imagecache.eci.alibabacloud.com/paused";
+/// On an `ImageCache`: take over this cache of ECI, by its id, instead of making one.
+pub const ADOPT: &str = "imagecache.eci.alibabacloud.com/adopt";
+/// On an `ImageCache`: what becomes of the cache when the object is deleted, `Delete` or `Retain`. Unless set, a cache
+/// that was made for the object goes with it, and one that was adopted stays.
+pub const DELETION_POLICY: &str = "imagecache.eci.alibabacloud.com/deletion-policy";
+/// On an `ImageCache`: `"false"` lets the cache be deleted while pods still name it.
+pub const DELETION_PROTECTION: &str = "imagecache.eci.alibabacloud.com/deletion-protection";
+/// Tag on a cache in ECI: the `metadata.uid` of the `ImageCache` that it was made for.
+pub const OWNER_TAG: &str = "imagecache.eci.alibabacloud.com/uid";
+/// Finalizer on an `ImageCache`: the object stays until its cache in ECI is gone.
+pub const FINALIZER: &str = "imagecache.eci.alibabacloud.com/cache";
+
 /// Label of pods that run on ECI: `alibabacloud.com/eci: "true"`.
 pub const ECI_LABEL: &str = "alibabacloud.com/eci";
 /// Label or annotation of pods that may overflow to ECI (`eci`) or only run there (`eci_only`).

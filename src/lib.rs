@@ -15,6 +15,7 @@
 //! | When does this cache end? | [`expiry`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | How does a foreign host ask all of this, in JSON? | `door` |
+//! | What must be done so that cluster and cloud agree? | `reconcile` (feature `eci`) |
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
 pub mod admission;
@@ -28,6 +29,8 @@ pub mod expiry;
 pub mod matching;
 mod order;
 pub mod path;
+#[cfg(feature = "eci")]
+pub mod reconcile;
 pub mod reference;
 pub mod resource;
 mod setting;

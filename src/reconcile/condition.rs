@@ -1,0 +1,121 @@
+//! Conditions of a status, read and written as JSON: others' conditions stay as they are.
+
+use serde_json::{Value, json};
+
+use crate::time::Timestamp;
+
+/// The condition that says whether pods can start from the cache.
+pub const READY: &str = "Ready";
+/// The condition that says whether ECI has accepted what the object asks.
+pub const SYNCED: &str = "Synced";
+
+/// The words of conditions and Events.
+pub(super) mod reason {
+    pub(crate) const SUBMITTING: &str = "Submitting";
+    pub(crate) const SUBMITTED: &str = "Submitted";
+    pub(crate) const ADOPTED: &str = "Adopted";
+    pub(crate) const INVALID: &str = "Invalid";
+    pub(crate) const SECRET_NOT_FOUND: &str = "SecretNotFound";
+    pub(crate) const SECRET_INVALID: &str = "SecretInvalid";
+    pub(crate) const SECRET_UNREADABLE: &str = "SecretUnreadable";
+    pub(crate) const NOT_OURS: &str = "NotOurs";
+    pub(crate) const ADOPTION_CONFLICT: &str = "AdoptionConflict";
+    pub(crate) const CACHE_NOT_FOUND: &str = "CacheNotFound";
+    pub(crate) const RETENTION_STAYS: &str = "RetentionStays";
+    pub(crate) const IN_USE: &str = "InUse";
+    pub(crate) const USERS_UNKNOWN: &str = "UsersUnknown";
+    pub(crate) const UNREACHABLE: &str = "Unreachable";
+    pub(crate) const REFUSED: &str = "Refused";
+    pub(crate) const GONE: &str = "Gone";
+    pub(crate) const EXPIRED: &str = "Expired";
+    pub(crate) const ELIMINATED: &str = "Eliminated";
+    pub(crate) const DRIFTED: &str = "Drifted";
+    pub(crate) const STALE: &str = "UpdatePending";
+}
+
+/// One condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub(super) kind: &'static str,
+    pub(super) holds: bool,
+    /// The generation it speaks of.
+    pub(super) generation: i64,
+    /// When `holds` last changed.
+    pub(super) since: Timestamp,
+    pub(super) reason: String,
+    pub(super) message: String,
+}
+
+impl Condition {
+    /// The condition of this type in a status; `None` also when it cannot be read.
+    pub(super) fn read(status: &Value, kind: &'static str) -> Option<Self> {
+        let conditions = status.get("conditions")?.as_array()?;
+        let found = conditions
+            .iter()
+            .find(|condition| condition.get("type").and_then(Value::as_str) == Some(kind))?;
+        let text = |key: &str| found.get(key).and_then(Value::as_str).unwrap_or_default();
+        Some(Condition {
+            kind,
+            holds: text("status") == "True",
+            generation: found.get("observedGeneration").and_then(Value::as_i64)?,
+            since: text("lastTransitionTime").parse().ok()?,
+            reason: text("reason").to_owned(),
+            message: text("message").to_owned(),
+        })
+    }
+
+    pub(super) fn to_value(&self) -> Value {
+        json!({
+            "type": self.kind,
+            "status": if self.holds { "True" } else { "False" },
+            "observedGeneration": self.generation,
+            "lastTransitionTime": self.since,
+            "reason": self.reason,
+            "message": self.message,
+        })
+    }
+
+    /// Puts the condition in the place of the one of its type, or behind the others.
+    pub(super) fn put(&self, conditions: &mut Vec<Value>) {
+        let place = conditions
+            .iter_mut()
+            .find(|condition| condition.get("type").and_then(Value::as_str) == Some(self.kind));
+        match place {
+            Some(place) => *place = self.to_value(),
+            None => conditions.push(self.to_value()),
+        }
+    }
+}
+
+/// The time of a change of a condition: never the time of an earlier one, since a `ClientToken` is made of it.
+pub(super) fn transition(before: Option<&Condition>, now: Timestamp) -> Timestamp {
+    before.map_or(now, |before| now.max(before.since.plus(1)))
+}
+
+/// A text as the reason of a condition: letters and digits.
+pub(super) fn word(text: &str) -> String {
+    let word: String = text
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .skip_while(char::is_ascii_digit)
+        .take(128)
+        .collect();
+    if word.is_empty() {
+        reason::REFUSED.to_owned()
+    } else {
+        word
+    }
+}
+
+/// Longest message of a condition or an Event, in characters; Kubernetes takes 1024 bytes of an Event's.
+const MAX_MESSAGE: usize = 250;
+
+/// A message within its length.
+pub(super) fn sentence(text: &str) -> String {
+    if text.chars().count() <= MAX_MESSAGE {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(MAX_MESSAGE - 1).collect();
+    cut.push('…');
+    cut
+}

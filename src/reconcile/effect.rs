@@ -1,0 +1,203 @@
+//! What is decided, and how it went.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::eci::error::{ErrorCode, Retry};
+use crate::eci::request::{CreateImageCache, DeleteImageCache, Request as _, UpdateImageCache};
+
+/// What to do about an object now.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Decision {
+    /// The one act, if there is any. When it is performed and learnt ([`super::Memory::learn`]), ask again.
+    pub act: Option<Effect>,
+    /// What to tell people, as Events of the object, once the act has succeeded.
+    pub notes: Vec<Note>,
+    /// Ask again so long from now, whatever happens.
+    pub after: Option<Duration>,
+    /// A listing newer than the last is needed to go on.
+    pub listing: bool,
+    /// Why nothing can be done, where the object itself cannot tell it.
+    pub problem: Option<&'static str>,
+}
+
+impl Decision {
+    pub(super) fn rest() -> Self {
+        Decision::default()
+    }
+
+    pub(super) fn act(effect: Effect) -> Self {
+        Decision {
+            act: Some(effect),
+            ..Decision::default()
+        }
+    }
+
+    /// Waits for a new listing.
+    pub(super) fn listing() -> Self {
+        Decision {
+            listing: true,
+            ..Decision::default()
+        }
+    }
+
+    pub(super) fn within(mut self, wait: Duration) -> Self {
+        self.after = Some(self.after.map_or(wait, |after| after.min(wait)));
+        self
+    }
+
+    pub(super) fn watching(mut self, busy: bool) -> Self {
+        self.listing |= busy;
+        self
+    }
+}
+
+/// An act.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Read the object again, from the API server itself.
+    Read,
+    /// Read these secrets, each `namespace:name`, for [`super::Seen::logins`].
+    ReadSecrets(Vec<String>),
+    /// Send this JSON merge patch for the object's finalizers.
+    Finalizers {
+        /// With the `resourceVersion` it was made for: of two writers one is told of the conflict.
+        patch: Value,
+    },
+    /// Send this JSON merge patch to the object's `status`.
+    Status {
+        /// With the `resourceVersion` it was made for.
+        patch: Value,
+        /// The status notes what is about to be sent, and nothing can be under way: nothing was ever sent, or what was
+        /// is answered.
+        opens: bool,
+    },
+    /// Make a cache.
+    Create {
+        /// The call.
+        call: Box<CreateImageCache>,
+        /// The generation that the token names.
+        generation: i64,
+    },
+    /// Change a cache.
+    Update {
+        /// The call.
+        call: Box<UpdateImageCache>,
+        /// The generation that it brings the cache to.
+        generation: i64,
+    },
+    /// Remove a cache.
+    Delete {
+        /// The call.
+        call: DeleteImageCache,
+    },
+}
+
+impl Effect {
+    /// Whether it changes the cluster or the cloud.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        !matches!(self, Effect::Read | Effect::ReadSecrets(_))
+    }
+}
+
+/// One line that holds no secret: `create ImageCacheName=base Image.1=nginx:1.27`.
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let params = match self {
+            Effect::Read => return f.write_str("read the object"),
+            Effect::ReadSecrets(names) => {
+                return write!(f, "read the secrets {}", names.join(", "));
+            }
+            Effect::Finalizers { patch } => return write!(f, "patch the object {patch}"),
+            Effect::Status { patch, .. } => return write!(f, "patch the status {patch}"),
+            Effect::Create { call, .. } => {
+                f.write_str(CreateImageCache::ACTION)?;
+                call.to_params()
+            }
+            Effect::Update { call, .. } => {
+                f.write_str(UpdateImageCache::ACTION)?;
+                call.to_params()
+            }
+            Effect::Delete { call } => {
+                f.write_str(DeleteImageCache::ACTION)?;
+                call.to_params()
+            }
+        };
+        params
+            .masked()
+            .try_for_each(|(name, value)| write!(f, " {name}={value}"))
+    }
+}
+
+/// An Event of the object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// `Warning`, not `Normal`.
+    pub warning: bool,
+    /// One word.
+    pub reason: String,
+    /// A sentence.
+    pub message: String,
+}
+
+/// How an act went.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The API server stored or read the object, which is now this.
+    Object(Value),
+    /// There is no such object any more.
+    NoObject,
+    /// The object has changed since it was read.
+    Conflict,
+    /// ECI makes the cache of this id.
+    Created(String),
+    /// ECI accepted an update or a deletion.
+    Accepted,
+    /// ECI said no.
+    Refused {
+        /// The code.
+        code: ErrorCode,
+        /// Its words.
+        message: String,
+        /// Whether the same call may help later.
+        retry: Retry,
+    },
+    /// No answer came, or none that could be read. It may have had its effect.
+    Lost(String),
+    /// It was never sent, for this reason.
+    Unsent(String),
+}
+
+/// The object after a JSON merge patch (RFC 7386), as the API server stores it.
+///
+/// ```
+/// use imagecache::reconcile::patched;
+/// use serde_json::json;
+/// let object = json!({"status": {"phase": "Ready", "progress": "100%"}});
+/// let after = patched(&object, &json!({"status": {"phase": "Updating", "progress": null}}));
+/// assert_eq!(after, json!({"status": {"phase": "Updating"}}));
+/// ```
+#[must_use]
+pub fn patched(object: &Value, patch: &Value) -> Value {
+    let Value::Object(changes) = patch else {
+        return patch.clone();
+    };
+    let mut fields = object.as_object().cloned().unwrap_or_default();
+    apply(&mut fields, changes);
+    Value::Object(fields)
+}
+
+fn apply(fields: &mut Map<String, Value>, changes: &Map<String, Value>) {
+    for (key, change) in changes {
+        if change.is_null() {
+            fields.remove(key);
+        } else {
+            let before = fields.get(key).unwrap_or(&Value::Null);
+            let after = patched(before, change);
+            fields.insert(key.clone(), after);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The caches of a region as one listing told them.
+
+use std::collections::BTreeMap;
+
+use super::Moment;
+use crate::annotation::OWNER_TAG;
+use crate::eci::reply::ImageCacheEntry;
+
+/// All caches of a region, from one run through all pages; found by id and by the object they were made for.
+///
+/// ```
+/// use imagecache::reconcile::Listing;
+/// let entry = serde_json::from_value(serde_json::json!({
+///     "ImageCacheId": "imc-1", "Status": "Ready",
+///     "Tags": [{"Key": "imagecache.eci.alibabacloud.com/uid", "Value": "e83a1c53"}],
+/// })).unwrap();
+/// let listing = Listing::new(vec![entry], Default::default());
+/// assert_eq!(listing.of_owner("e83a1c53").count(), 1);
+/// assert!(listing.get("imc-2").is_none());
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    begun: Moment,
+    entries: Vec<ImageCacheEntry>,
+    /// Places in `entries`, by id.
+    ids: BTreeMap<String, usize>,
+    /// Places in `entries`, by the owner's uid; each list by age.
+    owners: BTreeMap<String, Vec<usize>>,
+}
+
+/// The uid of the object that a cache was made for, as its tag tells.
+pub(super) fn owner(entry: &ImageCacheEntry) -> Option<&str> {
+    let tag = entry.tags.iter().find(|tag| tag.key == OWNER_TAG)?;
+    Some(tag.value.as_str())
+}
+
+impl Listing {
+    /// A listing whose first page was asked for at `begun`. A cache that two pages tell counts once, as the later told.
+    #[must_use]
+    pub fn new(mut entries: Vec<ImageCacheEntry>, begun: Moment) -> Self {
+        // of equal ids the sort keeps the order, and the later one is to stay
+        entries.reverse();
+        entries.sort_by(|a, b| a.image_cache_id.cmp(&b.image_cache_id));
+        entries.dedup_by(|a, b| a.image_cache_id == b.image_cache_id);
+        let mut ids = BTreeMap::new();
+        let mut owners: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (place, entry) in entries.iter().enumerate() {
+            ids.insert(entry.image_cache_id.clone(), place);
+            if let Some(uid) = owner(entry) {
+                owners.entry(uid.to_owned()).or_default().push(place);
+            }
+        }
+        let age = |place: &usize| {
+            entries
+                .get(*place)
+                .map(|entry| (entry.creation_time.clone(), *place))
+        };
+        for places in owners.values_mut() {
+            places.sort_by_key(age);
+        }
+        Listing {
+            begun,
+            entries,
+            ids,
+            owners,
+        }
+    }
+
+    /// When the first page was asked for.
+    #[must_use]
+    pub fn begun(&self) -> Moment {
+        self.begun
+    }
+
+    /// The cache of this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&ImageCacheEntry> {
+        self.entries.get(*self.ids.get(id)?)
+    }
+
+    /// The caches that were made for the object of this uid, the oldest first.
+    pub fn of_owner(&self, uid: &str) -> impl Iterator<Item = &ImageCacheEntry> {
+        let places = self.owners.get(uid).map(Vec::as_slice).unwrap_or_default();
+        places.iter().filter_map(|place| self.entries.get(*place))
+    }
+
+    /// All caches, by id.
+    #[must_use]
+    pub fn entries(&self) -> &[ImageCacheEntry] {
+        &self.entries
+    }
+
+    /// Whether `before` told the same of the caches that concern an object of this uid which claims `id`.
+    #[must_use]
+    pub fn same_for(&self, before: &Listing, uid: &str, id: Option<&str>) -> bool {
+        let of_id = |listing: &'_ Listing| id.and_then(|id| listing.get(id).cloned());
+        self.of_owner(uid).eq(before.of_owner(uid))
+            && (id.is_none() || of_id(self) == of_id(before))
+    }
+}

@@ -1,0 +1,276 @@
+//! What a host remembers of an object between two steps. Nothing in it must survive the process.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::condition::{reason, sentence, word};
+use super::effect::{Effect, Outcome};
+use super::{Login, Moment};
+use crate::eci::error::{ErrorCode, Retry};
+
+/// What is remembered of one object; the default for one that was never seen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Memory {
+    /// When the last call about the object was answered or given up: what a listing said that began before is no news.
+    pub(super) changed: Option<Moment>,
+    /// What ECI accepted and the status may not say yet.
+    pub(super) accepted: Option<Accepted>,
+    /// Whether a call that makes a cache may be under way: `None` when a process before this one may have sent one.
+    pub(super) under_way: Option<bool>,
+    /// When such a call was last given up.
+    pub(super) lost: Option<Moment>,
+    /// The token of the intent was used with other parameters: another is needed.
+    pub(super) spent: bool,
+    /// When ECI accepted a deletion.
+    pub(super) deleted: Option<Moment>,
+    /// Why the last call did not succeed.
+    pub(super) fault: Option<Fault>,
+    /// When the API server answered a write of the conditions without them.
+    pub(super) pruned: Option<Moment>,
+    /// The last write of the object itself failed so often in a row.
+    failures: u32,
+}
+
+/// ECI said yes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Accepted {
+    /// The cache that it makes; `None` for an update.
+    pub(super) made: Option<String>,
+    pub(super) generation: i64,
+}
+
+/// ECI said no, or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Fault {
+    /// The generation of the object for which it was tried.
+    pub(super) generation: i64,
+    pub(super) reason: String,
+    pub(super) message: String,
+    /// Worth telling people: it will not pass by itself, or it has lasted.
+    pub(super) told: bool,
+    /// Not to be tried before.
+    pub(super) until: Moment,
+    /// How often in a row.
+    pub(super) count: u32,
+}
+
+/// Transient faults are told from the so manieth in a row on.
+const TOLD_FROM: u32 = 3;
+
+/// How long to wait after so many failures in a row: doubled each time from `first` up to `most`.
+///
+/// ```
+/// use std::time::Duration;
+/// use imagecache::reconcile::backoff;
+/// let second = Duration::from_secs(1);
+/// assert_eq!(backoff(1, second, second * 300), second);
+/// assert_eq!(backoff(4, second, second * 300), second * 8);
+/// assert_eq!(backoff(99, second, second * 300), second * 300);
+/// ```
+#[must_use]
+pub fn backoff(failures: u32, first: Duration, most: Duration) -> Duration {
+    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1).min(30));
+    first.saturating_mul(doubled).min(most)
+}
+
+impl Memory {
+    /// Notes how an act went. `generation` is that of the object the act was decided on, `logins` what was sent with it:
+    /// ECI's words are kept without them.
+    pub fn learn(
+        &mut self,
+        effect: &Effect,
+        outcome: &Outcome,
+        generation: i64,
+        logins: &[Login],
+        moment: Moment,
+    ) {
+        match effect {
+            Effect::Read | Effect::ReadSecrets(_) => {}
+            Effect::Finalizers { .. } => self.wrote(outcome),
+            Effect::Status { patch, opens } => {
+                self.wrote(outcome);
+                if let Outcome::Object(stored) = outcome {
+                    self.pruned = drops_conditions(patch, stored).then_some(moment);
+                    self.accepted = None;
+                    self.spent = false;
+                    if *opens {
+                        self.under_way = Some(false);
+                    }
+                }
+            }
+            Effect::Create {
+                generation: named, ..
+            } => {
+                if matches!(outcome, Outcome::Lost(_)) {
+                    self.under_way = Some(true);
+                    self.lost = Some(moment);
+                }
+                self.called(outcome, generation, *named, logins, moment);
+            }
+            Effect::Update {
+                generation: named, ..
+            } => {
+                self.called(outcome, generation, *named, logins, moment);
+            }
+            Effect::Delete { .. } => {
+                self.deleted = matches!(outcome, Outcome::Accepted).then_some(moment);
+                self.called(outcome, generation, generation, logins, moment);
+                self.accepted = None;
+            }
+        }
+    }
+
+    /// How long to wait before the API server is asked again.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        backoff(
+            self.failures,
+            Duration::from_millis(500),
+            Duration::from_secs(60),
+        )
+    }
+
+    fn wrote(&mut self, outcome: &Outcome) {
+        self.failures = match outcome {
+            Outcome::Lost(_) | Outcome::Unsent(_) | Outcome::Refused { .. } => {
+                self.failures.saturating_add(1)
+            }
+            _ => 0,
+        };
+    }
+
+    fn called(
+        &mut self,
+        outcome: &Outcome,
+        generation: i64,
+        named: i64,
+        logins: &[Login],
+        moment: Moment,
+    ) {
+        if !matches!(outcome, Outcome::Unsent(_)) {
+            self.changed = Some(moment);
+        }
+        let accepted = |made| Accepted {
+            made,
+            generation: named,
+        };
+        match outcome {
+            Outcome::Created(id) => {
+                self.accepted = Some(accepted(Some(id.clone())));
+                self.fault = None;
+                self.under_way = Some(false);
+            }
+            Outcome::Accepted => {
+                self.accepted = Some(accepted(None));
+                self.fault = None;
+            }
+            Outcome::Refused {
+                code,
+                message,
+                retry,
+            } => self.refused(code, message, *retry, generation, named, logins, moment),
+            Outcome::Lost(what) | Outcome::Unsent(what) => {
+                let most = Duration::from_secs(300);
+                self.failed(
+                    reason::UNREACHABLE,
+                    what,
+                    generation,
+                    false,
+                    Duration::from_secs(1),
+                    most,
+                    moment,
+                );
+            }
+            Outcome::Object(_) | Outcome::NoObject | Outcome::Conflict => {}
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // one caller
+    fn refused(
+        &mut self,
+        code: &ErrorCode,
+        message: &str,
+        retry: Retry,
+        generation: i64,
+        named: i64,
+        logins: &[Login],
+        moment: Moment,
+    ) {
+        match code {
+            // it is as it should be
+            ErrorCode::NoNeedUpdate => {
+                self.accepted = Some(Accepted {
+                    made: None,
+                    generation: named,
+                });
+                self.fault = None;
+            }
+            ErrorCode::IdempotentParameterMismatch => self.spent = true,
+            // the listing was old: the next tells
+            ErrorCode::InvalidImageCacheNotFound | ErrorCode::ImageCacheIncorrectStatus => {}
+            _ => {
+                let mut said = format!("{code}: {message}");
+                for login in logins {
+                    said = login.redact(&said);
+                }
+                let second = Duration::from_secs(1);
+                let (lasting, first, most) = match retry {
+                    Retry::Never => (true, second * 30, second * 1800),
+                    Retry::WithNewCredentials => (true, second * 30, second * 300),
+                    Retry::After(pause) => (false, pause.max(second), second * 60),
+                };
+                self.failed(
+                    &word(&code.to_string()),
+                    &said,
+                    generation,
+                    lasting,
+                    first,
+                    most,
+                    moment,
+                );
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // as above
+    fn failed(
+        &mut self,
+        reason: &str,
+        message: &str,
+        generation: i64,
+        lasting: bool,
+        first: Duration,
+        most: Duration,
+        moment: Moment,
+    ) {
+        let before = self
+            .fault
+            .take()
+            .filter(|fault| fault.generation == generation);
+        let count = before
+            .as_ref()
+            .map_or(0, |fault| fault.count)
+            .saturating_add(1);
+        self.fault = Some(Fault {
+            generation,
+            reason: reason.to_owned(),
+            message: sentence(message),
+            told: lasting || count >= TOLD_FROM,
+            until: moment.saturating_add(backoff(count, first, most.max(first))),
+            count,
+        });
+    }
+}
+
+/// Whether a server stored a status without the conditions that were sent.
+fn drops_conditions(patch: &Value, stored: &Value) -> bool {
+    let conditions = |object: &Value| {
+        object
+            .get("status")?
+            .get("conditions")?
+            .as_array()
+            .map(Vec::len)
+    };
+    conditions(patch).is_some() && conditions(stored).is_none()
+}

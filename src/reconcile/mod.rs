@@ -1,0 +1,107 @@
+//! What must be done so that cluster and cloud agree about one `ImageCache`?
+//!
+//! [`step`] is a pure function: the object, what was seen of the cloud, what is remembered, and `now`, to at most one
+//! act and the words that go with it. A host performs the act, tells [`Memory`] how it went, and asks again until there
+//! is nothing left to do.
+//!
+//! # How a cache comes into being
+//!
+//! ```text
+//!            finalizer        intent in the status        CreateImageCache          answer in the status
+//! (object) ─────────────► ○ ─────────────────────► ○ ───────────────────────► ○ ─────────────────────────► ○ ─► listing
+//! ```
+//!
+//! The process may die between any two of these, and any answer may be lost. What is sent is therefore written down
+//! first: the condition `Synced` is `False` from the intent until ECI has accepted, and its `observedGeneration` and
+//! `lastTransitionTime` are in the `ClientToken`. Whoever comes next sends the same token, and ECI makes no second cache.
+//! Every cache also carries a tag with the object's uid ([`crate::annotation::OWNER_TAG`]), by which one that nobody
+//! noted is found again. An act on the cloud is only decided on an object that was read just now ([`Seen::live`]).
+//!
+//! # What is believed
+//!
+//! A [`Listing`] that began before the last call about the object was answered says nothing about that call. A cache is
+//! absent only when such a fresh listing lacks it, and a call whose answer was lost may still arrive for [`SETTLE`].
+//!
+//! # The conditions
+//!
+//! | condition | `True` when |
+//! |---|---|
+//! | `Synced` | ECI has accepted what generation `observedGeneration` asks |
+//! | `Ready` | pods can start from a cache that is what generation `observedGeneration` asks |
+//!
+//! Both carry a reason and a sentence; a Kubernetes Event tells the same words when they change.
+//!
+//! # What is done when
+//!
+//! | seen | done |
+//! |---|---|
+//! | no cache yet | make one |
+//! | `spec` has changed | update the cache once it is `Ready` or `UpdateFailed`; replace one that is `Failed` |
+//! | the update failed, or ECI holds something else | another update, an hour after the last |
+//! | creation failed | nothing; ECI removes the cache after 24 h, then another is made |
+//! | retention ended and the cache is gone | nothing, until `spec` changes |
+//! | marked `LRU` and gone | nothing, until `spec` changes: two such objects could evict each other for ever |
+//! | gone without a reason | make another |
+//! | deleted | delete the cache, unless pods name it; let the object go when a fresh listing lacks it |
+//! | refused | wait, longer each time; a new generation is tried at once |
+//! | paused | nothing |
+
+mod condition;
+mod effect;
+mod intake;
+mod listing;
+mod memory;
+mod removal;
+mod status;
+mod step;
+mod subject;
+
+use std::time::Duration;
+
+pub use condition::{READY, SYNCED};
+pub use effect::{Decision, Effect, Note, Outcome, patched};
+pub use intake::{Login, SecretFault};
+pub use listing::Listing;
+pub use memory::{Memory, backoff};
+pub use step::step;
+pub use subject::{Rival, claim};
+
+use crate::eci::object::Defaults;
+
+/// A point on a clock that never goes back: the time since the host started.
+pub type Moment = Duration;
+
+/// A call whose answer was lost has had its effect by now, or never will. Calls are given up within a minute.
+pub const SETTLE: Duration = Duration::from_secs(60);
+/// An update is tried again so long after the last one was accepted, when the cache is not what was asked.
+pub const UPDATE_AGAIN: i64 = 3600;
+/// A deletion that ECI accepted is asked for again when the cache is still listed after so long.
+pub const DELETE_AGAIN: Duration = Duration::from_secs(60);
+
+/// What holds for all objects.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The region.
+    pub region_id: String,
+    /// For what an object does not say.
+    pub defaults: Defaults,
+    /// Touch nothing.
+    pub paused: bool,
+}
+
+/// What was seen besides the object.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The caches of the region; `None` until there was a listing.
+    pub listing: Option<&'a Listing>,
+    /// The object is an answer of the API server to this host, given just now, and not out of a watch.
+    pub live: bool,
+    /// The logins in the secrets that the object names, in order; `None` until [`Effect::ReadSecrets`] was performed.
+    pub logins: Option<&'a [Login]>,
+    /// Pods that name the object's cache, as `namespace/name`, sorted; `None` when that is not known.
+    pub pods: Option<&'a [String]>,
+    /// Other objects that [`claim`] the cache that this one wants to adopt.
+    pub rivals: &'a [Rival],
+    /// The present on the clock of [`Listing::begun`].
+    pub moment: Moment,
+}

@@ -1,0 +1,596 @@
+//! The decisions about an object that is to stay.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::condition::{reason, sentence};
+use super::effect::{Decision, Effect};
+use super::intake::{Held, Intake, difference};
+use super::listing::{Listing, owner};
+use super::memory::{Accepted, Fault, Memory};
+use super::status::Draft;
+use super::subject::Subject;
+use super::{Rival, SETTLE, Seen, Settings, UPDATE_AGAIN};
+use crate::annotation::{ADOPT, FINALIZER};
+use crate::eci::reply::ImageCacheEntry;
+use crate::eci::request::DeleteImageCache;
+use crate::resource::Phase;
+use crate::time::{DAY, Timestamp};
+
+/// What to do about an object now.
+///
+/// ```
+/// use imagecache::reconcile::{Effect, Listing, Memory, Seen, Settings, step};
+/// let object = serde_json::json!({
+///     "metadata": {"name": "base", "uid": "e83a1c53", "resourceVersion": "7", "generation": 1},
+///     "spec": {"images": ["nginx:1.27"]},
+/// });
+/// let listing = Listing::default();
+/// let seen = Seen {
+///     listing: Some(&listing), live: false, logins: None, pods: None, rivals: &[], moment: Default::default(),
+/// };
+/// let now = "2026-01-18T13:40:56Z".parse().unwrap();
+/// let decision = step(&object, &seen, &Settings::default(), &Memory::default(), now);
+/// let Some(Effect::Finalizers { patch }) = decision.act else { panic!("{decision:?}") };
+/// assert_eq!(patch["metadata"]["finalizers"][0], "imagecache.eci.alibabacloud.com/cache");
+/// ```
+#[must_use]
+pub fn step(
+    object: &serde_json::Value,
+    seen: &Seen<'_>,
+    settings: &Settings,
+    memory: &Memory,
+    now: Timestamp,
+) -> Decision {
+    let Some(subject) = Subject::read(object) else {
+        return Decision::rest();
+    };
+    if settings.paused || subject.is_paused() {
+        return Decision::rest();
+    }
+    let turn = Turn {
+        subject: &subject,
+        seen,
+        settings,
+        memory,
+        now,
+    };
+    match (subject.deleting, subject.is_held()) {
+        // others hold it, or nobody: nothing of ours is left
+        (true, false) => Decision::rest(),
+        (true, true) => turn.remove(),
+        (false, held) => turn.keep(held),
+    }
+}
+
+/// One step.
+pub(super) struct Turn<'a> {
+    pub(super) subject: &'a Subject<'a>,
+    pub(super) seen: &'a Seen<'a>,
+    pub(super) settings: &'a Settings,
+    pub(super) memory: &'a Memory,
+    pub(super) now: Timestamp,
+}
+
+/// The cache of an object.
+enum Found<'a> {
+    Own(&'a ImageCacheEntry),
+    Nothing,
+    /// There is a cache, but not for this object, for the reason that is told.
+    Barred(&'static str, String),
+}
+
+impl<'a> Turn<'a> {
+    fn keep(&self, held: bool) -> Decision {
+        let Some(listing) = self.seen.listing else {
+            return Decision::listing();
+        };
+        if !held {
+            let mut finalizers = self.subject.finalizers.clone();
+            finalizers.push(FINALIZER);
+            return self.finalizers(&finalizers);
+        }
+        if let Some(pruned) = self.memory.pruned
+            && self.seen.moment < pruned.saturating_add(SETTLE)
+        {
+            return Decision {
+                problem: Some(
+                    "the cluster drops status.conditions, without which a cache could be made twice; install this \
+                     project's definition: imagecache crd | kubectl apply -f -",
+                ),
+                ..Decision::rest()
+            }
+            .within(SETTLE);
+        }
+        if let Some(accepted) = &self.memory.accepted {
+            let decision = self.accepted(accepted);
+            if decision.act.is_some() {
+                return decision;
+            }
+        }
+        if !self.is_fresh(listing) {
+            return Decision::listing();
+        }
+        match self.find(listing) {
+            Found::Own(entry) if self.subject.id == Some(entry.image_cache_id.as_str()) => {
+                self.own(entry)
+            }
+            Found::Own(entry) => self.take(entry),
+            Found::Barred(reason, message) => self
+                .pending()
+                .synced(false, self.named_generation(listing), reason, &message)
+                .decide()
+                .watching(true),
+            Found::Nothing => match self.subject.id {
+                Some(id) => self.gone(id),
+                None => self.create(listing),
+            },
+        }
+    }
+
+    pub(super) fn finalizers(&self, finalizers: &[&str]) -> Decision {
+        Decision::act(Effect::Finalizers {
+            patch: json!({"metadata": {
+                "resourceVersion": self.subject.version,
+                "uid": self.subject.uid,
+                "finalizers": finalizers,
+            }}),
+        })
+    }
+
+    /// Whether the listing tells what came of the last call about the object.
+    pub(super) fn is_fresh(&self, listing: &Listing) -> bool {
+        self.memory
+            .changed
+            .is_none_or(|changed| listing.begun() > changed)
+    }
+
+    /// Whether a call that makes a cache may still arrive, though the listing does not show it.
+    pub(super) fn may_arrive(&self, listing: &Listing) -> bool {
+        let lost = self.memory.lost.unwrap_or_default();
+        self.subject.id.is_none()
+            && self.subject.intent().is_some()
+            && self.memory.under_way != Some(false)
+            && listing.begun() < lost.saturating_add(SETTLE)
+    }
+
+    /// The generation that a condition `Synced` of `False` must name: that of a call which may still arrive.
+    fn named_generation(&self, listing: &Listing) -> i64 {
+        match self.subject.intent() {
+            Some((generation, _)) if self.may_arrive(listing) => generation,
+            _ => self.subject.generation,
+        }
+    }
+
+    pub(super) fn draft(&self) -> Draft<'a> {
+        Draft::new(self.subject, self.now)
+    }
+
+    fn pending(&self) -> Draft<'a> {
+        self.draft().phase(Phase::Pending).ready(
+            false,
+            Phase::Pending.as_str(),
+            "ECI has made no cache for it yet",
+        )
+    }
+
+    fn find<'l>(&self, listing: &'l Listing) -> Found<'l> {
+        let uid = self.subject.uid;
+        let foreign = |entry: &ImageCacheEntry| owner(entry).is_some_and(|owner| owner != uid);
+        let not_ours = |entry: &ImageCacheEntry| {
+            let id = &entry.image_cache_id;
+            let owner = owner(entry).unwrap_or_default();
+            Found::Barred(
+                reason::NOT_OURS,
+                format!("{id} was made for another ImageCache, of uid {owner}; its tag says so"),
+            )
+        };
+        if let Some(entry) = self.subject.id.and_then(|id| listing.get(id)) {
+            return if foreign(entry) {
+                not_ours(entry)
+            } else {
+                Found::Own(entry)
+            };
+        }
+        if let Some(entry) = listing.of_owner(uid).next() {
+            return Found::Own(entry);
+        }
+        let Some(wanted) = self.subject.wanted() else {
+            return Found::Nothing;
+        };
+        if self.may_arrive(listing) {
+            let message = format!(
+                "before {wanted} is adopted, a call that may have made a cache must have settled"
+            );
+            return Found::Barred(reason::SUBMITTING, message);
+        }
+        match listing.get(wanted) {
+            None => Found::Barred(
+                reason::CACHE_NOT_FOUND,
+                format!(
+                    "metadata.annotations[{ADOPT}]: no cache {wanted} in {}",
+                    self.settings.region_id
+                ),
+            ),
+            Some(entry) if foreign(entry) => not_ours(entry),
+            Some(entry) => match self.rival() {
+                Some(rival) => Found::Barred(
+                    reason::ADOPTION_CONFLICT,
+                    format!("{wanted} is taken by the ImageCache {}", rival.name()),
+                ),
+                None => Found::Own(entry),
+            },
+        }
+    }
+
+    /// The object that comes first among those that claim the same cache, unless it is this one.
+    fn rival(&self) -> Option<&Rival> {
+        let own = Rival::read(self.subject.object);
+        let first = self.seen.rivals.iter().min()?;
+        own.is_none_or(|own| *first < own).then_some(first)
+    }
+
+    /// ECI has accepted a call, and the status may not say so yet.
+    fn accepted(&self, accepted: &Accepted) -> Decision {
+        let generation = accepted.generation;
+        let draft = match &accepted.made {
+            Some(id) => self
+                .draft()
+                .without_cache()
+                .set("imageCacheId", id.as_str())
+                .phase(Phase::Preparing)
+                .ready(
+                    false,
+                    Phase::Preparing.as_str(),
+                    &format!("ECI prepares {id}"),
+                ),
+            None => self.draft().phase(Phase::Updating).ready(
+                false,
+                Phase::Updating.as_str(),
+                &format!("ECI brings it to generation {generation}"),
+            ),
+        };
+        let stays = accepted.made.is_none() && self.retention_stays();
+        let draft = if stays {
+            draft.synced(
+                false,
+                generation,
+                reason::RETENTION_STAYS,
+                "spec.retentionDays: ECI takes no retention back; the cache still ends, and everything else is as \
+                 asked; delete the object and create it again to be rid of it",
+            )
+        } else {
+            draft.synced(
+                true,
+                generation,
+                reason::SUBMITTED,
+                &format!("ECI accepted generation {generation}"),
+            )
+        };
+        draft.decide().watching(true)
+    }
+
+    /// Whether the cache has a retention that the object no longer asks for. The first day is what ECI grants a creation
+    /// that might fail.
+    fn retention_stays(&self) -> bool {
+        let status = self.subject.status();
+        let time = |key: &str| -> Option<Timestamp> { status.get(key)?.as_str()?.parse().ok() };
+        let spec = self.subject.object.get("spec");
+        let asked = spec
+            .and_then(|spec| spec.get("retentionDays"))
+            .is_some_and(|days| !days.is_null());
+        let (Some(start), Some(end)) = (time("startTime"), time("expireDateTime")) else {
+            return false;
+        };
+        !asked && end.since(start) > DAY + crate::expiry::TOLERANCE
+    }
+
+    /// A cache that the status does not name: made by a call whose answer nobody noted, or to be adopted.
+    fn take(&self, entry: &ImageCacheEntry) -> Decision {
+        let id = &entry.image_cache_id;
+        let made = owner(entry) == Some(self.subject.uid);
+        let draft = self.draft().entry(entry).opens();
+        let draft = match (self.subject.intent(), difference(self.subject, entry)) {
+            (Some((generation, _)), _) if made => {
+                let message = format!("ECI accepted generation {generation}");
+                draft.synced(true, generation, reason::SUBMITTED, &message)
+            }
+            (_, None) => {
+                let message = format!("{id} is what is asked, and was taken over");
+                draft.synced(true, self.subject.generation, reason::ADOPTED, &message)
+            }
+            (_, Some(difference)) => {
+                draft.intent(&format!("{id} was taken over and is updated: {difference}"))
+            }
+        };
+        let shown = match entry.status {
+            Phase::Ready => Phase::Updating,
+            ref status => status.clone(),
+        };
+        let word = String::from(shown.clone());
+        draft
+            .phase(shown)
+            .ready(false, &word, &format!("{id} was taken over"))
+            .decide()
+            .watching(true)
+    }
+
+    /// The object's own cache, as ECI tells it.
+    fn own(&self, entry: &ImageCacheEntry) -> Decision {
+        let id = &entry.image_cache_id;
+        let accepted = self.subject.is_accepted();
+        let draft = || self.draft().entry(entry);
+        let since = self.subject.synced.as_ref().map(|synced| synced.since);
+        let wait = since.map_or(0, |since| {
+            UPDATE_AGAIN.saturating_sub(self.now.since(since))
+        });
+        let again = Duration::from_secs(u64::try_from(wait).unwrap_or(0));
+        match &entry.status {
+            Phase::Ready | Phase::UpdateFailed if !accepted => self.update(entry),
+            Phase::Ready => match difference(self.subject, entry) {
+                None => self.until_the_end(
+                    draft()
+                        .ready(
+                            true,
+                            Phase::Ready.as_str(),
+                            &format!("pods can start from {id}"),
+                        )
+                        .decide(),
+                ),
+                Some(_) if again.is_zero() => self.update(entry),
+                Some(difference) => draft()
+                    .phase(Phase::Updating)
+                    .ready(
+                        false,
+                        reason::DRIFTED,
+                        &format!("{id} is not what is asked: {difference}"),
+                    )
+                    .decide()
+                    .within(again),
+            },
+            Phase::UpdateFailed if again.is_zero() => self.update(entry),
+            Phase::UpdateFailed => draft()
+                .ready(false, Phase::UpdateFailed.as_str(), &why(entry))
+                .decide()
+                .within(again),
+            Phase::Failed if !accepted && !self.subject.has_adopted(id) => {
+                // ECI updates no failed cache: another takes its place
+                self.delete(id)
+            }
+            Phase::Failed if !accepted => draft()
+                .synced(
+                    false,
+                    self.subject.generation,
+                    reason::REFUSED,
+                    &format!("{id} was adopted and has failed; ECI updates no failed cache"),
+                )
+                .ready(false, Phase::Failed.as_str(), &why(entry))
+                .decide(),
+            Phase::Failed => draft()
+                .ready(false, Phase::Failed.as_str(), &why(entry))
+                .decide(),
+            busy => draft()
+                .ready(
+                    false,
+                    super::condition::word(busy.as_str()).as_str(),
+                    &format!("ECI is at work on {id}"),
+                )
+                .decide()
+                .watching(true),
+        }
+    }
+
+    /// Looks again when the cache ends.
+    fn until_the_end(&self, decision: Decision) -> Decision {
+        let facts = crate::expiry::Facts::read(self.subject.object);
+        let left = facts.recorded.map(|end| end.since(self.now));
+        match left.and_then(|left| u64::try_from(left).ok()) {
+            Some(left) if left <= 3600 => decision.within(Duration::from_secs(left + 1)),
+            // the end has passed: ECI is about to remove it
+            None if left.is_some() => decision.watching(true),
+            _ => decision,
+        }
+    }
+
+    /// A fault that bars a call for now.
+    pub(super) fn fault(&self) -> Option<&'a Fault> {
+        let fault = self.memory.fault.as_ref()?;
+        let stands = fault.generation == self.subject.generation && self.seen.moment < fault.until;
+        stands.then_some(fault)
+    }
+
+    pub(super) fn until(&self, fault: &Fault) -> Duration {
+        fault.until.saturating_sub(self.seen.moment)
+    }
+
+    fn update(&self, entry: &ImageCacheEntry) -> Decision {
+        let id = entry.image_cache_id.as_str();
+        let generation = self.subject.generation;
+        let refused = |reason: &str, message: &str| {
+            self.draft()
+                .entry(entry)
+                .phase(Phase::UpdateFailed)
+                .ready(
+                    false,
+                    reason::STALE,
+                    &format!("{id} is not what generation {generation} asks"),
+                )
+                .synced(false, generation, reason, message)
+                .decide()
+        };
+        if let Some(fault) = self.fault() {
+            let told = if fault.told {
+                refused(&fault.reason, &fault.message)
+            } else {
+                Decision::rest()
+            };
+            return told.within(self.until(fault));
+        }
+        let intent = self
+            .subject
+            .intent()
+            .filter(|(named, _)| *named == generation && !self.memory.spent);
+        let since = intent.map_or(self.now, |(_, since)| since);
+        let call = Intake::of(self.subject, self.seen)
+            .and_then(|intake| intake.update(self.subject, id, self.settings, (generation, since)));
+        let call = match call {
+            Ok(call) => Box::new(call),
+            Err(Held::Unread(names)) => return Decision::act(Effect::ReadSecrets(names)),
+            Err(Held::Blocked { reason, message }) => {
+                return refused(reason, &message).within(SETTLE);
+            }
+        };
+        if intent.is_none() {
+            let message = format!("{id} is brought to generation {generation}");
+            return self
+                .draft()
+                .entry(entry)
+                .phase(Phase::Updating)
+                .ready(
+                    false,
+                    reason::STALE,
+                    &format!("{id} is not what generation {generation} asks yet"),
+                )
+                .intent(&message)
+                .decide();
+        }
+        self.call(Effect::Update { call, generation })
+    }
+
+    fn create(&self, listing: &Listing) -> Decision {
+        let generation = self.subject.generation;
+        let arriving = self.may_arrive(listing);
+        let named = self.named_generation(listing);
+        let refused = |reason: &str, message: &str| {
+            self.pending()
+                .synced(false, named, reason, message)
+                .decide()
+        };
+        if let Some(fault) = self.fault() {
+            let told = if fault.told {
+                refused(&fault.reason, &fault.message)
+            } else {
+                Decision::rest()
+            };
+            return told.within(self.until(fault));
+        }
+        let intent = self
+            .subject
+            .intent()
+            .filter(|(named, _)| (*named == generation || arriving) && !self.memory.spent);
+        let call = Intake::of(self.subject, self.seen).and_then(|intake| {
+            intake.create(
+                self.subject,
+                self.settings,
+                intent.unwrap_or((generation, self.now)),
+            )
+        });
+        let call = match call {
+            Ok(call) => Box::new(call),
+            Err(Held::Unread(names)) => return Decision::act(Effect::ReadSecrets(names)),
+            Err(Held::Blocked { reason, message }) => {
+                return refused(reason, &message).within(SETTLE);
+            }
+        };
+        match intent {
+            Some((generation, _)) => self.call(Effect::Create { call, generation }),
+            None => self
+                .pending()
+                .intent(&format!(
+                    "ECI is asked for a cache of generation {generation}"
+                ))
+                .opens()
+                .decide(),
+        }
+    }
+
+    /// A call, on an object that was read just now.
+    pub(super) fn call(&self, effect: Effect) -> Decision {
+        let act = if self.seen.live { effect } else { Effect::Read };
+        Decision::act(act).watching(true)
+    }
+
+    pub(super) fn delete(&self, id: &str) -> Decision {
+        if let Some(deleted) = self.memory.deleted {
+            let wait = deleted
+                .saturating_add(super::DELETE_AGAIN)
+                .saturating_sub(self.seen.moment);
+            if !wait.is_zero() {
+                return Decision::listing().within(wait);
+            }
+        }
+        if let Some(fault) = self.fault() {
+            return Decision::rest().within(self.until(fault));
+        }
+        self.call(Effect::Delete {
+            call: DeleteImageCache {
+                region_id: self.settings.region_id.clone(),
+                image_cache_id: id.to_owned(),
+                client_token: None,
+            },
+        })
+    }
+
+    /// The cache that the status names is not there.
+    fn gone(&self, id: &str) -> Decision {
+        let failed = self.subject.phase == Some(Phase::Failed.as_str());
+        if self.subject.is_accepted() && !failed {
+            let ended = if self.subject.has_expired(self.now) {
+                Some((
+                    reason::EXPIRED,
+                    format!("ECI removed {id} at the end of its retention"),
+                ))
+            } else if self.subject.is_evictable() {
+                Some((
+                    reason::ELIMINATED,
+                    format!("ECI removed {id}, which was marked LRU"),
+                ))
+            } else {
+                None
+            };
+            if let Some((reason, message)) = ended {
+                return self
+                    .draft()
+                    .without("phase")
+                    .without("progress")
+                    .ready(false, reason, &message)
+                    .decide();
+            }
+        }
+        let message = if failed {
+            format!("the failed cache {id} is gone; another is made")
+        } else {
+            format!("{id} is no longer in ECI; another is made")
+        };
+        let generation = self.subject.generation;
+        self.draft()
+            .without_cache()
+            .phase(Phase::Pending)
+            .ready(false, reason::GONE, &message)
+            .intent(&format!(
+                "ECI is asked for a cache of generation {generation}"
+            ))
+            .opens()
+            .decide()
+    }
+}
+
+/// Why a cache failed: its warnings, each once.
+fn why(entry: &ImageCacheEntry) -> String {
+    let mut said: Vec<&str> = Vec::new();
+    for event in &entry.events {
+        let message = event.message.as_deref().or(event.reason.as_deref());
+        if let Some(message) = message
+            && event.r#type.as_deref() == Some("Warning")
+            && !said.contains(&message)
+        {
+            said.push(message);
+        }
+    }
+    if said.is_empty() {
+        let id = &entry.image_cache_id;
+        return format!("ECI tells no reason; its console may, for {id}");
+    }
+    sentence(&said.join("; "))
+}

@@ -1,0 +1,192 @@
+//! An object as far as the steps read it: nothing of it is copied, and what has the wrong form is absent.
+
+use serde_json::Value;
+
+use super::condition::{Condition, SYNCED, reason};
+use crate::annotation;
+use crate::expiry;
+use crate::time::Timestamp;
+
+/// What an object says about itself.
+#[derive(Debug, Clone)]
+pub(super) struct Subject<'a> {
+    pub(super) object: &'a Value,
+    pub(super) name: &'a str,
+    pub(super) uid: &'a str,
+    pub(super) version: &'a str,
+    pub(super) generation: i64,
+    pub(super) deleting: bool,
+    pub(super) finalizers: Vec<&'a str>,
+    /// `status.imageCacheId`.
+    pub(super) id: Option<&'a str>,
+    pub(super) phase: Option<&'a str>,
+    /// The condition `Synced`: what was sent and whether ECI has accepted it.
+    pub(super) synced: Option<Condition>,
+}
+
+/// What becomes of a cache when its object goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Policy {
+    Delete,
+    Retain,
+}
+
+impl<'a> Subject<'a> {
+    /// `None` for what no API server has stored.
+    pub(super) fn read(object: &'a Value) -> Option<Self> {
+        let metadata = object.get("metadata")?;
+        let text = |key: &str| metadata.get(key).and_then(Value::as_str);
+        let status = object.get("status").unwrap_or(&Value::Null);
+        let filled = |key: &str| {
+            let text = status.get(key).and_then(Value::as_str);
+            text.filter(|text| !text.is_empty())
+        };
+        let finalizers = metadata.get("finalizers").and_then(Value::as_array);
+        Some(Subject {
+            object,
+            name: text("name")?,
+            uid: text("uid").filter(|uid| !uid.is_empty())?,
+            version: text("resourceVersion").unwrap_or_default(),
+            generation: metadata
+                .get("generation")
+                .and_then(Value::as_i64)
+                .unwrap_or(1),
+            deleting: text("deletionTimestamp").is_some(),
+            finalizers: finalizers
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect(),
+            id: filled("imageCacheId"),
+            phase: filled("phase"),
+            synced: Condition::read(status, SYNCED),
+        })
+    }
+
+    pub(super) fn status(&self) -> &'a Value {
+        self.object.get("status").unwrap_or(&Value::Null)
+    }
+
+    pub(super) fn annotation(&self, name: &str) -> Option<&'a str> {
+        let annotations = self.object.get("metadata")?.get("annotations")?;
+        annotations.get(name)?.as_str().map(str::trim)
+    }
+
+    /// Whether our finalizer is on it.
+    pub(super) fn is_held(&self) -> bool {
+        self.finalizers.contains(&annotation::FINALIZER)
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.switch(annotation::PAUSED) == Some(true)
+    }
+
+    /// Whether pods that name the cache keep it.
+    pub(super) fn is_protected(&self) -> bool {
+        self.switch(annotation::DELETION_PROTECTION) != Some(false)
+    }
+
+    fn switch(&self, name: &str) -> Option<bool> {
+        annotation::parse_bool(self.annotation(name)?)
+    }
+
+    /// The cache that it is to take over.
+    pub(super) fn wanted(&self) -> Option<&'a str> {
+        self.annotation(annotation::ADOPT)
+            .filter(|id| !id.is_empty())
+    }
+
+    /// Whether the cache of this id was not made for the object but taken over.
+    pub(super) fn has_adopted(&self, id: &str) -> bool {
+        self.wanted() == Some(id)
+    }
+
+    /// # Errors
+    /// The words of a policy that is none.
+    pub(super) fn policy(&self, adopted: bool) -> Result<Policy, String> {
+        match self.annotation(annotation::DELETION_POLICY) {
+            Some("Delete") => Ok(Policy::Delete),
+            Some("Retain") => Ok(Policy::Retain),
+            None if adopted => Ok(Policy::Retain),
+            None => Ok(Policy::Delete),
+            Some(text) => Err(format!(
+                "metadata.annotations[{}]: `{text}`, must be Delete or Retain",
+                annotation::DELETION_POLICY
+            )),
+        }
+    }
+
+    /// Whether ECI has accepted what this generation asks.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.synced.as_ref().is_some_and(|synced| {
+            let accepted = synced.holds || synced.reason == reason::RETENTION_STAYS;
+            accepted && synced.generation == self.generation
+        })
+    }
+
+    /// What was written down before it was sent, and ECI has not accepted: its generation and time.
+    pub(super) fn intent(&self) -> Option<(i64, Timestamp)> {
+        let synced = self.synced.as_ref()?;
+        let open = !synced.holds && synced.reason != reason::RETENTION_STAYS;
+        open.then_some((synced.generation, synced.since))
+    }
+
+    /// Whether the cache had to end by now, by its retention.
+    pub(super) fn has_expired(&self, now: Timestamp) -> bool {
+        let retention = self
+            .object
+            .get("spec")
+            .and_then(|spec| spec.get("retentionDays"));
+        if retention.is_none_or(Value::is_null) {
+            return false;
+        }
+        let facts = expiry::Facts::read(self.object);
+        let end = facts.recorded.or_else(|| expiry::end(&facts));
+        end.is_some_and(|end| end <= now.plus(expiry::TOLERANCE))
+    }
+
+    /// Whether ECI may remove the cache when it needs the room.
+    pub(super) fn is_evictable(&self) -> bool {
+        self.annotation(annotation::ELIMINATION_STRATEGY) == Some("LRU")
+    }
+}
+
+/// The cache that an object has, or wants to take over: what [`super::Seen::pods`] and [`super::Seen::rivals`] are
+/// looked up by.
+#[must_use]
+pub fn claim(object: &Value) -> Option<&str> {
+    let subject = Subject::read(object)?;
+    subject.id.or_else(|| subject.wanted())
+}
+
+/// An object that claims a cache.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rival {
+    /// Not in its status: it only wants to.
+    wants: bool,
+    created: Option<Timestamp>,
+    uid: String,
+    name: String,
+}
+
+impl Rival {
+    /// The claim of this object, if it claims any cache.
+    #[must_use]
+    pub fn read(object: &Value) -> Option<Self> {
+        let subject = Subject::read(object)?;
+        claim(object)?;
+        let created = object.get("metadata")?.get("creationTimestamp")?.as_str();
+        Some(Rival {
+            wants: subject.id.is_none(),
+            created: created.and_then(|text| text.parse().ok()),
+            uid: subject.uid.to_owned(),
+            name: subject.name.to_owned(),
+        })
+    }
+
+    /// The name of the object.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
