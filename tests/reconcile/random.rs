@@ -1,0 +1,71 @@
+//! Larger worlds, by seed: long walks with many faults, then rest. A seed that fails is walked again with
+//! `RECONCILE_SEED=17 cargo test --features eci --test reconcile random`.
+
+use crate::world::{Budget, Move, REAL, World};
+
+/// Numbers without meaning (xorshift64*).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % limit
+    }
+}
+
+fn walk(seed: u64) -> Result<(), String> {
+    let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let budget = Budget {
+        faults: 12,
+        refusals: 6,
+        crashes: 6,
+        edits: 6,
+        deletions: 2,
+        removals: 3,
+        failures: 4,
+        stale_listings: 12,
+        minutes: 10,
+        days: 2,
+    };
+    let mut world = World::new(REAL, 3, budget)
+        .adopting(2, "imc-nobody")
+        .retaining(1, 30);
+    let mut moves: Vec<Move> = Vec::new();
+    for _ in 0..250 {
+        let possible = world.moves();
+        if possible.is_empty() {
+            break;
+        }
+        let one = possible[chance.below(possible.len())];
+        moves.push(one);
+        world.make(one);
+        if let Some(what) = &world.broken {
+            return Err(format!("seed {seed}: {what}\n{moves:?}"));
+        }
+    }
+    world.rest();
+    if let Some(what) = &world.broken {
+        return Err(format!("seed {seed}, afterwards: {what}\n{moves:?}"));
+    }
+    world
+        .agrees()
+        .map_err(|what| format!("seed {seed}, at rest: {what}\n{moves:?}"))
+}
+
+#[test]
+fn long_random_walks_keep_the_promises_and_come_to_rest() {
+    let seeds = match std::env::var("RECONCILE_SEED") {
+        Ok(seed) => {
+            let seed = seed.parse().unwrap();
+            seed..seed + 1
+        }
+        Err(_) => 0..300,
+    };
+    for seed in seeds {
+        if let Err(breach) = walk(seed) {
+            panic!("{breach}");
+        }
+    }
+}
