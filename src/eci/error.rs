@@ -230,6 +230,35 @@ impl ErrorCode {
             && (self == &ErrorCode::Throttling || self.base().starts_with("Throttling."))
     }
 
+    /// What to do about it, for codes whose own words hardly help.
+    ///
+    /// ```
+    /// use imagecache::eci::error::ErrorCode;
+    /// assert!(ErrorCode::TimestampExpired.advice().is_some_and(|advice| advice.contains("clock")));
+    /// ```
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            ErrorCode::TimestampExpired => {
+                "the clock of this machine is more than 15 minutes off; set it, best by NTP"
+            }
+            ErrorCode::AccessKeyNotFound => {
+                "ECI knows no such access key; the credentials are wrong"
+            }
+            ErrorCode::AccessKeyInactive => "the access key is switched off",
+            ErrorCode::SignatureMismatch => {
+                "the secret does not belong to the access key; the credentials are wrong"
+            }
+            ErrorCode::SecurityTokenExpired => "the temporary credentials have ended",
+            ErrorCode::NoPermission | ErrorCode::ForbiddenSubUser => {
+                "the RAM user or role may not do this; it needs the actions eci:*ImageCache*"
+            }
+            ErrorCode::AccountArrearage => "the account owes money",
+            ErrorCode::ServiceNotEnabled => "ECI is not activated for this account",
+            _ => return None,
+        })
+    }
+
     /// Whether another try can help. `status` is the HTTP status of the answer, `retry_after` what its header
     /// `x-acs-retry-after` (milliseconds) says; at most [`MAX_RETRY_AFTER`] of it is honoured.
     ///

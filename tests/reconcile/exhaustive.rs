@@ -88,7 +88,6 @@ pub(crate) fn worlds(step: Step) -> Vec<(&'static str, World)> {
             one(Budget {
                 faults: 1,
                 crashes: 1,
-                minutes: 1,
                 ..none
             }),
         ),

@@ -683,7 +683,7 @@ impl World {
                 self.make(Move::Settle(index, true));
             }
             quiet = if self.writes == before { quiet + 1 } else { 0 };
-            if quiet >= 2 {
+            if quiet >= 3 {
                 return Some(round);
             }
             let failing = self
@@ -695,7 +695,7 @@ impl World {
                 self.make(Move::Day);
                 (quiet, days) = (0, days + 1);
             } else if quiet > 0 {
-                // longer than any pause after refusals, shorter than until another update
+                // longer than any pause after refusals, and twice of it longer than until another update
                 self.pass(2_000);
             }
         }

@@ -5,7 +5,9 @@
 //! | what | module |
 //! |---|---|
 //! | A client of the cluster | [`cluster`] |
+//! | The controller | [`controller`] |
 //! | The admission webhook | [`webhook`] |
 
 pub mod cluster;
+pub mod controller;
 pub mod webhook;

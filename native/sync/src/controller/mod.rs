@@ -1,0 +1,256 @@
+//! The controller: makes the caches of a region what the ImageCaches of a cluster say.
+//!
+//! [`imagecache::reconcile`] decides; here is what it takes to see and to do:
+//!
+//! | what | module |
+//! |---|---|
+//! | One object: step, perform, learn, again | `host` |
+//! | All caches of the region, one listing for all objects | `lister` |
+//! | Which pods name a cache | `pods` |
+//! | Which of several processes works | [`lease`] |
+//! | `/metrics`, `/healthz`, `/readyz` | `server` |
+//!
+//! At rest it writes nothing: a listing now and then, and watches.
+
+mod host;
+pub mod lease;
+mod lister;
+mod metrics;
+mod pods;
+mod server;
+mod words;
+
+use std::fmt;
+use std::future::ready;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use imagecache::reconcile::Settings;
+use imagecache::resource::PLURAL;
+use imagecache::resource::kube::Object;
+use imagecache::time::Timestamp;
+use imagecache_eci::Client as Cloud;
+use kube::Client;
+use kube::api::ListParams;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::controller::Config as Queue;
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::watcher::{self, watcher};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use host::Host;
+use lease::Candidate;
+
+/// Most objects that are worked on at once, unless told otherwise.
+pub const CONCURRENCY: u16 = 16;
+/// Objects on a page of a list.
+const PAGE: u32 = 500;
+
+/// Told of every act that a dry run does not perform: the object's name, and the act in one line.
+pub type Tell = Arc<dyn Fn(&str, &str) + Send + Sync>;
+/// The present, by the clock that caches live by.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How a controller works.
+#[derive(Clone)]
+pub struct Config {
+    /// What the core is told about all objects.
+    pub settings: Settings,
+    /// How often caches are listed while something is awaited.
+    pub poll: Duration,
+    /// How often they are listed while nothing is.
+    pub rest: Duration,
+    /// Most objects that are worked on at once.
+    pub concurrency: u16,
+    /// The clock; that of the ECI client unless given.
+    pub clock: Option<Clock>,
+    /// Perform nothing, and tell every act here.
+    pub dry_run: Option<Tell>,
+}
+
+impl Config {
+    /// The usual, for a region.
+    #[must_use]
+    pub fn new(region_id: &str) -> Self {
+        Config {
+            settings: Settings {
+                region_id: region_id.to_owned(),
+                ..Settings::default()
+            },
+            poll: Duration::from_secs(5),
+            rest: Duration::from_secs(60),
+            concurrency: CONCURRENCY,
+            clock: None,
+            dry_run: None,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("settings", &self.settings)
+            .field("poll", &self.poll)
+            .field("rest", &self.rest)
+            .field("concurrency", &self.concurrency)
+            .field("dry_run", &self.dry_run.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A controller that has not begun.
+#[derive(Clone)]
+pub struct Controller {
+    host: Arc<Host>,
+}
+
+impl Controller {
+    /// A controller between this cluster and this cloud.
+    #[must_use]
+    pub fn new(client: Client, cloud: Cloud, config: Config) -> Self {
+        Controller {
+            host: Arc::new(Host::new(client, cloud, config)),
+        }
+    }
+
+    /// Serves `/metrics`, `/healthz` and `/readyz` until `stop`.
+    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
+        server::serve(Arc::clone(&self.host), listener, stop).await;
+    }
+
+    /// Works until `stop`, whenever it holds the Lease, and always without one. Ends when the acts under way have ended
+    /// and the Lease is given back.
+    pub async fn run(&self, candidate: Option<Candidate>, stop: CancellationToken) {
+        let Some(candidate) = candidate else {
+            return self.work(stop).await;
+        };
+        while candidate.acquire(&stop).await {
+            let term = stop.child_token();
+            let work = tokio::spawn({
+                let (own, term) = (self.clone(), term.clone());
+                async move { own.work(term).await }
+            });
+            candidate.keep(&stop).await;
+            term.cancel();
+            let _ = work.await;
+            if stop.is_cancelled() {
+                candidate.release().await;
+                return;
+            }
+        }
+    }
+
+    /// Works until `stop`.
+    async fn work(&self, stop: CancellationToken) {
+        let host = &self.host;
+        let (reader, writer) = reflector::store();
+        let (wake, woken) = mpsc::unbounded_channel();
+        host.begin(reader.clone(), wake);
+        host.metrics.leads.set(1);
+        let lister = tokio::spawn({
+            let (host, stop) = (Arc::clone(host), stop.clone());
+            async move { lister::run(&host, stop).await }
+        });
+        let pods = tokio::spawn({
+            let (host, stop) = (Arc::clone(host), stop.clone());
+            async move {
+                let freed = |id: &str| host.wake_claimants(id);
+                host.pods.follow(host.client.clone(), stop, freed).await;
+            }
+        });
+        let objects = watcher(host.api.clone(), watcher::Config::default().page_size(PAGE))
+            .default_backoff()
+            .modify(|object| object.metadata.managed_fields = None)
+            .reflect(writer)
+            .inspect(|event| host.watched(event))
+            .touched_objects();
+        let woken = stream::unfold(
+            woken,
+            async |mut woken: mpsc::UnboundedReceiver<ObjectRef<Object>>| {
+                Some((woken.recv().await?, woken))
+            },
+        );
+        kube::runtime::Controller::for_stream(objects, reader)
+            .with_config(Queue::default().concurrency(host.config.concurrency.max(1)))
+            .reconcile_on(woken)
+            .graceful_shutdown_on(stop.clone().cancelled_owned())
+            .run(host::reconcile, host::again, Arc::clone(host))
+            .for_each(|done| {
+                host.done(done);
+                ready(())
+            })
+            .await;
+        stop.cancel();
+        let _ = tokio::join!(lister, pods);
+        host.end();
+    }
+
+    /// Looks once at everything, does what can be done now, and waits for nothing.
+    ///
+    /// # Errors
+    /// When ImageCaches or caches cannot be listed: one line that says what to do.
+    pub async fn once(&self) -> Result<Tally, Fault> {
+        let host = &self.host;
+        let (reader, mut writer) = reflector::store();
+        let (wake, _woken) = mpsc::unbounded_channel();
+        host.begin(reader.clone(), wake);
+        writer.apply_watcher_event(&watcher::Event::Init);
+        let mut page = ListParams::default().limit(PAGE);
+        loop {
+            let list = host
+                .api
+                .list(&page)
+                .await
+                .map_err(|error| Fault(words::of_cluster(&error, PLURAL)))?;
+            for object in list.items {
+                writer.apply_watcher_event(&watcher::Event::InitApply(object));
+            }
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => break,
+            }
+        }
+        writer.apply_watcher_event(&watcher::Event::InitDone);
+        if let Err(error) = host.pods.list(host.client.clone()).await {
+            let why = words::of_cluster(&error, "pods");
+            tracing::warn!(
+                why,
+                "pods cannot be listed; deleted caches wait until they can"
+            );
+        }
+        lister::once(host).await.map_err(Fault)?;
+        let each =
+            stream::iter(reader.state()).map(|object| host::reconcile(object, Arc::clone(host)));
+        let mut tally = Tally::default();
+        let mut each = each.buffer_unordered(usize::from(host.config.concurrency.max(1)));
+        while let Some(done) = each.next().await {
+            tally.objects += 1;
+            tally.failed += usize::from(done.is_err());
+        }
+        Ok(tally)
+    }
+}
+
+/// What one look at everything came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Objects that were looked at.
+    pub objects: usize,
+    /// Objects about which the cluster or ECI did not do what was asked.
+    pub failed: usize,
+}
+
+/// Why nothing could be done, in one line.
+#[derive(Debug)]
+pub struct Fault(String);
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Fault {}
