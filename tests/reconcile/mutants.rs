@@ -1,1 +1,255 @@
-//! Mutants.
+//! Every promise would be broken by some wrong step, and the worlds see it: each mutant is wrong in one way.
+
+use imagecache::annotation::FINALIZER;
+use imagecache::eci::request::DeleteImageCache;
+use imagecache::reconcile::{Decision, Effect, Listing, Memory, Seen, Settings, step};
+use imagecache::time::Timestamp;
+use serde_json::{Value, json};
+
+use crate::exhaustive::explore;
+use crate::world::{Budget, FOREIGN, PASSWORD, Step, World};
+
+/// No call has a token: nothing tells a repeated call from a new one.
+fn forgets_tokens(
+    object: &Value,
+    seen: &Seen<'_>,
+    settings: &Settings,
+    memory: &Memory,
+    now: Timestamp,
+) -> Decision {
+    let mut decision = step(object, seen, settings, memory, now);
+    if let Some(Effect::Create { call, .. }) = &mut decision.act {
+        call.client_token = None;
+    }
+    decision
+}
+
+/// The token names the generation of the moment, not the one that was written down.
+fn names_another_generation(
+    object: &Value,
+    seen: &Seen<'_>,
+    settings: &Settings,
+    memory: &Memory,
+    now: Timestamp,
+) -> Decision {
+    let mut decision = step(object, seen, settings, memory, now);
+    if let Some(Effect::Create { call, .. }) = &mut decision.act {
+        call.client_token = Some(format!("create.{}", object["metadata"]["generation"]));
+    }
+    decision
+}
+
+/// Old listings are news.
+fn believes_old_listings(
+    object: &Value,
+    seen: &Seen<'_>,
+    settings: &Settings,
+    memory: &Memory,
+    now: Timestamp,
+) -> Decision {
+    let listing = seen.listing.map(|listing| {
+        Listing::new(
+            listing.entries().to_vec(),
+            seen.moment * 2 + std::time::Duration::from_secs(1),
+        )
+    });
+    let seen = Seen {
+        listing: listing.as_ref(),
+        ..*seen
+    };
+    step(object, &seen, settings, memory, now)
+}
+
+/// The finalizer goes as soon as the object is to go.
+fn lets_go_at_once(
+    object: &Value,
+    seen: &Seen<'_>,
+    settings: &Settings,
+    memory: &Memory,
+    now: Timestamp,
+) -> Decision {
+    let held = object["metadata"]["finalizers"]
+        .as_array()
+        .is_some_and(|list| list.contains(&json!(FINALIZER)));
+    if held && object["metadata"].get("deletionTimestamp").is_some() {
+        let metadata = &object["metadata"];
+        return Decision {
+            act: Some(Effect::Finalizers {
+                patch: json!({"metadata": {
+                    "resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"], "finalizers": [],
+                }}),
+            }),
+            ..Decision::default()
+        };
+    }
+    step(object, seen, settings, memory, now)
+}
+
+/// Whatever has the same name is ours.
+fn deletes_by_name(
+    object: &Value,
+    seen: &Seen<'_>,
+    settings: &Settings,
+    memory: &Memory,
+    now: Timestamp,
+) -> Decision {
+    let mut decision = step(object, seen, settings, memory, now);
+    let deleting = object["metadata"].get("deletionTimestamp").is_some();
+    if deleting
+        && seen
+            .listing
+            .is_some_and(|listing| listing.get(FOREIGN).is_some())
+        && seen.live
+    {
+        decision.act = Some(Effect::Delete {
+            call: DeleteImageCache {
+                region_id: settings.region_id.clone(),
+                image_cache_id: FOREIGN.to_owned(),
+                client_token: None,
+            },
+        });
+    } else if deleting && decision.act.is_some() {
+        decision.act = Some(Effect::Read);
+    }
+    decision
+}
+
+/// What is there is what was asked.
+fn claims_ready(
+    object: &Value,
+    seen: &Seen<'_>,
+    settings: &Settings,
+    memory: &Memory,
+    now: Timestamp,
+) -> Decision {
+    let mut decision = step(object, seen, settings, memory, now);
+    if let Some(Effect::Status { patch, .. }) = &mut decision.act
+        && patch["status"]["phase"] == "Updating"
+    {
+        patch["status"]["phase"] = "Ready".into();
+    }
+    decision
+}
+
+/// A status is written whether it has changed or not.
+fn writes_always(
+    object: &Value,
+    seen: &Seen<'_>,
+    settings: &Settings,
+    memory: &Memory,
+    now: Timestamp,
+) -> Decision {
+    let mut decision = step(object, seen, settings, memory, now);
+    let metadata = &object["metadata"];
+    if decision.act.is_none() && !seen.live && metadata.get("deletionTimestamp").is_none() {
+        decision.act = Some(Effect::Status {
+            patch: json!({
+                "metadata": {"resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"]},
+                "status": {"lastUpdatedTime": now},
+            }),
+            opens: false,
+        });
+    }
+    decision
+}
+
+/// What was sent stands in the status.
+fn tells_passwords(
+    object: &Value,
+    seen: &Seen<'_>,
+    settings: &Settings,
+    memory: &Memory,
+    now: Timestamp,
+) -> Decision {
+    let mut decision = step(object, seen, settings, memory, now);
+    if let (Some(Effect::Status { patch, .. }), Some(logins)) = (&mut decision.act, seen.logins) {
+        let login = &logins[0].found.as_ref().unwrap()[0];
+        patch["status"]["message"] = login.password.expose().into();
+    }
+    decision
+}
+
+/// An act of a promise-breaker, the world in which it shows, and the words of the breach.
+#[test]
+fn every_wrong_step_is_seen_to_break_its_promise() {
+    let none = Budget::default();
+    let cases: [(&str, Step, Budget, &str); 8] = [
+        (
+            "forgets_tokens",
+            forgets_tokens,
+            Budget {
+                faults: 1,
+                crashes: 1,
+                ..none
+            },
+            "caches were made for",
+        ),
+        (
+            "names_another_generation",
+            names_another_generation,
+            Budget {
+                faults: 1,
+                edits: 1,
+                crashes: 1,
+                ..none
+            },
+            "caches were made for",
+        ),
+        (
+            "believes_old_listings",
+            believes_old_listings,
+            Budget {
+                edits: 1,
+                stale_listings: 1,
+                ..none
+            },
+            "Ready is claimed",
+        ),
+        (
+            "lets_go_at_once",
+            lets_go_at_once,
+            Budget {
+                deletions: 1,
+                ..none
+            },
+            "the finalizer went before",
+        ),
+        (
+            "deletes_by_name",
+            deletes_by_name,
+            Budget {
+                deletions: 1,
+                ..none
+            },
+            "touches what is not ours",
+        ),
+        (
+            "claims_ready",
+            claims_ready,
+            Budget { edits: 1, ..none },
+            "Ready is claimed",
+        ),
+        (
+            "writes_always",
+            writes_always,
+            none,
+            "does not come to rest",
+        ),
+        ("tells_passwords", tells_passwords, none, "a secret"),
+    ];
+    for (name, mutant, budget, words) in cases {
+        match explore(World::new(mutant, 1, budget), 40_000) {
+            Ok(states) => panic!("{name} passes, in {states} states"),
+            Err(breach) => {
+                assert!(
+                    breach.what.contains(words),
+                    "{name} breaks another promise: {breach:?}"
+                );
+                assert!(
+                    !breach.what.contains(PASSWORD) || words == "a secret",
+                    "{breach:?}"
+                );
+            }
+        }
+    }
+}

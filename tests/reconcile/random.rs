@@ -61,7 +61,7 @@ fn long_random_walks_keep_the_promises_and_come_to_rest() {
             let seed = seed.parse().unwrap();
             seed..seed + 1
         }
-        Err(_) => 0..300,
+        Err(_) => 0..200,
     };
     for seed in seeds {
         if let Err(breach) = walk(seed) {

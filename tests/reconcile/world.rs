@@ -371,9 +371,9 @@ impl World {
         self.check();
     }
 
-    fn pass(&mut self, seconds: u64) {
-        self.host.moment += Duration::from_secs(seconds);
-        self.now = self.now.plus(seconds as i64);
+    fn pass(&mut self, seconds: u32) {
+        self.host.moment += Duration::from_secs(seconds.into());
+        self.now = self.now.plus(seconds.into());
         let now = self.now;
         self.cloud.caches.retain(|cache| {
             let end: Option<Timestamp> = cache.expires.as_deref().map(|end| end.parse().unwrap());
@@ -845,7 +845,7 @@ fn ranked(text: &str) -> String {
             Some((unit, scale)) if !inside => {
                 let time = Duration::from_secs_f64(number.parse::<f64>().unwrap() * scale);
                 parts.push((String::new(), Some(time)));
-                rest = &after[unit.len()..];
+                rest = after.strip_prefix(unit).unwrap();
             }
             _ => {
                 parts.last_mut().unwrap().0.push_str(number);

@@ -48,6 +48,9 @@ pub(crate) fn run(sh: &Shell, seconds: &str) -> Result<()> {
     page.push_str(&cloud::rows(sh)?);
     page.push_str(&hosts::policy(sh)?);
     page.push_str(&hosts::package(sh)?);
+    page.push_str(SYNC);
+    page.push_str(&cmd!(sh, "cargo run --release --package imagecache-bench --bin sync-scale -- 10000").read()?);
+    page.push_str("\n");
     page.push_str(COUNTS);
     page.push_str(&instruction_counts(sh)?);
     fs::write(setup::root()?.join("docs/benchmarks.md"), page)?;
@@ -75,6 +78,15 @@ The simulator and its clients on one machine, `ListUsage`, memory only. \"Verifi
 it and remembering its nonce, in one thread; the others go over HTTP on loopback, connections kept where the client can.
 
 | what | figure |
+|---|---:|
+";
+const SYNC: &str = "
+## The controller
+
+`imagecache sync` with 10,000 objects, between the API server and the ECI simulator of this project, all in one process on
+loopback; caches in the simulator are built as fast as they are asked for.
+
+| what | |
 |---|---:|
 ";
 const COUNTS: &str = "

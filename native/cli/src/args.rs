@@ -10,7 +10,8 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::{
-    completions, crd, eci, expire, explain, matching, reference, schema, serve, validate, webhook,
+    completions, crd, eci, expire, explain, matching, reference, schema, serve, sync, validate,
+    webhook,
 };
 
 /// The widest that help is printed.
@@ -59,6 +60,7 @@ enum Verb {
     Expire(expire::Expire),
     Eci(eci::Eci),
     Serve(serve::Serve),
+    Sync(Box<sync::Sync>),
     Webhook(Box<webhook::Webhook>),
     Reference(reference::Reference),
     Crd(crd::Crd),
@@ -75,6 +77,7 @@ impl Verb {
             Verb::Expire(verb) => verb.run(console),
             Verb::Eci(verb) => verb.run(console),
             Verb::Serve(verb) => verb.run(console),
+            Verb::Sync(verb) => verb.run(console),
             Verb::Webhook(verb) => verb.run(console),
             Verb::Reference(verb) => verb.run(console),
             Verb::Crd(verb) => verb.run(console),

@@ -26,6 +26,7 @@ mod report;
 mod schema;
 mod serve;
 mod signal;
+mod sync;
 mod table;
 mod validate;
 mod webhook;

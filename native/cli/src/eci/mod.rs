@@ -1,6 +1,6 @@
 //! `imagecache eci`: image caches in the cloud itself, or in a simulated one. The only verb that asks anybody.
 
-mod connection;
+pub(crate) mod connection;
 mod create;
 mod delete;
 mod get;

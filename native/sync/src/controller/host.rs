@@ -10,8 +10,8 @@ use imagecache::reconcile::{
     Decision, Effect, Listing, Login, Memory, Moment, Note, Outcome, Rival, SecretFault, Seen,
     claim, patched, step,
 };
-use imagecache::resource::PLURAL;
 use imagecache::resource::kube::Object;
+use imagecache::resource::{PLURAL, Phase};
 use imagecache::time::Timestamp;
 use imagecache_eci::Client as Cloud;
 use k8s_openapi::api::core::v1::Secret;
@@ -71,6 +71,7 @@ struct Slot {
     /// Waits for a listing.
     waits: bool,
     problem: Option<&'static str>,
+    ready: bool,
 }
 
 /// Why the work on an object was broken off.
@@ -130,6 +131,7 @@ impl Host {
         *self.work.write().unwrap_or_else(PoisonError::into_inner) = Some(work);
         *self.listing.write().unwrap_or_else(PoisonError::into_inner) = None;
         lock(&self.slots).clear();
+        self.metrics.ready.set(0);
     }
 
     pub(super) fn end(&self) {
@@ -157,6 +159,12 @@ impl Host {
         listed
             .then_some(())
             .ok_or_else(|| "caches have not been listed yet".to_owned())
+    }
+
+    /// Whether ImageCaches have been listed.
+    pub(super) fn is_watching(&self) -> bool {
+        let work = self.work.read().unwrap_or_else(PoisonError::into_inner);
+        work.as_ref().is_some_and(|work| work.watching)
     }
 
     /// The time since this process started.
@@ -255,10 +263,40 @@ impl Host {
             (Some(_), None) => tracing::info!("ImageCaches are watched again"),
             _ => {}
         }
-        let known = self.objects().len();
-        self.metrics
-            .objects
-            .set(i64::try_from(known).unwrap_or(i64::MAX));
+        let known = {
+            let work = self.work.read().unwrap_or_else(PoisonError::into_inner);
+            work.as_ref().map_or(0, |work| work.objects.len())
+        };
+        let known = i64::try_from(known).unwrap_or(i64::MAX);
+        self.metrics.objects.set(known);
+    }
+
+    /// Keeps count of the objects that are ready.
+    fn note_phase(&self, run: &Run) {
+        let phase = run
+            .object
+            .get("status")
+            .and_then(|status| status.get("phase"));
+        let ready = phase.and_then(Value::as_str) == Some(Phase::Ready.as_str());
+        let before = self.with_slot(run, |slot| std::mem::replace(&mut slot.ready, ready));
+        match (before, ready) {
+            (false, true) => {
+                self.metrics.ready.inc();
+            }
+            (true, false) => {
+                self.metrics.ready.dec();
+            }
+            _ => {}
+        }
+    }
+
+    fn forget(&self, name: &str) {
+        if lock(&self.slots)
+            .remove(name)
+            .is_some_and(|slot| slot.ready)
+        {
+            self.metrics.ready.dec();
+        }
     }
 
     /// Keeps book of finished work.
@@ -269,7 +307,7 @@ impl Host {
         match done {
             Ok(_) => {}
             Err(controller::Error::ObjectNotFound(object)) => {
-                lock(&self.slots).remove(&object.name);
+                self.forget(&object.name);
             }
             Err(controller::Error::ReconcilerFailed(broken, object)) => {
                 tracing::warn!(
@@ -442,6 +480,9 @@ impl Host {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(run.name.clone()).or_default();
         if slot.uid != run.uid {
+            if slot.ready {
+                self.metrics.ready.dec();
+            }
             *slot = Slot {
                 uid: run.uid.clone(),
                 ..Slot::default()
@@ -544,6 +585,7 @@ pub(super) async fn reconcile(object: Arc<Object>, host: Arc<Host>) -> Result<Ac
             tracing::warn!(object = run.name, "{problem}");
         }
         let Some(effect) = decision.act else {
+            host.note_phase(&run);
             return Ok(match decision.after {
                 Some(after) => Action::requeue(after.max(Duration::from_millis(100))),
                 None => Action::await_change(),
@@ -593,7 +635,7 @@ pub(super) async fn reconcile(object: Arc<Object>, host: Arc<Host>) -> Result<Ac
             }
             Outcome::Accepted => run.live = false,
             Outcome::NoObject => {
-                lock(&host.slots).remove(&run.name);
+                host.forget(&run.name);
                 return Ok(Action::await_change());
             }
             Outcome::Conflict => return Ok(Action::requeue(Duration::from_millis(200))),

@@ -23,6 +23,8 @@ pub(super) struct Metrics {
     pub(super) watch_faults: Counter,
     pub(super) objects: Gauge,
     pub(super) caches: Gauge,
+    /// Ready, as of the last time each was looked at.
+    pub(super) ready: Gauge,
     pub(super) leads: Gauge,
 }
 
@@ -37,6 +39,7 @@ impl Metrics {
             watch_faults: Counter::default(),
             objects: Gauge::default(),
             caches: Gauge::default(),
+            ready: Gauge::default(),
             leads: Gauge::default(),
             registry: Registry::default(),
         };

@@ -34,18 +34,21 @@ use imagecache_eci::Client as Cloud;
 use kube::Client;
 use kube::api::ListParams;
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::controller::Config as Queue;
+use kube::runtime::controller::{self, ReconcileRequest, trigger_self};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, watcher};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use host::Host;
 use lease::Candidate;
 
 /// Most objects that are worked on at once, unless told otherwise.
 pub const CONCURRENCY: u16 = 16;
+/// Longest time that acts under way get when the process is to end.
+const DRAIN: Duration = Duration::from_secs(25);
 /// Objects on a page of a list.
 const PAGE: u32 = 500;
 
@@ -116,6 +119,12 @@ impl Controller {
         }
     }
 
+    /// What is counted, as OpenMetrics text.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.host.metrics.text()
+    }
+
     /// Serves `/metrics`, `/healthz` and `/readyz` until `stop`.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
         server::serve(Arc::clone(&self.host), listener, stop).await;
@@ -129,10 +138,10 @@ impl Controller {
         };
         while candidate.acquire(&stop).await {
             let term = stop.child_token();
-            let work = tokio::spawn({
+            let work = AbortOnDropHandle::new(tokio::spawn({
                 let (own, term) = (self.clone(), term.clone());
                 async move { own.work(term).await }
-            });
+            }));
             candidate.keep(&stop).await;
             term.cancel();
             let _ = work.await;
@@ -150,17 +159,17 @@ impl Controller {
         let (wake, woken) = mpsc::unbounded_channel();
         host.begin(reader.clone(), wake);
         host.metrics.leads.set(1);
-        let lister = tokio::spawn({
+        let lister = AbortOnDropHandle::new(tokio::spawn({
             let (host, stop) = (Arc::clone(host), stop.clone());
             async move { lister::run(&host, stop).await }
-        });
-        let pods = tokio::spawn({
+        }));
+        let pods = AbortOnDropHandle::new(tokio::spawn({
             let (host, stop) = (Arc::clone(host), stop.clone());
             async move {
                 let freed = |id: &str| host.wake_claimants(id);
                 host.pods.follow(host.client.clone(), stop, freed).await;
             }
-        });
+        }));
         let objects = watcher(host.api.clone(), watcher::Config::default().page_size(PAGE))
             .default_backoff()
             .modify(|object| object.metadata.managed_fields = None)
@@ -173,16 +182,35 @@ impl Controller {
                 Some((woken.recv().await?, woken))
             },
         );
-        kube::runtime::Controller::for_stream(objects, reader)
-            .with_config(Queue::default().concurrency(host.config.concurrency.max(1)))
-            .reconcile_on(woken)
-            .graceful_shutdown_on(stop.clone().cancelled_owned())
-            .run(host::reconcile, host::again, Arc::clone(host))
-            .for_each(|done| {
-                host.done(done);
-                ready(())
+        let woken = woken.map(|object| Ok(ReconcileRequest::from(object)));
+        let queue = stream::select(trigger_self(objects, ()), woken)
+            .take_until(stop.clone().cancelled_owned());
+        let work = controller::applier(
+            |object, host| Box::pin(host::reconcile(object, host)),
+            host::again,
+            Arc::clone(host),
+            reader,
+            queue,
+            controller::Config::default().concurrency(host.config.concurrency.max(1)),
+        );
+        let work = work.for_each(|done| {
+            host.done(done);
+            ready(())
+        });
+        let given_up = async {
+            stop.cancelled().await;
+            // before the first list nothing is under way
+            tokio::time::sleep(if host.is_watching() {
+                DRAIN
+            } else {
+                Duration::ZERO
             })
             .await;
+        };
+        tokio::select! {
+            () = work => {}
+            () = given_up => {}
+        }
         stop.cancel();
         let _ = tokio::join!(lister, pods);
         host.end();

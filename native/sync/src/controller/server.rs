@@ -15,6 +15,7 @@ const LIMITS: Limits = Limits {
     connections: 64,
     head: Duration::from_secs(10),
     head_bytes: 16 << 10,
+    stall: Duration::from_secs(10),
     drain: Duration::from_secs(2),
 };
 

@@ -1,0 +1,233 @@
+//! `imagecache sync`: the controller, as a process.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use imagecache::eci::object::Defaults;
+use imagecache_sync::cluster::Client;
+use imagecache_sync::controller::lease::{Candidate, Terms};
+use imagecache_sync::controller::{CONCURRENCY, Config, Controller};
+use tokio::sync::mpsc;
+
+use crate::console::{self, Console};
+use crate::eci::connection::{Cloud, Connection};
+use crate::exit::Exit;
+use crate::kubeconfig::Kubeconfig;
+use crate::log::Log;
+use crate::signal;
+
+const EXAMPLES: &str = "\
+Examples:
+  imagecache crd | kubectl apply -f -    teach the cluster what an ImageCache is
+  imagecache sync --dry-run --once       what would be done now, and nothing done
+  imagecache sync                        work until Ctrl-C
+  imagecache sync --leader-elect --listen 0.0.0.0:8080 --log-format json
+                                         as in deploy/sync.yaml
+
+Annotations of ImageCaches, each after imagecache.eci.alibabacloud.com/:
+  paused: \"true\"                nothing is done about the object
+  adopt: imc-…                  take this cache over instead of making one
+  deletion-policy: Retain       the cache stays when the object goes
+  deletion-protection: \"false\"  the cache goes though pods name it
+
+Keys are looked for as by `imagecache eci`. Addresses of --listen: GET /metrics, /healthz, /readyz.
+
+Exit codes:
+  0  asked to end by Ctrl-C or SIGTERM, and ended; with --once, everything was done
+  1  with --once: something was refused, and stands in the status of its object
+  2  the command line is wrong
+  3  the kubeconfig cannot be used; with --once also: the cluster or ECI did not answer";
+
+/// Make the cloud's caches what the cluster's ImageCaches say, for as long as it runs
+///
+/// Creates, updates and deletes caches of ECI, and writes what becomes of them into the status of the objects. Whatever
+/// may heal is tried again: a cluster that does not answer, wrong credentials, a definition that is not there yet.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Sync {
+    /// Serve /metrics, /healthz and /readyz here [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8080")]
+    listen: Option<SocketAddr>,
+    /// Perform nothing; print every act that would be performed
+    #[arg(long)]
+    dry_run: bool,
+    /// Look at everything once, do what can be done now, and end
+    #[arg(long, conflicts_with_all = ["listen", "leader_elect"])]
+    once: bool,
+    /// How often to list caches while something is awaited, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    poll: Duration,
+    /// How often to list caches while nothing is awaited, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    rest: Duration,
+    /// Most objects to work on at once
+    #[arg(long, value_name = "NUMBER", default_value_t = CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    concurrency: u16,
+    #[command(flatten)]
+    builder: Builder,
+    #[command(flatten)]
+    election: Election,
+    #[command(flatten)]
+    cluster: Kubeconfig,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    log: Log,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "For caches that do not say otherwise")]
+struct Builder {
+    /// vSwitches of the builder, comma separated
+    #[arg(long, value_name = "IDS")]
+    vswitch_ids: Option<String>,
+    /// Security group of the builder
+    #[arg(long, value_name = "ID")]
+    security_group_id: Option<String>,
+    /// Resource group
+    #[arg(long, value_name = "ID")]
+    resource_group_id: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Which of several processes works")]
+struct Election {
+    /// Work only while holding a Lease, so that several may run
+    #[arg(long)]
+    leader_elect: bool,
+    /// The name of the Lease
+    #[arg(long, value_name = "NAME", default_value = "imagecache-sync")]
+    lease_name: String,
+    /// The namespace of the Lease [default: that of the context, or of the pod]
+    #[arg(long, value_name = "NAME")]
+    lease_namespace: Option<String>,
+    /// Who this is among the processes [default: the host's name and a random number]
+    #[arg(long, value_name = "NAME")]
+    identity: Option<String>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text
+        .parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    match seconds {
+        Some(pause) if pause >= Duration::from_millis(10) => Ok(pause),
+        _ => Err("not a number of seconds of 0.01 and more".to_owned()),
+    }
+}
+
+impl Sync {
+    pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+        let cloud = self.connection.cloud()?;
+        self.log.start("sync")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        runtime.block_on(self.work(cloud, console))
+    }
+
+    async fn work(&self, cloud: Cloud, console: &mut Console) -> anyhow::Result<Exit> {
+        let client = self.cluster.client().await?;
+        // standard output is locked by the console, so what other threads tell comes here first
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let controller = Controller::new(
+            client.clone(),
+            cloud.client.clone(),
+            self.config(&cloud.region, tell),
+        );
+        if self.once {
+            let tally = controller.once().await?;
+            while let Ok(line) = told.try_recv() {
+                writeln!(console, "{line}").context(console::UNWRITABLE)?;
+            }
+            console::note(&format!(
+                "{} ImageCaches, {} of them refused",
+                tally.objects, tally.failed
+            ));
+            return Ok(if tally.failed == 0 {
+                Exit::Ok
+            } else {
+                Exit::Findings
+            });
+        }
+        let stop = signal::stop()?;
+        let mut server = None;
+        if let Some(address) = self.listen {
+            let listener = tokio::net::TcpListener::bind(address).await;
+            let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+            let address = listener.local_addr().unwrap_or(address);
+            console::note(&format!("Listening on http://{address}; Ctrl-C ends."));
+            let (controller, stop) = (controller.clone(), stop.clone());
+            server = Some(tokio::spawn(async move {
+                controller.serve(listener, stop).await
+            }));
+        }
+        let candidate = self
+            .election
+            .leader_elect
+            .then(|| self.election.candidate(client, &cloud));
+        let mut work = pin!(controller.run(candidate, stop.clone()));
+        loop {
+            tokio::select! {
+                () = &mut work => break,
+                Some(line) = told.recv() => {
+                    let written = writeln!(console, "{line}").context(console::UNWRITABLE);
+                    written.and_then(|()| console.finish())?;
+                }
+            }
+        }
+        if let Some(server) = server {
+            let _ = server.await;
+        }
+        Ok(Exit::Ok)
+    }
+
+    fn config(&self, region: &str, tell: mpsc::UnboundedSender<String>) -> Config {
+        let mut config = Config::new(region);
+        config.settings.defaults = Defaults {
+            vswitch_ids: self.builder.vswitch_ids.clone(),
+            security_group_id: self.builder.security_group_id.clone(),
+            resource_group_id: self.builder.resource_group_id.clone(),
+        };
+        (config.poll, config.rest, config.concurrency) = (self.poll, self.rest, self.concurrency);
+        if self.dry_run {
+            config.dry_run = Some(Arc::new(move |object, act| {
+                let _ = tell.send(format!(
+                    "{}: {}",
+                    console::visible(object),
+                    console::visible(act)
+                ));
+            }));
+        }
+        config
+    }
+}
+
+impl Election {
+    fn candidate(&self, client: Client, cloud: &Cloud) -> Candidate {
+        let identity = self.identity.clone().unwrap_or_else(|| {
+            let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "imagecache".to_owned());
+            format!(
+                "{host}_{:016x}",
+                cloud.client.nature().random() & u128::from(u64::MAX)
+            )
+        });
+        let namespace = self
+            .lease_namespace
+            .clone()
+            .unwrap_or_else(|| client.default_namespace().to_owned());
+        Candidate::new(
+            client,
+            &namespace,
+            &self.lease_name,
+            &identity,
+            Terms::default(),
+        )
+    }
+}
