@@ -203,7 +203,7 @@ fn every_wrong_step_is_seen_to_break_its_promise() {
                 stale_listings: 1,
                 ..none
             },
-            "Ready is claimed",
+            "caches were made for",
         ),
         (
             "lets_go_at_once",
