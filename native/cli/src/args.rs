@@ -10,8 +10,8 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::{
-    completions, crd, eci, expire, explain, matching, reference, schema, serve, sync, validate,
-    webhook,
+    completions, crd, dev, eci, expire, explain, matching, reference, schema, serve, sync,
+    validate, webhook,
 };
 
 /// The widest that help is printed.
@@ -19,6 +19,7 @@ const HELP_WIDTH: usize = 100;
 
 const EXAMPLES: &str = "\
 Examples:
+  imagecache dev                         a cluster and a cloud on this machine, to try
   imagecache validate -R manifests/      what is wrong in manifests, at its line
   imagecache match -f manifests/         which cache each pod hits; with --explain, why
   imagecache expire -f caches.yaml       when each cache ends
@@ -33,9 +34,10 @@ Exit codes:
 
 As a plugin of kubectl: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubectl-imagecache";
 
-/// Validate, match and expire image caches of Alibaba Cloud ECI, offline.
+/// Validate, match and expire image caches of Alibaba Cloud ECI.
 ///
-/// Reads manifests of Kubernetes and replies of the ECI API from files; asks no cluster, and no cloud but for `eci`.
+/// Most verbs read manifests of Kubernetes and replies of the ECI API from files and ask nobody. `eci` asks the cloud;
+/// `sync` and `webhook` work in a cluster; `serve`, `dev` and `eci simulate` are one, on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "imagecache", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -55,6 +57,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Dev(dev::Dev),
     Validate(validate::Validate),
     Match(matching::Match),
     Expire(expire::Expire),
@@ -72,6 +75,7 @@ enum Verb {
 impl Verb {
     fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         match self {
+            Verb::Dev(verb) => verb.run(console),
             Verb::Validate(verb) => verb.run(console),
             Verb::Match(verb) => verb.run(console),
             Verb::Expire(verb) => verb.run(console),

@@ -1,31 +1,57 @@
-//! What the README shows is what the command prints.
-#![allow(clippy::unwrap_used)] // a test fails by panicking
+//! What the README shows is what the commands print.
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-use std::path::Path;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use snapbox::cmd::{Command, cargo_bin};
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The words of a command that the README runs from the sources, and what it shows of its output; by their order.
+fn shown(nth: usize) -> (Vec<String>, String) {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let mut commands = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ cargo run -- "));
+    let words = commands.nth(nth).unwrap().split(" #").next().unwrap();
+    let block = readme.split("```text\n").nth(nth + 1).unwrap();
+    let words = words.split_whitespace().map(str::to_owned).collect();
+    (words, block.split("```").next().unwrap().to_owned())
+}
+
+fn imagecache(words: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_imagecache"));
+    command.args(words).current_dir(root());
+    command
+}
 
 #[test]
 fn the_first_command_prints_what_the_readme_shows() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let command = readme
-        .lines()
-        .find_map(|line| line.strip_prefix("$ cargo run -- "))
+    let (words, shown) = shown(0);
+    // At another port: the usual one may be in use.
+    let mut child = imagecache(&words)
+        .args(["--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
         .unwrap();
-    let words = command.split(" #").next().unwrap().split_whitespace();
-    let shown = readme
-        .split("```text\n")
-        .nth(1)
-        .unwrap()
-        .split("```")
-        .next()
-        .unwrap();
-    let output = Command::new(cargo_bin!("imagecache"))
-        .args(words)
-        .current_dir(&root)
-        .output()
-        .unwrap();
+    let mut printed = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    for _ in shown.lines() {
+        out.read_line(&mut printed).unwrap();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let server = printed.split("http://").nth(1).unwrap();
+    let server = server.split(',').next().unwrap();
+    assert_eq!(printed.replace(server, "127.0.0.1:8001"), shown);
+}
+
+#[test]
+fn the_second_command_prints_what_the_readme_shows() {
+    let (words, shown) = shown(1);
+    let output = imagecache(&words).output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
-    assert!(printed.contains(shown), "{printed}");
+    assert!(printed.contains(&shown), "{printed}");
 }

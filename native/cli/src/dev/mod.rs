@@ -1,0 +1,237 @@
+//! `imagecache dev`: a cluster and a cloud on this machine, and what makes them agree, in one process.
+//!
+//! ```text
+//!              ┌── page ──┐
+//! kubectl ───► │ API server│ ◄── controller ──► ECI simulator
+//! curl         └───────────┘ ◄── node ────────►
+//! ```
+//!
+//! The controller is the one that a real cluster gets, and it talks as it would there: to both sides over HTTP, by a
+//! client of Kubernetes and a client of ECI. Admission is the core's, inside of the API server.
+
+mod parts;
+mod progress;
+mod sample;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use imagecache::admission::Settings;
+use imagecache::eci::Secret;
+use imagecache::resource::{API_VERSION, KIND, PLURAL};
+use imagecache_local::cloud::world::{self, Pace};
+use imagecache_local::cloud::{self, Clock, Cloud};
+use imagecache_local::cluster::{self, Cluster};
+use imagecache_sync::webhook::parse_settings;
+
+use crate::console::{self, Console, UNWRITABLE};
+use crate::exit::Exit;
+use crate::log::Log;
+use crate::{page, serve, signal};
+
+use parts::Parts;
+use progress::Screen;
+
+/// Where everything of the simulated cloud lies.
+const REGION: &str = "cn-hangzhou";
+
+/// The key of the simulator: known to all, since only this machine reaches it.
+const KEY: (&str, &str) = ("testid", "testsecret");
+
+/// Nobody waits for minutes on a machine of his own.
+const PACE: Pace = Pace {
+    prepare: 1,
+    bytes_per_second: 100 << 20,
+    flash: 1,
+    snapshot: 3,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  imagecache dev                      a cluster with a sample, until Ctrl-C
+  imagecache dev --data state         goes on where it ended, or was killed
+  imagecache dev --speed 1000         a day in a minute and a half: caches end while one looks on
+
+The cluster holds image caches, pods, Secrets and the like, and anybody who reaches its address may
+do everything; so it listens on the loopback interface. Pods are not run but started in the
+simulated cloud: their events tell which cache they hit. Caches are made within seconds. With
+--speed the cloud's clock runs ahead of the wall's, and so do the times that it tells; kubectl calls
+such an age <invalid>.
+
+Exit codes:
+  0  ended by Ctrl-C or SIGTERM
+  2  the command line is wrong
+  3  an address or the data folder cannot be used";
+
+/// Run a cluster, a cloud and the controller between them on this machine: to try, to develop, to test
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Dev {
+    /// Where the cluster listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8001")]
+    listen: SocketAddr,
+    /// Where the cloud listens [default: a free port of the loopback interface]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:0",
+        hide_default_value = true
+    )]
+    listen_eci: SocketAddr,
+    /// Keep cluster and cloud in this folder, and a kubeconfig beside them; without it they end with the process
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// How many times as fast as the wall's clock the cloud lives
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    speed: u32,
+    /// Settings of admission: a YAML or JSON file [default: faults deny, doubts warn, ECI chooses the cache of a pod]
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Begin with an empty cluster
+    #[arg(long)]
+    no_sample: bool,
+    #[command(flatten)]
+    log: Log,
+}
+
+/// Where the parts listen.
+struct Places {
+    cluster: SocketAddr,
+    cloud: SocketAddr,
+    kubeconfig: Option<PathBuf>,
+}
+
+impl Dev {
+    pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+        let screen = Screen::new();
+        let written = screen.clone();
+        self.log
+            .start_with("dev", "warn", move || written.clone())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        runtime.block_on(self.serve(screen, console))
+    }
+
+    async fn serve(&self, screen: Screen, console: &mut Console) -> anyhow::Result<Exit> {
+        let stop = signal::stop()?;
+        let settings = self.settings()?;
+        let listener = serve::listen(self.listen).await?;
+        let eci = serve::listen(self.listen_eci).await?;
+        if let Some(folder) = &self.data {
+            make_folder(folder)?;
+        }
+        let cluster = self.cluster(settings).await?;
+        let cloud = self.cloud()?;
+        let places = Places {
+            cluster: listener.local_addr().context("cannot listen")?,
+            cloud: eci.local_addr().context("cannot listen")?,
+            kubeconfig: self.data.as_ref().map(|folder| folder.join("kubeconfig")),
+        };
+        if let Some(path) = &places.kubeconfig {
+            serve::write_kubeconfig(path, places.cluster)?;
+        }
+        self.greet(&places, console).context(UNWRITABLE)?;
+        let parts = Parts {
+            cluster,
+            cloud,
+            screen,
+            sample: !self.no_sample,
+        };
+        parts.run(listener, eci, stop).await?;
+        Ok(Exit::Ok)
+    }
+
+    async fn cluster(&self, settings: Settings) -> anyhow::Result<Cluster> {
+        let opened = Cluster::open(cluster::Config {
+            directory: self.data.as_ref().map(|folder| folder.join("cluster")),
+            admission: Some(settings),
+            page: Some(page::file),
+            ..cluster::Config::default()
+        });
+        Ok(opened.await?)
+    }
+
+    fn cloud(&self) -> anyhow::Result<Cloud> {
+        let (id, secret) = KEY;
+        Ok(Cloud::open(cloud::Config {
+            keys: vec![(id.to_owned(), Secret::from(secret))],
+            clock: Clock::running(self.speed),
+            settings: world::Settings {
+                pace: PACE,
+                ..world::Settings::default()
+            },
+            data: self.data.as_ref().map(|folder| folder.join("cloud")),
+            ..cloud::Config::default()
+        })?)
+    }
+
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let Some(path) = &self.settings else {
+            return Ok(Settings::default());
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| anyhow::anyhow!("{}: {}", path.display(), console::reason(&error)))?;
+        parse_settings(&text).with_context(|| path.display().to_string())
+    }
+
+    /// What can be tried, in lines that can be copied.
+    fn greet(&self, places: &Places, console: &mut Console) -> std::io::Result<()> {
+        let server = format!("http://{}", places.cluster);
+        let caches = format!("{server}/apis/{API_VERSION}/{PLURAL}");
+        let (id, secret) = KEY;
+        let cloud = places.cloud;
+        let speed = match self.speed {
+            1 => String::new(),
+            times => format!(", where time passes {times} times as fast"),
+        };
+        let state = match &self.data {
+            Some(folder) => format!("kept in {}", folder.display()),
+            None => "kept in memory; --data DIR keeps it on disk".to_owned(),
+        };
+        let kubectl = match &places.kubeconfig {
+            Some(path) => format!("kubectl --kubeconfig {}", path.display()),
+            None => format!("kubectl --server {server}"),
+        };
+        write!(
+            console,
+            "\
+A cluster on {server}, and a cloud beside it{speed}.
+Their state is {state}. Ctrl-C ends them.
+
+In a browser:
+  {server}/
+
+With kubectl:
+  {kubectl} get ic --watch
+  {kubectl} describe pod {sample}
+
+With curl:
+  curl -X POST -H 'Content-Type: application/yaml' --data-binary '{{apiVersion: {API_VERSION}, kind: {KIND}, metadata: {{name: mine}}, spec: {{images: [nginx:1.27]}}}}' {caches}
+  curl {caches}
+  curl {caches}/mine
+  curl -X DELETE {caches}/mine
+
+The cloud itself:
+  export ALIBABA_CLOUD_ACCESS_KEY_ID={id} ALIBABA_CLOUD_ACCESS_KEY_SECRET={secret}
+  imagecache eci list --endpoint http://{cloud} --region {REGION}
+
+",
+            sample = sample::NAME,
+        )?;
+        console.flush()
+    }
+}
+
+fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() && !folder.is_dir() {
+        bail!("{}: is no folder; --data names one", folder.display());
+    }
+    std::fs::create_dir_all(folder).map_err(|error| {
+        let why = console::reason(&error);
+        anyhow::anyhow!("{}: cannot be made: {why}", folder.display())
+    })
+}

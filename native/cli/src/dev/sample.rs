@@ -1,0 +1,98 @@
+//! The objects that a new cluster begins with: a cache, and a pod that starts from it once it is there.
+
+use imagecache::resource::{GROUP, ImageCache, PLURAL, VERSION};
+use imagecache_local::api::select::Selector;
+use imagecache_local::cluster::Cluster;
+use imagecache_local::cluster::verbs::{Body, Place};
+use serde_json::{Value, json};
+
+/// The name of both.
+pub(super) const NAME: &str = "sample";
+
+/// Who writes them.
+const MANAGER: &str = "imagecache-dev";
+
+/// What the cache holds and the pod runs.
+const IMAGES: [&str; 2] = ["nginx:1.27", "redis:7.4"];
+
+const CACHES: (&str, &str, &str) = (GROUP, VERSION, PLURAL);
+const PODS: (&str, &str, &str) = ("", "v1", "pods");
+
+/// Makes the cache in a cluster that has none, and the pod when the cache is ready. A cluster that holds anything is
+/// somebody's work and left alone.
+///
+/// # Errors
+/// What the API says.
+pub(super) async fn make(cluster: &Cluster) -> anyhow::Result<()> {
+    let everything = Selector::default();
+    for kind in [CACHES, PODS] {
+        let page = cluster.list(&place(kind, None, None)?, &everything);
+        if !page.items.is_empty() {
+            return Ok(());
+        }
+    }
+    let before = cluster.store().version();
+    write(cluster, CACHES, None, &cache()).await?;
+    let here = place(CACHES, None, Some(NAME))?;
+    let mut watch = cluster.watch(&here, before);
+    while let Ok(changes) = watch.next().await {
+        for change in changes {
+            let found = serde_json::from_value::<ImageCache>(change.object.value.clone());
+            let Ok(found) = found else { continue };
+            if found.metadata.name.as_deref() != Some(NAME) {
+                continue;
+            }
+            if change.deleted {
+                return Ok(());
+            }
+            if found.phase().is_some_and(|phase| phase.is_usable()) {
+                return write(cluster, PODS, Some("default"), &pod()).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn write(
+    cluster: &Cluster,
+    kind: (&str, &str, &str),
+    namespace: Option<&str>,
+    object: &Value,
+) -> anyhow::Result<()> {
+    let place = place(kind, namespace, None)?;
+    match cluster.create(&place, Body::json(object, MANAGER)).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(anyhow::anyhow!(
+            "the sample cannot be made: {}",
+            error.message
+        )),
+    }
+}
+
+fn place(
+    kind: (&str, &str, &str),
+    namespace: Option<&str>,
+    name: Option<&str>,
+) -> anyhow::Result<Place> {
+    Place::of(kind, namespace, name).map_err(|error| anyhow::anyhow!("{}", error.message))
+}
+
+fn cache() -> Value {
+    json!({
+        "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": NAME},
+        "spec": {"images": IMAGES, "imageCacheSize": 20, "retentionDays": 7},
+    })
+}
+
+fn pod() -> Value {
+    let containers: Vec<Value> = IMAGES
+        .iter()
+        .zip(["web", "store"])
+        .map(|(image, name)| json!({"name": name, "image": image}))
+        .collect();
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": NAME, "namespace": "default", "labels": {"alibabacloud.com/eci": "true"}},
+        "spec": {"containers": containers},
+    })
+}

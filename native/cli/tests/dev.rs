@@ -1,0 +1,474 @@
+//! `imagecache dev` as people meet it: what it prints can be done, what it shows happens, what it kept is there again.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // a test fails by panic
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use common::{run, stderr, stdout};
+use serde_json::{Value, json};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const CACHES: &str = "/apis/eci.alibabacloud.com/v1/imagecaches";
+
+struct Dev {
+    child: Child,
+    greeting: String,
+    server: String,
+    told: Receiver<String>,
+}
+
+impl Dev {
+    fn start(more: &[&str]) -> Dev {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_imagecache"))
+            .args(["dev", "--listen", "127.0.0.1:0"])
+            .args(more)
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut greeting = String::new();
+        while !greeting.contains("imagecache eci list") {
+            if out.read_line(&mut greeting).unwrap() == 0 {
+                let mut said = String::new();
+                child
+                    .stderr
+                    .take()
+                    .unwrap()
+                    .read_to_string(&mut said)
+                    .unwrap();
+                panic!("{greeting}{said}");
+            }
+        }
+        let server = greeting
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("http://"))
+            .unwrap();
+        let server = format!("http://{}", server.trim_end_matches(','));
+        let told = lines(child.stderr.take().unwrap());
+        Dev {
+            child,
+            greeting,
+            server,
+            told,
+        }
+    }
+
+    /// Waits for a line of what is told.
+    fn until(&self, part: &str) -> String {
+        let since = Instant::now();
+        let mut told = String::new();
+        while since.elapsed() < PATIENCE {
+            if let Ok(line) = self.told.recv_timeout(Duration::from_millis(100)) {
+                if line.contains(part) {
+                    return line;
+                }
+                told = format!("{told}{line}\n");
+            }
+        }
+        panic!("never `{part}`:\n{told}");
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let output = sh(&format!("curl -sS {}{path}", self.server));
+        serde_json::from_str(stdout(&output)).unwrap()
+    }
+
+    fn cache(&self, name: &str) -> Value {
+        self.get(&format!("{CACHES}/{name}"))
+    }
+
+    fn post(&self, path: &str, object: &Value) -> Value {
+        let address = format!("{}{path}", self.server);
+        let output = sh(&format!(
+            "curl -sS -X POST -H 'Content-Type: application/json' -d '{object}' {address}"
+        ));
+        serde_json::from_str(stdout(&output)).unwrap()
+    }
+
+    /// Asks it to end; it ends well, and soon.
+    fn end(mut self) -> String {
+        let since = Instant::now();
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        assert!(
+            since.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            since.elapsed()
+        );
+        self.told.iter().map(|line| line + "\n").collect()
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// What is written, line by line, read as it comes so that nobody waits for a full pipe.
+fn lines(from: ChildStderr) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn sh(command: &str) -> Output {
+    let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    assert!(output.status.success(), "{command}: {}", stderr(&output));
+    output
+}
+
+/// Asks until the answer is what is waited for.
+fn until<T>(mut ask: impl FnMut() -> T, wanted: impl Fn(&T) -> bool) -> T {
+    let since = Instant::now();
+    loop {
+        let answer = ask();
+        if wanted(&answer) {
+            return answer;
+        }
+        assert!(since.elapsed() < PATIENCE, "never what was waited for");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn kubectl() -> Option<&'static str> {
+    let there = Command::new("kubectl")
+        .args(["version", "--client"])
+        .output()
+        .is_ok();
+    if !there {
+        println!("SKIP: there is no kubectl on the PATH");
+    }
+    there.then_some("kubectl")
+}
+
+#[test]
+fn every_curl_line_that_it_prints_does_what_it_says() {
+    let dev = Dev::start(&["--no-sample"]);
+    let commands: Vec<&str> = dev
+        .greeting
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("curl "))
+        .collect();
+    let answers: Vec<Value> = commands
+        .iter()
+        .map(|command| {
+            serde_json::from_str(stdout(&sh(&command.replacen("curl", "curl -sS", 1)))).unwrap()
+        })
+        .collect();
+    assert_eq!(answers.len(), 4);
+    assert_eq!(
+        (&answers[0]["kind"], &answers[0]["metadata"]["name"]),
+        (&json!("ImageCache"), &json!("mine"))
+    );
+    assert_eq!(answers[1]["kind"], "ImageCacheList");
+    assert_eq!(answers[1]["items"][0]["metadata"]["name"], "mine");
+    assert_eq!(answers[2]["spec"]["images"], json!(["nginx:1.27"]));
+    dev.until("imagecache/mine  deleted");
+    assert_eq!(dev.cache("mine")["reason"], "NotFound");
+    dev.end();
+}
+
+/// The commands of the vendor's documents, at another port.
+#[test]
+fn the_vendors_curl_examples_are_answered() {
+    let dev = Dev::start(&["--no-sample"]);
+    let address = format!("{}{CACHES}", dev.server);
+    let one = format!("{address}/imagecache-secrets-test");
+    let create = format!(
+        "curl -sS -i -X POST -H 'Content-Type: application/yaml' --data '
+apiVersion: eci.alibabacloud.com/v1
+kind: ImageCache
+metadata:
+  name: imagecache-secrets-test
+spec:
+  images:
+  - registry.cn-shanghai.aliyuncs.com/baz/nginx:1.0
+  imagePullSecrets:
+  - default:acr-test
+' {address}"
+    );
+    let delete = format!("curl -sS -i -X DELETE -H 'Content-Type: application/yaml' '{one}'");
+    for (command, status, part) in [
+        (
+            create.as_str(),
+            "201 Created",
+            "\"imagecache-secrets-test\"",
+        ),
+        (
+            &format!("curl -sS -i -X GET '{address}'"),
+            "200 OK",
+            "ImageCacheList",
+        ),
+        (
+            &format!("curl -sS -i -X GET '{one}'"),
+            "200 OK",
+            "\"kind\": \"ImageCache\"",
+        ),
+        (
+            &delete.replace("alibabacloud", "alibabpacloud"),
+            "404 Not Found",
+            "404 page not found",
+        ),
+        (&delete, "200 OK", ""),
+    ] {
+        let output = sh(command);
+        let answer = stdout(&output);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{command}\n{answer}"
+        );
+        assert!(answer.contains(part), "{command}\n{answer}");
+    }
+    dev.end();
+}
+
+#[test]
+fn the_sample_becomes_ready_and_its_pod_hits_the_cache() {
+    let dev = Dev::start(&["--speed", "10"]);
+    dev.until("imagecache/sample  Ready");
+    let cache = dev.cache("sample");
+    assert_eq!(cache["status"]["phase"], "Ready");
+    let id = cache["status"]["imageCacheId"].as_str().unwrap().to_owned();
+    let hit = dev.until("pod/sample  SuccessfulHitImageCache");
+    assert!(hit.contains(&id), "{hit}");
+    let pod = until(
+        || dev.get("/api/v1/namespaces/default/pods/sample"),
+        |pod| pod["status"]["phase"] == "Running",
+    );
+    assert_eq!(
+        pod["metadata"]["annotations"]["k8s.aliyun.com/eci-matched-image-cache"],
+        id.as_str()
+    );
+    let events =
+        dev.get("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name=sample");
+    let reasons = events["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["reason"].as_str().unwrap());
+    assert!(
+        reasons
+            .clone()
+            .any(|reason| reason == "SuccessfulHitImageCache"),
+        "{:?}",
+        reasons.collect::<Vec<_>>()
+    );
+    dev.end();
+}
+
+#[test]
+fn kubectl_watches_a_cache_from_pending_to_ready() {
+    let Some(kubectl) = kubectl() else { return };
+    let dev = Dev::start(&["--no-sample"]);
+    let mut watch = Command::new(kubectl)
+        .args(["--server", &dev.server, "get", "ic", "--watch"])
+        .env("KUBECONFIG", "/dev/null")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut rows = BufReader::new(watch.stdout.take().unwrap()).lines();
+    dev.post(CACHES, &json!({
+        "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "base"},
+        "spec": {"images": ["nginx:1.27", "redis:7.4"]},
+    }));
+    let mut shown = String::new();
+    while !shown.contains("Ready") {
+        shown = format!("{shown}{}\n", rows.next().unwrap().unwrap());
+    }
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert!(shown.starts_with("NAME"), "{shown}");
+    let rows: Vec<&str> = shown
+        .lines()
+        .filter(|row| row.starts_with("base "))
+        .collect();
+    assert!(
+        rows[0].contains("Pending") || !rows[0].contains("Ready"),
+        "{shown}"
+    );
+    assert!(rows.last().unwrap().contains("Ready"), "{shown}");
+    assert!(rows.len() > 2, "{shown}");
+    let described = Command::new(kubectl)
+        .args(["--server", &dev.server, "describe", "ic", "base"])
+        .env("KUBECONFIG", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(
+        stdout(&described).contains("Phase:"),
+        "{}",
+        stderr(&described)
+    );
+    dev.end();
+}
+
+#[test]
+fn time_can_be_made_to_fly_until_a_cache_ends() {
+    let dev = Dev::start(&["--no-sample", "--speed", "20000"]);
+    dev.post(CACHES, &json!({
+        "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "short"},
+        "spec": {"images": ["nginx:1.27"], "retentionDays": 1},
+    }));
+    dev.until("imagecache/short  Ready");
+    // A day takes some four seconds.
+    dev.until("imagecache/short  Expired");
+    dev.end();
+}
+
+#[test]
+fn admission_denies_and_warns_in_the_words_of_the_core() {
+    let dev = Dev::start(&["--no-sample"]);
+    let cache = json!({
+        "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "bad"},
+        "spec": {"images": ["nginx:"]},
+    });
+    let denied = dev.post(CACHES, &cache);
+    assert_eq!(
+        (&denied["kind"], &denied["code"]),
+        (&json!("Status"), &json!(422))
+    );
+    assert!(
+        denied["message"]
+            .as_str()
+            .unwrap()
+            .contains("spec.images[0]"),
+        "{denied}"
+    );
+    let address = format!("{}{CACHES}", dev.server);
+    let mut moving = cache;
+    moving["spec"]["images"] = json!(["nginx:latest"]);
+    let output = sh(&format!(
+        "curl -sS -i -X POST -H 'Content-Type: application/json' -d '{moving}' {address}"
+    ));
+    let answer = stdout(&output).to_lowercase();
+    assert!(
+        answer.contains("warning: 299 - \"spec.images[0]: "),
+        "{answer}"
+    );
+    dev.end();
+}
+
+#[test]
+fn killed_in_the_middle_it_goes_on_where_it_was() {
+    let folder = std::env::temp_dir().join(format!("imagecache-dev-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    let data = folder.to_str().unwrap();
+    let start = || Dev::start(&["--data", data, "--no-sample", "--speed", "3"]);
+    let object = |name: &str| {
+        json!({
+            "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": name},
+            "spec": {"images": ["nginx:1.27", "redis:7.4", "busybox:1.37"]},
+        })
+    };
+    let dev = start();
+    let made = dev.post(CACHES, &object("base"));
+    let uid = made["metadata"]["uid"].as_str().unwrap().to_owned();
+    let creating = until(
+        || dev.cache("base"),
+        |cache| cache["status"]["imageCacheId"].is_string(),
+    );
+    let id = creating["status"]["imageCacheId"].clone();
+    dev.kill();
+
+    let dev = start();
+    assert_eq!(dev.cache("base")["metadata"]["uid"], uid.as_str());
+    let ready = until(
+        || dev.cache("base"),
+        |cache| cache["status"]["phase"] == "Ready",
+    );
+    assert_eq!(ready["status"]["imageCacheId"], id);
+    // Right behind an answer that was given.
+    assert_eq!(dev.post(CACHES, &object("second"))["kind"], "ImageCache");
+    dev.kill();
+
+    let dev = start();
+    let second = until(
+        || dev.cache("second"),
+        |cache| cache["status"]["phase"] == "Ready",
+    );
+    assert_ne!(second["status"]["imageCacheId"], id);
+    assert_eq!(dev.cache("base")["status"]["imageCacheId"], id);
+    // The kubeconfig beside the state is that of the process that runs.
+    let kubeconfig = fs::read_to_string(folder.join("kubeconfig")).unwrap();
+    assert!(
+        kubeconfig.contains(&format!("server: {}\n", dev.server)),
+        "{kubeconfig}"
+    );
+
+    let taken = run(&["dev", "--listen", "127.0.0.1:0", "--data", data]);
+    assert_eq!(taken.status.code(), Some(3));
+    assert_eq!(stderr(&taken).lines().count(), 1, "{}", stderr(&taken));
+    dev.end();
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn what_cannot_be_used_is_told_in_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let root = env!("CARGO_MANIFEST_DIR");
+    let file = Path::new(root).join("Cargo.toml").display().to_string();
+    let below = format!("{file}/state");
+    let free = ["dev", "--listen", "127.0.0.1:0"];
+    for (arguments, said) in [
+        (
+            vec!["dev", "--listen", &address],
+            "another process listens there",
+        ),
+        (
+            [&free[..], &["--listen-eci", &address]].concat(),
+            "another process listens there",
+        ),
+        ([&free[..], &["--data", &file]].concat(), "is no folder"),
+        ([&free[..], &["--data", &below]].concat(), "cannot be made"),
+        (
+            [&free[..], &["--settings", "nowhere.yaml"]].concat(),
+            "no such file",
+        ),
+        (
+            [&free[..], &["--settings", "tests/data/valid.yaml"]].concat(),
+            "kind: no such setting",
+        ),
+    ] {
+        let output = run(&arguments);
+        let error = stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {error}");
+        assert!(
+            error.starts_with("error: ") && error.contains(said),
+            "{arguments:?}: {error}"
+        );
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert_eq!(stdout(&output), "", "{arguments:?}");
+    }
+}
