@@ -42,6 +42,9 @@ enum Chore {
         /// Only measure the cloud side, and print it.
         #[arg(long)]
         cloud: bool,
+        /// Only measure the API server, and print it.
+        #[arg(long, conflicts_with = "cloud")]
+        cluster: bool,
     },
     /// Build the npm package.
     Pkg {
@@ -76,6 +79,7 @@ fn main() -> Result<()> {
         Chore::Test => test::run(&sh),
         Chore::Ci => ci::run(&sh),
         Chore::Bench { cloud: true, .. } => bench::cloud::print(&sh),
+        Chore::Bench { cluster: true, .. } => bench::cluster::print(&sh),
         Chore::Bench { seconds, .. } => bench::run(&sh, &seconds),
         Chore::Bundles { check } => bundles::run(&sh, check),
         Chore::Pkg { test: false } => pkg::run(&sh),
