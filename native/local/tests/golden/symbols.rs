@@ -423,10 +423,12 @@ impl Symbols {
             };
             return parts(want).is_some_and(|want| parts(got) == Some(want));
         }
-        let pairs = want_pieces.iter().zip(&got_pieces);
-        pairs
-            .map(|((kind, want), (other, got))| kind == other && self.same_piece(kind, want, got))
-            .fold(true, |all, same| all && same)
+        // every piece is bound, also after the first that differs
+        let mut same = true;
+        for ((kind, want), (other, got)) in want_pieces.iter().zip(&got_pieces) {
+            same &= kind == other && self.same_piece(kind, want, got);
+        }
+        same
     }
 
     fn same_piece(&mut self, kind: &str, want: &str, got: &str) -> bool {
