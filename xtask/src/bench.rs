@@ -52,7 +52,13 @@ pub(crate) fn run(sh: &Shell, seconds: &str) -> Result<()> {
     page.push_str(&hosts::policy(sh)?);
     page.push_str(&hosts::package(sh)?);
     page.push_str(SYNC);
-    page.push_str(&cmd!(sh, "cargo run --release --package imagecache-bench --bin sync-scale -- 10000").read()?);
+    page.push_str(
+        &cmd!(
+            sh,
+            "cargo run --release --package imagecache-bench --bin sync-scale -- 10000"
+        )
+        .read()?,
+    );
     page.push_str("\n");
     page.push_str(COUNTS);
     page.push_str(&instruction_counts(sh)?);

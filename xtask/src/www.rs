@@ -71,7 +71,7 @@ fn package_is_current() -> Result<bool> {
         "docs/codes",
         "pkg/src",
         "pkg/js",
-        "pkg/build.rs",
+        "xtask/src/pkg.rs",
         "Cargo.toml",
         "Cargo.lock",
     ] {
