@@ -59,7 +59,7 @@ impl From<&Verdict> for Expected {
             reason: verdict.reason.to_owned(),
             message: verdict.message.clone(),
             warnings: verdict.warnings.clone(),
-            audit_annotations: audit.map(|(k, v)| (k.clone(), v.clone().into())).collect(),
+            audit_annotations: audit.map(|(k, v)| (k.clone(), v.clone())).collect(),
             patch: verdict.patch.clone(),
         }
     }

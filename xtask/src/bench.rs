@@ -59,7 +59,7 @@ pub(crate) fn run(sh: &Shell, seconds: &str) -> Result<()> {
         )
         .read()?,
     );
-    page.push_str("\n");
+    page.push('\n');
     page.push_str(COUNTS);
     page.push_str(&instruction_counts(sh)?);
     fs::write(setup::root()?.join("docs/benchmarks.md"), page)?;

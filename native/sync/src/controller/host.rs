@@ -48,10 +48,24 @@ pub(super) struct Host {
     /// What is known of each object, by name.
     slots: Mutex<HashMap<String, Slot>>,
     work: RwLock<Option<Work>>,
-    /// Why caches, or ImageCaches, cannot be listed.
-    faults: Mutex<[Option<String>; 2]>,
+    faults: Mutex<Faults>,
     /// What a dry run has told.
     told: Mutex<HashSet<(String, String)>>,
+}
+
+/// What stands in the way of seeing.
+#[derive(Default)]
+struct Faults {
+    /// Why caches cannot be listed.
+    listing: Option<String>,
+    /// Why ImageCaches cannot be watched.
+    watch: Option<String>,
+}
+
+impl Faults {
+    fn first(&self) -> Option<&String> {
+        self.listing.as_ref().or(self.watch.as_ref())
+    }
 }
 
 /// What there is only while this process works.
@@ -145,7 +159,7 @@ impl Host {
         let Some(work) = work.as_ref() else {
             return Ok(());
         };
-        if let Some(why) = lock(&self.faults).iter().flatten().next() {
+        if let Some(why) = lock(&self.faults).first() {
             return Err(why.clone());
         }
         if !work.watching {
@@ -206,7 +220,7 @@ impl Host {
 
     /// A new listing: wakes those for whom it tells something new, and those who wait for it.
     pub(super) fn listed(&self, listing: Arc<Listing>) {
-        lock(&self.faults)[0] = None;
+        lock(&self.faults).listing = None;
         let before = {
             let mut current = self.listing.write().unwrap_or_else(PoisonError::into_inner);
             current.replace(Arc::clone(&listing))
@@ -235,7 +249,7 @@ impl Host {
     }
 
     pub(super) fn cannot_list(&self, why: &str) {
-        lock(&self.faults)[0] = Some(why.to_owned());
+        lock(&self.faults).listing = Some(why.to_owned());
     }
 
     /// Keeps book of the watch of ImageCaches; a fault that goes on is told once.
@@ -255,7 +269,7 @@ impl Host {
                 Some(words::of_watch(error, PLURAL))
             }
         };
-        let before = std::mem::replace(&mut lock(&self.faults)[1], fault.clone());
+        let before = std::mem::replace(&mut lock(&self.faults).watch, fault.clone());
         match (before, fault) {
             (before, Some(why)) if before.as_ref() != Some(&why) => {
                 tracing::warn!(why, "ImageCaches cannot be watched");
