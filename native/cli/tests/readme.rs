@@ -28,7 +28,7 @@ fn imagecache(words: &[String]) -> Command {
 }
 
 #[test]
-fn the_first_command_prints_what_the_readme_shows() {
+fn the_main_command_prints_what_the_readme_shows() {
     let (words, shown) = shown(0);
     // At another port: the usual one may be in use.
     let mut child = imagecache(&words)
@@ -49,7 +49,7 @@ fn the_first_command_prints_what_the_readme_shows() {
 }
 
 #[test]
-fn the_second_command_prints_what_the_readme_shows() {
+fn the_command_that_validates_prints_what_the_readme_shows() {
     let (words, shown) = shown(1);
     let output = imagecache(&words).output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
