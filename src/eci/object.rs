@@ -437,10 +437,12 @@ fn core_event(event: &Event, images: &[String]) -> crate::resource::Event {
         .iter()
         .filter(|image| message.ends_with(image.as_str()))
         .max_by_key(|image| image.len());
+    // Without the nulls that Go writes for an empty time: an API server does not store them, and what it stores is
+    // compared with this.
+    let name = image.or(event.name.as_ref());
     let rest = json!({
-        "eventTime": null,
         "involvedObject": {},
-        "metadata": {"creationTimestamp": null, "name": image.or(event.name.as_ref())},
+        "metadata": name.map_or(json!({}), |name| json!({"name": name})),
         "reportingComponent": "",
         "reportingInstance": "",
         "source": {"component": "kubelet", "host": "eci"},

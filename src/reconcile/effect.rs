@@ -171,7 +171,8 @@ pub enum Outcome {
     Unsent(String),
 }
 
-/// The object after a JSON merge patch (RFC 7386), as the API server stores it.
+/// The object after a JSON merge patch (RFC 7386), as the API server stores it: `null` in the objects of a list is dropped
+/// as well, which the RFC does not say and Kubernetes does.
 ///
 /// ```
 /// use imagecache::reconcile::patched;
@@ -179,11 +180,18 @@ pub enum Outcome {
 /// let object = json!({"status": {"phase": "Ready", "progress": "100%"}});
 /// let after = patched(&object, &json!({"status": {"phase": "Updating", "progress": null}}));
 /// assert_eq!(after, json!({"status": {"phase": "Updating"}}));
+/// let after = patched(&object, &json!({"status": {"events": [{"count": 1, "eventTime": null}]}}));
+/// assert_eq!(after["status"]["events"], json!([{"count": 1}]));
 /// ```
 #[must_use]
 pub fn patched(object: &Value, patch: &Value) -> Value {
-    let Value::Object(changes) = patch else {
-        return patch.clone();
+    let changes = match patch {
+        Value::Object(changes) => changes,
+        Value::Array(items) => {
+            let stored = items.iter().map(|item| patched(&Value::Null, item));
+            return stored.collect();
+        }
+        other => return other.clone(),
     };
     let mut fields = object.as_object().cloned().unwrap_or_default();
     apply(&mut fields, changes);

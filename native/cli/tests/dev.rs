@@ -76,6 +76,7 @@ impl Dev {
         let mut told = String::new();
         while since.elapsed() < PATIENCE {
             if let Ok(line) = self.told.recv_timeout(Duration::from_millis(100)) {
+                assert!(!line.contains("WARN"), "{line}");
                 if line.contains(part) {
                     return line;
                 }
@@ -103,7 +104,7 @@ impl Dev {
     }
 
     /// Asks it to end; it ends well, and soon.
-    fn end(mut self) -> String {
+    fn end(mut self) {
         let since = Instant::now();
         let pid = self.child.id().to_string();
         assert!(
@@ -119,7 +120,8 @@ impl Dev {
             "{:?}",
             since.elapsed()
         );
-        self.told.iter().map(|line| line + "\n").collect()
+        let told: String = self.told.iter().map(|line| line + "\n").collect();
+        assert!(!told.contains("WARN") && !told.contains("ERROR"), "{told}");
     }
 
     fn kill(mut self) {
