@@ -39,7 +39,8 @@ impl<'a> Draft<'a> {
             fields: subject.status().as_object().cloned().unwrap_or_default(),
             ready: Condition::read(subject.status(), READY),
             synced: subject.synced.clone(),
-            opens: false,
+            // nothing is ever sent before it stands there
+            opens: subject.synced.is_none(),
         }
     }
 
