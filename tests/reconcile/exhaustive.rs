@@ -159,12 +159,21 @@ pub(crate) fn worlds(step: Step) -> Vec<(&'static str, World)> {
                 ..none
             }),
         ),
-        ("two objects", two(none)),
+        ("two objects", two(none).prompt()),
+        (
+            "two objects, a crash",
+            two(Budget { crashes: 1, ..none }).prompt(),
+        ),
         (
             "two objects that want one cache",
-            two(none)
-                .adopting(0, "imc-nobody")
-                .adopting(1, "imc-nobody"),
+            two(Budget {
+                crashes: 1,
+                deletions: 1,
+                ..none
+            })
+            .adopting(0, "imc-nobody")
+            .adopting(1, "imc-nobody")
+            .prompt(),
         ),
         (
             "an object that wants what is not to be had",

@@ -229,12 +229,7 @@ fn every_wrong_step_is_seen_to_break_its_promise() {
             Budget { edits: 1, ..none },
             "Ready is claimed",
         ),
-        (
-            "writes_always",
-            writes_always,
-            none,
-            "does not come to rest",
-        ),
+        ("writes_always", writes_always, none, "no end"),
         ("tells_passwords", tells_passwords, none, "a secret"),
     ];
     for (name, mutant, budget, words) in cases {

@@ -111,6 +111,8 @@ pub(crate) struct World {
     late: Vec<Call>,
     host: Host,
     now: Timestamp,
+    /// The watch tells of every change at once.
+    prompt: bool,
     pub(crate) budget: Budget,
     /// Writes to either side so far.
     pub(crate) writes: u32,
@@ -166,9 +168,26 @@ impl World {
             late: Vec::new(),
             host: Host::default(),
             now: "2026-01-18T13:41:00Z".parse().unwrap(),
+            prompt: false,
             budget,
             writes: 0,
             broken: None,
+        }
+    }
+
+    /// The watch of this world is never late, which leaves fewer states.
+    pub(crate) fn prompt(mut self) -> Self {
+        self.prompt = true;
+        self.tell_all();
+        self
+    }
+
+    fn tell_all(&mut self) {
+        for (index, object) in self.objects.iter().enumerate() {
+            match object {
+                Some(object) => self.host.store.insert(index, Rc::clone(object)),
+                None => self.host.store.remove(&index),
+            };
         }
     }
 
@@ -367,6 +386,9 @@ impl World {
                 self.budget.days -= 1;
                 self.pass(90_000);
             }
+        }
+        if self.prompt {
+            self.tell_all();
         }
         self.check();
     }
