@@ -6,8 +6,8 @@ use imagecache::reference::{AnyReference, BadPattern, MATCH_STEPS_MAX, familiar_
 use proptest::prelude::*;
 use regex::Regex;
 
-/// The whole pattern as an expression; nothing if it is malformed.
-fn expression(pattern: &str) -> Option<Regex> {
+/// The whole pattern as an expression, and whether a class in it takes a `/`; nothing if it is malformed.
+fn expression(pattern: &str) -> Option<(Regex, bool)> {
     static TERM: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
         r"(?s)^(?:(?P<any>[*?])|\\(?P<escaped>.)|\[(?P<class>\^?(?:(?:[^\\\-\]]|\\.)(?:-(?:[^\\\-\]]|\\.))?)+)\]|(?P<sign>[^*?\[\\]))",
@@ -16,6 +16,7 @@ fn expression(pattern: &str) -> Option<Regex> {
     });
     let mut rest = pattern;
     let mut text = String::from("(?s)^");
+    let mut class_takes_slash = false;
     while let Some(found) = TERM.captures(rest) {
         rest = &rest[found[0].len()..];
         let group = |name| {
@@ -30,12 +31,15 @@ fn expression(pattern: &str) -> Option<Regex> {
             if class == "^" {
                 return None;
             }
-            text += &class_expression(class);
+            let class = class_expression(class);
+            class_takes_slash |= Regex::new(&class).unwrap().is_match("/");
+            text += &class;
         } else {
             text += &regex::escape(group("escaped").or(group("sign")).unwrap());
         }
     }
-    rest.is_empty().then(|| Regex::new(&(text + "$")).unwrap())
+    rest.is_empty()
+        .then(|| (Regex::new(&(text + "$")).unwrap(), class_takes_slash))
 }
 
 /// Ranges one by one, as an upside-down one is empty in Go and an error in an expression.
@@ -76,7 +80,10 @@ proptest! {
         let matched = familiar_match(&pattern, &reference);
         match expression(&pattern) {
             None => prop_assert_eq!(matched, Err(BadPattern::Malformed)),
-            Some(expression) => {
+            // Go stays with the first place where the part behind a star fits. An expression looks on, and finds more
+            // where a class takes the `/` that no star goes past.
+            Some((_, true)) if pattern.contains('*') => prop_assert!(matched.is_ok()),
+            Some((expression, _)) => {
                 let familiar = named.familiar().to_string();
                 let short = named.repository().familiar().to_string();
                 let expected = expression.is_match(&familiar) || expression.is_match(&short);
@@ -84,6 +91,13 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_first_place_where_a_part_fits_is_kept() {
+    let reference = AnyReference::parse("a/a").unwrap();
+    assert_eq!(familiar_match("*[^b]*", &reference), Ok(false));
+    assert_eq!(familiar_match("a[^b]*", &reference), Ok(true));
 }
 
 #[test]

@@ -190,7 +190,13 @@ impl Server {
 /// Is this `host` or `host:port` the loopback interface by name or number?
 fn is_this_machine(authority: &str) -> bool {
     let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        // An address of IPv6 without brackets has no port.
+        Some((host, port))
+            if port.bytes().all(|byte| byte.is_ascii_digit())
+                && (!host.contains(':') || host.ends_with(']')) =>
+        {
+            host
+        }
         _ => authority,
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
