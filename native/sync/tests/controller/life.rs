@@ -245,9 +245,10 @@ async fn a_cache_is_adopted_stays_when_its_object_goes_and_paused_objects_are_le
     };
     let id = stage.cloud.call(&made).unwrap().image_cache_id;
     let own = "imagecache.eci.alibabacloud.com";
+    // Of two in the same second the first by name has it.
     stage
         .create(
-            "taken",
+            "early",
             json!({"images": ["nginx:1.27"]}),
             json!({format!("{own}/adopt"): id}),
         )
@@ -266,7 +267,7 @@ async fn a_cache_is_adopted_stays_when_its_object_goes_and_paused_objects_are_le
             json!({format!("{own}/paused"): "true"}),
         )
         .await;
-    let taken = stage.until_ready("taken").await;
+    let taken = stage.until_ready("early").await;
     assert_eq!(taken["status"]["imageCacheId"], id.as_str());
     stage
         .until("late", "refused", 0, |object| {
@@ -275,8 +276,8 @@ async fn a_cache_is_adopted_stays_when_its_object_goes_and_paused_objects_are_le
         .await;
     stage.delete("late").await;
     stage.until_gone("late").await;
-    stage.delete("taken").await;
-    stage.until_gone("taken").await;
+    stage.delete("early").await;
+    stage.until_gone("early").await;
     assert_eq!(stage.caches().len(), 1, "an adopted cache stays");
     let still = stage.get("still").await;
     assert_eq!(still.get("status"), None::<&Value>);
