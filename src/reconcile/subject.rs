@@ -159,14 +159,14 @@ pub fn claim(object: &Value) -> Option<&str> {
     subject.id.or_else(|| subject.wanted())
 }
 
-/// An object that claims a cache.
+/// An object that claims a cache. Who has it comes before who wants it, then the older, then the first by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rival {
     /// Not in its status: it only wants to.
     wants: bool,
     created: Option<Timestamp>,
-    uid: String,
     name: String,
+    uid: String,
 }
 
 impl Rival {
