@@ -1,6 +1,6 @@
 // What every entry of this package exports. The module is loaded once, at the latest with the first call.
 import load, * as glue from './glue.js';
-import { pages } from './texts.js';
+import { rules } from './texts.js';
 
 export { crd, podAnnotations, schema } from './texts.js';
 
@@ -53,7 +53,7 @@ export const version = () => core().version();
 
 export function explain(code) {
   const rule = core().explain(code);
-  return rule && { ...rule, page: pages[rule.code] };
+  return rule && { ...rules[rule.code] };
 }
 
 export function review(review, settings, caches, now) {

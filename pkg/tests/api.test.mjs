@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import * as full from 'imagecache';
 import * as inline from 'imagecache/inline';
 import * as json from 'imagecache/json';
+import * as texts from 'imagecache/texts';
 
 const cache = (id, images, more = {}) => ({
   apiVersion: 'eci.alibabacloud.com/v1',
@@ -154,6 +155,9 @@ for (const [name, core] of Object.entries({ full, inline, json })) {
       assert.equal(core.explain('ic022').name, 'too-many-images');
       assert.match(core.explain('too-many-images').page, /20/);
       assert.equal(core.explain('IC999'), undefined);
+      for (const [code, rule] of Object.entries(texts.rules)) assert.deepEqual(core.explain(code), rule);
+      assert.deepEqual(Object.keys(texts.rules.IC022), ['code', 'name', 'severity', 'summary', 'page']);
+      assert.deepEqual(texts.crd(), core.crd());
       const { version } = JSON.parse(readFileSync(new URL('node_modules/imagecache/package.json', import.meta.url)));
       assert.equal(core.version(), version);
     });

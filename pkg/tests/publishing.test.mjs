@@ -58,6 +58,7 @@ test('a TypeScript program compiles, and what is wrong in one does not', () => {
     import { CacheIndex, expiry, init, validate, type Diagnostic } from 'imagecache';
     import * as small from 'imagecache/json';
     import * as inline from 'imagecache/inline';
+    import { crd, rules } from 'imagecache/texts';
     ${constants.join('\n')}
     await init();
     const found: Diagnostic[] = validate('kind: ImageCache', { levels: { IC042: 'off' }, maxSizeGib: 500 });
@@ -67,6 +68,7 @@ test('a TypeScript program compiles, and what is wrong in one does not', () => {
     if (answer.decision === 'Unreadable') console.log(answer.diagnostics);
     else console.log(answer.winner?.imageCacheId, index.size);
     export const left: number | null = expiry({}, new Date()).secondsLeft;
+    export const page: string | undefined = rules.IC001?.page ?? String(crd().kind);
     export const same: string = small.version() + inline.version();
     // @ts-expect-error: text is expected
     validate(7);

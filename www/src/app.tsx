@@ -1,31 +1,33 @@
 // The page: what is written on one side, what is to be said about it on the other.
 import { signal } from '@preact/signals';
-import type { JSX } from 'preact';
-import { state as clusterState } from './cluster/live';
 import { Pane } from './editor/pane';
-import { saveReport } from './export';
 import { takeFiles } from './intake';
-import { copy } from './parts/copy';
+import { lazy, type Lazy } from './parts/lazy';
 import { stepTabs } from './parts/tabs';
-import { linkTo, MAX_LINK, TooLong } from './share';
-import { checked, definitions, settled, survey } from './state/analysis';
-import { dropBefore, files, goBack, hasBefore, textOf } from './state/files';
+import { checked, settled, survey, version } from './state/analysis';
+import { state as clusterState } from './state/cluster';
+import { dropBefore, goBack, hasBefore } from './state/files';
 import { dismiss, notice, say } from './state/notice';
-import { language, theme } from './state/settings';
-import { goal, samplesShown, view, VIEWS, type View } from './state/shown';
+import { language, theme, type Language } from './state/settings';
+import { goal, samplesShown, shownRule, view, VIEWS, type View } from './state/shown';
 import { storageOff } from './state/storage';
-import { Cluster } from './views/cluster';
 import { Documents } from './views/documents';
-import { Expiry } from './views/expiry';
 import { Findings } from './views/findings';
-import { Match } from './views/match';
-import { Rule } from './views/rule';
-import { Samples } from './views/samples';
-import { words } from './words';
+import { learn, words } from './words';
 
 type Panel = Exclude<View, 'manifests'>;
 
-const PANELS: Record<Panel, () => JSX.Element> = { findings: Findings, match: Match, expiry: Expiry, cluster: Cluster };
+const LAZY: Record<Exclude<Panel, 'findings'>, Lazy> = {
+  match: lazy(() => import('./views/match').then(({ Match }) => Match)),
+  expiry: lazy(() => import('./views/expiry').then(({ Expiry }) => Expiry)),
+  cluster: lazy(() => import('./views/cluster').then(({ Cluster }) => Cluster)),
+};
+const PANELS = { findings: Findings, ...LAZY };
+const Rule = lazy(() => import('./views/rule').then(({ Rule }) => Rule));
+const Samples = lazy(() => import('./views/samples').then(({ Samples }) => Samples));
+
+/** A view is fetched when the pointer or the focus comes to its tab. */
+const fetchView = (name: View): void => LAZY[name as keyof typeof LAZY]?.fetch();
 
 const narrow = matchMedia('(max-width: 899px)');
 const isNarrow = signal(narrow.matches);
@@ -65,11 +67,11 @@ export function App() {
       <footer>
         <span>{t.private}</span>
         {storageOff.value && <span class="problem">{t.storageOff}</span>}
-        <span class="version">imagecache {definitions.value?.version}</span>
+        <span class="version">imagecache {version.value}</span>
       </footer>
       <NoticeLine />
-      <Rule />
-      <Samples />
+      {shownRule.value !== null && <Rule />}
+      {samplesShown.value && <Samples />}
       <div class="drop-here" aria-hidden="true">{t.dropHere}</div>
     </div>
   );
@@ -113,7 +115,7 @@ function Actions() {
   const next = { auto: 'light', light: 'dark', dark: 'auto' } as const;
   return (
     <>
-      <button type="button" onClick={then(() => (samplesShown.value = true))}>{t.samplesButton}</button>
+      <button type="button" onPointerEnter={Samples.fetch} onFocus={Samples.fetch} onClick={then(() => (samplesShown.value = true))}>{t.samplesButton}</button>
       <label class="button">
         {t.openFiles}
         <input
@@ -126,11 +128,11 @@ function Actions() {
           }}
         />
       </label>
-      <button type="button" onClick={then(() => void share())}>{t.share}</button>
-      <button type="button" onClick={then(saveReport)}>{t.saveJson}</button>
-      <button type="button" onClick={then(() => print())}>{t.print}</button>
+      <button type="button" onClick={then(() => void use(import('./share'), ({ share }) => share()))}>{t.share}</button>
+      <button type="button" onClick={then(() => void use(import('./export'), ({ saveReport }) => saveReport()))}>{t.saveJson}</button>
+      <button type="button" onClick={then(() => void use(import('./export'), ({ printReport }) => printReport()))}>{t.print}</button>
       <span class="gap" />
-      <button type="button" lang={language.value === 'zh' ? 'en' : 'zh-Hans'} onClick={then(() => (language.value = language.value === 'zh' ? 'en' : 'zh'))}>
+      <button type="button" lang={language.value === 'zh' ? 'en' : 'zh-Hans'} onClick={then(() => void speak(language.value === 'zh' ? 'en' : 'zh'))}>
         {t.otherLanguage}
       </button>
       <button type="button" onClick={() => (theme.value = next[theme.value])}>
@@ -140,17 +142,16 @@ function Actions() {
   );
 }
 
-async function share(): Promise<void> {
-  const t = words.peek();
+/** Does something with a part of the page that is loaded for it. */
+async function use<Part>(loading: Promise<Part>, act: (part: Part) => unknown): Promise<void> {
   try {
-    const link = await linkTo({ files: files.peek().map(({ id, name }) => ({ name, text: textOf(id) })) });
-    if (await copy(link)) return say('done', t.linkCopied(link.length));
-    history.replaceState(null, '', link);
-    say('done', t.linkInAddress);
-  } catch (fault) {
-    say('problem', fault instanceof TooLong ? t.linkTooLong(fault.length, MAX_LINK) : t.linkFailed);
+    await act(await loading);
+  } catch {
+    say('problem', words.peek().partMissing);
   }
 }
+
+const speak = (wanted: Language): Promise<void> => use(learn(wanted), () => (language.value = wanted));
 
 function ViewTabs({ shown }: { shown: View }) {
   const t = words.value;
@@ -167,6 +168,8 @@ function ViewTabs({ shown }: { shown: View }) {
           aria-selected={name === shown}
           aria-controls={name === 'manifests' ? 'manifests' : 'panel'}
           tabIndex={name === shown ? 0 : -1}
+          onPointerEnter={() => fetchView(name)}
+          onFocus={() => fetchView(name)}
           onClick={() => (view.value = name)}
         >
           {t.views[name]}

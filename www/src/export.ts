@@ -2,7 +2,7 @@
 import { render } from 'preact';
 import { jsx } from 'preact/jsx-runtime';
 import { Report } from './report';
-import { checked, definitions, survey } from './state/analysis';
+import { checked, survey, version } from './state/analysis';
 import { files, textOf } from './state/files';
 import { now } from './state/now';
 
@@ -10,7 +10,7 @@ import { now } from './state/now';
 export function report(): object {
   return {
     form: 'imagecache-report/1',
-    version: definitions.peek()?.version,
+    version: version.peek(),
     now: now.peek().toISOString(),
     documents: files.peek().map(({ id, name }) => ({
       name,
@@ -31,8 +31,12 @@ export function saveReport(): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
+let prepared = false;
+
 /** The report is made when somebody prints, by the button or by the browser's menu, and gone afterwards. */
 export function preparePrint(): void {
+  if (prepared) return;
+  prepared = true;
   const place = document.getElementById('report')!;
   addEventListener('beforeprint', () => {
     place.hidden = false;
@@ -42,4 +46,9 @@ export function preparePrint(): void {
     place.hidden = true;
     render(null, place);
   });
+}
+
+export function printReport(): void {
+  preparePrint();
+  print();
 }

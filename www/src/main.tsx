@@ -1,14 +1,12 @@
 import { render } from 'preact';
 import { App } from './app';
-import { connectIfServed } from './cluster/live';
-import { preparePrint } from './export';
 import { takeFiles } from './intake';
-import { isShared, readLink } from './share';
-import { definitions, watch } from './state/analysis';
+import { usable, watch } from './state/analysis';
 import { isUnsaved, keep, open, replace, restore } from './state/files';
 import { say } from './state/notice';
 import { tick } from './state/now';
-import { words } from './words';
+import { language } from './state/settings';
+import { learn, speakUp, words } from './words';
 import first from './samples/first.yaml?raw';
 import './style/tokens.css';
 import './style/base.css';
@@ -16,20 +14,30 @@ import './style/layout.css';
 import './style/views.css';
 import './style/print.css';
 
-render(<App />, document.getElementById('page')!);
 void begin();
 
 async function begin(): Promise<void> {
+  await learn(language.peek()).catch(() => {});
+  speakUp();
+  render(<App />, document.getElementById('page')!);
   if (!(await restore())) open('web.yaml', first);
   await followLink();
   watch();
   tick();
-  preparePrint();
-  const stop = definitions.subscribe((known) => {
-    if (known) void connectIfServed(known.resource);
+  const stop = usable.subscribe((is) => {
+    if (is) whenIdle(() => void import('./after').then((after) => after.begin(), () => {}));
   });
   addEventListener('pagehide', stop);
 }
+
+/** Safari knows no idle time. */
+function whenIdle(act: () => void): void {
+  if ('requestIdleCallback' in window) requestIdleCallback(act, { timeout: 1_000 });
+  else setTimeout(act, 100);
+}
+
+/** A link that holds documents begins so. */
+const isShared = (hash: string): boolean => hash.startsWith('#s');
 
 /** Opens what a link holds. A broken one leaves everything as it is. */
 async function followLink(): Promise<void> {
@@ -37,6 +45,7 @@ async function followLink(): Promise<void> {
   if (!isShared(hash)) return;
   history.replaceState(null, '', location.href.split('#')[0]);
   try {
+    const { readLink } = await import('./share');
     const { files } = await readLink(hash);
     await replace(files);
   } catch {
@@ -71,8 +80,3 @@ addEventListener(
     void takeFiles([...(event.dataTransfer?.files ?? [])]);
   },
 );
-
-if (import.meta.env.PROD && 'serviceWorker' in navigator) {
-  // Without it the page only does not work offline.
-  navigator.serviceWorker.register(new URL('./sw.js', document.baseURI)).catch(() => {});
-}

@@ -1,7 +1,7 @@
 // The report on paper: everything at once, nothing folded away.
 import type { Explanation } from 'imagecache';
 import { Inline } from './parts/markdown';
-import { checked, definitions, survey } from './state/analysis';
+import { checked, survey, version } from './state/analysis';
 import { files } from './state/files';
 import { now } from './state/now';
 import { bySoonest, sentence } from './views/expiry';
@@ -15,7 +15,7 @@ export function Report() {
     <article class="report">
       <h1>{t.reportTitle}</h1>
       <p class="quiet">
-        imagecache {definitions.value?.version} · {formatTime(now.value)}
+        imagecache {version.value} · {formatTime(now.value)}
       </p>
       <h2>{t.views.findings}</h2>
       {files.value.map(({ id, name }) => {

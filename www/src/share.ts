@@ -1,24 +1,28 @@
 // Documents in a link: packed into the part behind `#`, which browsers do not send to any server.
+import { copy } from './parts/copy';
+import { files, textOf } from './state/files';
+import { say } from './state/notice';
+import { words } from './words';
 
 export interface Shared {
   files: { name: string; text: string }[];
 }
 
 /** The longest packed text, in characters: what chat programs and browsers still carry. */
-export const MAX_LINK = 32_000;
+const MAX_LINK = 32_000;
 /** The largest unpacked text, in bytes, so that a small link cannot fill the memory. */
 const MAX_UNPACKED = 4 << 20;
 const MAX_FILES = 50;
 const PREFIX = '#s1=';
 
-export class TooLong extends Error {
+class TooLong extends Error {
   constructor(readonly length: number) {
     super(`${length} characters, at most ${MAX_LINK} fit a link`);
   }
 }
 
 /** The link to these documents. */
-export async function linkTo(shared: Shared): Promise<string> {
+async function linkTo(shared: Shared): Promise<string> {
   const bytes = new TextEncoder().encode(JSON.stringify(shared.files.map(({ name, text }) => [name, text])));
   const packed = await collect(stream(bytes).pipeThrough(new CompressionStream('deflate-raw')), Infinity);
   const text = toBase64(packed);
@@ -26,7 +30,18 @@ export async function linkTo(shared: Shared): Promise<string> {
   return `${location.href.split('#')[0]}${PREFIX}${text}`;
 }
 
-export const isShared = (hash: string): boolean => hash.startsWith('#s');
+/** Puts the link to the open documents on the clipboard, or in the address line. */
+export async function share(): Promise<void> {
+  const t = words.peek();
+  try {
+    const link = await linkTo({ files: files.peek().map(({ id, name }) => ({ name, text: textOf(id) })) });
+    if (await copy(link)) return say('done', t.linkCopied(link.length));
+    history.replaceState(null, '', link);
+    say('done', t.linkInAddress);
+  } catch (fault) {
+    say('problem', fault instanceof TooLong ? t.linkTooLong(fault.length, MAX_LINK) : t.linkFailed);
+  }
+}
 
 /** What a link holds; throws when it is broken. */
 export async function readLink(hash: string): Promise<Shared> {

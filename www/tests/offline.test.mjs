@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { browse, findings, settle, site, visit, write } from './site.mjs';
-import { faults, sizes } from './sizes.mjs';
+import { faults, first, later, sizes } from './sizes.mjs';
 
 describe('the first visit and after', () => {
   let server, browser;
@@ -19,6 +19,55 @@ describe('the first visit and after', () => {
   test('what a first visit loads is within its limits', (t) => {
     t.diagnostic(`gzip: page ${sizes.page}, module ${sizes.wasm}, together ${sizes.firstLoad} bytes`);
     assert.deepEqual(faults, []);
+  });
+
+  test('the first load is all that the page needs to be of use', async () => {
+    const context = await browser.newContext({ serviceWorkers: 'block' });
+    const page = await context.newPage();
+    const asked = new Set();
+    await context.route('**/*', (route) => {
+      const name = new URL(route.request().url()).pathname.replace(/^\/page\//, '') || 'index.html';
+      if (!first.includes(name)) return route.abort();
+      asked.add(name);
+      return route.continue();
+    });
+    await page.goto(server.address);
+    await settle(page);
+    assert.deepEqual([...asked].sort(), first.toSorted());
+    await write(page, 'apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata: {name: web}\nspec: {images: [Nginx], retentionDays: 7}\n');
+    assert.match(await findings(page).first().textContent(), /IC023/);
+    assert.equal(await page.locator('.cm-lintRange-error').first().textContent(), 'N');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('# below');
+    await page.waitForFunction(() => [...document.querySelector('.editor').shadowRoot.querySelectorAll('.cm-line')].some((line) => line.textContent === '# below'));
+    // What is not there says so, and takes nothing with it.
+    await page.getByRole('tab', { name: /Match/ }).click();
+    await page.getByText('could not be loaded').waitFor();
+    await page.getByRole('tab', { name: /Findings/ }).click();
+    assert.equal(await findings(page).count(), 1);
+    await context.close();
+  });
+
+  test('the rest is fetched once the page is of use, and not before', async () => {
+    const context = await browser.newContext({ serviceWorkers: 'block' });
+    const page = await context.newPage();
+    const asked = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname.replace(/^\/page\//, '')));
+    // As long as the module does not come there is no answer.
+    let arrive;
+    const held = new Promise((done) => (arrive = done));
+    await context.route('**/*.wasm', async (route) => {
+      await held;
+      await route.continue();
+    });
+    await page.goto(server.address);
+    await page.locator('.cm-content').waitFor();
+    await page.waitForTimeout(500);
+    assert.deepEqual(asked.filter((name) => later.includes(name)), []);
+    arrive();
+    await settle(page);
+    await page.waitForFunction(() => document.querySelector('.editor').shadowRoot.querySelector('.cm-line span'));
+    await context.close();
   });
 
   test('the page is soon usable, by its own clock', async (t) => {
@@ -85,6 +134,20 @@ describe('the first visit and after', () => {
     await settle(page);
     await write(page, 'apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata: {name: web}\nspec: {images: [Nginx]}\n');
     assert.match(await findings(page).first().textContent(), /IC023|IC042/);
+    // So do the parts that were never opened before.
+    for (const [name, shown] of [['Match', '.match'], ['Expiry', '.expiry'], ['Cluster', '.cluster']]) {
+      await page.getByRole('tab', { name: new RegExp(name) }).click();
+      await page.locator(shown).waitFor();
+    }
+    await page.getByRole('tab', { name: /Findings/ }).click();
+    await page.getByRole('button', { name: /^Rule IC/ }).first().click();
+    await page.getByRole('dialog').getByRole('heading', { name: 'Why' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: '中文' }).click();
+    await page.getByRole('tab', { name: /问题/ }).waitFor();
+    await page.getByRole('button', { name: '示例' }).click();
+    await page.getByText('最常见的错误', { exact: true }).click();
+    await settle(page);
     await page.context().close();
   });
 });

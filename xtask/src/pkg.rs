@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use imagecache::diagnostic::Code;
 use imagecache::resource::{self, CrdVersion};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use xshell::{Shell, cmd};
 
 use crate::setup::{self, WASM};
@@ -19,6 +19,17 @@ mod types;
 
 /// A module of the package: its folder in `dist`, the features of the crate, whether it also comes as text in a file.
 const MODULES: [(&str, &str, bool); 2] = [("full", "yaml", true), ("json", "", false)];
+
+/// What stands beside every module, as it is written in `pkg/js`.
+const BESIDE: [&str; 7] = [
+    "api.js",
+    "node.js",
+    "node.cjs",
+    "web.js",
+    "texts.cjs",
+    "texts.d.ts",
+    "texts.d.cts",
+];
 
 /// Builds `pkg/dist`.
 pub(crate) fn run(sh: &Shell) -> Result<()> {
@@ -36,7 +47,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
         fs::write(out.join("index.d.ts"), &declarations)?;
         fs::write(out.join("index.d.cts"), &declarations)?;
         fs::write(out.join("texts.js"), &texts)?;
-        for file in ["api.js", "node.js", "node.cjs", "web.js"] {
+        for file in BESIDE {
             sh.copy_file(js.join(file), out.join(file))?;
         }
         if inline {
@@ -57,18 +68,25 @@ pub(crate) fn size(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// What is only told and never decided on: the page of every code, the CustomResourceDefinition, the JSON Schemas.
+/// What is only told and never decided on: every rule with its page, the CustomResourceDefinition, the JSON Schemas.
 /// Beside the module bundlers leave it out where nobody asks for it.
 fn texts() -> Result<String> {
-    let pages = Code::ALL
-        .iter()
-        .map(|code| (code.as_str().to_owned(), Value::from(code.page())));
-    let pages = serde_json::to_string(&pages.collect::<Map<String, Value>>())?;
+    let rules = Code::ALL.iter().map(|code| {
+        let rule = json!({
+            "code": code,
+            "name": code.name(),
+            "severity": code.severity(),
+            "summary": code.summary(),
+            "page": code.page(),
+        });
+        (code.as_str().to_owned(), rule)
+    });
+    let rules = serde_json::to_string(&rules.collect::<Map<String, Value>>())?;
     let (crd, schema) = (resource::crd(CrdVersion::V1), resource::json_schema());
     let annotations = resource::pod_annotations_schema();
     Ok(format!(
         "// Made by `cargo xtask pkg` from the core.\n\
-         export const pages = {pages};\n\
+         export const rules = {rules};\n\
          export const crd = () => ({crd});\n\
          export const schema = () => ({schema});\n\
          export const podAnnotations = () => ({annotations});\n"

@@ -1,20 +1,8 @@
 // A cluster as it is now: listed once, watched from then on. When the server goes away what is shown stays, and the
 // page asks again, at growing intervals.
-import { computed, signal } from '@preact/signals';
 import type { Resource } from '../core/protocol';
+import { clusterCaches, state } from '../state/cluster';
 import { Api, Refused, type ImageCache, type Value } from './api';
-
-export type State =
-  | { is: 'off' }
-  | { is: 'connecting'; address: string }
-  | { is: 'live'; address: string }
-  | { is: 'lost'; address: string; why: string; known: boolean };
-
-export const state = signal<State>({ is: 'off' });
-export const clusterCaches = signal<ReadonlyMap<string, ImageCache>>(new Map());
-/** The caches of the cluster count among those that pods are matched against. */
-export const withCluster = signal(true);
-export const isConnected = computed(() => state.value.is === 'live' || (state.value.is === 'lost' && state.value.known));
 
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 15_000;

@@ -1,5 +1,5 @@
 // What the page and its worker say to each other.
-import type { Diagnostic, Expiry, Explanation, MatchRules, Role, Rule, Span, Unreadable } from 'imagecache';
+import type { Diagnostic, Expiry, Explanation, MatchRules, Role, Span, Unreadable } from 'imagecache';
 
 /** A text in the editor. */
 export interface Source {
@@ -74,8 +74,8 @@ export interface Resource {
   kind: string;
 }
 
+/** What editors and clusters need to know of the resource. */
 export interface Definitions {
-  version: string;
   resource: Resource;
   schema: JsonSchema;
   podAnnotations: JsonSchema;
@@ -98,13 +98,12 @@ export interface JsonSchema {
 
 /** The questions: name, arguments, answer. */
 export interface Questions {
-  definitions(): Definitions;
+  version(): string;
   check(source: Source): Checked;
   forget(id: string): void;
   survey(ids: string[], now: string, rules: MatchRulesInput, sizes: Sizes): Survey;
   cluster(caches: Record<string, unknown>[] | null): void;
   sendable(ids: string[]): Sendable[];
-  explain(code: string): Rule | undefined;
 }
 
 export type MatchRulesInput = Partial<MatchRules>;

@@ -5,7 +5,6 @@ import {
   type Answer,
   type Ask,
   type Checked,
-  type JsonSchema,
   type Origin,
   type Questions,
   type Source,
@@ -78,15 +77,7 @@ function surveyed(key: string, origin: Origin, value: Value, now: string): Surve
 }
 
 const questions: { [Name in keyof Questions]: (...args: Parameters<Questions[Name]>) => ReturnType<Questions[Name]> } = {
-  definitions() {
-    const spec = core.crd().spec as { group: string; names: { plural: string; kind: string }; versions: { name: string }[] };
-    return {
-      version: core.version(),
-      resource: { group: spec.group, version: spec.versions[0]?.name ?? '', plural: spec.names.plural, kind: spec.names.kind },
-      schema: core.schema() as JsonSchema,
-      podAnnotations: core.podAnnotations() as JsonSchema,
-    };
-  },
+  version: () => core.version(),
   check,
   forget: (id) => void texts.delete(id),
   cluster: (values) => void (live = values),
@@ -106,7 +97,6 @@ const questions: { [Name in keyof Questions]: (...args: Parameters<Questions[Nam
     return { now, caches: found.map(([key, origin, value]) => surveyed(key, origin, value, now)), pods, podsLeft };
   },
   sendable: (ids) => [...held(ids, 'cache')].map(([, , value]) => ({ name: nameOf(value), value, diagnostics: core.validate(value) })),
-  explain: (code) => core.explain(code),
 };
 
 self.onmessage = async ({ data: { id, name, args } }: MessageEvent<Ask>) => {

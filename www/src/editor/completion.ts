@@ -2,17 +2,17 @@
 import type { Completion, CompletionContext, CompletionResult } from '@codemirror/autocomplete';
 import { indentUnit } from '@codemirror/language';
 import type { JsonSchema } from '../core/protocol';
-import { definitions } from '../state/analysis';
+import { define } from '../core/texts';
 import { placeAt } from './place';
 import { isType, schemaAt, valuesOf } from './schema';
 
-export function complete({ state, pos, explicit }: CompletionContext): CompletionResult | null {
-  const known = definitions.peek();
-  const place = known && placeAt(state.doc, pos);
+export async function complete({ state, pos, explicit }: CompletionContext): Promise<CompletionResult | null> {
+  const place = placeAt(state.doc, pos);
   if (!place) return null;
   const typed = state.sliceDoc(place.from, pos);
   if (!explicit && typed === '' && place.at === 'key') return null;
-  const schema = schemaAt(known, place);
+  const known = await define().catch(() => null);
+  const schema = known && schemaAt(known, place);
   if (!schema) return null;
   const options = place.at === 'key' ? keys(schema, place.siblings, state.facet(indentUnit)) : values(schema);
   // An item of a list is written where a key would go.

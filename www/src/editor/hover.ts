@@ -1,20 +1,20 @@
 // What a field or an annotation means, beside the pointer.
 import { hoverTooltip } from '@codemirror/view';
-import { definitions } from '../state/analysis';
+import { define } from '../core/texts';
 import { placeAt } from './place';
 import { schemaAt } from './schema';
 
-export const fieldHover = hoverTooltip((view, pos) => {
-  const known = definitions.peek();
+export const fieldHover = hoverTooltip(async (view, pos) => {
   const { doc } = view.state;
   const line = doc.lineAt(pos);
   const key = /^[\s-]*(["']?)([\w./-]+)\1\s*:/.exec(line.text);
-  if (!known || !key) return null;
+  if (!key) return null;
   const to = line.from + key[0].lastIndexOf(':');
   const from = to - key[2]!.length - key[1]!.length;
   if (pos < from || pos > to) return null;
   const place = placeAt(doc, from);
-  const schema = place && schemaAt(known, { kind: place.kind, path: [...place.path, key[2]!] });
+  const known = place && (await define().catch(() => null));
+  const schema = known && schemaAt(known, { kind: place.kind, path: [...place.path, key[2]!] });
   if (!schema?.description) return null;
   return {
     pos: from,

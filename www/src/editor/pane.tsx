@@ -4,12 +4,12 @@ import { EditorView } from '@codemirror/view';
 import { effect, untracked } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Diagnostic } from 'imagecache';
-import { checked } from '../state/analysis';
+import { checked, usable } from '../state/analysis';
 import { active, activeFile, changed, files } from '../state/files';
 import { goal, view as shown } from '../state/shown';
 import { words } from '../words';
 import { offsetOf, showFindings } from './findings';
-import { loadRest, setup, speak, spoken, type Hooks } from './setup';
+import { beginWriting, makeReady, setup, speak, spoken, type Hooks } from './setup';
 
 const NONE: readonly Diagnostic[] = [];
 
@@ -44,8 +44,9 @@ function mount(host: HTMLElement): () => void {
         if (!file || next === current) return;
         current = next;
         editor.setState(states.get(next) ?? fresh(file.text));
-        // A document that was shown before completion was loaded lacks it.
-        if (editor.hasFocus) void loadRest(editor);
+        // A document that was shown before these were loaded lacks them.
+        if (editor.hasFocus) beginWriting(editor);
+        else if (usable.peek()) makeReady(editor);
         editor.dispatch(showFindings(editor.state, checked.peek().get(next)?.diagnostics ?? NONE));
         changed(next, editor.state.doc);
       });
@@ -66,6 +67,9 @@ function mount(host: HTMLElement): () => void {
       editor.dispatch({ selection: { anchor, head: Math.max(anchor, offsetOf(doc, to.span.end)) }, effects: EditorView.scrollIntoView(anchor, { y: 'center' }) });
       editor.focus();
       goal.value = null;
+    }),
+    effect(() => {
+      if (usable.value) makeReady(editor);
     }),
     // On narrow screens the editor was hidden until now.
     effect(() => {

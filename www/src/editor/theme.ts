@@ -1,16 +1,5 @@
 // The editor in the colours of the page. Tokens reach into its shadow tree, rules of the page do not.
-import { HighlightStyle } from '@codemirror/language';
 import { EditorView } from '@codemirror/view';
-import { tags } from '@lezer/highlight';
-
-export const highlight = HighlightStyle.define([
-  { tag: [tags.definition(tags.propertyName), tags.propertyName], color: 'var(--code-key)' },
-  { tag: [tags.string, tags.special(tags.string)], color: 'var(--code-text)' },
-  { tag: [tags.number, tags.bool, tags.null], color: 'var(--code-value)' },
-  { tag: [tags.comment, tags.meta], color: 'var(--ink-3)' },
-  { tag: [tags.labelName, tags.typeName], color: 'var(--code-value)' },
-  { tag: [tags.punctuation, tags.separator, tags.squareBracket, tags.brace], color: 'var(--ink-3)' },
-]);
 
 const underline = (colour: string): Record<string, string> => ({
   backgroundImage: 'none',

@@ -1,5 +1,5 @@
 // Keeps the page for when there is no network. Only the files of the page are answered from here; what goes to a
-// cluster passes by.
+// cluster passes by. The page starts this once it is of use, so that keeping the parts that come later does not delay it.
 const version = '@VERSION@';
 const files = ['@FILES@'];
 const kept = `imagecache-${version}`;

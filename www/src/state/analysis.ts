@@ -2,19 +2,22 @@
 // overtaken by a newer text is dropped.
 import { effect, signal, untracked } from '@preact/signals';
 import { ask } from '../core/client';
-import type { Checked, Definitions, Survey } from '../core/protocol';
-import { clusterCaches, withCluster } from '../cluster/live';
+import type { Checked, Survey } from '../core/protocol';
+import { clusterCaches, withCluster } from './cluster';
 import { changes, files, lengthOf, textOf } from './files';
 import { now } from './now';
 import { sizes, strict } from './settings';
 
-export const definitions = signal<Definitions | null>(null);
+/** The version of the core. */
+export const version = signal('');
 export const checked = signal<ReadonlyMap<string, Checked>>(new Map());
 export const survey = signal<Survey | null>(null);
 /** The core does not run: why. */
 export const coreFault = signal<string | null>(null);
 /** The newest texts were checked, and the answers are shown. */
 export const settled = signal(false);
+/** The first answers are shown, or there will be none: what else the page has may be loaded. */
+export const usable = signal(false);
 
 /** A pause of so many milliseconds in typing, and the text is looked at: longer for long texts. */
 const pause = (characters: number): number => 90 + characters / 8000;
@@ -80,10 +83,13 @@ async function lookOnce(): Promise<void> {
 
 /** Begins to look at whatever changes. */
 export function watch(): void {
-  ask('definitions').then(
-    (known) => (definitions.value = known),
+  ask('version').then(
+    (known) => (version.value = known),
     (fault: Error) => (coreFault.value = fault.message),
   );
+  effect(() => {
+    if (settled.value || coreFault.value !== null) usable.value = true;
+  });
   effect(() => {
     void changes.value;
     const length = files.value.reduce((sum, { id }) => sum + lengthOf(id), 0);

@@ -46,7 +46,6 @@ effect(() => {
   const root = document.documentElement;
   if (theme.value === 'auto') delete root.dataset.theme;
   else root.dataset.theme = theme.value;
-  root.lang = language.value === 'zh' ? 'zh-Hans' : 'en';
   const settings: Settings = { theme: theme.value, language: language.value, soonDays: soonDays.value, strict: strict.value, sizes: sizes.value };
   try {
     localStorage.setItem(key, JSON.stringify(settings));

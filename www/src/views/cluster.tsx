@@ -4,10 +4,12 @@ import { useEffect, useState } from 'preact/hooks';
 import { ask } from '../core/client';
 import type { Sendable } from '../core/protocol';
 import type { Event, ImageCache } from '../cluster/api';
-import { clusterCaches, connect, create, destroy, disconnect, eventsOf, isAllowed, ownAddress, state, wordsOf } from '../cluster/live';
+import { connect, create, destroy, disconnect, eventsOf, isAllowed, ownAddress, wordsOf } from '../cluster/live';
 import { Dialog } from '../parts/dialog';
 import { Inline } from '../parts/markdown';
-import { checked, definitions } from '../state/analysis';
+import { define } from '../core/texts';
+import { checked } from '../state/analysis';
+import { clusterCaches, isConnected, state } from '../state/cluster';
 import { files, open } from '../state/files';
 import { say } from '../state/notice';
 import { view } from '../state/shown';
@@ -20,7 +22,7 @@ export function Cluster() {
   return (
     <div class="cluster">
       <Connection />
-      {(state.value.is === 'live' || (state.value.is === 'lost' && state.value.known)) && (
+      {isConnected.value && (
         <>
           <Send />
           <Live />
@@ -36,10 +38,8 @@ function Connection() {
   const [address, setAddress] = useState(at.is === 'off' ? ownAddress() : at.address);
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    const resource = definitions.peek()?.resource;
-    if (!resource) return;
-    if (isAllowed(address)) connect(address, resource);
-    else say('problem', t.addressNotAllowed);
+    if (!isAllowed(address)) return say('problem', t.addressNotAllowed);
+    define().then(({ resource }) => connect(address, resource), () => say('problem', t.partMissing));
   };
   return (
     <>

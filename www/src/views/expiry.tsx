@@ -1,6 +1,6 @@
 // When each cache ends, on a line of time whose now can be moved.
 import type { SurveyedCache } from '../core/protocol';
-import { isConnected } from '../cluster/live';
+import { isConnected } from '../state/cluster';
 import { Inline } from '../parts/markdown';
 import { survey } from '../state/analysis';
 import { backToPresent, isPresent, moveBy, moveTo, now } from '../state/now';

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import type { Origin, SurveyedPod } from '../core/protocol';
 import { CopyButton } from '../parts/copy';
 import { Inline } from '../parts/markdown';
-import { clusterCaches, isConnected, withCluster } from '../cluster/live';
+import { clusterCaches, isConnected, withCluster } from '../state/cluster';
 import { survey } from '../state/analysis';
 import { active, files } from '../state/files';
 import { now } from '../state/now';

@@ -1,8 +1,9 @@
 // The page of a rule.
 import { useEffect, useState } from 'preact/hooks';
 import type { Rule as Page } from 'imagecache';
-import { ask } from '../core/client';
+import { ruleOf } from '../core/texts';
 import { Dialog } from '../parts/dialog';
+import { Missing } from '../parts/lazy';
 import { Markdown } from '../parts/markdown';
 import { shownRule } from '../state/shown';
 import { words } from '../words';
@@ -14,17 +15,18 @@ export function Rule() {
 
 function RuleDialog({ code }: { code: string }) {
   const t = words.value;
-  const [rule, setRule] = useState<Page | undefined>();
-  useEffect(() => void ask('explain', code).then(setRule, () => {}), [code]);
+  const [rule, setRule] = useState<Page | 'missing' | undefined>();
+  useEffect(() => void ruleOf(code).then(setRule, () => setRule('missing')), [code]);
+  const page = rule === 'missing' ? undefined : rule;
   return (
-    <Dialog title={<>{code} {rule && <small>{rule.name}</small>}</>} onClose={() => (shownRule.value = null)}>
-      {rule ? (
+    <Dialog title={<>{code} {page && <small>{page.name}</small>}</>} onClose={() => (shownRule.value = null)}>
+      {rule === 'missing' && <Missing />}
+      {rule === undefined && <p>{t.reading}</p>}
+      {page && (
         <div lang="en">
-          <p class={`tag ${rule.severity}`}>{t.severity[rule.severity]}</p>
-          <Markdown text={rule.page} skipTitle />
+          <p class={`tag ${page.severity}`}>{t.severity[page.severity]}</p>
+          <Markdown text={page.page} skipTitle />
         </div>
-      ) : (
-        <p>{t.reading}</p>
       )}
     </Dialog>
   );

@@ -51,7 +51,6 @@ status:
 
 export function Samples() {
   const t = words.value;
-  if (!samplesShown.value) return null;
   const close = (): void => void (samplesShown.value = false);
   const take = (sample: Sample): void => {
     close();

@@ -12,6 +12,8 @@ export const en = {
   storageOff: 'This browser keeps nothing: what you write is gone when the page is closed.',
   dropHere: 'Drop files here',
   reading: 'Reading …',
+  partMissing: 'This part of the page could not be loaded. What you write is kept: reload the page to try again.',
+  reload: 'Reload',
   otherLanguage: '中文',
   themeName: { auto: 'Theme: auto', light: 'Theme: light', dark: 'Theme: dark' },
   units: { days: 'd', hours: 'h', minutes: 'min' },

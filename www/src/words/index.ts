@@ -1,15 +1,31 @@
 // The words of the page in the chosen language. What the core says stays in the core's words.
-import { computed } from '@preact/signals';
-import { language } from '../state/settings';
+import { computed, effect, signal } from '@preact/signals';
+import { language, type Language } from '../state/settings';
 import { en } from './en';
-import { zh } from './zh';
 
 /** Every language has every word. */
 export type Words = typeof en;
 
-export const words = computed<Words>(() => (language.value === 'zh' ? zh : en));
+const chinese = signal<Words | null>(null);
 
-export const locale = computed(() => (language.value === 'zh' ? 'zh-Hans-CN' : 'en-GB'));
+/** The language that is spoken: the chosen one, once its words are there. */
+const spoken = computed<Language>(() => (language.value === 'zh' && chinese.value ? 'zh' : 'en'));
+
+export const words = computed<Words>(() => (spoken.value === 'zh' && chinese.value) || en);
+
+export const locale = computed(() => (spoken.value === 'zh' ? 'zh-Hans-CN' : 'en-GB'));
+
+/** Loads the words of a language; English is always there, and stays where others cannot be had. */
+export async function learn(wanted: Language): Promise<void> {
+  if (wanted === 'zh') chinese.value ??= (await import('./zh')).zh;
+}
+
+/** Says in the page which language it speaks, from now on. */
+export function speakUp(): void {
+  effect(() => {
+    document.documentElement.lang = spoken.value === 'zh' ? 'zh-Hans' : 'en';
+  });
+}
 
 /** A time in UTC, to the minute: clusters and their people live in several zones. */
 export function formatTime(time: string | Date): string {

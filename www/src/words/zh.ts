@@ -12,6 +12,8 @@ export const zh: Words = {
   storageOff: '此浏览器不保存任何内容：关闭页面后输入的内容会丢失。',
   dropHere: '将文件拖放到此处',
   reading: '正在读取……',
+  partMissing: '页面的这一部分无法加载。您写的内容已保留，请重新加载页面再试。',
+  reload: '重新加载',
   otherLanguage: 'English',
   themeName: { auto: '主题：自动', light: '主题：浅色', dark: '主题：深色' },
   units: { days: '天', hours: '小时', minutes: '分钟' },
