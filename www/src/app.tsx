@@ -13,7 +13,7 @@ import { goal, samplesShown, shownRule, view, VIEWS, type View } from './state/s
 import { storageOff } from './state/storage';
 import { Documents } from './views/documents';
 import { Findings } from './views/findings';
-import { learn, words } from './words';
+import { learn, spoken, words } from './words';
 
 type Panel = Exclude<View, 'manifests'>;
 
@@ -132,7 +132,7 @@ function Actions() {
       <button type="button" onClick={then(() => void use(import('./export'), ({ saveReport }) => saveReport()))}>{t.saveJson}</button>
       <button type="button" onClick={then(() => void use(import('./export'), ({ printReport }) => printReport()))}>{t.print}</button>
       <span class="gap" />
-      <button type="button" lang={language.value === 'zh' ? 'en' : 'zh-Hans'} onClick={then(() => void speak(language.value === 'zh' ? 'en' : 'zh'))}>
+      <button type="button" lang={spoken.value === 'zh' ? 'en' : 'zh-Hans'} onClick={then(() => void speak(spoken.value === 'zh' ? 'en' : 'zh'))}>
         {t.otherLanguage}
       </button>
       <button type="button" onClick={() => (theme.value = next[theme.value])}>

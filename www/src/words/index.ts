@@ -9,7 +9,7 @@ export type Words = typeof en;
 const chinese = signal<Words | null>(null);
 
 /** The language that is spoken: the chosen one, once its words are there. */
-const spoken = computed<Language>(() => (language.value === 'zh' && chinese.value ? 'zh' : 'en'));
+export const spoken = computed<Language>(() => (language.value === 'zh' && chinese.value ? 'zh' : 'en'));
 
 export const words = computed<Words>(() => (spoken.value === 'zh' && chinese.value) || en);
 
