@@ -23,8 +23,14 @@ const LAZY: Record<Exclude<Panel, 'findings'>, Lazy> = {
   cluster: lazy(() => import('./views/cluster').then(({ Cluster }) => Cluster)),
 };
 const PANELS = { findings: Findings, ...LAZY };
-const Rule = lazy(() => import('./views/rule').then(({ Rule }) => Rule));
-const Samples = lazy(() => import('./views/samples').then(({ Samples }) => Samples));
+const Rule = lazy(
+  () => import('./views/rule').then(({ Rule }) => Rule),
+  () => (shownRule.value = null),
+);
+const Samples = lazy(
+  () => import('./views/samples').then(({ Samples }) => Samples),
+  () => (samplesShown.value = false),
+);
 
 /** A view is fetched when the pointer or the focus comes to its tab. */
 const fetchView = (name: View): void => LAZY[name as keyof typeof LAZY]?.fetch();

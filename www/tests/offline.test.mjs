@@ -45,6 +45,11 @@ describe('the first visit and after', () => {
     await page.getByText('could not be loaded').waitFor();
     await page.getByRole('tab', { name: /Findings/ }).click();
     assert.equal(await findings(page).count(), 1);
+    await page.getByRole('button', { name: 'Samples', exact: true }).click();
+    await page.locator('.notice').getByText('could not be loaded').waitFor();
+    await context.unroute('**/*');
+    await page.getByRole('button', { name: 'Samples', exact: true }).click();
+    await page.getByRole('dialog').waitFor();
     await context.close();
   });
 
