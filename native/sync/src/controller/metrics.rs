@@ -78,6 +78,7 @@ impl Metrics {
             "Caches in the region, whoever made them",
             metrics.caches.clone(),
         );
+        registry.register("ready", "ImageCaches that are Ready", metrics.ready.clone());
         registry.register(
             "leads",
             "1 while this process works, 0 while it stands by",

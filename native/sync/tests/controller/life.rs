@@ -201,6 +201,33 @@ async fn a_secret_is_waited_for_and_sent_and_stands_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_ready_is_counted() {
+    let stage = Stage::new().await;
+    let controller = stage.controller();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let work = tokio::spawn({
+        let (controller, stop) = (controller.clone(), stop.clone());
+        async move { controller.run(None, stop).await }
+    });
+    stage
+        .create("base", json!({"images": ["nginx:1.27"]}), json!({}))
+        .await;
+    stage.until_ready("base").await;
+    let counted = |line: &'static str| controller.metrics().lines().any(|found| found == line);
+    while !counted("imagecache_sync_ready 1") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(counted("imagecache_sync_objects 1") && counted("imagecache_sync_leads 1"));
+    stage.delete("base").await;
+    stage.until_gone("base").await;
+    while !counted("imagecache_sync_ready 0") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.cancel();
+    work.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_told_with_its_reason_and_a_new_spec_makes_another() {
     let stage = Stage::new().await;
     let _work = stage.work();
