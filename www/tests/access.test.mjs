@@ -70,6 +70,7 @@ describe('for everybody', () => {
     await settle(page);
     for (const name of ['Editor', 'Findings', 'Match', 'Expiry', 'Cluster']) {
       await page.getByRole('tab', { name }).click();
+      await settle(page);
       const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       assert.ok(wide <= seen, `${name}: ${wide} px wide`);
       for (const panel of await page.locator('.panel:visible').all()) {

@@ -204,7 +204,7 @@ describe('documents', () => {
       };
     });
     await page.getByRole('button', { name: 'Print' }).click();
-    const printed = await page.evaluate(() => globalThis.printed);
+    const printed = await (await page.waitForFunction(() => globalThis.printed)).jsonValue();
     for (const part of ['Findings', 'IC042', 'Match', 'shop/web', 'has 2 of 2 images exactly', 'Expiry', 'never']) assert.ok(printed.toLowerCase().includes(part.toLowerCase()), part);
     assert.equal(await page.locator('#report').isVisible(), false);
     // The browser's own printing gives a paper of more than a page's frame.

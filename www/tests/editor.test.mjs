@@ -87,6 +87,7 @@ describe('the editor', () => {
     assert.match(await card.textContent(), /arm is not amd64 or arm64.*Write one of the words.*Rule IC051/s);
     await card.getByRole('button').click();
     const rule = page.getByRole('dialog');
+    await rule.getByRole('heading', { name: 'Why' }).waitFor();
     assert.match(await rule.textContent(), /IC051 annotation-value.*Why/s);
     await page.keyboard.press('Escape');
     await rule.waitFor({ state: 'detached' });

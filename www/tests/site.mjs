@@ -99,9 +99,10 @@ export async function visit(browser, address, options = {}) {
   return page;
 }
 
-/** Waits until the newest text was looked at. */
+/** Waits until the newest text was looked at, and every part that was asked for is there. */
 export async function settle(page) {
   await page.waitForSelector('.app[data-settled=yes]', { timeout: 30_000 });
+  await page.waitForFunction(() => !document.querySelector('[data-part=waiting]'));
 }
 
 /** Puts a text in the place of what the editor holds, as a person who pastes. */

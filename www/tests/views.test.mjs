@@ -104,7 +104,7 @@ describe('views', () => {
 
   test('in Chinese the page speaks Chinese, and the core its own words', async () => {
     await page.getByRole('button', { name: '中文' }).click();
-    assert.equal(await page.locator('html').getAttribute('lang'), 'zh-Hans');
+    await page.locator('html[lang=zh-Hans]').waitFor();
     await page.getByRole('button', { name: '示例' }).click();
     await page.getByText('最常见的错误', { exact: true }).click();
     await settle(page);

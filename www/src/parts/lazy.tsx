@@ -6,7 +6,7 @@ import { say } from '../state/notice';
 import { words } from '../words';
 
 export interface Lazy {
-  (): JSX.Element | null;
+  (): JSX.Element;
   /** Loads the part, so that it is there when it is opened. */
   fetch(): void;
 }
@@ -31,7 +31,7 @@ export function lazy(load: () => Promise<() => JSX.Element | null>, giveUp?: () 
       },
     );
   };
-  const Part = (): JSX.Element | null => {
+  const Part = (): JSX.Element => {
     useEffect(fetch, []);
     const isMissing = part.value === 'missing';
     useEffect(() => {
@@ -41,8 +41,8 @@ export function lazy(load: () => Promise<() => JSX.Element | null>, giveUp?: () 
       say('problem', words.peek().partMissing);
     }, [isMissing]);
     if (part.value && part.value !== 'missing') return <part.value.Shown />;
-    if (giveUp) return null;
-    return isMissing ? <Missing /> : <p class="empty">{words.value.reading}</p>;
+    if (giveUp) return <span hidden data-part="waiting" />;
+    return isMissing ? <Missing /> : <p class="empty" data-part="waiting">{words.value.reading}</p>;
   };
   return Object.assign(Part, { fetch });
 }
