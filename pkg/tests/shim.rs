@@ -50,7 +50,7 @@ fn the_answers_are_the_core_s_own() {
 
 #[wasm_bindgen_test]
 fn an_index_answers_for_what_it_holds() {
-    let index = CacheIndex::new(&object(CACHE)).unwrap();
+    let index = CacheIndex::new(&object(CACHE), &JsValue::UNDEFINED).unwrap();
     let answer = text(&index.winner(&object(POD), &JsValue::UNDEFINED).unwrap());
     assert!(
         answer.starts_with(r#"{"decision":"Hit""#) || answer.contains(r#""decision":"Hit""#),
