@@ -17,19 +17,18 @@ use imagecache_eci::Client as Cloud;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::controller::{self, Action};
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
-use kube::{Client, Resource as _, ResourceExt as _};
+use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 
 use super::metrics::{Labels, Metrics};
 use super::pods::Pods;
-use super::{Config, words};
+use super::{Config, events, words};
 
 /// The name under which the cluster knows what this process writes.
-const MANAGER: &str = "imagecache-sync";
+pub(super) const MANAGER: &str = "imagecache-sync";
 /// An object needs a few acts to be where it should; more is a fault of the core.
 const MAX_ACTS: u32 = 24;
 
@@ -43,7 +42,6 @@ pub(super) struct Host {
     pub(super) metrics: Metrics,
     /// A new listing is needed.
     pub(super) awaited: Notify,
-    recorder: Recorder,
     listing: RwLock<Option<Arc<Listing>>>,
     /// What is known of each object, by name.
     slots: Mutex<HashMap<String, Slot>>,
@@ -110,13 +108,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Host {
     pub(super) fn new(client: Client, cloud: Cloud, config: Config) -> Self {
-        let reporter = Reporter {
-            controller: MANAGER.to_owned(),
-            instance: None,
-        };
         Host {
             api: Api::all(client.clone()),
-            recorder: Recorder::new(client.clone(), reporter),
             pods: Pods::default(),
             metrics: Metrics::new(),
             awaited: Notify::new(),
@@ -470,18 +463,7 @@ impl Host {
         if self.config.dry_run.is_some() {
             return;
         }
-        let event = Event {
-            type_: if note.warning {
-                EventType::Warning
-            } else {
-                EventType::Normal
-            },
-            reason: note.reason.clone(),
-            note: Some(note.message.clone()),
-            action: "Reconcile".to_owned(),
-            secondary: None,
-        };
-        if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
+        if let Err(error) = events::tell(&self.client, object, note).await {
             tracing::debug!(
                 object = object.name_any(),
                 "an event was not stored: {}",

@@ -7,11 +7,13 @@
 //! | One object: step, perform, learn, again | `host` |
 //! | All caches of the region, one listing for all objects | `lister` |
 //! | Which pods name a cache | `pods` |
+//! | What people are told | `events` |
 //! | Which of several processes works | [`lease`] |
 //! | `/metrics`, `/healthz`, `/readyz` | `server` |
 //!
 //! At rest it writes nothing: a listing now and then, and watches.
 
+mod events;
 mod host;
 pub mod lease;
 mod lister;

@@ -1,0 +1,47 @@
+//! What is told of an object, as Events of `events.k8s.io/v1`.
+//!
+//! Each tells a change of a condition and stands for itself: nothing is counted or remembered. (The recorder of the kube
+//! crates keeps every Event for minutes and looks through all of them for each new one.)
+
+use imagecache::reconcile::Note;
+use imagecache::resource::kube::Object;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, PostParams};
+use kube::{Client, Resource as _, ResourceExt as _};
+
+use super::host::MANAGER;
+
+/// Where Events of objects without a namespace stand.
+const NAMESPACE: &str = "default";
+
+/// Stores an Event.
+pub(super) async fn tell(client: &Client, object: &Object, note: &Note) -> Result<(), kube::Error> {
+    let api: Api<Event> = Api::namespaced(client.clone(), NAMESPACE);
+    api.create(
+        &PostParams::default(),
+        &event(object, note, Timestamp::now()),
+    )
+    .await
+    .map(drop)
+}
+
+fn event(object: &Object, note: &Note, now: Timestamp) -> Event {
+    Event {
+        metadata: ObjectMeta {
+            name: Some(format!("{}.{:x}", object.name_any(), now.as_nanosecond())),
+            namespace: Some(NAMESPACE.to_owned()),
+            ..ObjectMeta::default()
+        },
+        action: Some("Reconcile".to_owned()),
+        event_time: Some(MicroTime(now)),
+        note: Some(note.message.clone()),
+        reason: Some(note.reason.clone()),
+        regarding: Some(object.object_ref(&())),
+        reporting_controller: Some(MANAGER.to_owned()),
+        reporting_instance: Some(MANAGER.to_owned()),
+        type_: Some(if note.warning { "Warning" } else { "Normal" }.to_owned()),
+        ..Event::default()
+    }
+}
