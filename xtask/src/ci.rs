@@ -29,6 +29,12 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
         "cargo clippy --package imagecache-kubewarden --target {wasm} -- --deny warnings"
     )
     .run()?;
+    // Its tests exist for this target only.
+    cmd!(
+        sh,
+        "cargo clippy --package imagecache-wasm --target {wasm} --all-targets -- --deny warnings"
+    )
+    .run()?;
     {
         let _docs = sh.push_env("RUSTDOCFLAGS", "--deny warnings");
         cmd!(sh, "cargo doc --workspace --all-features --no-deps").run()?;
