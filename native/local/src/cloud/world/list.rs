@@ -18,11 +18,11 @@ const DEFAULT_LIMIT: i32 = 20;
 const MAX_LIMIT: i32 = 100;
 
 /// A page of entries, given with the key of their order: so many after the one that the token names.
-fn page(
-    mut entries: Vec<(String, Value)>,
+fn page<T>(
+    mut entries: Vec<(String, T)>,
     limit: Option<i32>,
     token: Option<&str>,
-) -> Result<(Vec<Value>, String), Refusal> {
+) -> Result<(Vec<T>, String), Refusal> {
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(check::bad(
@@ -77,10 +77,14 @@ impl World {
         let entries = found
             .into_iter()
             .filter(|(_, cache)| cache.is_asked_for(call))
-            .map(|(key, cache)| (key, json!(cache.entry(self.now))))
             .collect::<Vec<_>>();
         let total = entries.len();
         let (entries, next) = page(entries, call.limit, call.next_token.as_deref())?;
+        // only what is on the page is written out: a listing of all pages stays linear in that
+        let entries = entries
+            .into_iter()
+            .map(|cache| json!(cache.entry(self.now)));
+        let entries: Vec<Value> = entries.collect();
         Ok(json!({"TotalCount": total, "NextToken": next, "ImageCaches": entries}))
     }
 
