@@ -151,7 +151,9 @@ pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
         if browser {
             command.env("WASM_BINDGEN_USE_BROWSER", "1");
             command.env("CHROMEDRIVER", "/usr/bin/chromedriver");
+            // Seconds. A browser's first start on a new machine is slow.
             command.env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60");
+            command.env("WASM_BINDGEN_TEST_TIMEOUT", "180");
         }
         command
     };

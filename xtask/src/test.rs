@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test of the project, and one closing line that counts them.
 
-use std::io::{BufRead, BufReader};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, pipe};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -48,8 +49,18 @@ pub(crate) struct Count {
     passed: u64,
     failed: u64,
     skipped: u64,
-    broken: Vec<String>,
+    broken: Vec<Broken>,
 }
+
+/// A run that failed.
+struct Broken {
+    name: String,
+    /// The last lines it printed, at most [`TAIL`].
+    tail: VecDeque<String>,
+}
+
+/// How many lines of a failed run are printed again at the end, where a long log is looked at first.
+const TAIL: usize = 40;
 
 impl Count {
     /// Runs `cargo test --no-fail-fast` with these arguments.
@@ -63,36 +74,48 @@ impl Count {
 
     /// Runs tests; a failing run is noted, and the next ones still go.
     pub(crate) fn run(&mut self, command: &mut Command) -> Result<()> {
-        let words = std::iter::once(command.get_program()).chain(command.get_args());
-        let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
-        let name = words.join(" ");
+        let name = name(command);
         println!("$ {name}");
+        let (output, input) = pipe()?;
         let mut child = command
-            .stdout(Stdio::piped())
+            .stdout(input.try_clone()?)
+            .stderr(input)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
-        let stdout = child.stdout.take().context("no output")?;
-        for line in BufReader::new(stdout).lines() {
+        // The command holds the writing ends; the pipe ends with the last of them.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut tail = VecDeque::with_capacity(TAIL);
+        for line in BufReader::new(output).lines() {
             let line = line?;
             println!("{line}");
             self.closing_line(&line);
+            if tail.len() == TAIL {
+                tail.pop_front();
+            }
+            tail.push_back(line);
         }
         if !child.wait()?.success() {
-            self.broken.push(name);
+            self.broken.push(Broken { name, tail });
         }
         Ok(())
     }
 
     /// The closing line of it all.
     fn close(&self) -> Result<()> {
+        for Broken { name, tail } in &self.broken {
+            println!("\nThis run failed, and ended with:\n$ {name}");
+            for line in tail {
+                println!("  {line}");
+            }
+        }
         println!(
             "\n{} passed, {} failed, {} skipped",
             self.passed, self.failed, self.skipped
         );
         ensure!(
             self.broken.is_empty(),
-            "these runs failed: {}",
-            self.broken.join("; ")
+            "{} of the runs failed",
+            self.broken.len()
         );
         ensure!(self.passed > 0, "no test ran");
         Ok(())
@@ -128,6 +151,20 @@ impl Count {
     }
 }
 
+/// What a shell would be given to run this.
+fn name(command: &Command) -> String {
+    let set = command.get_envs().filter_map(|(key, value)| {
+        Some(format!(
+            "{}={}",
+            key.to_string_lossy(),
+            value?.to_string_lossy()
+        ))
+    });
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words = words.map(|word| word.to_string_lossy().into_owned());
+    set.chain(words).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +177,17 @@ mod tests {
         count.closing_line("running 3 tests");
         count.closing_line("# pass 4");
         assert_eq!((count.passed, count.failed, count.skipped), (19, 2, 1));
+    }
+
+    #[test]
+    fn a_failed_run_is_told_again_with_its_last_lines() {
+        let mut count = Count::default();
+        let mut command = Command::new("sh");
+        command.args(["-c", "seq 100; echo why >&2; exit 1"]);
+        count.run(command.env("A", "b")).unwrap();
+        let broken = count.broken.first().unwrap();
+        assert_eq!(broken.name, "A=b sh -c seq 100; echo why >&2; exit 1");
+        assert_eq!(broken.tail.len(), TAIL);
+        assert_eq!(broken.tail.back().unwrap(), "why");
     }
 }
