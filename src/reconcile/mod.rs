@@ -64,7 +64,7 @@ pub use intake::{Login, SecretFault};
 pub use listing::Listing;
 pub use memory::{Memory, backoff};
 pub use step::step;
-pub use subject::{Rival, claim};
+pub use subject::{Rival, claim, refusal};
 
 use crate::eci::object::Defaults;
 

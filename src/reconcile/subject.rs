@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::Memory;
 use super::condition::{Condition, SYNCED, reason};
 use crate::annotation;
 use crate::expiry;
@@ -157,6 +158,31 @@ impl<'a> Subject<'a> {
 pub fn claim(object: &Value) -> Option<&str> {
     let subject = Subject::read(object)?;
     subject.id.or_else(|| subject.wanted())
+}
+
+/// What of that which the object asks was refused, in words: as its condition `Synced` tells, or the last call about it.
+/// `None` also for what is under way.
+///
+/// ```
+/// use imagecache::reconcile::{Memory, refusal};
+/// let synced = serde_json::json!({
+///     "type": "Synced", "status": "False", "observedGeneration": 1, "lastTransitionTime": "2026-01-18T13:40:56Z",
+///     "reason": "QuotaExceeded", "message": "QuotaExceeded: too many caches",
+/// });
+/// let object = serde_json::json!({
+///     "metadata": {"name": "base", "uid": "e83a1c53"}, "status": {"conditions": [synced]},
+/// });
+/// assert_eq!(refusal(&object, &Memory::default()).unwrap(), "QuotaExceeded: too many caches");
+/// ```
+#[must_use]
+pub fn refusal(object: &Value, memory: &Memory) -> Option<String> {
+    let synced = Subject::read(object)?.synced;
+    let open = synced.filter(|synced| !synced.holds && synced.reason != reason::SUBMITTING);
+    match (open, &memory.fault) {
+        (Some(synced), _) => Some(synced.message),
+        (None, Some(fault)) => Some(fault.message.clone()),
+        (None, None) => None,
+    }
 }
 
 /// An object that claims a cache. Who has it comes before who wants it, then the older, then the first by name.

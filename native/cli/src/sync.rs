@@ -38,7 +38,7 @@ Keys are looked for as by `imagecache eci`. Addresses of --listen: GET /metrics,
 
 Exit codes:
   0  asked to end by Ctrl-C or SIGTERM, and ended; with --once, everything was done
-  1  with --once: something was refused, and stands in the status of its object
+  1  with --once: something was refused or not answered; it is told, a line for each object
   2  the command line is wrong
   3  the kubeconfig cannot be used; with --once also: the cluster or ECI did not answer";
 
@@ -146,11 +146,19 @@ impl Sync {
             while let Ok(line) = told.try_recv() {
                 writeln!(console, "{line}").context(console::UNWRITABLE)?;
             }
+            for (name, why) in &tally.refused {
+                console::note(&format!(
+                    "{}: {}",
+                    console::visible(name),
+                    console::visible(why)
+                ));
+            }
+            let refused = tally.refused.len();
             console::note(&format!(
-                "{} ImageCaches, {} of them refused",
-                tally.objects, tally.failed
+                "{} ImageCaches, {refused} of them refused",
+                tally.objects
             ));
-            return Ok(if tally.failed == 0 {
+            return Ok(if refused == 0 {
                 Exit::Ok
             } else {
                 Exit::Findings

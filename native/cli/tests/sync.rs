@@ -10,7 +10,7 @@ mod common;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{imagecache, stderr, stdout};
@@ -64,7 +64,13 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::with_faults("faults: []")
+    }
+
+    fn with_faults(faults: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("faults.yaml");
+        std::fs::write(&file, faults).unwrap();
         let mut serve = start(&["serve", "--listen", "127.0.0.1:0", "--log-level", "off"]);
         let mut simulate = start(&[
             "eci",
@@ -74,6 +80,8 @@ impl Stage {
             "--quiet",
             "--speed",
             "20",
+            "--faults",
+            file.to_str().unwrap(),
         ]);
         let (cluster, cloud) = (address(&mut serve), address(&mut simulate));
         let kubeconfig = format!(
@@ -113,6 +121,14 @@ impl Stage {
         args.extend(["--poll", "0.1", "--rest", "0.5"]);
         args.extend(more);
         args
+    }
+
+    fn once(&self, config: &str, more: &[&str]) -> Output {
+        imagecache(&self.sync(config, &[&["--once"], more].concat()))
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
+            .output()
+            .unwrap()
     }
 
     fn kubectl(&self, args: &[&str]) -> String {
@@ -207,14 +223,8 @@ fn a_dry_run_prints_the_acts_and_once_ends() {
     let stage = Stage::new();
     let config = stage.config();
     stage.create("base");
-    let run = |more: &[&str]| {
-        imagecache(&stage.sync(&config, more))
-            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
-            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
-            .output()
-            .unwrap()
-    };
-    let dry = run(&["--dry-run", "--once"]);
+    let dry = stage.once(&config, &["--dry-run"]);
+    assert_eq!(dry.status.code(), Some(0), "{}", stderr(&dry));
     let lines: Vec<&str> = stdout(&dry).lines().collect();
     assert_eq!(lines.len(), 3, "{lines:#?}");
     assert!(
@@ -227,9 +237,37 @@ fn a_dry_run_prints_the_acts_and_once_ends() {
         lines[2]
     );
     assert_eq!(stage.caches(), Vec::<String>::new());
-    let once = run(&["--once"]);
+    let once = stage.once(&config, &[]);
     assert_eq!(once.status.code(), Some(0), "{}", stderr(&once));
+    assert!(stderr(&once).contains("1 ImageCaches, 0 of them refused"));
     assert_eq!(stage.caches(), ["base"]);
+}
+
+#[test]
+fn once_ends_with_1_and_says_what_was_refused_or_not_answered() {
+    for (faults, words) in [
+        (
+            "faults: [{action: CreateImageCache, fault: error, code: QuotaExceeded}]",
+            "base: QuotaExceeded: ",
+        ),
+        (
+            "faults: [{action: CreateImageCache, fault: refuse}]",
+            "base: CreateImageCache",
+        ),
+    ] {
+        let stage = Stage::with_faults(faults);
+        let config = stage.config();
+        stage.create("base");
+        let once = stage.once(&config, &[]);
+        let said = stderr(&once);
+        assert_eq!(once.status.code(), Some(1), "{said}");
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines.len(), 2, "{said}");
+        assert!(lines[0].starts_with(words), "{said}");
+        assert_eq!(lines[1], "1 ImageCaches, 1 of them refused");
+        assert_eq!(stage.once(&config, &[]).status.code(), Some(1));
+        assert_eq!(stage.caches(), Vec::<String>::new());
+    }
 }
 
 #[test]

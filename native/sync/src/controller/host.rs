@@ -1,21 +1,14 @@
-//! One object at a time: what the core decides is performed, learnt, and asked again until there is nothing to do.
+//! What the steps of all objects share: what was seen of both sides, and what is known of each object.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
 
-use imagecache::eci::login;
-use imagecache::reconcile::{
-    Decision, Effect, Listing, Login, Memory, Moment, Note, Outcome, Rival, SecretFault, Seen,
-    claim, patched, step,
-};
+use imagecache::reconcile::{Listing, Memory, Moment, claim, refusal};
 use imagecache::resource::kube::Object;
 use imagecache::resource::{PLURAL, Phase};
 use imagecache::time::Timestamp;
 use imagecache_eci::Client as Cloud;
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::Api;
 use kube::runtime::controller::{self, Action};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
@@ -23,14 +16,13 @@ use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 
-use super::metrics::{Labels, Metrics};
+use super::metrics::Metrics;
 use super::pods::Pods;
-use super::{Config, events, words};
+use super::turn::{Broken, Run};
+use super::{Config, words};
 
 /// The name under which the cluster knows what this process writes.
 pub(super) const MANAGER: &str = "imagecache-sync";
-/// An object needs a few acts to be where it should; more is a fault of the core.
-const MAX_ACTS: u32 = 24;
 
 /// Everything that steps need.
 pub(super) struct Host {
@@ -75,32 +67,18 @@ struct Work {
 
 /// What is known of one object.
 #[derive(Default)]
-struct Slot {
+pub(super) struct Slot {
     uid: String,
-    memory: Memory,
+    pub(super) memory: Memory,
     /// The version of the newest answer of the API server.
-    version: Option<u64>,
+    pub(super) version: Option<u64>,
     /// Waits for a listing.
-    waits: bool,
-    problem: Option<&'static str>,
+    pub(super) waits: bool,
+    pub(super) problem: Option<&'static str>,
     ready: bool,
+    /// What was refused.
+    pub(super) refused: Option<String>,
 }
-
-/// Why the work on an object was broken off.
-#[derive(Debug)]
-pub(super) struct Broken {
-    /// Tried again after so long.
-    pub(super) pause: Duration,
-    why: String,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for Broken {}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -179,14 +157,14 @@ impl Host {
         self.cloud.nature().elapsed()
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         match &self.config.clock {
             Some(clock) => clock(),
             None => self.cloud.nature().now(),
         }
     }
 
-    fn objects(&self) -> Vec<Arc<Object>> {
+    pub(super) fn objects(&self) -> Vec<Arc<Object>> {
         let work = self.work.read().unwrap_or_else(PoisonError::into_inner);
         work.as_ref()
             .map(|work| work.objects.state())
@@ -278,14 +256,18 @@ impl Host {
         self.metrics.objects.set(known);
     }
 
-    /// Keeps count of the objects that are ready.
-    fn note_phase(&self, run: &Run) {
+    /// Notes how an object is left: whether it is ready, and what of it was refused.
+    pub(super) fn leave(&self, run: &Run) {
         let phase = run
             .object
             .get("status")
             .and_then(|status| status.get("phase"));
         let ready = phase.and_then(Value::as_str) == Some(Phase::Ready.as_str());
-        let before = self.with_slot(run, |slot| std::mem::replace(&mut slot.ready, ready));
+        let before = self.with_slot(run, |slot| {
+            let problem = slot.problem.map(str::to_owned);
+            slot.refused = problem.or_else(|| refusal(&run.object, &slot.memory));
+            std::mem::replace(&mut slot.ready, ready)
+        });
         match (before, ready) {
             (false, true) => {
                 self.metrics.ready.inc();
@@ -297,7 +279,23 @@ impl Host {
         }
     }
 
-    fn forget(&self, name: &str) {
+    /// The caches as they were listed last.
+    pub(super) fn listing(&self) -> Option<Arc<Listing>> {
+        let listing = self.listing.read().unwrap_or_else(PoisonError::into_inner);
+        listing.clone()
+    }
+
+    /// Whether a dry run has not told this yet.
+    pub(super) fn is_news(&self, said: &(String, String)) -> bool {
+        lock(&self.told).insert(said.clone())
+    }
+
+    /// What was refused of that which an object asks, when it was left.
+    pub(super) fn refused(&self, name: &str) -> Option<String> {
+        lock(&self.slots).get(name)?.refused.clone()
+    }
+
+    pub(super) fn forget(&self, name: &str) {
         if lock(&self.slots)
             .remove(name)
             .is_some_and(|slot| slot.ready)
@@ -329,150 +327,7 @@ impl Host {
         }
     }
 
-    /// The objects that claim the same cache as this one, which does not have it yet.
-    fn rivals(&self, object: &Value) -> Vec<Rival> {
-        let Some(id) = claim(object) else {
-            return Vec::new();
-        };
-        if object
-            .get("status")
-            .and_then(|status| status.get("imageCacheId"))
-            .is_some()
-        {
-            return Vec::new();
-        }
-        let uid = object
-            .get("metadata")
-            .and_then(|metadata| metadata.get("uid"));
-        self.objects()
-            .iter()
-            .filter(|other| other.metadata.uid.as_deref() != uid.and_then(Value::as_str))
-            .filter_map(|other| value(other))
-            .filter(|other| claim(other) == Some(id))
-            .filter_map(|other| Rival::read(&other))
-            .collect()
-    }
-
-    fn decide(&self, run: &Run, memory: &Memory) -> Decision {
-        self.metrics.steps.inc();
-        let listing = self
-            .listing
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let pods = claim(&run.object).and_then(|id| self.pods.of(id));
-        let pods = if claim(&run.object).is_none() {
-            Some(Vec::new())
-        } else {
-            pods
-        };
-        let rivals = self.rivals(&run.object);
-        let seen = Seen {
-            listing: listing.as_deref(),
-            live: run.live,
-            logins: run.logins.as_deref(),
-            pods: pods.as_deref(),
-            rivals: &rivals,
-            moment: self.moment(),
-        };
-        step(
-            &run.object,
-            &seen,
-            &self.config.settings,
-            memory,
-            self.now(),
-        )
-    }
-
-    async fn perform(&self, run: &Run, effect: &Effect) -> Outcome {
-        if let Some(tell) = self.config.dry_run.as_ref().filter(|_| effect.is_write()) {
-            let said = (run.name.clone(), effect.to_string());
-            if lock(&self.told).insert(said.clone()) {
-                tell(&said.0, &said.1);
-            }
-            return match effect {
-                Effect::Finalizers { patch } | Effect::Status { patch, .. } => {
-                    Outcome::Object(patched(&run.object, patch))
-                }
-                _ => Outcome::Unsent("this is a dry run".to_owned()),
-            };
-        }
-        let params = PatchParams {
-            field_manager: Some(MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
-        match effect {
-            Effect::Read => match self.api.get_opt(&run.name).await {
-                Ok(Some(object)) => stored(&object),
-                Ok(None) => Outcome::NoObject,
-                Err(error) => unwritten(&error),
-            },
-            Effect::ReadSecrets(_) => Outcome::Accepted,
-            Effect::Finalizers { patch } => written(
-                self.api
-                    .patch(&run.name, &params, &Patch::Merge(patch))
-                    .await,
-            ),
-            Effect::Status { patch, .. } => written(
-                self.api
-                    .patch_status(&run.name, &params, &Patch::Merge(patch))
-                    .await,
-            ),
-            Effect::Create { call, .. } => match self.cloud.call(call.as_ref()).await {
-                Ok(reply) => Outcome::Created(reply.image_cache_id),
-                Err(error) => words::outcome(error),
-            },
-            Effect::Update { call, .. } => match self.cloud.call(call.as_ref()).await {
-                Ok(_) => Outcome::Accepted,
-                Err(error) => words::outcome(error),
-            },
-            Effect::Delete { call } => match self.cloud.call(call).await {
-                Ok(_) => Outcome::Accepted,
-                Err(error) => words::outcome(error),
-            },
-        }
-    }
-
-    /// Reads the logins in secrets, each `namespace:name`.
-    async fn logins(&self, names: &[String]) -> Vec<Login> {
-        let mut logins = Vec::with_capacity(names.len());
-        for secret in names {
-            let (namespace, name) = secret.split_once(':').unwrap_or(("default", secret));
-            let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-            let found = match api.get_opt(name).await {
-                Ok(Some(secret)) => serde_json::to_value(&secret)
-                    .map_err(|_| {
-                        SecretFault::Unreadable("it has not the form of a secret".to_owned())
-                    })
-                    .and_then(|secret| login::logins(&secret).map_err(SecretFault::Bad)),
-                Ok(None) => Err(SecretFault::Missing),
-                Err(error) => Err(SecretFault::Unreadable(words::of_cluster(
-                    &error, "secrets",
-                ))),
-            };
-            logins.push(Login {
-                secret: secret.clone(),
-                found,
-            });
-        }
-        logins
-    }
-
-    /// Tells an Event of the object; one that is not stored is no reason to do anything again.
-    async fn note(&self, object: &Object, note: &Note) {
-        if self.config.dry_run.is_some() {
-            return;
-        }
-        if let Err(error) = events::tell(&self.client, object, note).await {
-            tracing::debug!(
-                object = object.name_any(),
-                "an event was not stored: {}",
-                words::of_cluster(&error, "events")
-            );
-        }
-    }
-
-    fn with_slot<T>(&self, run: &Run, with: impl FnOnce(&mut Slot) -> T) -> T {
+    pub(super) fn with_slot<T>(&self, run: &Run, with: impl FnOnce(&mut Slot) -> T) -> T {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(run.name.clone()).or_default();
         if slot.uid != run.uid {
@@ -486,175 +341,8 @@ impl Host {
         }
         with(slot)
     }
-
-    fn count(&self, effect: &Effect, outcome: &Outcome) {
-        let act = match effect {
-            Effect::Read => "read",
-            Effect::ReadSecrets(_) => "read-secrets",
-            Effect::Finalizers { .. } => "finalizers",
-            Effect::Status { .. } => "status",
-            Effect::Create { .. } => "create",
-            Effect::Update { .. } => "update",
-            Effect::Delete { .. } => "delete",
-        };
-        let outcome = match outcome {
-            Outcome::Object(_) | Outcome::Created(_) | Outcome::Accepted => "done",
-            Outcome::NoObject => "no-object",
-            Outcome::Conflict => "conflict",
-            Outcome::Refused { .. } => "refused",
-            Outcome::Lost(_) => "lost",
-            Outcome::Unsent(_) => "unsent",
-        };
-        self.metrics
-            .acts
-            .get_or_create(&Labels { act, outcome })
-            .inc();
-    }
 }
 
-/// The work on one object, from the moment it was woken.
-struct Run {
-    name: String,
-    uid: String,
-    object: Value,
-    live: bool,
-    logins: Option<Vec<Login>>,
-}
-
-fn value(object: &Object) -> Option<Value> {
+pub(super) fn value(object: &Object) -> Option<Value> {
     serde_json::to_value(object).ok()
-}
-
-fn stored(object: &Object) -> Outcome {
-    match value(object) {
-        Some(object) => Outcome::Object(object),
-        None => Outcome::Unsent("the object cannot be read".to_owned()),
-    }
-}
-
-fn written(result: Result<Object, kube::Error>) -> Outcome {
-    match result {
-        Ok(object) => stored(&object),
-        Err(error) => unwritten(&error),
-    }
-}
-
-fn unwritten(error: &kube::Error) -> Outcome {
-    let why = words::of_cluster(error, PLURAL);
-    match error {
-        kube::Error::Api(status) if status.code == 404 => Outcome::NoObject,
-        kube::Error::Api(status) if status.code == 409 => Outcome::Conflict,
-        kube::Error::Api(_) => Outcome::Unsent(why),
-        _ => Outcome::Lost(why),
-    }
-}
-
-/// Works on one object until there is nothing to do now.
-pub(super) async fn reconcile(object: Arc<Object>, host: Arc<Host>) -> Result<Action, Broken> {
-    let Some(start) = value(&object) else {
-        return Ok(Action::await_change());
-    };
-    let mut run = Run {
-        name: object.name_any(),
-        uid: object.metadata.uid.clone().unwrap_or_default(),
-        object: start,
-        live: false,
-        logins: None,
-    };
-    let version = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
-    let newest = host.with_slot(&run, |slot| slot.version);
-    if version(object.metadata.resource_version.as_deref()) < newest {
-        // the watch has yet to bring what was written here
-        return Ok(Action::requeue(Duration::from_secs(1)));
-    }
-    for _ in 0..MAX_ACTS {
-        let memory = host.with_slot(&run, |slot| slot.memory.clone());
-        let decision = host.decide(&run, &memory);
-        if decision.listing {
-            host.with_slot(&run, |slot| slot.waits = true);
-            host.awaited.notify_one();
-        }
-        let told = host.with_slot(&run, |slot| {
-            std::mem::replace(&mut slot.problem, decision.problem)
-        });
-        if let Some(problem) = decision.problem.filter(|problem| told != Some(*problem)) {
-            tracing::warn!(object = run.name, "{problem}");
-        }
-        let Some(effect) = decision.act else {
-            host.note_phase(&run);
-            return Ok(match decision.after {
-                Some(after) => Action::requeue(after.max(Duration::from_millis(100))),
-                None => Action::await_change(),
-            });
-        };
-        if let Effect::ReadSecrets(names) = &effect {
-            run.logins = Some(host.logins(names).await);
-            host.count(&effect, &Outcome::Accepted);
-            continue;
-        }
-        let outcome = host.perform(&run, &effect).await;
-        host.count(&effect, &outcome);
-        let metadata = run.object.get("metadata");
-        let generation = metadata
-            .and_then(|metadata| metadata.get("generation"))
-            .and_then(Value::as_i64);
-        let logins = run.logins.as_deref().unwrap_or_default();
-        let dry = host.config.dry_run.is_some();
-        let pause = host.with_slot(&run, |slot| {
-            slot.memory.learn(
-                &effect,
-                &outcome,
-                generation.unwrap_or(1),
-                logins,
-                host.moment(),
-            );
-            if let (Outcome::Object(stored), false) = (&outcome, dry) {
-                let stored = stored
-                    .get("metadata")
-                    .and_then(|metadata| metadata.get("resourceVersion"));
-                slot.version = version(stored.and_then(Value::as_str));
-            }
-            slot.memory.pause()
-        });
-        tracing::debug!(object = run.name, %effect, ?outcome, "performed");
-        match outcome {
-            Outcome::Object(stored) => {
-                for note in &decision.notes {
-                    host.note(&object, note).await;
-                }
-                run.object = stored;
-                run.live = true;
-            }
-            Outcome::Created(id) => {
-                tracing::info!(object = run.name, id, "ECI makes a cache");
-                run.live = false;
-            }
-            Outcome::Accepted => run.live = false,
-            Outcome::NoObject => {
-                host.forget(&run.name);
-                return Ok(Action::await_change());
-            }
-            Outcome::Conflict => return Ok(Action::requeue(Duration::from_millis(200))),
-            Outcome::Unsent(_) if dry => return Ok(Action::await_change()),
-            Outcome::Refused { .. } | Outcome::Lost(_) | Outcome::Unsent(_) => {
-                let write = matches!(
-                    effect,
-                    Effect::Read | Effect::Finalizers { .. } | Effect::Status { .. }
-                );
-                if let (true, Outcome::Lost(why) | Outcome::Unsent(why)) = (write, outcome) {
-                    return Err(Broken { pause, why });
-                }
-                // the core says when, and in which words
-            }
-        }
-    }
-    Err(Broken {
-        pause: Duration::from_secs(60),
-        why: format!("more than {MAX_ACTS} acts in a row: this is a fault of this program"),
-    })
-}
-
-/// When a broken-off work is tried again.
-pub(super) fn again(_object: Arc<Object>, broken: &Broken, _host: Arc<Host>) -> Action {
-    Action::requeue(broken.pause)
 }

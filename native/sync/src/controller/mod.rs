@@ -4,7 +4,9 @@
 //!
 //! | what | module |
 //! |---|---|
-//! | One object: step, perform, learn, again | `host` |
+//! | One object: step, perform, learn, again | `turn` |
+//! | Acts on both sides, and secrets of the cluster | `acts`, `secrets` |
+//! | What was seen, and what is known of each object | `host` |
 //! | All caches of the region, one listing for all objects | `lister` |
 //! | Which pods name a cache | `pods` |
 //! | What people are told | `events` |
@@ -13,17 +15,21 @@
 //!
 //! At rest it writes nothing: a listing now and then, and watches.
 
+mod acts;
 mod events;
 mod host;
 pub mod lease;
 mod lister;
 mod metrics;
 mod pods;
+mod secrets;
 mod server;
+mod turn;
 mod words;
 
 use std::fmt;
 use std::future::ready;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,12 +39,12 @@ use imagecache::resource::PLURAL;
 use imagecache::resource::kube::Object;
 use imagecache::time::Timestamp;
 use imagecache_eci::Client as Cloud;
-use kube::Client;
 use kube::api::ListParams;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::controller::{self, ReconcileRequest, trigger_self};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, watcher};
+use kube::{Client, ResourceExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -188,8 +194,8 @@ impl Controller {
         let queue = stream::select(trigger_self(objects, ()), woken)
             .take_until(stop.clone().cancelled_owned());
         let work = controller::applier(
-            |object, host| Box::pin(host::reconcile(object, host)),
-            host::again,
+            |object, host| Box::pin(turn::reconcile(object, host)),
+            turn::again,
             Arc::clone(host),
             reader,
             queue,
@@ -252,25 +258,33 @@ impl Controller {
             );
         }
         lister::once(host).await.map_err(Fault)?;
-        let each =
-            stream::iter(reader.state()).map(|object| host::reconcile(object, Arc::clone(host)));
+        let each = stream::iter(reader.state()).map(async |object| {
+            let name = object.name_any();
+            let done = turn::reconcile(object, Arc::clone(host)).await;
+            let why = match done {
+                Err(broken) => Some(broken.to_string()),
+                Ok(_) => host.refused(&name),
+            };
+            (name, why)
+        });
         let mut tally = Tally::default();
-        let mut each = each.buffer_unordered(usize::from(host.config.concurrency.max(1)));
-        while let Some(done) = each.next().await {
+        let mut each = pin!(each.buffer_unordered(usize::from(host.config.concurrency.max(1))));
+        while let Some((name, why)) = each.next().await {
             tally.objects += 1;
-            tally.failed += usize::from(done.is_err());
+            tally.refused.extend(why.map(|why| (name, why)));
         }
+        tally.refused.sort_unstable();
         Ok(tally)
     }
 }
 
 /// What one look at everything came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tally {
     /// Objects that were looked at.
     pub objects: usize,
-    /// Objects about which the cluster or ECI did not do what was asked.
-    pub failed: usize,
+    /// Objects about which the cluster or ECI did not do what was asked, by name, and why.
+    pub refused: Vec<(String, String)>,
 }
 
 /// Why nothing could be done, in one line.

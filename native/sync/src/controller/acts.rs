@@ -1,0 +1,123 @@
+//! What the core decides, performed; and its outcome in the words of the core.
+
+use imagecache::reconcile::{Effect, Note, Outcome, patched};
+use imagecache::resource::PLURAL;
+use imagecache::resource::kube::Object;
+use kube::ResourceExt as _;
+use kube::api::{Patch, PatchParams};
+
+use super::host::{Host, MANAGER, value};
+use super::metrics::Labels;
+use super::turn::Run;
+use super::{events, words};
+
+impl Host {
+    pub(super) async fn perform(&self, run: &Run, effect: &Effect) -> Outcome {
+        if let Some(tell) = self.config.dry_run.as_ref().filter(|_| effect.is_write()) {
+            let said = (run.name.clone(), effect.to_string());
+            if self.is_news(&said) {
+                tell(&said.0, &said.1);
+            }
+            return match effect {
+                Effect::Finalizers { patch } | Effect::Status { patch, .. } => {
+                    Outcome::Object(patched(&run.object, patch))
+                }
+                _ => Outcome::Unsent("this is a dry run".to_owned()),
+            };
+        }
+        let params = PatchParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        match effect {
+            Effect::Read => match self.api.get_opt(&run.name).await {
+                Ok(Some(object)) => stored(&object),
+                Ok(None) => Outcome::NoObject,
+                Err(error) => unwritten(&error),
+            },
+            Effect::ReadSecrets(_) => Outcome::Accepted,
+            Effect::Finalizers { patch } => written(
+                self.api
+                    .patch(&run.name, &params, &Patch::Merge(patch))
+                    .await,
+            ),
+            Effect::Status { patch, .. } => written(
+                self.api
+                    .patch_status(&run.name, &params, &Patch::Merge(patch))
+                    .await,
+            ),
+            Effect::Create { call, .. } => match self.cloud.call(call.as_ref()).await {
+                Ok(reply) => Outcome::Created(reply.image_cache_id),
+                Err(error) => words::outcome(error),
+            },
+            Effect::Update { call, .. } => match self.cloud.call(call.as_ref()).await {
+                Ok(_) => Outcome::Accepted,
+                Err(error) => words::outcome(error),
+            },
+            Effect::Delete { call } => match self.cloud.call(call).await {
+                Ok(_) => Outcome::Accepted,
+                Err(error) => words::outcome(error),
+            },
+        }
+    }
+    /// Tells an Event of the object; one that is not stored is no reason to do anything again.
+    pub(super) async fn note(&self, object: &Object, note: &Note) {
+        if self.config.dry_run.is_some() {
+            return;
+        }
+        if let Err(error) = events::tell(&self.client, object, note).await {
+            tracing::debug!(
+                object = object.name_any(),
+                "an event was not stored: {}",
+                words::of_cluster(&error, "events")
+            );
+        }
+    }
+    pub(super) fn count(&self, effect: &Effect, outcome: &Outcome) {
+        let act = match effect {
+            Effect::Read => "read",
+            Effect::ReadSecrets(_) => "read-secrets",
+            Effect::Finalizers { .. } => "finalizers",
+            Effect::Status { .. } => "status",
+            Effect::Create { .. } => "create",
+            Effect::Update { .. } => "update",
+            Effect::Delete { .. } => "delete",
+        };
+        let outcome = match outcome {
+            Outcome::Object(_) | Outcome::Created(_) | Outcome::Accepted => "done",
+            Outcome::NoObject => "no-object",
+            Outcome::Conflict => "conflict",
+            Outcome::Refused { .. } => "refused",
+            Outcome::Lost(_) => "lost",
+            Outcome::Unsent(_) => "unsent",
+        };
+        self.metrics
+            .acts
+            .get_or_create(&Labels { act, outcome })
+            .inc();
+    }
+}
+
+fn stored(object: &Object) -> Outcome {
+    match value(object) {
+        Some(object) => Outcome::Object(object),
+        None => Outcome::Unsent("the object cannot be read".to_owned()),
+    }
+}
+
+fn written(result: Result<Object, kube::Error>) -> Outcome {
+    match result {
+        Ok(object) => stored(&object),
+        Err(error) => unwritten(&error),
+    }
+}
+
+fn unwritten(error: &kube::Error) -> Outcome {
+    let why = words::of_cluster(error, PLURAL);
+    match error {
+        kube::Error::Api(status) if status.code == 404 => Outcome::NoObject,
+        kube::Error::Api(status) if status.code == 409 => Outcome::Conflict,
+        kube::Error::Api(_) => Outcome::Unsent(why),
+        _ => Outcome::Lost(why),
+    }
+}

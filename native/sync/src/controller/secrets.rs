@@ -1,0 +1,36 @@
+//! The logins that ImageCaches name, out of the secrets of the cluster. Nothing of them is kept.
+
+use imagecache::eci::login;
+use imagecache::reconcile::{Login, SecretFault};
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::Api;
+
+use super::host::Host;
+use super::words;
+
+impl Host {
+    /// Reads the logins in secrets, each `namespace:name`.
+    pub(super) async fn logins(&self, names: &[String]) -> Vec<Login> {
+        let mut logins = Vec::with_capacity(names.len());
+        for secret in names {
+            let (namespace, name) = secret.split_once(':').unwrap_or(("default", secret));
+            let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+            let found = match api.get_opt(name).await {
+                Ok(Some(secret)) => serde_json::to_value(&secret)
+                    .map_err(|_| {
+                        SecretFault::Unreadable("it has not the form of a secret".to_owned())
+                    })
+                    .and_then(|secret| login::logins(&secret).map_err(SecretFault::Bad)),
+                Ok(None) => Err(SecretFault::Missing),
+                Err(error) => Err(SecretFault::Unreadable(words::of_cluster(
+                    &error, "secrets",
+                ))),
+            };
+            logins.push(Login {
+                secret: secret.clone(),
+                found,
+            });
+        }
+        logins
+    }
+}

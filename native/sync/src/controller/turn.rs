@@ -1,0 +1,208 @@
+//! One object at a time: what the core decides is performed, learnt, and asked again until there is nothing to do.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use imagecache::reconcile::{Decision, Effect, Login, Memory, Outcome, Rival, Seen, claim, step};
+use imagecache::resource::kube::Object;
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+use serde_json::Value;
+
+use super::host::{Host, value};
+
+/// An object needs a few acts to be where it should; more is a fault of the core.
+const MAX_ACTS: u32 = 24;
+
+/// Why the work on an object was broken off.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// Tried again after so long.
+    pub(super) pause: Duration,
+    why: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Broken {}
+/// The work on one object, from the moment it was woken.
+pub(super) struct Run {
+    pub(super) name: String,
+    pub(super) uid: String,
+    pub(super) object: Value,
+    live: bool,
+    logins: Option<Vec<Login>>,
+}
+impl Host {
+    /// The objects that claim the same cache as this one, which does not have it yet.
+    fn rivals(&self, object: &Value) -> Vec<Rival> {
+        let Some(id) = claim(object) else {
+            return Vec::new();
+        };
+        if object
+            .get("status")
+            .and_then(|status| status.get("imageCacheId"))
+            .is_some()
+        {
+            return Vec::new();
+        }
+        let uid = object
+            .get("metadata")
+            .and_then(|metadata| metadata.get("uid"));
+        self.objects()
+            .iter()
+            .filter(|other| other.metadata.uid.as_deref() != uid.and_then(Value::as_str))
+            .filter_map(|other| value(other))
+            .filter(|other| claim(other) == Some(id))
+            .filter_map(|other| Rival::read(&other))
+            .collect()
+    }
+
+    fn decide(&self, run: &Run, memory: &Memory) -> Decision {
+        self.metrics.steps.inc();
+        let listing = self.listing();
+        let pods = claim(&run.object).and_then(|id| self.pods.of(id));
+        let pods = if claim(&run.object).is_none() {
+            Some(Vec::new())
+        } else {
+            pods
+        };
+        let rivals = self.rivals(&run.object);
+        let seen = Seen {
+            listing: listing.as_deref(),
+            live: run.live,
+            logins: run.logins.as_deref(),
+            pods: pods.as_deref(),
+            rivals: &rivals,
+            moment: self.moment(),
+        };
+        step(
+            &run.object,
+            &seen,
+            &self.config.settings,
+            memory,
+            self.now(),
+        )
+    }
+}
+
+/// Works on one object until there is nothing to do now.
+pub(super) async fn reconcile(object: Arc<Object>, host: Arc<Host>) -> Result<Action, Broken> {
+    let Some(start) = value(&object) else {
+        return Ok(Action::await_change());
+    };
+    let mut run = Run {
+        name: object.name_any(),
+        uid: object.metadata.uid.clone().unwrap_or_default(),
+        object: start,
+        live: false,
+        logins: None,
+    };
+    let version = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
+    let newest = host.with_slot(&run, |slot| slot.version);
+    if version(object.metadata.resource_version.as_deref()) < newest {
+        // the watch has yet to bring what was written here
+        return Ok(Action::requeue(Duration::from_secs(1)));
+    }
+    for _ in 0..MAX_ACTS {
+        let memory = host.with_slot(&run, |slot| slot.memory.clone());
+        let decision = host.decide(&run, &memory);
+        if decision.listing {
+            host.with_slot(&run, |slot| slot.waits = true);
+            host.awaited.notify_one();
+        }
+        let told = host.with_slot(&run, |slot| {
+            std::mem::replace(&mut slot.problem, decision.problem)
+        });
+        if let Some(problem) = decision.problem.filter(|problem| told != Some(*problem)) {
+            tracing::warn!(object = run.name, "{problem}");
+        }
+        let Some(effect) = decision.act else {
+            host.leave(&run);
+            return Ok(match decision.after {
+                Some(after) => Action::requeue(after.max(Duration::from_millis(100))),
+                None => Action::await_change(),
+            });
+        };
+        if let Effect::ReadSecrets(names) = &effect {
+            run.logins = Some(host.logins(names).await);
+            host.count(&effect, &Outcome::Accepted);
+            continue;
+        }
+        let outcome = host.perform(&run, &effect).await;
+        host.count(&effect, &outcome);
+        let metadata = run.object.get("metadata");
+        let generation = metadata
+            .and_then(|metadata| metadata.get("generation"))
+            .and_then(Value::as_i64);
+        let logins = run.logins.as_deref().unwrap_or_default();
+        let dry = host.config.dry_run.is_some();
+        if dry && matches!(outcome, Outcome::Unsent(_)) {
+            return Ok(Action::await_change());
+        }
+        let pause = host.with_slot(&run, |slot| {
+            slot.memory.learn(
+                &effect,
+                &outcome,
+                generation.unwrap_or(1),
+                logins,
+                host.moment(),
+            );
+            if let (Outcome::Object(stored), false) = (&outcome, dry) {
+                let stored = stored
+                    .get("metadata")
+                    .and_then(|metadata| metadata.get("resourceVersion"));
+                slot.version = version(stored.and_then(Value::as_str));
+            }
+            slot.memory.pause()
+        });
+        tracing::debug!(object = run.name, %effect, ?outcome, "performed");
+        match outcome {
+            Outcome::Object(stored) => {
+                for note in &decision.notes {
+                    host.note(&object, note).await;
+                }
+                run.object = stored;
+                run.live = true;
+            }
+            Outcome::Created(id) => {
+                tracing::info!(object = run.name, id, "ECI makes a cache");
+                run.live = false;
+            }
+            Outcome::Accepted => run.live = false,
+            Outcome::NoObject => {
+                host.forget(&run.name);
+                return Ok(Action::await_change());
+            }
+            Outcome::Conflict => {
+                let changed = || Some("it was changed by somebody meanwhile".to_owned());
+                host.with_slot(&run, |slot| slot.refused = changed());
+                return Ok(Action::requeue(Duration::from_millis(200)));
+            }
+            Outcome::Refused { .. } | Outcome::Lost(_) | Outcome::Unsent(_) => {
+                let write = matches!(
+                    effect,
+                    Effect::Read | Effect::Finalizers { .. } | Effect::Status { .. }
+                );
+                if let (true, Outcome::Lost(why) | Outcome::Unsent(why)) = (write, outcome) {
+                    return Err(Broken { pause, why });
+                }
+                // the core says when, and in which words
+            }
+        }
+    }
+    Err(Broken {
+        pause: Duration::from_secs(60),
+        why: format!("more than {MAX_ACTS} acts in a row: this is a fault of this program"),
+    })
+}
+
+/// When a broken-off work is tried again.
+pub(super) fn again(_object: Arc<Object>, broken: &Broken, _host: Arc<Host>) -> Action {
+    Action::requeue(broken.pause)
+}
