@@ -157,8 +157,8 @@ pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
         }
         command
     };
-    count.run(&mut shim(false))?;
-    count.run(&mut shim(true))?;
+    count.run_in_host(&mut shim(false))?;
+    count.run_in_host(&mut shim(true))?;
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter=tap", "--test-concurrency=1"]);
     // The corpus is asked here as well: it needs the same package and the same browser.
