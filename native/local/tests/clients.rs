@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use imagecache_local::api::patch::PatchKind;
 use imagecache_local::api::select::Selector;
 use imagecache_local::cluster::serve::Limits;
-use imagecache_local::cluster::verbs::{Body, Place};
+use imagecache_local::cluster::verbs::Body;
 use imagecache_local::cluster::{Cluster, Config};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Event, Pod, Secret};
@@ -297,7 +297,7 @@ async fn callers_in_this_process_see_and_write_what_clients_do() {
     let server = Server::start(Config::default()).await;
     let cluster = &server.cluster;
     let resource = ("eci.alibabacloud.com", "v1", "imagecaches");
-    let all = Place::of(resource, None, None).unwrap();
+    let all = cluster.place(resource, None, None).unwrap();
     let version = cluster.list(&all, &Selector::default()).version;
     let mut watch = cluster.watch(&all, version);
     server
@@ -307,7 +307,7 @@ async fn callers_in_this_process_see_and_write_what_clients_do() {
         .unwrap();
     let changes = timeout(EVER, watch.next()).await.unwrap().unwrap();
     assert_eq!(changes[0].object.meta("name"), "a");
-    let one = Place::of(resource, None, Some("a")).unwrap();
+    let one = cluster.place(resource, None, Some("a")).unwrap();
     let ready = Body::json(&json!({"status": {"phase": "Ready"}}), "node");
     cluster
         .patch(&one.clone().status(), PatchKind::Merge, ready)
@@ -414,7 +414,9 @@ async fn dependents_go_with_their_owner_and_after_a_crash_too() {
     server.end().await;
     // without a collector at work, as when the process died in between
     let cluster = Cluster::open(config.clone()).await.unwrap();
-    let all = Place::of(("eci.alibabacloud.com", "v1", "imagecaches"), None, None).unwrap();
+    let all = cluster
+        .place(("eci.alibabacloud.com", "v1", "imagecaches"), None, None)
+        .unwrap();
     let child = serde_json::to_value(owned("late")).unwrap();
     cluster
         .create(&all, Body::json(&child, "test"))

@@ -240,8 +240,8 @@ async fn section(address: SocketAddr, name: &str) -> Vec<(String, char, Vec<Stri
     levels
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn recorded_exchanges_reach_their_levels() {
+/// Runs sections against a new cluster that serves the definition of this program.
+async fn run(sections: &[String]) -> Vec<(String, char, Vec<String>)> {
     let cluster = Cluster::open(Config::default()).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -250,6 +250,16 @@ async fn recorded_exchanges_reach_their_levels() {
         let stop = stop.clone();
         async move { cluster.serve(listener, stop).await }
     });
+    let mut levels = Vec::new();
+    for name in sections {
+        levels.extend(section(address, name).await);
+    }
+    stop.cancel();
+    server.await.unwrap();
+    levels
+}
+
+fn sections() -> Vec<String> {
     let mut sections: Vec<String> = fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -260,19 +270,21 @@ async fn recorded_exchanges_reach_their_levels() {
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
     sections.sort();
+    sections
+}
+
+/// The first section deletes the definition of this program and ends with the recorded one, which the others are about.
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_exchanges_reach_their_levels() {
     let mut levels = String::new();
     let mut count: BTreeMap<char, usize> = BTreeMap::new();
-    for name in sections {
-        for (case, level, faults) in section(address, &name).await {
-            writeln!(levels, "{level} {case}").unwrap();
-            *count.entry(level).or_default() += 1;
-            for fault in faults.iter().take(3) {
-                println!("{level} {case}\n    {fault}");
-            }
+    for (case, level, faults) in run(&sections()).await {
+        writeln!(levels, "{level} {case}").unwrap();
+        *count.entry(level).or_default() += 1;
+        for fault in faults.iter().take(3) {
+            println!("{level} {case}\n    {fault}");
         }
     }
-    stop.cancel();
-    server.await.unwrap();
     println!("{count:?}");
     let file = folder().join("levels.txt");
     if std::env::var_os("GOLDEN").is_some_and(|value| value == "overwrite") {
@@ -285,4 +297,19 @@ async fn recorded_exchanges_reach_their_levels() {
         .filter(|(is, was)| is != was)
         .collect();
     assert!(levels == wanted, "levels changed (is, was): {changed:#?}");
+}
+
+/// What is recorded about objects holds for the definition of this program too.
+#[tokio::test(flavor = "multi_thread")]
+async fn own_definition_answers_as_the_recorded_one() {
+    let sections: Vec<_> = sections()
+        .into_iter()
+        .filter(|name| !name.starts_with("00") && !name.starts_with("01"))
+        .collect();
+    let below: Vec<_> = run(&sections)
+        .await
+        .into_iter()
+        .filter(|(_, level, _)| *level != 'C')
+        .collect();
+    assert!(below.is_empty(), "{below:#?}");
 }

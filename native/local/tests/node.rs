@@ -8,7 +8,7 @@ use std::time::Duration;
 use imagecache::eci::object::Defaults;
 use imagecache::eci::request::{CreateImageCache, DescribeContainerGroups, DescribeImageCaches};
 use imagecache_local::cloud::{Clock, Cloud, Config, Hand};
-use imagecache_local::cluster::verbs::{Body, Place};
+use imagecache_local::cluster::verbs::Body;
 use imagecache_local::node::{ClusterPods, Name, Node, Pods};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -397,10 +397,16 @@ async fn pods_of_the_cluster_in_this_process_run_on_the_cloud_in_this_process() 
         Defaults::default(),
     );
     let running = tokio::spawn(node.run(stop.clone()));
-    let pods = |name| Place::of(("", "v1", "pods"), Some("default"), name).unwrap();
+    let pods = |name| {
+        cluster
+            .place(("", "v1", "pods"), Some("default"), name)
+            .unwrap()
+    };
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "type": "kubernetes.io/dockerconfigjson",
         "stringData": {".dockerconfigjson": r#"{"auths": {"registry.example.com": {"username": "robot", "password": "hunter2"}}}"#}});
-    let secrets = Place::of(("", "v1", "secrets"), Some("default"), None).unwrap();
+    let secrets = cluster
+        .place(("", "v1", "secrets"), Some("default"), None)
+        .unwrap();
     let created = cluster.create(&secrets, Body::json(&secret, "test"));
     created.await.unwrap();
     let image = "registry.example.com/private/app:1";
@@ -426,7 +432,9 @@ async fn pods_of_the_cluster_in_this_process_run_on_the_cloud_in_this_process() 
         web["metadata"]["annotations"]["k8s.aliyun.com/eci-instance-id"].is_string(),
         "{web}"
     );
-    let events = Place::of(("", "v1", "events"), Some("default"), None).unwrap();
+    let events = cluster
+        .place(("", "v1", "events"), Some("default"), None)
+        .unwrap();
     let told = async || {
         loop {
             let page = cluster.list(&events, &Default::default());

@@ -6,7 +6,6 @@ use std::io::{self, IsTerminal as _, Write};
 
 use imagecache::resource::{GROUP, ImageCache, PLURAL, Phase, Status, VERSION};
 use imagecache_local::cluster::Cluster;
-use imagecache_local::cluster::verbs::Place;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -65,7 +64,7 @@ async fn each(
     (group, version, plural): (&str, &str, &str),
     mut tell: impl FnMut(&Value, bool),
 ) {
-    let Ok(place) = Place::of((group, version, plural), None, None) else {
+    let Ok(place) = cluster.place((group, version, plural), None, None) else {
         return;
     };
     let mut version = cluster.store().version();

@@ -26,14 +26,14 @@ const PODS: (&str, &str, &str) = ("", "v1", "pods");
 pub(super) async fn make(cluster: &Cluster) -> anyhow::Result<()> {
     let everything = Selector::default();
     for kind in [CACHES, PODS] {
-        let page = cluster.list(&place(kind, None, None)?, &everything);
+        let page = cluster.list(&place(cluster, kind, None, None)?, &everything);
         if !page.items.is_empty() {
             return Ok(());
         }
     }
     let before = cluster.store().version();
     write(cluster, CACHES, None, &cache()).await?;
-    let here = place(CACHES, None, Some(NAME))?;
+    let here = place(cluster, CACHES, None, Some(NAME))?;
     let mut watch = cluster.watch(&here, before);
     while let Ok(changes) = watch.next().await {
         for change in changes {
@@ -59,7 +59,7 @@ async fn write(
     namespace: Option<&str>,
     object: &Value,
 ) -> anyhow::Result<()> {
-    let place = place(kind, namespace, None)?;
+    let place = place(cluster, kind, namespace, None)?;
     match cluster.create(&place, Body::json(object, MANAGER)).await {
         Ok(_) => Ok(()),
         Err(error) => Err(anyhow::anyhow!(
@@ -70,11 +70,13 @@ async fn write(
 }
 
 fn place(
+    cluster: &Cluster,
     kind: (&str, &str, &str),
     namespace: Option<&str>,
     name: Option<&str>,
 ) -> anyhow::Result<Place> {
-    Place::of(kind, namespace, name).map_err(|error| anyhow::anyhow!("{}", error.message))
+    let place = cluster.place(kind, namespace, name);
+    place.map_err(|error| anyhow::anyhow!("{}", error.message))
 }
 
 fn cache() -> Value {

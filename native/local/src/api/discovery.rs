@@ -1,11 +1,13 @@
 //! What is served, told to clients: `/api`, `/apis`, groups, versions, and all in one.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::resource::{RESOURCES, Resource};
+use super::resource::{Resource, Resources};
 
 /// `/api`: the versions of the core group. `address` is where the server listens, `127.0.0.1:8001`.
 #[must_use]
@@ -18,16 +20,16 @@ pub fn core_versions(address: &str) -> Value {
 }
 
 /// The groups with their versions, each once, in the order of the resources; the core group is no group.
-fn group_versions() -> Vec<(&'static str, Vec<&'static str>)> {
+fn group_versions(resources: &Resources) -> Vec<(&str, Vec<&str>)> {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for resource in RESOURCES
+    for resource in resources
         .iter()
         .filter(|resource| !resource.group.is_empty())
     {
         match groups.iter_mut().find(|(name, _)| *name == resource.group) {
-            Some((_, versions)) if versions.contains(&resource.version) => {}
-            Some((_, versions)) => versions.push(resource.version),
-            None => groups.push((resource.group, vec![resource.version])),
+            Some((_, versions)) if versions.contains(&&*resource.version) => {}
+            Some((_, versions)) => versions.push(&resource.version),
+            None => groups.push((&resource.group, vec![&resource.version])),
         }
     }
     groups
@@ -50,8 +52,8 @@ fn described(name: &str, versions: &[&str]) -> Map<String, Value> {
 
 /// `/apis`: every group.
 #[must_use]
-pub fn groups() -> Value {
-    let groups: Vec<Value> = group_versions()
+pub fn groups(resources: &Resources) -> Value {
+    let groups: Vec<Value> = group_versions(resources)
         .iter()
         .map(|(name, versions)| described(name, versions).into())
         .collect();
@@ -60,8 +62,8 @@ pub fn groups() -> Value {
 
 /// `/apis/{group}`; `None` for a group that is not served.
 #[must_use]
-pub fn group(name: &str) -> Option<Value> {
-    let (_, versions) = group_versions()
+pub fn group(resources: &Resources, name: &str) -> Option<Value> {
+    let (_, versions) = group_versions(resources)
         .into_iter()
         .find(|(group, _)| *group == name)?;
     let mut group = described(name, &versions);
@@ -70,8 +72,12 @@ pub fn group(name: &str) -> Option<Value> {
     Some(group.into())
 }
 
-fn served(group: &str, version: &str) -> impl Iterator<Item = &'static Resource> {
-    RESOURCES
+fn served<'a>(
+    resources: &'a Resources,
+    group: &str,
+    version: &str,
+) -> impl Iterator<Item = &'a Arc<Resource>> {
+    resources
         .iter()
         .filter(move |resource| resource.group == group && resource.version == version)
 }
@@ -80,9 +86,9 @@ const STATUS_VERBS: [&str; 3] = ["get", "patch", "update"];
 
 /// `/apis/{group}/{version}`, and `/api/v1` for the empty group; `None` if it is not served.
 #[must_use]
-pub fn resources(group: &str, version: &str) -> Option<Value> {
+pub fn resources(all: &Resources, group: &str, version: &str) -> Option<Value> {
     let mut resources = Vec::new();
-    for resource in served(group, version) {
+    for resource in served(all, group, version) {
         let mut entry = json!({
             "name": resource.plural,
             "singularName": resource.singular,
@@ -141,11 +147,11 @@ fn storage_version_hash((group, version, kind): (&str, &str, &str)) -> String {
 /// `/api` (`core`) or `/apis` for a client that accepts `APIGroupDiscoveryList` of `apidiscovery.k8s.io` in `version`
 /// (`v2` or `v2beta1`): everything in one answer.
 #[must_use]
-pub fn aggregated(core: bool, version: &str) -> Value {
+pub fn aggregated(resources: &Resources, core: bool, version: &str) -> Value {
     let groups = if core {
         vec![("", vec!["v1"])]
     } else {
-        group_versions()
+        group_versions(resources)
     };
     let items: Vec<Value> = groups
         .into_iter()
@@ -153,7 +159,9 @@ pub fn aggregated(core: bool, version: &str) -> Value {
             let versions: Vec<Value> = versions
                 .into_iter()
                 .map(|version| {
-                    let resources: Vec<Value> = served(group, version).map(aggregate).collect();
+                    let resources: Vec<Value> = served(resources, group, version)
+                        .map(|resource| aggregate(resource))
+                        .collect();
                     json!({"version": version, "resources": resources, "freshness": "Current"})
                 })
                 .collect();
@@ -198,7 +206,7 @@ fn aggregate(resource: &Resource) -> Value {
 
 /// `/`: every path.
 #[must_use]
-pub fn paths() -> Value {
+pub fn paths(resources: &Resources) -> Value {
     let mut paths: Vec<String> = [
         "/api",
         "/api/v1",
@@ -213,7 +221,7 @@ pub fn paths() -> Value {
     ]
     .map(str::to_owned)
     .into();
-    for (group, versions) in group_versions() {
+    for (group, versions) in group_versions(resources) {
         paths.push(format!("/apis/{group}"));
         paths.extend(
             versions
@@ -228,6 +236,7 @@ pub fn paths() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::resource::RESOURCES;
 
     #[test]
     fn hashes_of_storage_versions_are_those_of_the_real_server() {
@@ -244,10 +253,10 @@ mod tests {
     #[test]
     fn every_resource_is_told_in_every_form() {
         for resource in RESOURCES.iter() {
-            let list = resources(resource.group, resource.version)
+            let list = resources(&RESOURCES, &resource.group, &resource.version)
                 .unwrap()
                 .to_string();
-            let all = aggregated(resource.group.is_empty(), "v2").to_string();
+            let all = aggregated(&RESOURCES, resource.group.is_empty(), "v2").to_string();
             assert!(list.contains(&format!("\"name\":\"{}\"", resource.plural)));
             assert!(all.contains(&format!("\"resource\":\"{}\"", resource.plural)));
         }

@@ -202,8 +202,8 @@ impl ApiError {
     fn on(mut self, resource: &Resource, name: &str) -> Self {
         self.details = Some(Box::new(Details {
             name: name.to_owned(),
-            group: resource.group.to_owned(),
-            kind: resource.plural.to_owned(),
+            group: resource.group.to_string(),
+            kind: resource.plural.to_string(),
             ..Details::default()
         }));
         self
@@ -226,6 +226,26 @@ impl ApiError {
         );
         error.details = Some(Box::new(Details::default()));
         error
+    }
+
+    /// 404: objects are to be in a namespace that is not there.
+    #[must_use]
+    pub fn no_namespace(name: &str) -> Self {
+        let message = format!("namespaces {} not found", go::quote(name));
+        let mut error = Self::new(404, "NotFound", message);
+        error.details = Some(Box::new(Details {
+            name: name.to_owned(),
+            kind: "namespaces".to_owned(),
+            ..Details::default()
+        }));
+        error
+    }
+
+    /// 405: an object of a kind whose definition is being deleted.
+    #[must_use]
+    pub fn definition_ends() -> Self {
+        let message = "create not allowed while custom resource definition is terminating";
+        Self::new(405, "MethodNotAllowed", message)
     }
 
     /// 409: the name is taken; by an object that is being deleted if `deleting`.
@@ -259,7 +279,7 @@ impl ApiError {
     #[must_use]
     pub fn precondition(resource: &Resource, name: &str, why: &str) -> Self {
         let kind = if resource.group.is_empty() {
-            resource.kind.to_owned()
+            resource.kind.to_string()
         } else {
             format!("{}.{}", resource.kind, resource.group)
         };
@@ -269,7 +289,7 @@ impl ApiError {
         );
         let mut error = Self::new(409, "Conflict", message).on(resource, name);
         if let Some(details) = &mut error.details {
-            details.kind = resource.kind.to_owned();
+            details.kind = resource.kind.to_string();
         }
         error
     }
@@ -503,8 +523,8 @@ impl Status {
             reason: "",
             details: Some(Box::new(Details {
                 name: text("name"),
-                group: resource.group.to_owned(),
-                kind: resource.plural.to_owned(),
+                group: resource.group.to_string(),
+                kind: resource.plural.to_string(),
                 uid: text("uid"),
                 ..Details::default()
             })),

@@ -66,7 +66,7 @@ impl Selector {
             let known = match field.path.as_str() {
                 "metadata.name" => true,
                 "metadata.namespace" => resource.namespaced,
-                path => resource.selectable.contains(&path),
+                path => resource.selectable.iter().any(|known| known == path),
             };
             if !known {
                 let words = format!("field label not supported: {}", field.path);

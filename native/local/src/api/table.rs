@@ -2,10 +2,11 @@
 
 use imagecache::resource::human_duration;
 use imagecache::time::Timestamp;
+use jsonpath_rust::query::{QueryRef, js_path_process};
 use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
-use super::resource::{Cell, Column, Resource};
+use super::resource::{Cell, Column, Name, Resource};
 
 /// What a row carries beside its cells (`includeObject`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,7 +104,10 @@ fn columns(resource: &Resource) -> Value {
 }
 
 fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
-    let at = |path: &[&str]| path.iter().try_fold(object, |value, name| value.get(*name));
+    let at = |path: &[Name]| {
+        path.iter()
+            .try_fold(object, |value, name| value.get(&**name))
+    };
     match &column.cell {
         Cell::Computed(compute) => compute(object),
         Cell::Age(path) => match at(path) {
@@ -119,14 +123,26 @@ fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
                 .next()
                 .map_or("<unknown>".into(), |time| age(time, now).into())
         }
-        Cell::Path(path) => match at(path) {
-            None => Value::Null,
-            // A column of texts shows other values as their JSON.
-            Some(value) if column.kind == "string" && !value.is_string() && !value.is_null() => {
-                value.to_string().into()
+        Cell::Path(path) => shown(column, at(path)),
+        Cell::Query(query) => {
+            let found = js_path_process(query, object).unwrap_or_default();
+            let first = found.into_iter().next().map(QueryRef::val);
+            match first {
+                Some(Value::String(time)) if column.kind == "date" => age(time, now).into(),
+                first => shown(column, first),
             }
-            Some(value) => value.clone(),
-        },
+        }
+    }
+}
+
+fn shown(column: &Column, value: Option<&Value>) -> Value {
+    match value {
+        None => Value::Null,
+        // A column of texts shows other values as their JSON.
+        Some(value) if column.kind == "string" && !value.is_string() && !value.is_null() => {
+            value.to_string().into()
+        }
+        Some(value) => value.clone(),
     }
 }
 

@@ -10,12 +10,11 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::store::{Change, Object, Transaction, key, prefix};
-use super::verbs::{carry_out, delete_one};
+use super::verbs::{carry_out, definition_key, delete_one};
 use super::{Cluster, now};
 use crate::api::options::{DeleteOptions, Propagation};
-use crate::api::resource::RESOURCES;
 use crate::api::verb::{Effect, Outcome};
-use crate::api::{ApiError, Resource, meta};
+use crate::api::{ApiError, Resource, Resources, meta};
 
 const FOREGROUND: &str = "foregroundDeletion";
 const ORPHAN: &str = "orphan";
@@ -52,21 +51,26 @@ fn concerns(change: &Change) -> bool {
 }
 
 async fn after(cluster: &Cluster, change: Arc<Change>) {
+    let resources = cluster.resources();
     let collected = cluster.store().write(move |transaction| {
+        let resources = &*resources;
         let object = &change.object;
         if change.deleted {
-            owner_gone(transaction, object.meta("uid"))?;
+            owner_gone(transaction, resources, object.meta("uid"))?;
             if *change.key == *namespace_key(object.meta("name")) {
-                namespace_gone(transaction, object.meta("name"))?;
+                namespace_gone(transaction, resources, object.meta("name"))?;
             }
             for owner in object.owners() {
                 if let Some(key) = transaction.key_of_uid(owner) {
-                    release(transaction, &key)?;
+                    release(transaction, resources, &key)?;
                 }
+            }
+            if let Some((group, plural)) = kind_of(&change.key) {
+                release(transaction, resources, &definition_key(group, plural))?;
             }
             Ok(())
         } else {
-            release(transaction, &change.key)
+            release(transaction, resources, &change.key)
         }
     });
     report(collected.await);
@@ -74,12 +78,14 @@ async fn after(cluster: &Cluster, change: Arc<Change>) {
 
 /// Looks at every owner and every object that waits.
 async fn sweep(cluster: &Cluster) {
-    let swept = cluster.store().write(|transaction| {
+    let resources = cluster.resources();
+    let swept = cluster.store().write(move |transaction| {
+        let resources = &*resources;
         let owners: Vec<String> = transaction.owners().map(str::to_owned).collect();
         for owner in owners {
             match transaction.key_of_uid(&owner) {
-                Some(key) => release(transaction, &key)?,
-                None => owner_gone(transaction, &owner)?,
+                Some(key) => release(transaction, resources, &key)?,
+                None => owner_gone(transaction, resources, &owner)?,
             }
         }
         for key in transaction.keys("") {
@@ -88,9 +94,9 @@ async fn sweep(cluster: &Cluster) {
             };
             let namespace = object.meta("namespace");
             if !namespace.is_empty() && transaction.get(&namespace_key(namespace)).is_none() {
-                namespace_gone(transaction, namespace)?;
+                namespace_gone(transaction, resources, namespace)?;
             } else if meta::is_deleting(&object.value) {
-                release(transaction, &key)?;
+                release(transaction, resources, &key)?;
             }
         }
         Ok(())
@@ -105,23 +111,28 @@ fn report(collected: Result<(), ApiError>) {
 }
 
 /// Deletes the dependents of an owner that has gone, or takes the owner off those that have others.
-fn owner_gone(transaction: &mut Transaction<'_>, uid: &str) -> Result<(), ApiError> {
+fn owner_gone(
+    transaction: &mut Transaction<'_>,
+    resources: &Resources,
+    uid: &str,
+) -> Result<(), ApiError> {
     if uid.is_empty() || transaction.key_of_uid(uid).is_some() {
         return Ok(());
     }
     for key in transaction.dependents(uid) {
-        let (Some(object), Some(resource)) = (transaction.get(&key), resource_of(&key)) else {
+        let (Some(object), Some(resource)) = (transaction.get(&key), resource_of(resources, &key))
+        else {
             continue;
         };
         let mut others = references(&object.value).filter(|reference| uid_of(reference) != uid);
         if references(&object.value)
-            .any(|reference| uid_of(reference) == uid && !is_served(reference))
+            .any(|reference| uid_of(reference) == uid && !is_served(resources, reference))
         {
             // the owner is of a kind that nobody here knows: it may well be alive
             continue;
         }
         let has_others = others.any(|reference| {
-            !is_served(reference) || transaction.key_of_uid(uid_of(reference)).is_some()
+            !is_served(resources, reference) || transaction.key_of_uid(uid_of(reference)).is_some()
         });
         if has_others {
             drop_owner(transaction, resource, &key, &object, uid)?;
@@ -137,21 +148,34 @@ fn owner_gone(transaction: &mut Transaction<'_>, uid: &str) -> Result<(), ApiErr
 }
 
 /// Everything in a namespace goes with it.
-fn namespace_gone(transaction: &mut Transaction<'_>, name: &str) -> Result<(), ApiError> {
-    for resource in RESOURCES.iter() {
-        if !resource.namespaced || resource.stored.is_some() {
-            continue;
-        }
-        let prefix = prefix(resource.group, resource.plural, Some(name));
-        for key in transaction.keys(&prefix) {
-            let Some(object) = transaction.get(&key) else {
-                continue;
-            };
-            let options = DeleteOptions::default();
-            delete_one(transaction, resource, &key, &object, &options, now())?;
-        }
+fn namespace_gone(
+    transaction: &mut Transaction<'_>,
+    resources: &Resources,
+    name: &str,
+) -> Result<(), ApiError> {
+    for resource in resources.iter().filter(|resource| resource.namespaced) {
+        let (group, plural) = resource.storage();
+        delete_all(transaction, resource, &prefix(group, plural, Some(name)))?;
     }
     Ok(())
+}
+
+/// Deletes what is stored under the keys that begin so. Tells whether something is left that waits for others.
+fn delete_all(
+    transaction: &mut Transaction<'_>,
+    resource: &Resource,
+    prefix: &str,
+) -> Result<bool, ApiError> {
+    let mut left = false;
+    for key in transaction.keys(prefix) {
+        let Some(object) = transaction.get(&key) else {
+            continue;
+        };
+        let options = DeleteOptions::default();
+        let deleted = delete_one(transaction, resource, &key, &object, &options, now())?;
+        left |= deleted.effect != Effect::Remove;
+    }
+    Ok(left)
 }
 
 fn namespace_key(name: &str) -> String {
@@ -159,8 +183,12 @@ fn namespace_key(name: &str) -> String {
 }
 
 /// Takes the garbage collector's own finalizers off an object that waits for them, if nothing speaks against it.
-fn release(transaction: &mut Transaction<'_>, key: &str) -> Result<(), ApiError> {
-    let (Some(object), Some(resource)) = (transaction.get(key), resource_of(key)) else {
+fn release(
+    transaction: &mut Transaction<'_>,
+    resources: &Resources,
+    key: &str,
+) -> Result<(), ApiError> {
+    let (Some(object), Some(resource)) = (transaction.get(key), resource_of(resources, key)) else {
         return Ok(());
     };
     if !meta::is_deleting(&object.value) {
@@ -170,19 +198,38 @@ fn release(transaction: &mut Transaction<'_>, key: &str) -> Result<(), ApiError>
     let uid = object.meta("uid").to_owned();
     if has(ORPHAN) {
         for dependent in transaction.dependents(&uid) {
-            if let (Some(child), Some(kind)) =
-                (transaction.get(&dependent), resource_of(&dependent))
-            {
+            if let (Some(child), Some(kind)) = (
+                transaction.get(&dependent),
+                resource_of(resources, &dependent),
+            ) {
                 drop_owner(transaction, kind, &dependent, &child, &uid)?;
             }
         }
         return drop_finalizer(transaction, resource, key, &object, ORPHAN);
     }
+    if let Some(settle) = resource
+        .settle
+        .as_ref()
+        .filter(|settle| has(settle.finalizer))
+    {
+        let (group, plural) = (settle.defines)(&object.value);
+        let keys = prefix(group, plural, None);
+        let Some(first) = transaction.keys(&keys).into_iter().next() else {
+            return drop_finalizer(transaction, resource, key, &object, settle.finalizer);
+        };
+        if let Some(defined) = resource_of(resources, &first)
+            && !delete_all(transaction, defined, &keys)?
+        {
+            return drop_finalizer(transaction, resource, key, &object, settle.finalizer);
+        }
+    }
     if has(FOREGROUND) {
         let mut blocked = false;
         for dependent in transaction.dependents(&uid) {
-            let (Some(child), Some(kind)) = (transaction.get(&dependent), resource_of(&dependent))
-            else {
+            let (Some(child), Some(kind)) = (
+                transaction.get(&dependent),
+                resource_of(resources, &dependent),
+            ) else {
                 continue;
             };
             let blocks = references(&child.value).any(|reference| {
@@ -281,7 +328,7 @@ fn uid_of(reference: &Value) -> &str {
 }
 
 /// Is the owner that is named of a kind that is served here?
-fn is_served(reference: &Value) -> bool {
+fn is_served(resources: &Resources, reference: &Value) -> bool {
     let text = |field: &str| {
         reference
             .get(field)
@@ -290,16 +337,25 @@ fn is_served(reference: &Value) -> bool {
     };
     let api_version = text("apiVersion");
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    RESOURCES.iter().any(|resource| {
+    resources.iter().any(|resource| {
         resource.kind == text("kind") && resource.group == group && resource.version == version
     })
 }
 
-/// The resource under whose keys a key is.
-fn resource_of(key: &str) -> Option<&'static Resource> {
+/// The resource under whose keys a key is: the one that is stored so, where others see the same objects.
+fn resource_of<'a>(resources: &'a Resources, key: &str) -> Option<&'a Resource> {
+    let (group, plural) = kind_of(key)?;
+    let kinds = resources
+        .iter()
+        .filter(|resource| resource.storage() == (group, plural));
+    kinds
+        .min_by_key(|resource| resource.stored.is_some())
+        .map(|resource| &**resource)
+}
+
+/// Group and plural of a key.
+fn kind_of(key: &str) -> Option<(&str, &str)> {
     let (group, rest) = key.split_once('/')?;
     let (plural, _) = rest.split_once('/')?;
-    RESOURCES.iter().find(|resource| {
-        resource.group == group && resource.plural == plural && resource.stored.is_none()
-    })
+    Some((group, plural))
 }

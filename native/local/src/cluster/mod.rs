@@ -25,24 +25,27 @@ pub mod token;
 pub mod verbs;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagecache::admission::Settings;
 use imagecache::time::Timestamp;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use serve::PageFile;
 use store::{History, Store, Unopened, Unwritten};
 
-use crate::api::ApiError;
+use crate::api::{ApiError, Resources};
 
 /// What a cluster is made with.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     /// Where its state is kept; in memory if `None`.
     pub directory: Option<PathBuf>,
+    /// The definition of `ImageCache` to serve, instead of the one that is stored or comes with this program.
+    pub definition: Option<Value>,
     /// How much of the past can be watched and listed.
     pub history: History,
     /// The core's admission for image caches, pods and workloads; without it only the API's own validation.
@@ -54,19 +57,29 @@ pub struct Config {
 }
 
 /// A cluster on this machine. Clones are the same cluster; the last one closes the store.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Cluster {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Cluster").field(&self.inner.store).finish()
+    }
+}
+
 struct Inner {
     store: Store,
     admission: Option<Settings>,
     page: Option<fn(&str) -> Option<PageFile>>,
     limits: serve::Limits,
     watches: Arc<tokio::sync::Semaphore>,
+    /// What was served last.
+    resources: Mutex<Option<Served>>,
 }
+
+/// What is served in a state of the definitions: how many there are, and the newest version of one.
+type Served = ((usize, u64), Arc<Resources>);
 
 impl Cluster {
     /// Opens the cluster of a directory, or makes one: its first namespaces and definitions.
@@ -84,9 +97,10 @@ impl Cluster {
                 page: config.page,
                 watches: Arc::new(tokio::sync::Semaphore::new(limits.watches)),
                 limits,
+                resources: Mutex::default(),
             }),
         };
-        cluster.begin().await.map_err(|error| {
+        cluster.begin(config.definition).await.map_err(|error| {
             let directory = config.directory.unwrap_or_default();
             Unopened::Disk(directory, error.message)
         })?;

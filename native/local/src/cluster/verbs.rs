@@ -1,29 +1,32 @@
 //! The verbs on the store. What they decide is [`api`](crate::api)'s; here decisions meet the state.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use imagecache::resource::CRD_NAME;
+use imagecache::resource::{CRD_NAME, CrdVersion, crd};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::store::{self, List, Object, Page, Transaction, Watch};
 use super::{Cluster, admission, now};
+use crate::api::fields::{self, Writer};
 use crate::api::options::{DeleteOptions, WriteOptions};
 use crate::api::patch::PatchKind;
-use crate::api::resource::find;
 use crate::api::select::Selector;
 use crate::api::verb::{self, Context, Effect, Outcome, Subresource};
-use crate::api::{ApiError, Resource, definition, meta};
+use crate::api::{ApiError, Resource, Resources, is_established, meta};
 
 /// How often another random suffix is tried when a generated name is taken.
 const GENERATED_NAMES: usize = 8;
+
+/// Where definitions are stored.
+const DEFINITIONS: (&str, &str) = ("apiextensions.k8s.io", "customresourcedefinitions");
 
 /// What a request is about.
 #[derive(Clone)]
 pub struct Place {
     /// The kind of object.
-    pub resource: &'static Resource,
+    pub resource: Arc<Resource>,
     /// Where it lives; `None` for cluster-scoped objects and for all namespaces.
     pub namespace: Option<String>,
     /// Which one; `None` for the collection.
@@ -33,23 +36,6 @@ pub struct Place {
 }
 
 impl Place {
-    /// An object, or with an empty name none in particular.
-    ///
-    /// # Errors
-    /// 404 if there is no such resource.
-    pub fn of(
-        (group, version, plural): (&str, &str, &str),
-        namespace: Option<&str>,
-        name: Option<&str>,
-    ) -> Result<Place, ApiError> {
-        Ok(Place {
-            resource: find(group, version, plural).ok_or_else(ApiError::no_such_path)?,
-            namespace: namespace.map(str::to_owned),
-            name: name.map(str::to_owned),
-            subresource: Subresource::None,
-        })
-    }
-
     /// The same place's status.
     #[must_use]
     pub fn status(mut self) -> Place {
@@ -59,8 +45,8 @@ impl Place {
 
     /// The beginning of the keys of its collection.
     pub fn prefix(&self) -> String {
-        let stored = self.resource.storage();
-        store::prefix(stored.group, stored.plural, self.namespace.as_deref())
+        let (group, plural) = self.resource.storage();
+        store::prefix(group, plural, self.namespace.as_deref())
     }
 
     fn key(&self, name: &str) -> String {
@@ -72,7 +58,7 @@ impl Place {
     }
 
     fn not_found(&self) -> ApiError {
-        ApiError::not_found(self.resource, self.name.as_deref().unwrap_or_default())
+        ApiError::not_found(&self.resource, self.name.as_deref().unwrap_or_default())
     }
 
     /// A stored object as this resource shows it.
@@ -150,6 +136,61 @@ impl Chance {
 }
 
 impl Cluster {
+    /// What is served now: the built-in kinds, and those of the definitions in the store.
+    pub fn resources(&self) -> Arc<Resources> {
+        let definitions = self.definitions();
+        // Versions only grow, and a definition that goes makes them fewer: this tells every state from the next ones.
+        let newest = definitions.iter().map(|definition| definition.version);
+        let state = (definitions.len(), newest.max().unwrap_or_default());
+        let mut known = self
+            .inner
+            .resources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, resources)) if *of == state => Arc::clone(resources),
+            _ => {
+                let definitions = definitions.iter().map(|definition| &definition.value);
+                let served = definitions.filter(|definition| is_established(definition));
+                let resources = Arc::new(Resources::new(served));
+                *known = Some((state, Arc::clone(&resources)));
+                resources
+            }
+        }
+    }
+
+    fn definitions(&self) -> Vec<Arc<Object>> {
+        let (group, plural) = DEFINITIONS;
+        let page = self.store().list(&List {
+            prefix: &store::prefix(group, plural, None),
+            at: None,
+            from: None,
+            limit: None,
+            keep: &|_| true,
+        });
+        page.unwrap_or_default().items // the present is never forgotten
+    }
+
+    /// An object, or without a name none in particular.
+    ///
+    /// # Errors
+    /// 404 if there is no such resource.
+    pub fn place(
+        &self,
+        (group, version, plural): (&str, &str, &str),
+        namespace: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Place, ApiError> {
+        let resources = self.resources();
+        let resource = resources.find(group, version, plural);
+        Ok(Place {
+            resource: Arc::clone(resource.ok_or_else(ApiError::no_such_path)?),
+            namespace: namespace.map(str::to_owned),
+            name: name.map(str::to_owned),
+            subresource: Subresource::None,
+        })
+    }
+
     /// An object as it is now.
     ///
     /// # Errors
@@ -201,7 +242,7 @@ impl Cluster {
                     (&chance.uid, &suffix),
                     |context| {
                         let content_type = body.content_type.as_deref();
-                        verb::create(place.resource, &body.bytes, content_type, context)
+                        verb::create(&place.resource, &body.bytes, content_type, context)
                     },
                 )?;
                 let name = meta::text(&outcome.object, "name");
@@ -213,7 +254,7 @@ impl Cluster {
                 let is_generated = !suffix.is_empty() && name.ends_with(&suffix);
                 if !is_generated || nth == GENERATED_NAMES {
                     let deleting = meta::is_deleting(&taken.value);
-                    return Err(ApiError::already_exists(place.resource, name, deleting));
+                    return Err(ApiError::already_exists(&place.resource, name, deleting));
                 }
             }
         })
@@ -264,7 +305,7 @@ impl Cluster {
             let suffix = chance.suffix(0).to_owned();
             let chance = (chance.uid.as_str(), suffix.as_str());
             let outcome = cluster.with_context(transaction, place, body, chance, |context| {
-                verb(place.resource, shown.as_ref(), body, context)
+                verb(&place.resource, shown.as_ref(), body, context)
             })?;
             Ok((key, outcome))
         })
@@ -292,6 +333,7 @@ impl Cluster {
             let (key, outcome) = decide(&cluster, transaction, &place, &body)?;
             if outcome.effect == Effect::Create {
                 in_living_namespace(transaction, &place, &outcome.object)?;
+                of_living_definition(transaction, &place)?;
             }
             if dry_run {
                 return Ok(Written {
@@ -300,7 +342,7 @@ impl Cluster {
                     warnings: outcome.warnings,
                 });
             }
-            carry_out(transaction, place.resource, &key, outcome)
+            carry_out(transaction, &place.resource, &key, outcome)
         };
         if dry_run {
             self.store().rehearse(decision)
@@ -347,7 +389,7 @@ impl Cluster {
         let decision = move |transaction: &mut Transaction<'_>| {
             let key = place.own_key();
             let live = transaction.get(&key).ok_or_else(|| place.not_found())?;
-            delete_one(transaction, place.resource, &key, &live, &options, now())
+            delete_one(transaction, &place.resource, &key, &live, &options, now())
         };
         if dry_run {
             self.store().rehearse(decision)
@@ -383,12 +425,12 @@ impl Cluster {
         self.store()
             .write(move |transaction| {
                 let now = now();
-                let stored = place.resource.storage();
+                let (group, plural) = place.resource.storage();
                 for (namespace, name) in &wanted {
                     let namespace = (!namespace.is_empty()).then_some(namespace.as_str());
-                    let key = store::key(stored.group, stored.plural, namespace, name);
+                    let key = store::key(group, plural, namespace, name);
                     if let Some(live) = transaction.get(&key) {
-                        delete_one(transaction, place.resource, &key, &live, &options, now)?;
+                        delete_one(transaction, &place.resource, &key, &live, &options, now)?;
                     }
                 }
                 Ok(())
@@ -396,46 +438,39 @@ impl Cluster {
             .await
     }
 
-    /// The objects of a new cluster.
-    pub(super) async fn begin(&self) -> Result<(), ApiError> {
+    /// The objects of a new cluster, and the definition of `ImageCache`.
+    pub(super) async fn begin(&self, definition: Option<Value>) -> Result<(), ApiError> {
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             let namespace =
                 json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
             self.ensure(("", "v1", "namespaces"), &namespace).await?;
         }
-        self.define().await
+        self.define(definition).await
     }
 
-    /// Stores the definition of `ImageCache`, if it is not there or that of another version of this program.
-    async fn define(&self) -> Result<(), ApiError> {
-        let resource = ("apiextensions.k8s.io", "v1", "customresourcedefinitions");
-        let place = Place::of(resource, None, Some(CRD_NAME))?;
-        let uid = uuid::Uuid::new_v4().to_string();
-        self.store()
-            .write(move |transaction| {
-                let mut definition = definition(now(), &uid);
-                let stored = transaction.get(&place.own_key());
-                if let Some(stored) = stored {
-                    if stored.value.get("spec") == definition.get("spec") {
-                        return Ok(());
-                    }
-                    let mut changed = stored.value.clone();
-                    if let (Some(own), Some(new)) =
-                        (changed.get_mut("spec"), definition.get_mut("spec"))
-                    {
-                        *own = new.take();
-                    }
-                    definition = changed;
-                }
-                transaction.put(&place.own_key(), definition)?;
-                Ok(())
-            })
-            .await
+    /// Applies the definition of `ImageCache`: the one given, whatever is there; else the one of this program, unless
+    /// somebody has written another one.
+    async fn define(&self, given: Option<Value>) -> Result<(), ApiError> {
+        let (group, plural) = DEFINITIONS;
+        let place = self.place((group, "v1", plural), None, Some(CRD_NAME))?;
+        let force = given.is_some();
+        let manager = if force {
+            "imagecache-crd"
+        } else {
+            "imagecache"
+        };
+        let definition = given.unwrap_or_else(|| crd(CrdVersion::V1));
+        let mut body = Body::json(&definition, manager);
+        body.options.force = force;
+        match self.patch(&place, PatchKind::Apply, body).await {
+            Err(error) if !force && error.reason == "Conflict" => Ok(()),
+            written => written.map(drop),
+        }
     }
 
     /// Creates an object unless it is there.
     async fn ensure(&self, resource: (&str, &str, &str), object: &Value) -> Result<(), ApiError> {
-        let place = Place::of(resource, None, None)?;
+        let place = self.place(resource, None, None)?;
         match self.create(&place, Body::json(object, "imagecache")).await {
             Err(error) if error.reason != "AlreadyExists" => Err(error),
             _ => Ok(()),
@@ -468,17 +503,36 @@ fn in_living_namespace(
     let Some(name) = &place.namespace else {
         return Ok(());
     };
-    let namespaces = Place::of(("", "v1", "namespaces"), None, Some(name))?;
-    let namespace = transaction.get(&namespaces.own_key());
-    let namespace = namespace.ok_or_else(|| namespaces.not_found())?;
+    let namespace = transaction.get(&store::key("", "namespaces", None, name));
+    let namespace = namespace.ok_or_else(|| ApiError::no_namespace(name))?;
     if meta::is_deleting(&namespace.value) {
         let why = format!(
             "unable to create new content in namespace {name} because it is being terminated"
         );
         let object = meta::text(object, "name");
-        return Err(ApiError::forbidden(place.resource, object, &why));
+        return Err(ApiError::forbidden(&place.resource, object, &why));
     }
     Ok(())
+}
+
+/// Objects come to be only of kinds whose definition is there to stay.
+fn of_living_definition(transaction: &Transaction<'_>, place: &Place) -> Result<(), ApiError> {
+    if !place.resource.custom {
+        return Ok(());
+    }
+    let (group, plural) = place.resource.storage();
+    let definition = transaction.get(&definition_key(group, plural));
+    let definition = definition.ok_or_else(ApiError::no_such_path)?;
+    if meta::is_deleting(&definition.value) {
+        return Err(ApiError::definition_ends());
+    }
+    Ok(())
+}
+
+/// Where the definition of a kind is stored.
+pub(super) fn definition_key(group: &str, plural: &str) -> String {
+    let (of, definitions) = DEFINITIONS;
+    store::key(of, definitions, None, &format!("{plural}.{group}"))
 }
 
 /// Does what was decided about an object.
@@ -500,11 +554,41 @@ pub(super) fn carry_out(
             transaction.delete(key);
         }
     }
+    if outcome.effect != Effect::Keep {
+        settle(transaction, resource)?;
+    }
     Ok(Written {
         object,
         effect: outcome.effect,
         warnings: outcome.warnings,
     })
+}
+
+/// Writes what becomes of the objects of a resource now that one of them has changed.
+fn settle(transaction: &mut Transaction<'_>, resource: &Resource) -> Result<(), ApiError> {
+    let Some(settle) = &resource.settle else {
+        return Ok(());
+    };
+    let keys = transaction.keys(&store::prefix(&resource.group, &resource.plural, None));
+    for key in &keys {
+        let all: Vec<_> = keys.iter().filter_map(|key| transaction.get(key)).collect();
+        let values: Vec<_> = all.iter().map(|object| &object.value).collect();
+        let Some(object) = transaction.get(key) else {
+            continue;
+        };
+        let (mut settled, now) = (object.value.clone(), now());
+        (settle.settle)(&mut settled, &values, now);
+        if settled != object.value {
+            let writer = Writer {
+                manager: "kube-apiserver",
+                subresource: "status",
+                now,
+            };
+            fields::record(resource, &object.value, &mut settled, &writer);
+            transaction.put(key, settled)?;
+        }
+    }
+    Ok(())
 }
 
 /// Deletes an object, or marks it as being deleted.

@@ -33,6 +33,19 @@ impl ClusterPods {
         }
     }
 
+    fn place(
+        &self,
+        plural: &str,
+        namespace: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Place, ApiError> {
+        self.cluster.place(("", "v1", plural), namespace, name)
+    }
+
+    fn of_pod(&self, pod: &Name) -> Result<Place, ApiError> {
+        self.place("pods", Some(&pod.namespace), Some(&pod.name))
+    }
+
     async fn merge(&self, place: Place, pod: &Name, mut patch: Value) -> Result<(), ApiError> {
         // a later pod of the same name is refused
         if let Some(fields) = patch.as_object_mut() {
@@ -50,14 +63,6 @@ impl ClusterPods {
     }
 }
 
-fn place(plural: &str, namespace: Option<&str>, name: Option<&str>) -> Result<Place, ApiError> {
-    Place::of(("", "v1", plural), namespace, name)
-}
-
-fn of_pod(pod: &Name) -> Result<Place, ApiError> {
-    place("pods", Some(&pod.namespace), Some(&pod.name))
-}
-
 /// What went wrong, unless it is that the object is gone or there already.
 fn unless(reasons: &[&str], outcome: Result<(), ApiError>) -> Result<(), String> {
     match outcome {
@@ -68,14 +73,16 @@ fn unless(reasons: &[&str], outcome: Result<(), ApiError>) -> Result<(), String>
 
 impl Pods for ClusterPods {
     async fn list(&self) -> Result<Vec<Value>, String> {
-        let pods = place("pods", None, None).map_err(|error| error.message)?;
+        let pods = self
+            .place("pods", None, None)
+            .map_err(|error| error.message)?;
         let page = self.cluster.list(&pods, &Selector::default());
         self.listed.store(page.version, Ordering::SeqCst);
         Ok(page.items.iter().map(|pod| pods.show(pod)).collect())
     }
 
     async fn changed(&self) {
-        let Ok(pods) = place("pods", None, None) else {
+        let Ok(pods) = self.place("pods", None, None) else {
             return std::future::pending().await;
         };
         let mut watch = self
@@ -86,12 +93,12 @@ impl Pods for ClusterPods {
     }
 
     async fn patch(&self, pod: &Name, patch: Value) -> Result<(), String> {
-        let patched = async { self.merge(of_pod(pod)?, pod, patch).await };
+        let patched = async { self.merge(self.of_pod(pod)?, pod, patch).await };
         unless(&["NotFound"], patched.await)
     }
 
     async fn patch_status(&self, pod: &Name, patch: Value) -> Result<(), String> {
-        let patched = async { self.merge(of_pod(pod)?.status(), pod, patch).await };
+        let patched = async { self.merge(self.of_pod(pod)?.status(), pod, patch).await };
         unless(&["NotFound"], patched.await)
     }
 
@@ -101,14 +108,19 @@ impl Pods for ClusterPods {
             uid: Some(pod.uid.clone()),
             ..DeleteOptions::default()
         };
-        let removed = async { self.cluster.delete(&of_pod(pod)?, options).await.map(drop) };
+        let removed = async {
+            self.cluster
+                .delete(&self.of_pod(pod)?, options)
+                .await
+                .map(drop)
+        };
         unless(&["NotFound", "Conflict"], removed.await)
     }
 
     async fn tell(&self, event: Value) -> Result<(), String> {
         let namespace = event.pointer("/metadata/namespace").and_then(Value::as_str);
         let created = async {
-            let events = place("events", Some(namespace.unwrap_or("default")), None)?;
+            let events = self.place("events", Some(namespace.unwrap_or("default")), None)?;
             let created = self.cluster.create(&events, Body::json(&event, MANAGER));
             created.await.map(drop)
         };
@@ -116,7 +128,7 @@ impl Pods for ClusterPods {
     }
 
     async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Value>, String> {
-        let secret = place("secrets", Some(namespace), Some(name));
+        let secret = self.place("secrets", Some(namespace), Some(name));
         match secret.and_then(|secret| self.cluster.get(&secret)) {
             Ok(secret) => Ok(Some(secret.value.clone())),
             Err(error) if error.reason == "NotFound" => Ok(None),

@@ -20,6 +20,7 @@ static ANY_UID: LazyLock<Regex> = LazyLock::new(|| regex(UID));
 static AGE: LazyLock<Regex> = LazyLock::new(|| regex(r"^((?:\d+[smhdy])+|<unknown>|<invalid>)$"));
 static BODY_VERSION: LazyLock<Regex> = LazyLock::new(|| regex(r#"("resourceVersion": ")(\d+)"#));
 static PATH_VERSION: LazyLock<Regex> = LazyLock::new(|| regex(r"(resourceVersion=)(\d+)"));
+static HASH: LazyLock<Regex> = LazyLock::new(|| regex(r"\b[0-9A-F]{128}\b"));
 static PATH_CONTINUE: LazyLock<Regex> = LazyLock::new(|| regex(r"(continue=)([^&]+)"));
 /// Pieces of text that differ from run to run, by kind: the digits after the kind only tell groups apart.
 static VOLATILE: LazyLock<Regex> = LazyLock::new(|| {
@@ -125,6 +126,9 @@ impl Symbols {
         });
         let path = PATH_CONTINUE.replace_all(&path, |found: &regex::Captures<'_>| {
             format!("{}{}", &found[1], self.forward("continue", &found[2]))
+        });
+        let path = HASH.replace_all(&path, |found: &regex::Captures<'_>| {
+            self.forward("hash", &found[0])
         });
         let body = body.map(|body| {
             let body = ANY_UID.replace_all(&body, |found: &regex::Captures<'_>| {

@@ -4,15 +4,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{age_column, builtin, column, default, name_column, text};
+use super::{age_column, builtin, column, default, name_column, names, text};
 use crate::api::error::Cause;
 use crate::api::meta::{self, NameRule};
 use crate::api::resource::{Cell, Resource};
 
 pub(super) fn namespaces() -> Resource {
     Resource {
-        list_kind: "NamespaceList",
-        short_names: &["ns"],
+        list_kind: "NamespaceList".into(),
+        short_names: names(["ns"]),
         namespaced: false,
         has_status: true,
         verbs: &[
@@ -24,14 +24,14 @@ pub(super) fn namespaces() -> Resource {
                 "Status",
                 "string",
                 "The status of the namespace",
-                Cell::Path(vec!["status", "phase"]),
+                Cell::path(&["status", "phase"]),
             ),
             age_column(),
         ],
-        selectable: &["status.phase"],
+        selectable: names(["status.phase"]),
         names: NameRule::Label,
         blank: json!({"spec": {}, "status": {}}),
-        status: json!({"phase": "Active"}),
+        status: |_| json!({"phase": "Active"}),
         prepare: |object| {
             let name = meta::text(object, "name").to_owned();
             if let (false, Some(metadata)) = (name.is_empty(), meta::of(object)) {
@@ -58,8 +58,8 @@ fn count(object: &Value, name: &str) -> usize {
 
 pub(super) fn configmaps() -> Resource {
     Resource {
-        list_kind: "ConfigMapList",
-        short_names: &["cm"],
+        list_kind: "ConfigMapList".into(),
+        short_names: names(["cm"]),
         columns: vec![
             name_column(),
             column(
@@ -83,14 +83,14 @@ pub(super) fn configmaps() -> Resource {
 
 pub(super) fn secrets() -> Resource {
     Resource {
-        list_kind: "SecretList",
+        list_kind: "SecretList".into(),
         columns: vec![
             name_column(),
             column(
                 "Type",
                 "string",
                 "Used to facilitate programmatic handling of secret data",
-                Cell::Path(vec!["type"]),
+                Cell::path(&["type"]),
             ),
             column(
                 "Data",
@@ -100,7 +100,7 @@ pub(super) fn secrets() -> Resource {
             ),
             age_column(),
         ],
-        selectable: &["type"],
+        selectable: names(["type"]),
         prepare: prepare_secret,
         validate: validate_secret,
         ..builtin("", "Secret", "secrets", "secret")

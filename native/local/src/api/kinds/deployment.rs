@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{age_column, builtin, column, default, name_column, pod, text};
+use super::{age_column, builtin, column, default, name_column, names, pod, text};
 use crate::api::error::Cause;
 use crate::api::resource::{Cell, Resource};
 
 pub(super) fn deployments() -> Resource {
     Resource {
-        list_kind: "DeploymentList",
-        short_names: &["deploy"],
-        categories: &["all"],
+        list_kind: "DeploymentList".into(),
+        short_names: names(["deploy"]),
+        categories: names(["all"]),
         has_status: true,
         has_generation: true,
         columns: vec![
@@ -43,7 +43,7 @@ pub(super) fn deployments() -> Resource {
             age_column(),
         ],
         blank: json!({"spec": {"strategy": {}, "template": {"metadata": {}, "spec": {}}}, "status": {}}),
-        status: json!({}),
+        status: |_| json!({}),
         prepare: |object| {
             let Some(spec) = object.get_mut("spec") else {
                 return Ok(());

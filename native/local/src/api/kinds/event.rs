@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{builtin, column, default, text};
+use super::{builtin, column, default, names, text};
 use crate::api::error::Cause;
 use crate::api::meta;
 use crate::api::resource::{Cell, Column, Resource, Stored};
@@ -10,14 +10,14 @@ use crate::api::resource::{Cell, Column, Resource, Stored};
 /// Core group: `/api/v1/events`.
 pub(super) fn core() -> Resource {
     Resource {
-        list_kind: "EventList",
-        short_names: &["ev"],
+        list_kind: "EventList".into(),
+        short_names: names(["ev"]),
         columns: columns(
             "involvedObject",
             "message",
             ["lastTimestamp", "firstTimestamp"],
         ),
-        selectable: &[
+        selectable: names([
             "involvedObject.kind",
             "involvedObject.namespace",
             "involvedObject.name",
@@ -29,7 +29,7 @@ pub(super) fn core() -> Resource {
             "reportingComponent",
             "source",
             "type",
-        ],
+        ]),
         blank: json!({
             "involvedObject": {}, "source": {}, "firstTimestamp": null, "lastTimestamp": null,
             "eventTime": null, "reportingComponent": "", "reportingInstance": "",
@@ -66,14 +66,14 @@ pub(super) fn core() -> Resource {
 /// `events.k8s.io`: stored as events of the core group.
 pub(super) fn new() -> Resource {
     Resource {
-        list_kind: "EventList",
-        short_names: &["ev"],
+        list_kind: "EventList".into(),
+        short_names: names(["ev"]),
         columns: columns(
             "regarding",
             "note",
             ["deprecatedLastTimestamp", "deprecatedFirstTimestamp"],
         ),
-        selectable: &[
+        selectable: names([
             "reason",
             "regarding.kind",
             "regarding.namespace",
@@ -84,7 +84,7 @@ pub(super) fn new() -> Resource {
             "regarding.fieldPath",
             "reportingController",
             "type",
-        ],
+        ]),
         blank: json!({
             "eventTime": null, "regarding": {}, "deprecatedSource": {},
             "deprecatedFirstTimestamp": null, "deprecatedLastTimestamp": null,
@@ -126,9 +126,11 @@ pub(super) fn new() -> Resource {
             causes
         },
         stored: Some(Stored {
-            of: ("", "v1", "events"),
-            read: |event| rename(event, "events.k8s.io/v1", false),
-            write: |event| rename(event, "v1", true),
+            group: "".into(),
+            version: "v1".into(),
+            plural: "events".into(),
+            read: |event| rename(event, false),
+            write: |event| rename(event, true),
         }),
         ..builtin("events.k8s.io", "Event", "events", "event")
     }
@@ -145,7 +147,7 @@ const RENAMED: [(&str, &str); 7] = [
     ("deprecatedCount", "count"),
 ];
 
-fn rename(event: &mut Value, api_version: &str, to_core: bool) {
+fn rename(event: &mut Value, to_core: bool) {
     let Some(fields) = event.as_object_mut() else {
         return;
     };
@@ -155,7 +157,6 @@ fn rename(event: &mut Value, api_version: &str, to_core: bool) {
             fields.insert(to.to_owned(), value);
         }
     }
-    fields.insert("apiVersion".to_owned(), api_version.into());
     if to_core {
         for name in ["reportingComponent", "reportingInstance"] {
             fields.entry(name).or_insert_with(|| "".into());
@@ -219,13 +220,13 @@ fn columns(about: &'static str, message: &'static str, times: [&'static str; 2])
             "Type",
             "string",
             "Type of this event (Normal, Warning)",
-            Cell::Path(vec!["type"]),
+            Cell::path(&["type"]),
         ),
         column(
             "Reason",
             "string",
             "Short, machine understandable reason",
-            Cell::Path(vec!["reason"]),
+            Cell::path(&["reason"]),
         ),
         column(
             "Object",
@@ -237,7 +238,7 @@ fn columns(about: &'static str, message: &'static str, times: [&'static str; 2])
             "Message",
             "string",
             "A human-readable description",
-            Cell::Path(vec![message]),
+            Cell::path(&[message]),
         ),
         Column {
             priority: 1,

@@ -8,7 +8,7 @@ use crate::api::resource::{Cell, Resource};
 
 pub(super) fn leases() -> Resource {
     Resource {
-        list_kind: "LeaseList",
+        list_kind: "LeaseList".into(),
         unconditional_update: false,
         columns: vec![
             name_column(),
@@ -16,7 +16,7 @@ pub(super) fn leases() -> Resource {
                 "Holder",
                 "string",
                 "holderIdentity contains the identity of the holder of a current lease.",
-                Cell::Path(vec!["spec", "holderIdentity"]),
+                Cell::path(&["spec", "holderIdentity"]),
             ),
             age_column(),
         ],

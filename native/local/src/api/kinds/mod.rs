@@ -1,10 +1,10 @@
 //! The descriptions of everything that is served. A kind's own rules stand beside its description.
 
 mod core;
+mod custom;
 mod definition;
 mod deployment;
 mod event;
-mod imagecache;
 mod lease;
 mod pod;
 
@@ -13,13 +13,14 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::meta::{self, NameRule};
-use super::resource::{Cell, Column, Resource};
+use super::resource::{Cell, Column, Name, Resource};
 use super::schema::Schema;
 
-pub use definition::definition;
+pub(super) use custom::resources as custom;
+pub use definition::is_established;
 
-/// All of them, core group first.
-pub(super) fn all() -> Vec<Resource> {
+/// Those that need no definition, core group first.
+pub(super) fn built_in() -> Vec<Resource> {
     vec![
         core::configmaps(),
         event::core(),
@@ -30,7 +31,6 @@ pub(super) fn all() -> Vec<Resource> {
         event::new(),
         definition::definitions(),
         lease::leases(),
-        imagecache::imagecaches(),
     ]
 }
 
@@ -104,14 +104,26 @@ fn builtin(
     singular: &'static str,
 ) -> Resource {
     Resource {
+        schema: shape(kind),
+        ..blank(group.into(), kind.into(), plural.into(), singular.into())
+    }
+}
+
+fn names<const N: usize>(names: [&'static str; N]) -> Vec<Name> {
+    names.map(Name::from).into()
+}
+
+/// A resource of which nothing but its names is known.
+fn blank(group: Name, kind: Name, plural: Name, singular: Name) -> Resource {
+    Resource {
         group,
-        version: "v1",
+        version: "v1".into(),
+        list_kind: kind.clone(),
         kind,
-        list_kind: kind,
         plural,
         singular,
-        short_names: &[],
-        categories: &[],
+        short_names: Vec::new(),
+        categories: Vec::new(),
         namespaced: true,
         has_status: false,
         has_generation: false,
@@ -120,14 +132,16 @@ fn builtin(
         custom: false,
         verbs: VERBS,
         columns: Vec::new(),
-        schema: shape(kind),
-        selectable: &[],
+        schema: Schema::anything(),
+        told: Value::Null,
+        selectable: Vec::new(),
         names: NameRule::Subdomain,
         blank: json!({}),
-        status: Value::Null,
+        status: |_| Value::Null,
         prepare: |_| Ok(()),
         validate: |_, _| Vec::new(),
         stored: None,
+        settle: None,
     }
 }
 
@@ -143,31 +157,31 @@ const CREATED: &str = "CreationTimestamp is a timestamp representing the server 
 
 fn name_column() -> Column {
     Column {
-        name: "Name",
-        kind: "string",
-        format: "name",
+        name: "Name".into(),
+        kind: "string".into(),
+        format: "name".into(),
         description: NAME.to_owned(),
         priority: 0,
-        cell: Cell::Path(vec!["metadata", "name"]),
+        cell: Cell::path(&["metadata", "name"]),
     }
 }
 
 fn age_column() -> Column {
     Column {
-        name: "Age",
-        kind: "string",
-        format: "",
+        name: "Age".into(),
+        kind: "string".into(),
+        format: "".into(),
         description: CREATED.to_owned(),
         priority: 0,
-        cell: Cell::Age(vec!["metadata", "creationTimestamp"]),
+        cell: Cell::age(&["metadata", "creationTimestamp"]),
     }
 }
 
 fn column(name: &'static str, kind: &'static str, description: &str, cell: Cell) -> Column {
     Column {
-        name,
-        kind,
-        format: "",
+        name: name.into(),
+        kind: kind.into(),
+        format: "".into(),
         description: description.to_owned(),
         priority: 0,
         cell,
@@ -182,6 +196,12 @@ fn default(object: &mut Value, name: &str, value: Value) {
             *present = value;
         }
     }
+}
+
+/// The items of a list, if it is there.
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    let items = value.get(name).and_then(Value::as_array);
+    items.map_or(&[], Vec::as_slice)
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{age_column, builtin, column, default, name_column, text};
+use super::{age_column, builtin, column, default, name_column, names, text};
 use crate::api::error::Cause;
 use crate::api::meta;
 use crate::api::resource::{Cell, Column, Resource};
@@ -13,9 +13,9 @@ pub(super) fn pods() -> Resource {
         ..column
     };
     Resource {
-        list_kind: "PodList",
-        short_names: &["po"],
-        categories: &["all"],
+        list_kind: "PodList".into(),
+        short_names: names(["po"]),
+        categories: names(["all"]),
         has_status: true,
         has_generation: true,
         returns_deleted: true,
@@ -59,7 +59,7 @@ pub(super) fn pods() -> Resource {
                 Cell::Computed(|pod| or_none(text(pod, "/status/nominatedNodeName"))),
             )),
         ],
-        selectable: &[
+        selectable: names([
             "spec.nodeName",
             "spec.restartPolicy",
             "spec.schedulerName",
@@ -68,9 +68,9 @@ pub(super) fn pods() -> Resource {
             "status.phase",
             "status.podIP",
             "status.nominatedNodeName",
-        ],
+        ]),
         blank: json!({"spec": {}, "status": {}}),
-        status: json!({"phase": "Pending"}),
+        status: |_| json!({"phase": "Pending"}),
         prepare: |pod| {
             if let Some(spec) = pod.get_mut("spec") {
                 prepare_spec(spec);

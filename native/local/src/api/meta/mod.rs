@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) use decode::{decode, schema};
 pub use names::NameRule;
-pub(super) use names::{config_key_faults, key_faults, value_faults};
+pub(super) use names::{config_key_faults, key_faults, name_faults, value_faults};
 pub use rules::MAX_ANNOTATIONS;
 pub(super) use rules::{finalizer_warnings, validate, validate_update};
 

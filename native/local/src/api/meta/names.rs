@@ -7,12 +7,15 @@ pub enum NameRule {
     Subdomain,
     /// An RFC 1123 label: no dots, at most 63 characters.
     Label,
+    /// An RFC 1035 label: as one of RFC 1123, but it begins with a letter.
+    OldLabel,
     /// What a URL can hold.
     Any,
 }
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const OLD_LABEL: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 const QUALIFIED: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
 const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
@@ -29,7 +32,7 @@ fn too_many_characters(limit: usize) -> String {
     format!("must be no more than {limit} characters")
 }
 
-pub(super) fn name_faults(rule: NameRule, name: &str) -> Vec<String> {
+pub(in crate::api) fn name_faults(rule: NameRule, name: &str) -> Vec<String> {
     let mut faults = Vec::new();
     match rule {
         NameRule::Subdomain => {
@@ -46,6 +49,14 @@ pub(super) fn name_faults(rule: NameRule, name: &str) -> Vec<String> {
             }
             if !is_label(name) {
                 faults.push(LABEL.to_owned());
+            }
+        }
+        NameRule::OldLabel => {
+            if name.len() > 63 {
+                faults.push(too_many_characters(63));
+            }
+            if !is_label(name) || name.starts_with(|first: char| first.is_ascii_digit()) {
+                faults.push(OLD_LABEL.to_owned());
             }
         }
         NameRule::Any => {

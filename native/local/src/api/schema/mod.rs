@@ -2,6 +2,7 @@
 
 mod prune;
 mod rules;
+pub mod structural;
 mod validate;
 
 use std::collections::BTreeMap;

@@ -17,6 +17,14 @@ impl Rule {
         let text = |name: &str| json.get(name).and_then(Value::as_str);
         let rule = text("rule").ok_or("a rule without its expression")?;
         let program = cel::Program::compile(rule).map_err(|error| format!("{rule}: {error}"))?;
+        if let Some(unknown) = program
+            .references()
+            .variables()
+            .into_iter()
+            .find(|name| *name != "self")
+        {
+            return Err(format!("{rule}: {unknown} is not known here"));
+        }
         let message = text("message").map_or_else(|| format!("failed rule: {rule}"), str::to_owned);
         Ok(Rule { program, message })
     }

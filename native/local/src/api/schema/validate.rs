@@ -285,7 +285,7 @@ fn in_body(path: &Path<'_>) -> String {
     format!("{path} in body")
 }
 
-fn found(value: &Value) -> &'static str {
+pub(super) fn found(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",

@@ -37,8 +37,8 @@ pub(super) fn check_version(
         return Ok(());
     }
     Err(ApiError::invalid(
-        resource.group,
-        resource.plural,
+        &resource.group,
+        &resource.plural,
         name,
         vec![Cause::invalid(
             "metadata.resourceVersion",
@@ -107,8 +107,8 @@ fn content(object: &Value) -> Vec<(&String, &Value)> {
 pub(super) fn type_faults(resource: &Resource, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
     for (field, expected) in [
-        ("kind", resource.kind),
-        ("apiVersion", &resource.api_version()),
+        ("kind", &*resource.kind),
+        ("apiVersion", &*resource.api_version()),
     ] {
         let found = text_of(object, field);
         if resource.custom && found != expected {
@@ -258,7 +258,7 @@ pub(super) fn wrong_uid(resource: &Resource, live: &Value, asked: &str) -> Strin
     if resource.custom {
         key.push_str(&format!("{}/", resource.group));
     }
-    key.push_str(resource.plural);
+    key.push_str(&resource.plural);
     for name in ["namespace", "name"] {
         let part = meta::text(live, name);
         if !part.is_empty() {

@@ -29,6 +29,10 @@ pub fn delete(
     let mut finalizers: Vec<&str> = meta::finalizers(live)
         .filter(|name| !matches!(*name, "orphan" | "foregroundDeletion"))
         .collect();
+    if let (false, Some(settle)) = (meta::is_deleting(live), &resource.settle) {
+        finalizers.retain(|name| *name != settle.finalizer);
+        finalizers.push(settle.finalizer);
+    }
     match options.propagation {
         Propagation::Background => {}
         Propagation::Foreground => finalizers.push("foregroundDeletion"),

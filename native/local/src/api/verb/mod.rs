@@ -175,8 +175,9 @@ fn bring_to_life(
     }
     if let (true, Some(fields)) = (resource.has_status, object.as_object_mut()) {
         fields.remove("status");
-        if !resource.status.is_null() {
-            fields.insert("status".to_owned(), resource.status.clone());
+        let status = (resource.status)(&object);
+        if let (false, Some(fields)) = (status.is_null(), object.as_object_mut()) {
+            fields.insert("status".to_owned(), status);
         }
     }
     let causes = match type_faults(resource, &object) {
@@ -348,7 +349,7 @@ fn blank_of(resource: &Resource) -> Value {
     let mut blank = resource.blank.clone();
     if let Some(fields) = blank.as_object_mut() {
         fields.insert("apiVersion".to_owned(), resource.api_version().into());
-        fields.insert("kind".to_owned(), resource.kind.into());
+        fields.insert("kind".to_owned(), resource.kind.as_ref().into());
     }
     blank
 }

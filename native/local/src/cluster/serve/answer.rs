@@ -155,7 +155,7 @@ pub(super) fn shown(
             let include = Include::parse(request.parameter("includeObject"))?;
             let metadata = object.get("metadata").unwrap_or(&Value::Null);
             let table = table::render(
-                place.resource,
+                &place.resource,
                 [object],
                 metadata,
                 include,
@@ -218,7 +218,7 @@ pub(super) fn list(
     place: &Place,
     form: Form,
 ) -> Answer {
-    let resource = place.resource;
+    let resource = &place.resource;
     if form == Form::default() && resource.custom {
         return Ok(answer(
             200,

@@ -13,7 +13,7 @@ use super::Server;
 use super::answer::{self, Answer};
 use super::negotiate::{Form, Media, View};
 use super::request::Request;
-use crate::api::{ApiError, discovery, openapi};
+use crate::api::{ApiError, Resources, discovery};
 
 /// The Kubernetes whose behaviour this is.
 const MINOR: &str = "36";
@@ -32,24 +32,28 @@ pub(super) fn answer(server: &Server, request: &Request, form: Form) -> Answer {
         view: View::Whole,
         ..form
     };
+    let resources = &*server.cluster.resources();
     let document = match segments.as_slice() {
-        [] => Some(discovery::paths()),
+        [] => Some(discovery::paths(resources)),
         ["version"] => Some(version()),
         ["healthz" | "livez" | "readyz", ..] => return Ok(health(server, request, &segments)),
-        ["api"] => return Ok(groups(server, request, form, true)),
-        ["apis"] => return Ok(groups(server, request, form, false)),
-        ["api", version] => discovery::resources("", version),
-        ["apis", group] => discovery::group(group),
-        ["apis", group, version] => discovery::resources(group, version),
-        ["openapi", "v2"] => return Ok(openapi_v2(request)),
+        ["api"] => return Ok(groups(server, resources, request, form, true)),
+        ["apis"] => return Ok(groups(server, resources, request, form, false)),
+        ["api", version] => discovery::resources(resources, "", version),
+        ["apis", group] => discovery::group(resources, group),
+        ["apis", group, version] => discovery::resources(resources, group, version),
+        ["openapi", "v2"] => return Ok(openapi_v2(resources, request)),
         ["openapi", "v3"] => {
-            let mut index =
-                answer::answer(200, "text/plain; charset=utf-8", text(&openapi::index()));
+            let mut index = answer::answer(
+                200,
+                "text/plain; charset=utf-8",
+                text(&resources.openapi().index()),
+            );
             set(&mut index, ACCEPT_RANGES, "bytes");
             set(&mut index, LAST_MODIFIED, MADE);
             return Ok(index);
         }
-        ["openapi", "v3", path @ ..] => return openapi_v3(request, &path.join("/")),
+        ["openapi", "v3", path @ ..] => return openapi_v3(resources, request, &path.join("/")),
         _ => None,
     };
     Ok(match document {
@@ -116,7 +120,13 @@ fn health(server: &Server, request: &Request, segments: &[&str]) -> Response<Bod
 }
 
 /// `/api` and `/apis`: for clients who ask so, with everything below in one.
-fn groups(server: &Server, request: &Request, form: Form, core: bool) -> Response<Body> {
+fn groups(
+    server: &Server,
+    resources: &Resources,
+    request: &Request,
+    form: Form,
+    core: bool,
+) -> Response<Body> {
     let aggregated = Form::kinds(request)
         .into_iter()
         .find_map(|(kind, group, version)| {
@@ -134,7 +144,7 @@ fn groups(server: &Server, request: &Request, form: Form, core: bool) -> Respons
             let address = server.address.map(|address| address.to_string());
             discovery::core_versions(&address.unwrap_or_default())
         } else {
-            discovery::groups()
+            discovery::groups(resources)
         };
         let form = Form {
             media: if form.media == Media::Protobuf {
@@ -146,7 +156,7 @@ fn groups(server: &Server, request: &Request, form: Form, core: bool) -> Respons
         };
         return answer::value(200, &document, form);
     };
-    let document = discovery::aggregated(core, version);
+    let document = discovery::aggregated(resources, core, version);
     let etag = etag(&document);
     if request.header("if-none-match") == Some(etag.as_str()) {
         let mut unchanged = Response::new(whole(""));
@@ -178,14 +188,14 @@ fn etag(document: &Value) -> String {
     format!("\"{:016X}\"", hasher.finish())
 }
 
-fn openapi_v2(request: &Request) -> Response<Body> {
+fn openapi_v2(resources: &Resources, request: &Request) -> Response<Body> {
     let accept = request.header("accept").unwrap_or("*/*");
     // kubectl asks for protobuf first, and takes JSON where it gets it
     if !accept.contains("json") && !accept.contains('*') {
         let message = "openapi/v2 is served as JSON only\n";
         return answer::text(406, message);
     }
-    let document = openapi::v2();
+    let document = resources.openapi().v2();
     let etag = etag(&document);
     let mut response = answer::answer(200, "application/json", text(&document));
     described(&mut response, &etag);
@@ -199,8 +209,8 @@ fn described(response: &mut Response<Body>, etag: &str) {
     set(response, ETAG, etag);
 }
 
-fn openapi_v3(request: &Request, path: &str) -> Answer {
-    let (Some(document), Some(hash)) = (openapi::document(path), openapi::hash(path)) else {
+fn openapi_v3(resources: &Resources, request: &Request, path: &str) -> Answer {
+    let Some((document, hash)) = resources.openapi().document(path) else {
         return Ok(answer::no_such_page());
     };
     let etag = format!("\"{hash}\"");

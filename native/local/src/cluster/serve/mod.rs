@@ -125,7 +125,7 @@ impl Server {
         acceptable: Result<(), ApiError>,
         body: Incoming,
     ) -> Answer {
-        match request.route() {
+        match request.route(&self.cluster.resources()) {
             Route::Document => documents::answer(self, request, form),
             Route::Nowhere => Ok(answer::no_such_page()),
             Route::Resource(target) => {
@@ -143,7 +143,7 @@ impl Server {
         body: Incoming,
     ) -> Answer {
         let verb = target.verb(request)?;
-        let resource = target.place.resource;
+        let resource = &target.place.resource;
         if !resource.verbs.contains(&verb) {
             return Err(ApiError::method_not_supported(resource, verb));
         }

@@ -54,7 +54,7 @@ impl ListOptions {
         let timeout_seconds = positive(number("timeoutSeconds")?).filter(|seconds| *seconds > 0);
         let options = ListOptions {
             selector: Selector::parse(
-                place.resource,
+                &place.resource,
                 request.parameter("labelSelector"),
                 request.parameter("fieldSelector"),
             )?,

@@ -1,15 +1,16 @@
 //! A request's head, and what its path names.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::Method;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
-use crate::api::resource::find;
+use crate::api::ApiError;
+use crate::api::Resources;
 use crate::api::verb::Subresource;
-use crate::api::{ApiError, Resource};
 use crate::cluster::verbs::Place;
 
 /// The head of a request.
@@ -97,7 +98,7 @@ impl Request {
         values.filter_map(|value| value.to_str().ok())
     }
 
-    pub(super) fn route(&self) -> Route {
+    pub(super) fn route(&self, resources: &Resources) -> Route {
         let segments = self.segments();
         let (group, version, rest) = match segments.as_slice() {
             ["api", version, rest @ ..] if !rest.is_empty() => ("", *version, rest),
@@ -110,11 +111,11 @@ impl Request {
         };
         let target = match rest {
             ["namespaces", namespace, plural, rest @ ..]
-                if is_in_namespaces(group, version, plural) =>
+                if is_in_namespaces(resources, group, version, plural) =>
             {
-                target(group, version, plural, Some(namespace), rest)
+                target(resources, group, version, plural, Some(namespace), rest)
             }
-            [plural, rest @ ..] => target(group, version, plural, None, rest),
+            [plural, rest @ ..] => target(resources, group, version, plural, None, rest),
             [] => None,
         };
         match target {
@@ -124,18 +125,21 @@ impl Request {
     }
 }
 
-fn is_in_namespaces(group: &str, version: &str, plural: &str) -> bool {
-    find(group, version, plural).is_some_and(|resource| resource.namespaced)
+fn is_in_namespaces(resources: &Resources, group: &str, version: &str, plural: &str) -> bool {
+    resources
+        .find(group, version, plural)
+        .is_some_and(|resource| resource.namespaced)
 }
 
 fn target(
+    resources: &Resources,
     group: &str,
     version: &str,
     plural: &str,
     namespace: Option<&str>,
     rest: &[&str],
 ) -> Option<Target> {
-    let resource: &'static Resource = find(group, version, plural)?;
+    let resource = resources.find(group, version, plural)?;
     let (name, part) = match rest {
         [] => (None, None),
         [name] => (Some(*name), None),
@@ -148,7 +152,7 @@ fn target(
     let is_status = part == Some("status") && resource.has_status;
     Some(Target {
         place: Place {
-            resource,
+            resource: Arc::clone(resource),
             namespace: namespace.map(str::to_owned),
             name: name.map(str::to_owned),
             subresource: if is_status {
@@ -168,7 +172,7 @@ impl Target {
     /// # Errors
     /// What the real server says to a method that means nothing here.
     pub(super) fn verb(&self, request: &Request) -> Result<&'static str, ApiError> {
-        let resource = self.place.resource;
+        let resource = &self.place.resource;
         let name = self.place.name.as_deref();
         if self.unknown_part {
             return Err(ApiError::not_found(resource, name.unwrap_or_default()));

@@ -238,7 +238,7 @@ impl Lens {
             View::Metadata(version) => table::partial(&shown, version),
             View::Table(version) => {
                 let metadata = shown.get("metadata").unwrap_or(&Value::Null);
-                let resource = self.place.resource;
+                let resource = &self.place.resource;
                 let include = self.include;
                 table::render(resource, [&shown], metadata, include, version, first, now())
             }
@@ -248,14 +248,14 @@ impl Lens {
 
     /// How far the client has read; `initial` ends the objects that were there.
     fn bookmark(&self, version: u64, initial: bool, out: &mut Vec<u8>) {
-        let resource = self.place.resource;
+        let resource = &self.place.resource;
         let mut metadata = json!({"resourceVersion": version.to_string()});
         if let (true, Some(metadata)) = (initial, metadata.as_object_mut()) {
             let annotations = json!({"k8s.io/initial-events-end": "true"});
             metadata.insert("annotations".to_owned(), annotations);
         }
         let (kind, api_version) = match self.view {
-            View::Whole => (resource.kind, resource.api_version()),
+            View::Whole => (&*resource.kind, resource.api_version()),
             View::Metadata(version) => ("PartialObjectMetadata", format!("meta.k8s.io/{version}")),
             View::Table(version) => ("Table", format!("meta.k8s.io/{version}")),
         };

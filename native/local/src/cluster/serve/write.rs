@@ -42,7 +42,7 @@ pub(super) async fn write(
         "create" => cluster.create(place, body(Write::Create)?).await?,
         "update" => cluster.update(place, body(Write::Update)?).await?,
         "patch" => {
-            let kind = PatchKind::of(place.resource, content_type)?;
+            let kind = PatchKind::of(&place.resource, content_type)?;
             cluster
                 .patch(place, kind, body(Write::Patch(kind))?)
                 .await?
@@ -71,7 +71,7 @@ pub(super) async fn write(
 }
 
 fn answer_deleted(deleted: Written, request: &Request, target: &Target, form: Form) -> Answer {
-    let resource = target.place.resource;
+    let resource = &target.place.resource;
     let mut response: Response<_> = if deleted.effect == Effect::Remove && !resource.returns_deleted
     {
         answer::value(200, &Status::deleted(resource, &deleted.object), form)
