@@ -281,7 +281,7 @@ impl<'t> Reader<'t> {
     fn unexpected(&self, wanted: &str, help: &'static str) -> Fault {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let word = rest
-            .find(|char: char| !(char.is_alphanumeric() || char == '_'))
+            .find(|char: char| char.is_ascii() && !(char.is_ascii_alphanumeric() || char == '_'))
             .map_or(rest, |end| rest.get(..end).unwrap_or(rest));
         let found = match rest.chars().next() {
             Some(first) if word.is_empty() => rest.get(..first.len_utf8()).unwrap_or_default(),

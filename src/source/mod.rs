@@ -26,6 +26,8 @@
 
 mod build;
 #[cfg(feature = "yaml")]
+mod decimal;
+#[cfg(feature = "yaml")]
 mod granit;
 mod json;
 mod place;

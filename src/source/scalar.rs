@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 use serde_json::{Number, Value};
 
+use super::decimal::Decimal;
+
 /// A tag, as far as it matters to a scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
@@ -150,16 +152,28 @@ fn integer(text: &str) -> Option<Meaning<'static>> {
 }
 
 /// A decimal number. What 64 bits cannot hold is text, as it is to Go.
+///
+/// JSON's reader reads the digits: Rust's own brings 13 kB of tables and code into a module.
 fn float(text: &str) -> Option<Meaning<'static>> {
-    let is_decimal = text
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
-    let float: f64 = if is_decimal {
-        text.parse().ok()?
-    } else {
-        return None;
+    let (sign, size) = match text.strip_prefix('-') {
+        Some(size) => ("-", size),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
     };
-    float.is_finite().then_some(Meaning::Float(float))
+    let (size, exponent) = size.split_once(['e', 'E']).unwrap_or((size, "0"));
+    let (whole, fraction) = size.split_once('.').unwrap_or((size, ""));
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if size == "." || size.is_empty() || !is_digits(whole) {
+        return None;
+    }
+    // JSON wants a digit on both sides of the point, and no zero in front of another.
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        whole => whole,
+    };
+    let number: Number = format!("{sign}{whole}.{fraction}0e{exponent}")
+        .parse()
+        .ok()?;
+    number.as_f64().map(Meaning::Float)
 }
 
 impl Meaning<'_> {
@@ -172,9 +186,15 @@ impl Meaning<'_> {
             Meaning::Large(int) => int.into(),
             Meaning::Float(0.0) => 0.into(),
             // Go writes a float without a fraction as an integer: `1.0` becomes 1, and an `int32` field takes it.
-            Meaning::Float(float) => serde_json::from_str::<Number>(&float.to_string())
-                .ok()?
-                .into(),
+            Meaning::Float(float) => {
+                let number = Number::from_f64(float)?;
+                let shortest = Decimal::read(&number.to_string());
+                match shortest.is_whole() {
+                    true => shortest.positional().parse().unwrap_or(number),
+                    false => number,
+                }
+                .into()
+            }
             Meaning::Text(text) => Value::String(text.into_owned()),
         })
     }
@@ -193,21 +213,33 @@ impl Meaning<'_> {
 
 /// A float as a key: Go's `%g` of its 32-bit value.
 fn float_key(float: f64) -> String {
-    if float.is_nan() {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "so does Go; what is too large becomes infinite"
+    )]
+    let rounded = float as f32;
+    if rounded.is_nan() {
         return ".nan".to_owned();
     }
-    let rounded: f32 = float.to_string().parse().unwrap_or(f32::INFINITY);
     if rounded.is_infinite() {
         return if rounded > 0.0 { ".inf" } else { "-.inf" }.to_owned();
     }
-    let scientific = format!("{rounded:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    if (-4..6).contains(&exponent) {
-        return rounded.to_string();
+    let shortest = Decimal::read(&serde_json::to_string(&rounded).unwrap_or_default());
+    if (-4..6).contains(&shortest.exponent) {
+        return shortest.positional();
     }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+    let Decimal {
+        sign,
+        digits,
+        exponent,
+    } = shortest;
+    let (first, rest) = digits.split_at_checked(1).unwrap_or((&digits, ""));
+    let point = if rest.is_empty() { "" } else { "." };
+    let direction = if exponent < 0 { '-' } else { '+' };
+    format!(
+        "{sign}{first}{point}{rest}e{direction}{:02}",
+        exponent.unsigned_abs()
+    )
 }
 
 /// Decodes base64 in the standard alphabet, padded, with line breaks where they like.
@@ -237,4 +269,66 @@ fn base64(text: &str) -> Option<Vec<u8>> {
         }
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation)] // what is tested rounds, too
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same with the standard library's own numbers.
+    fn key_by_std(float: f64) -> String {
+        let rounded = float as f32;
+        if !rounded.is_finite() {
+            return float_key(rounded.into());
+        }
+        let scientific = format!("{rounded:e}");
+        let (digits, exponent) = scientific.split_once('e').unwrap();
+        let exponent: i32 = exponent.parse().unwrap();
+        if (-4..6).contains(&exponent) {
+            return rounded.to_string();
+        }
+        let sign = if exponent < 0 { '-' } else { '+' };
+        format!("{digits}e{sign}{:02}", exponent.unsigned_abs())
+    }
+
+    fn any_size() -> impl Strategy<Value = f64> {
+        let decimal = (any::<i32>(), -30..30)
+            .prop_map(|(digits, exponent)| format!("{digits}e{exponent}").parse::<f64>().unwrap());
+        let near_limits =
+            (0_u64..9, 60_i32..66).prop_map(|(more, power)| 2_f64.powi(power) + more as f64);
+        prop_oneof![any::<f64>(), decimal, near_limits, Just(0.0), Just(-0.0)]
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_written_as_the_standard_library_writes_them(float in any_size()) {
+            let (ours, theirs) = (float_key(float), key_by_std(float));
+            // Of two shortest that are equally near, the standard library takes the upper, Go the even one.
+            let as_near = ours.len() == theirs.len() && ours.parse::<f32>() == Ok(float as f32);
+            prop_assert!(ours == theirs || as_near, "{ours} {theirs}");
+            let value = Meaning::Float(float).into_value();
+            prop_assert_eq!(value.is_some(), float.is_finite());
+            if let Some(value) = value {
+                let positional: Number = float.to_string().parse().unwrap();
+                let expected = if positional.is_f64() { Number::from_f64(float).unwrap() } else { positional };
+                prop_assert!(value == Value::Number(expected) || float == 0.0 && value == 0, "{value}");
+            }
+        }
+
+        #[test]
+        fn what_is_a_number_to_the_standard_library_is_one(text in "[+-]?[0-9]{0,25}[.]?[0-9]{0,25}([eE][+-]?[0-9]{0,3})?") {
+            let ours = float(&text);
+            match text.parse::<f64>().ok().filter(|float| float.is_finite()) {
+                // The reader of JSON rounds twice.
+                Some(theirs) => {
+                    let Some(Meaning::Float(ours)) = ours else { panic!("{ours:?}, {theirs}") };
+                    prop_assert!((ours - theirs).abs() <= theirs.abs() * 4.0 * f64::EPSILON, "{ours} {theirs}");
+                }
+                None => prop_assert!(ours.is_none(), "{ours:?}"),
+            }
+        }
+    }
 }
