@@ -52,8 +52,8 @@ export const parseReference = (text) => core().parseReference(text);
 export const version = () => core().version();
 
 export function explain(code) {
-  const rule = core().explain(code);
-  return rule && { ...rules[rule.code] };
+  const known = core().explain(code);
+  return known && { ...rules[known] };
 }
 
 export function review(review, settings, caches, now) {

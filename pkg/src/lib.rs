@@ -99,18 +99,11 @@ impl Asked {
     }
 }
 
-/// What a code means, but for its page, which stands in `texts.js`; `undefined` when there is none such.
+/// The code that is meant by a code or a name; what it says stands in `texts.js`. `undefined` when there is none such.
 #[wasm_bindgen(js_name = explain)]
 pub fn explain(code: &JsValue) -> Result<JsValue, JsValue> {
-    match argument::string("code", code)?.parse::<Code>() {
-        Ok(code) => argument::answer(&json!({
-            "code": code,
-            "name": code.name(),
-            "severity": code.severity(),
-            "summary": code.summary(),
-        })),
-        Err(_) => Ok(JsValue::UNDEFINED),
-    }
+    let code = argument::string("code", code)?.parse::<Code>();
+    Ok(code.map_or(JsValue::UNDEFINED, |code| code.as_str().into()))
 }
 
 /// Version of the package.
