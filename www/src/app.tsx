@@ -73,7 +73,7 @@ export function App() {
       <footer>
         <span>{t.private}</span>
         {storageOff.value && <span class="problem">{t.storageOff}</span>}
-        <span class="version">imagecache {version.value}</span>
+        <span class="version">{version.value && `v${version.value}`}</span>
       </footer>
       <NoticeLine />
       {shownRule.value !== null && <Rule />}

@@ -18,13 +18,14 @@ const TYPES = {
 
 /**
  * Serves the page at `/page/`, so that it is held to work below a path; answers where, and how to stop. With the address
- * of a cluster it hands its API on, as `kubectl proxy --www` does.
+ * of a cluster it hands its API on, as `kubectl proxy --www` does; `api` answers in its place.
  */
-export async function site({ cluster } = {}) {
+export async function site({ cluster, api } = {}) {
   const server = createServer(async (asked, answer) => {
     const { url } = asked;
     const { pathname } = new URL(url, 'http://x');
     if (cluster && pathname.startsWith('/api')) return handOn(asked, answer, cluster);
+    if (api && pathname.startsWith('/api')) return api(asked, answer);
     const name = normalize(pathname.replace(/^\/page\//, '') || 'index.html');
     try {
       const body = pathname.startsWith('/page/') && !name.startsWith('..') ? await readFile(join(dist, name)) : null;
@@ -57,19 +58,21 @@ function handOn(asked, answer, cluster) {
   asked.pipe(request);
 }
 
-/** Starts a command of the built `imagecache`, and waits until it says where it listens. */
-export async function imagecache(...args) {
+/** Starts `imagecache dev`, a cluster and a cloud with the controller between them, and waits until it says where. */
+export async function dev(...args) {
   const program = process.env.IMAGECACHE ?? fileURLToPath(new URL('../../target/debug/imagecache', import.meta.url));
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, ['dev', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const address = await new Promise((done, fail) => {
     child.on('error', fail);
-    child.on('exit', (code) => fail(new Error(`${args.join(' ')} ended with ${code}: ${said}`)));
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      said += text;
-      const found = /listening on (http:\/\/[\d.]+:\d+)/.exec(said);
-      if (found) done(found[1]);
-    });
+    child.on('exit', (code) => fail(new Error(`imagecache dev ${args.join(' ')} ended with ${code}: ${said}`)));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        said += text;
+        const found = /^A cluster on (http:\/\/[\d.]+:\d+)/m.exec(said);
+        if (found) done(found[1]);
+      });
+    }
   });
   const stop = (signal = 'SIGTERM') =>
     new Promise((done) => {

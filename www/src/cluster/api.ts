@@ -26,11 +26,18 @@ export interface Event {
   count?: number;
 }
 
-/** The server answered, and not with what was asked for. */
+/** A field that a server refuses, and why. */
+export interface Cause {
+  field?: string;
+  message?: string;
+}
+
+/** The server answered, and not with what was asked for. Without a message it does not speak as Kubernetes does. */
 export class Refused extends Error {
   constructor(
     readonly status: number,
-    message: string,
+    message = '',
+    readonly causes: readonly Cause[] = [],
   ) {
     super(message);
   }
@@ -48,7 +55,7 @@ export class Api {
 
   /** @param address where the API begins: `http://127.0.0.1:8001`, or the page's own origin. */
   constructor(address: string, resource: Resource) {
-    this.#base = address.replace(/\/+$/, '');
+    this.#base = address;
     this.#resource = resource;
   }
 
@@ -65,7 +72,8 @@ export class Api {
     for (;;) {
       const query: Record<string, string> = { limit: String(PAGE) };
       if (next) query.continue = next;
-      const page = (await json(this.#url('', query))) as { items?: ImageCache[]; metadata?: { continue?: string; resourceVersion?: string } };
+      const page = (await json(this.#url('', query))) as { kind?: string; items?: ImageCache[]; metadata?: { continue?: string; resourceVersion?: string } };
+      if (page?.kind !== `${this.#resource.kind}List`) throw new Refused(200);
       items.push(...(page.items ?? []));
       next = page.metadata?.continue ?? '';
       if (!next) return { items, resourceVersion: page.metadata?.resourceVersion ?? '' };
@@ -120,18 +128,22 @@ async function* pieces(stream: ReadableStream<string>): AsyncGenerator<string> {
 async function json(url: string, init: RequestInit = {}): Promise<unknown> {
   const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(PATIENCE) });
   if (!answer.ok) throw await refused(answer);
-  if (!/\bjson\b/.test(answer.headers.get('content-type') ?? '')) throw new Refused(answer.status, 'no Kubernetes API answers here');
-  return answer.json();
+  const text = await answer.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refused(answer.status);
+  }
 }
 
-/** The words of a Status object, or what else can be said. */
+/** The words of a Status object, where the server sends one. */
 async function refused(answer: Response): Promise<Refused> {
   const text = await answer.text().catch(() => '');
   try {
-    const { message } = JSON.parse(text) as { message?: string };
-    if (message) return new Refused(answer.status, message);
+    const { kind, message, details } = JSON.parse(text) as { kind?: string; message?: string; details?: { causes?: Cause[] } };
+    if (kind === 'Status') return new Refused(answer.status, message, details?.causes);
   } catch {
     // Not every server in between speaks JSON.
   }
-  return new Refused(answer.status, answer.status === 404 ? 'no Kubernetes API with this resource answers here' : `HTTP ${answer.status}`);
+  return new Refused(answer.status);
 }

@@ -12,17 +12,19 @@ const GONE = 410;
 let stop: AbortController | undefined;
 let api: Api | undefined;
 
-/** What went wrong, for people; without a status the server was not reached, and the browser does not say why. */
-export const wordsOf = (fault: unknown): string => (fault instanceof Refused ? fault.message : '');
 
 /** The page's own server, where it was not opened from a file. */
 export const ownAddress = (): string => (location.protocol.startsWith('http') ? location.origin : '');
 
-/** The policy of the page lets it speak to its own server and to this machine, and to nobody else. */
-export function isAllowed(address: string): boolean {
-  if (!URL.canParse(address)) return false;
-  const url = new URL(address);
-  return url.origin === location.origin || (url.protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(url.hostname));
+/** An address as it was typed, in full; `null` where the policy of the page does not let it speak to that server: it speaks
+ * to its own and to this machine, and to nobody else. */
+export function allowed(typed: string): string | null {
+  const text = typed.trim();
+  const full = text.includes('://') ? text : `http://${text}`;
+  if (!URL.canParse(full)) return null;
+  const url = new URL(full);
+  const isHere = url.protocol === 'http:' && ['127.0.0.1', 'localhost'].includes(url.hostname);
+  return isHere || url.origin === location.origin ? url.origin + url.pathname.replace(/\/+$/, '') : null;
 }
 
 export function connect(address: string, resource: Resource): void {
@@ -66,9 +68,10 @@ async function follow(api: Api, address: string, signal: AbortSignal): Promise<v
       await watch(api, resourceVersion, signal);
     } catch (fault) {
       if (signal.aborted) return;
-      state.value = { is: 'lost', address, why: wordsOf(fault), known };
+      const answered = fault instanceof Refused;
+      state.value = { is: 'lost', address, answered, why: answered ? fault.message : '', known };
       // A server that answers with a refusal will do so again.
-      if (!known && fault instanceof Refused) return;
+      if (!known && answered) return;
       await pause(wait, signal);
       wait = Math.min(wait * 2, LONGEST_WAIT);
     }

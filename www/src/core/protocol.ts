@@ -61,7 +61,9 @@ export const MAX_PODS = 500;
 
 /** An object that can be sent to a cluster. */
 export interface Sendable {
+  key: string;
   name: string;
+  origin: Origin;
   value: Record<string, unknown>;
   diagnostics: Diagnostic[];
 }

@@ -96,7 +96,7 @@ const questions: { [Name in keyof Questions]: (...args: Parameters<Questions[Nam
     }
     return { now, caches: found.map(([key, origin, value]) => surveyed(key, origin, value, now)), pods, podsLeft };
   },
-  sendable: (ids) => [...held(ids, 'cache')].map(([, , value]) => ({ name: nameOf(value), value, diagnostics: core.validate(value) })),
+  sendable: (ids) => [...held(ids, 'cache')].map(([key, origin, value]) => ({ key, name: nameOf(value), origin, value, diagnostics: core.validate(value) })),
 };
 
 self.onmessage = async ({ data: { id, name, args } }: MessageEvent<Ask>) => {

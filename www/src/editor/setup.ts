@@ -47,6 +47,7 @@ function withoutColours({ startState, newDoc }: Transaction): Pick<TransactionSp
 export function speak(words: Words, name: string): Extension {
   return [
     placeholder(words.editorEmpty),
+    EditorState.phrases.of(words.editorPhrases),
     EditorView.contentAttributes.of({ 'aria-label': words.editorName(name), 'aria-description': words.editorHelp, spellcheck: 'false', tabindex: '0' }),
   ];
 }

@@ -6,7 +6,8 @@ export type State =
   | { is: 'off' }
   | { is: 'connecting'; address: string }
   | { is: 'live'; address: string }
-  | { is: 'lost'; address: string; why: string; known: boolean };
+  /** `answered`: somebody is there, and refused in the words of `why`, or speaks no Kubernetes at all. */
+  | { is: 'lost'; address: string; answered: boolean; why: string; known: boolean };
 
 export const state = signal<State>({ is: 'off' });
 export const clusterCaches = signal<ReadonlyMap<string, ImageCache>>(new Map());

@@ -3,13 +3,14 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from '../core/client';
 import type { Sendable } from '../core/protocol';
-import type { Event, ImageCache } from '../cluster/api';
-import { connect, create, destroy, disconnect, eventsOf, isAllowed, ownAddress, wordsOf } from '../cluster/live';
+import { Refused, type Event, type ImageCache } from '../cluster/api';
+import { allowed, connect, create, destroy, disconnect, eventsOf, ownAddress } from '../cluster/live';
 import { Dialog } from '../parts/dialog';
 import { Inline } from '../parts/markdown';
+import { ShowOrigin } from '../parts/origin';
 import { define } from '../core/texts';
 import { checked } from '../state/analysis';
-import { clusterCaches, isConnected, state } from '../state/cluster';
+import { clusterCaches, isConnected, state, type State } from '../state/cluster';
 import { files, open } from '../state/files';
 import { say } from '../state/notice';
 import { view } from '../state/shown';
@@ -38,8 +39,9 @@ function Connection() {
   const [address, setAddress] = useState(at.is === 'off' ? ownAddress() : at.address);
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    if (!isAllowed(address)) return say('problem', t.addressNotAllowed);
-    define().then(({ resource }) => connect(address, resource), () => say('problem', t.partMissing));
+    const server = allowed(address);
+    if (server === null) return say('problem', t.addressNotAllowed);
+    define().then(({ resource }) => connect(server, resource), () => say('problem', t.partMissing));
   };
   return (
     <>
@@ -47,11 +49,11 @@ function Connection() {
         {at.is === 'off' && t.notConnected}
         {at.is === 'connecting' && t.connecting(at.address)}
         {at.is === 'live' && t.connected(at.address, clusterCaches.value.size)}
-        {at.is === 'lost' && (at.known ? t.connectionLost(at.address) : t.connectionFailed(at.address))}
+        {at.is === 'lost' && lost(at)}
+        {at.is === 'lost' && at.why && <span class="quiet" lang="en"> {at.why}</span>}
       </p>
-      {at.is === 'lost' && at.why && <p class="quiet" lang="en">{at.why}</p>}
       {at.is === 'off' || (at.is === 'lost' && !at.known) ? (
-        <form class="controls" onSubmit={submit}>
+        <form class="connect" onSubmit={submit}>
           <label class="field grow">
             {t.address}
             <input type="text" inputMode="url" autocomplete="off" spellcheck={false} value={address} placeholder="http://127.0.0.1:8001" onInput={({ currentTarget }) => setAddress(currentTarget.value)} />
@@ -64,6 +66,13 @@ function Connection() {
       )}
     </>
   );
+}
+
+function lost({ address, answered, why, known }: State & { is: 'lost' }): string {
+  const t = words.value;
+  if (known) return t.connectionLost(address);
+  if (!answered) return t.connectionFailed(address);
+  return why ? t.connectionRefused(address) : t.noApi(address);
 }
 
 /** The caches of the open documents, each with a button that creates it. */
@@ -79,7 +88,7 @@ function Send() {
       {list.value.length === 0 && <p class="quiet">{t.nothingToCreate}</p>}
       <ul class="plain-list rows">
         {list.value.map((one) => (
-          <SendRow one={one} exists={here.has(one.name)} />
+          <SendRow key={one.key} one={one} exists={here.has(one.name)} />
         ))}
       </ul>
     </section>
@@ -89,21 +98,26 @@ function Send() {
 function SendRow({ one, exists }: { one: Sendable; exists: boolean }) {
   const t = words.value;
   const [busy, setBusy] = useState(false);
+  const [refused, setRefused] = useState<Refused | null>(null);
+  // What was refused of another text is no news of this one.
+  useEffect(() => setRefused(null), [one]);
   const errors = one.diagnostics.filter(({ severity }) => severity === 'error').length;
   const act = async (): Promise<void> => {
     setBusy(true);
+    setRefused(null);
     try {
       await create(one.value);
       say('done', t.created(one.name));
     } catch (fault) {
-      say('problem', wordsOf(fault) || t.serverGone);
+      if (fault instanceof Refused) setRefused(fault);
+      else say('problem', t.serverGone);
     } finally {
       setBusy(false);
     }
   };
   return (
     <li class="row">
-      <span class="name">{one.name}</span>
+      <span class="name">{one.name} <ShowOrigin origin={one.origin} /></span>
       <span class="quiet">
         {errors > 0 ? (
           <button type="button" class="link" onClick={() => (view.value = 'findings')}>{t.errorsFirst(errors)}</button>
@@ -112,7 +126,22 @@ function SendRow({ one, exists }: { one: Sendable; exists: boolean }) {
       <button type="button" class="small" aria-label={t.createNamed(one.name)} disabled={busy || errors > 0 || exists} onClick={() => void act()}>
         {t.create}
       </button>
+      {refused && <Refusal of={refused} />}
     </li>
+  );
+}
+
+/** What a server refuses, in its words: field by field where it names them. */
+function Refusal({ of: { status, message, causes } }: { of: Refused }) {
+  const t = words.value;
+  return (
+    <div class="refusal" role="alert">
+      <p>{t.refused(status)}</p>
+      <ul class="plain-list" lang="en">
+        {causes.length === 0 && message && <li><Inline text={message} /></li>}
+        {causes.map(({ field, message = '' }) => <li>{field && <code>{field}</code>} <Inline text={message} /></li>)}
+      </ul>
+    </div>
   );
 }
 
@@ -147,7 +176,7 @@ function CacheRow({ cache, onDelete }: { cache: ImageCache; onDelete: () => void
         <summary>
           <span class="name">{name}</span>
           <span class={`phase ${cache.status?.phase ?? ''}`}>{phase}</span>
-          {!Number.isNaN(percent) && <progress max={100} value={percent} aria-label={t.progressOf(name)}>{percent} %</progress>}
+          {percent < 100 && <progress max={100} value={percent} aria-label={t.progressOf(name)}>{percent} %</progress>}
         </summary>
         {shown && <CacheBody cache={cache} />}
       </details>
@@ -164,7 +193,7 @@ function CacheBody({ cache }: { cache: ImageCache }) {
   const [events, setEvents] = useState<Event[]>([]);
   // Not every server keeps events as objects; those of the status are shown in any case.
   useEffect(() => void eventsOf(name).then(setEvents, () => {}), [name, resourceVersion]);
-  const all = [...(cache.status?.events ?? []), ...events];
+  const all = [...(cache.status?.events ?? []), ...events].sort((a, b) => timeOf(a).localeCompare(timeOf(b)));
   const toEditor = (): void => {
     if (open(`${name}.json`, `${JSON.stringify(cache, null, 2)}\n`)) view.value = 'manifests';
     else say('problem', t.tooManyFiles);
@@ -182,15 +211,17 @@ function CacheBody({ cache }: { cache: ImageCache }) {
       <h3>{t.events}</h3>
       {all.length === 0 && <p class="quiet">{t.noEvents}</p>}
       <ul class="steps">
-        {all.map(({ type, reason, message, lastTimestamp, eventTime }) => (
-          <li>
-            {(lastTimestamp ?? eventTime) && <time>{formatTime((lastTimestamp ?? eventTime)!)}</time>} {reason && <strong class={type}>{reason}</strong>} <span lang="en">{message}</span>
+        {all.map((event) => (
+          <li lang="en">
+            {timeOf(event) && <time>{formatTime(timeOf(event))}</time>} {event.reason && <strong class={event.type}>{event.reason}</strong>} {event.message}
           </li>
         ))}
       </ul>
     </div>
   );
 }
+
+const timeOf = ({ lastTimestamp, eventTime }: Event): string => lastTimestamp ?? eventTime ?? '';
 
 function Confirm({ name, onClose }: { name: string; onClose: () => void }) {
   const t = words.value;
@@ -200,7 +231,7 @@ function Confirm({ name, onClose }: { name: string; onClose: () => void }) {
       await destroy(name);
       say('done', t.deleted(name));
     } catch (fault) {
-      say('problem', wordsOf(fault) || t.serverGone);
+      say('problem', fault instanceof Refused ? t.deleteRefused(name, fault.message || `HTTP ${fault.status}`) : t.serverGone);
     }
   };
   return (

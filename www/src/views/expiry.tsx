@@ -2,11 +2,11 @@
 import type { SurveyedCache } from '../core/protocol';
 import { isConnected } from '../state/cluster';
 import { Inline } from '../parts/markdown';
+import { ShowOrigin, WithCluster } from '../parts/origin';
 import { survey } from '../state/analysis';
 import { backToPresent, isPresent, moveBy, moveTo, now } from '../state/now';
 import { soonDays } from '../state/settings';
 import { formatDay, formatSpan, formatTime, words } from '../words';
-import { ShowOrigin, WithCluster } from './match';
 
 const DAY = 86_400_000;
 /** The line of time never shows more than this ahead: a cache may be kept for 65,536 days. */
@@ -101,7 +101,7 @@ function Timeline({ caches }: { caches: SurveyedCache[] }) {
     <div class="timeline">
       <div class="axis">
         <div class="ticks" aria-hidden="true">
-          {ticks(from, to).map((time) => <span style={{ left: `${at(time)}%` }}>{formatDay(new Date(time))}</span>)}
+          {ticks(from, to).map((time) => <span style={{ left: `${at(time)}%` }}><span>{formatDay(new Date(time))}</span></span>)}
         </div>
         <input
           type="range"

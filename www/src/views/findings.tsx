@@ -1,6 +1,8 @@
 // Every finding of every open document, as a list to step through.
 import type { Diagnostic } from 'imagecache';
+import type { Met } from '../core/protocol';
 import { Inline } from '../parts/markdown';
+import { ShowOrigin } from '../parts/origin';
 import { checked, coreFault } from '../state/analysis';
 import { active, files } from '../state/files';
 import { goTo, shownRule } from '../state/shown';
@@ -22,9 +24,11 @@ export function Findings() {
   return (
     <div class="findings">
       <p class="lead" role="status">
+        {total === 0 && <span class="mark good" aria-hidden="true" />}
         {total === 0 ? t.nothingFound(objects) : t.found(total, objects)}
         {total > 0 && <span class="keys">{t.findingKeys}</span>}
       </p>
+      {total === 0 && <Objects of={shown.flatMap(({ file, found }) => (found?.objects ?? []).map((met) => ({ file: file.id, ...met })))} />}
       <div onKeyDown={stepByKey}>
         {shown.map(({ file, found }) =>
           found && found.diagnostics.length > 0 ? (
@@ -45,6 +49,20 @@ export function Findings() {
         )}
       </div>
     </div>
+  );
+}
+
+/** What was looked at, where nothing is to be said about it. */
+function Objects({ of }: { of: (Met & { file: string })[] }) {
+  return (
+    <ul class="plain-list objects">
+      {of.slice(0, MAX_SHOWN).map(({ file, kind, name, document, path, span }) => (
+        <li key={`${file}/${document}/${path}`}>
+          <span class="quiet">{kind}</span> {name} <ShowOrigin origin={{ file, document, path, span }} />
+        </li>
+      ))}
+      {of.length > MAX_SHOWN && <li class="more">{words.value.andMore(of.length - MAX_SHOWN)}</li>}
+    </ul>
   );
 }
 

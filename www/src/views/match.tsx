@@ -4,12 +4,12 @@ import { useState } from 'preact/hooks';
 import type { Origin, SurveyedPod } from '../core/protocol';
 import { CopyButton } from '../parts/copy';
 import { Inline } from '../parts/markdown';
-import { clusterCaches, isConnected, withCluster } from '../state/cluster';
+import { ShowOrigin, WithCluster } from '../parts/origin';
+import { isConnected } from '../state/cluster';
 import { survey } from '../state/analysis';
-import { active, files } from '../state/files';
 import { now } from '../state/now';
 import { sizes, strict } from '../state/settings';
-import { goTo, view } from '../state/shown';
+import { view } from '../state/shown';
 import { formatBytes, formatTime, words } from '../words';
 
 export function Match() {
@@ -75,15 +75,6 @@ function ImageSizes({ pods }: { pods: SurveyedPod[] }) {
         ))}
       </ul>
     </details>
-  );
-}
-
-export function WithCluster() {
-  return (
-    <label class="check">
-      <input type="checkbox" checked={withCluster.value} onChange={({ currentTarget }) => (withCluster.value = currentTarget.checked)} />{' '}
-      {words.value.withCluster(clusterCaches.value.size)}
-    </label>
   );
 }
 
@@ -186,24 +177,6 @@ function Facts({ answer, origin }: { answer: Explanation; origin: Origin }) {
       {answer.bytesSaved !== null && <span>{t.bytesSaved(formatBytes(answer.bytesSaved))}</span>}
       {answer.secondsSaved !== null && <span>{t.secondsSaved(answer.secondsSaved)}</span>}
     </p>
-  );
-}
-
-/** Where an object stands, as a way to it. */
-export function ShowOrigin({ origin }: { origin: Origin }) {
-  const t = words.value;
-  if ('cluster' in origin) return <span class="quiet">{t.fromCluster}</span>;
-  const { file, span } = origin;
-  const name = files.value.find(({ id }) => id === file)?.name;
-  if (name === undefined) return null;
-  const show = (): void => {
-    active.value = file;
-    goTo(file, { start: span.start, end: span.start });
-  };
-  return (
-    <button type="button" class="link" onClick={show}>
-      {name}:{span.start.line}
-    </button>
   );
 }
 
