@@ -31,7 +31,7 @@ export function Report() {
                     <td class="number">{span && `${span.start.line}:${span.start.column}`}</td>
                     <td>{t.severity[severity]}</td>
                     <td>{code}</td>
-                    <td lang="en">{path && <code>{path}</code>} <Inline text={message} /> {help && <span class="help"><Inline text={help} /></span>}</td>
+                    <td lang="en">{path && <code>{path}</code>} <Inline text={message} /> {t.rules[code] && <span class="help" lang="zh-Hans">{t.rules[code]}</span>} {help && <span class="help"><Inline text={help} /></span>}</td>
                   </tr>
                 ))}
               </tbody>

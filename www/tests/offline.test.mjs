@@ -75,14 +75,6 @@ describe('the first visit and after', () => {
     await context.close();
   });
 
-  test('the page is soon usable, by its own clock', async (t) => {
-    const page = await visit(browser, server.address);
-    const [paint, usable] = await page.evaluate(() => [performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN, performance.now()]);
-    t.diagnostic(`first paint after ${paint.toFixed(0)} ms, findings of the first document after at most ${usable.toFixed(0)} ms`);
-    assert.ok(paint > 0);
-    await page.context().close();
-  });
-
   test('every request goes to the page\'s own server', async () => {
     const context = await browser.newContext();
     const page = await context.newPage();

@@ -112,9 +112,13 @@ export async function settle(page) {
 export async function write(page, text) {
   await page.locator('.cm-content').click();
   await page.keyboard.press('Control+a');
-  await page.keyboard.press('Delete');
-  await page.keyboard.insertText(text);
-  await page.waitForSelector('.app[data-settled=no]', { timeout: 5_000 }).catch(() => {});
+  await page.locator('.cm-content').evaluate(async (element, text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', text);
+    element.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+    // Until the page says that it looks at the text.
+    await new Promise((done) => setTimeout(done));
+  }, text);
   await settle(page);
 }
 

@@ -1,7 +1,8 @@
 // Which cache a pod hits, when caches end, and both languages.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, beforeEach, afterEach, describe, test } from 'node:test';
-import { browse, sample, settle, site, visit } from './site.mjs';
+import { browse, findings, sample, settle, site, visit, write } from './site.mjs';
 
 describe('views', () => {
   let server, browser, page;
@@ -115,6 +116,19 @@ describe('views', () => {
     await page.getByRole('tab', { name: /问题/ }).waitFor();
     await page.getByRole('button', { name: 'English' }).click();
     await page.getByRole('tab', { name: /Findings/ }).waitFor();
+  });
+
+  test('every rule has its words in Chinese, and they stand beside those of the core', async () => {
+    const { rules } = await import('imagecache/texts');
+    const written = await readFile(new URL('../src/words/zh.ts', import.meta.url), 'utf8');
+    assert.deepEqual([...written.matchAll(/^    (IC\d+): '/gm)].map(([, code]) => code), Object.keys(rules));
+    const other = await visit(browser, server.address, { locale: 'zh-CN' });
+    await write(other, 'apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata: {name: web}\nspec: {images: [a:1], imageCacheSize: 10, retentionDays: 7}\n');
+    assert.match(await findings(other).textContent(), /10 GiB, at least 20 needed.*spec\.imageCacheSize 超出允许的范围。/s);
+    await other.getByRole('button', { name: '规则 IC040' }).click();
+    await other.getByRole('dialog').getByText('spec.imageCacheSize 超出允许的范围。').waitFor();
+    await other.getByRole('dialog').getByRole('heading', { name: 'Why' }).waitFor();
+    await other.context().close();
   });
 
   test('a browser that asks for Chinese gets it', async () => {

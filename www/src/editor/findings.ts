@@ -40,6 +40,8 @@ function card(diagnostic: Diagnostic): HTMLElement {
   element.className = 'finding-card';
   element.lang = 'en';
   element.append(paragraph(sentence(diagnostic), ''));
+  const inOtherWords = words.peek().rules[diagnostic.code];
+  if (inOtherWords) element.appendChild(paragraph(inOtherWords, 'help')).lang = 'zh-Hans';
   if (diagnostic.help) element.append(paragraph(diagnostic.help, 'help'));
   const rule = element.appendChild(document.createElement('button'));
   rule.type = 'button';

@@ -85,7 +85,7 @@ function Finding({ file, diagnostic }: { file: string; diagnostic: Diagnostic })
         </span>
       </button>
       <p class="beside">
-        {help && <span class="help" lang="en"><Inline text={help} /> </span>}
+        {t.rules[code]} {help && <span class="help" lang="en"><Inline text={help} /> </span>}
         <button type="button" class="link" aria-label={t.ruleOf(code)} onClick={() => (shownRule.value = code)}>
           {code}
         </button>

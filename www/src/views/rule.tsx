@@ -23,10 +23,13 @@ function RuleDialog({ code }: { code: string }) {
       {rule === 'missing' && <Missing />}
       {rule === undefined && <p>{t.reading}</p>}
       {page && (
-        <div lang="en">
+        <>
           <p class={`tag ${page.severity}`}>{t.severity[page.severity]}</p>
-          <Markdown text={page.page} skipTitle />
-        </div>
+          {t.rules[code] && <p class="prose">{t.rules[code]}</p>}
+          <div lang="en">
+            <Markdown text={page.page} skipTitle />
+          </div>
+        </>
       )}
     </Dialog>
   );

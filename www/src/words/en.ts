@@ -169,5 +169,8 @@ export const en = {
   events: 'Events',
   noEvents: 'None yet.',
 
+  /** What the core says is English. */
+  rules: {} as Record<string, string>,
+
   reportTitle: 'Image caches: findings, matches, expiry',
 };
