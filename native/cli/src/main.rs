@@ -10,6 +10,7 @@ mod completions;
 mod console;
 mod crd;
 mod data;
+mod definition;
 mod dev;
 mod documents;
 mod eci;

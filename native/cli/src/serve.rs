@@ -10,6 +10,7 @@ use imagecache_local::cluster::{Cluster, Config};
 use tokio::net::TcpListener;
 
 use crate::console::{self, Console, UNWRITABLE};
+use crate::definition;
 use crate::exit::Exit;
 use crate::log::Log;
 use crate::page;
@@ -20,15 +21,17 @@ Examples:
   imagecache serve                              in memory, until Ctrl-C
   imagecache serve --data state                 goes on where it was stopped, or killed
   imagecache serve --kubeconfig-out serve.yaml  then: kubectl --kubeconfig serve.yaml get ic
+  imagecache serve --crd vendor.yaml            the same with another definition of ImageCache
 
 It answers as the API server of a cluster would that has the CustomResourceDefinition of ImageCache, and holds
-namespaces, Secrets, ConfigMaps, Pods, Deployments, Events and Leases too. Nothing is scheduled, and no controller runs.
+namespaces, Secrets, ConfigMaps, Pods, Deployments, Events and Leases too. Other definitions can be created, and then
+what they define. Nothing is scheduled, and no controller runs.
 There is no authentication: whoever reaches the address may do everything.
 
 Exit codes:
   0  stopped by Ctrl-C or SIGTERM
   2  the command line is wrong
-  3  the address or the directory cannot be used";
+  3  the address, the directory or the definition cannot be used";
 
 /// The first line of a kubeconfig of this command: nothing else is ever written over.
 const MARK: &str = "# Written by `imagecache serve`.";
@@ -43,6 +46,9 @@ pub(crate) struct Serve {
     /// Keep the state in this directory; without it the state ends with the process
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Serve this definition of ImageCache (apiextensions.k8s.io/v1), not the one that is stored or comes with the program
+    #[arg(long, value_name = "FILE")]
+    crd: Option<PathBuf>,
     /// Write a kubeconfig for kubectl and other clients
     #[arg(long, value_name = "FILE")]
     kubeconfig_out: Option<PathBuf>,
@@ -64,6 +70,7 @@ impl Serve {
     }
 
     async fn serve(&self, console: &mut Console) -> anyhow::Result<Exit> {
+        let definition = self.crd.as_deref().map(definition::read).transpose()?;
         let stop = signal::stop()?;
         let listener = listen(self.listen).await?;
         let address = listener.local_addr().context("cannot listen")?;
@@ -74,6 +81,7 @@ impl Serve {
                 ..Settings::default()
             }),
             page: Some(page::file),
+            definition,
             ..Config::default()
         })
         .await?;

@@ -58,7 +58,6 @@ impl Story {
             manager,
             options: &options,
             admit: None,
-            rules: true,
         };
         let body = body.to_string();
         let outcome = verb::patch(
@@ -359,7 +358,7 @@ fn many_updaters_are_put_together() {
 }
 
 #[test]
-fn rules_of_our_definition_hold_where_they_are_asked_for() {
+fn rules_of_our_definition_hold() {
     let mut story = Story::cache();
     let body = json!({"spec": {"images": ["https://x/y:1"], "imagePullSecrets": ["a"]}});
     let error = story.apply("one", body, false).unwrap_err();

@@ -257,6 +257,67 @@ fn the_api_explains_itself() {
 }
 
 #[test]
+fn other_kinds_come_and_go_with_their_definition() {
+    let cluster = Cluster::start();
+    cluster.file(
+        "crd.yaml",
+        r#"
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: crontabs.stable.example.com}
+spec:
+  group: stable.example.com
+  scope: Namespaced
+  names: {plural: crontabs, singular: crontab, kind: CronTab, shortNames: [ct]}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    additionalPrinterColumns:
+    - {name: Spec, type: string, jsonPath: .spec.cronSpec, description: When it runs}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              cronSpec: {type: string, description: Five fields of cron.}
+              replicas: {type: integer, default: 1}
+"#,
+    );
+    cluster.file(
+        "tab.yaml",
+        r#"
+apiVersion: stable.example.com/v1
+kind: CronTab
+metadata: {name: nightly}
+spec: {cronSpec: "0 3 * * *"}
+"#,
+    );
+    cluster.run("apply -f crd.yaml");
+    cluster.run("wait crd/crontabs.stable.example.com --for=condition=Established --timeout=10s");
+    cluster.run("apply -f tab.yaml");
+    let table = cluster.run("get ct -A");
+    assert_eq!(words(&table)[0], ["NAMESPACE", "NAME", "SPEC"]);
+    assert_eq!(
+        words(&table)[1],
+        ["default", "nightly", "0", "3", "*", "*", "*"]
+    );
+    let replicas = cluster.run("get crontab nightly -o jsonpath={.spec.replicas}");
+    assert_eq!(replicas, "1");
+    let explained = cluster.run("explain crontab.spec.cronSpec");
+    assert!(explained.contains("Five fields of cron."), "{explained}");
+    assert!(cluster.run("apply -f crd.yaml").ends_with("unchanged\n"));
+    cluster.run("delete -f crd.yaml --timeout=20s");
+    let gone = cluster.fail("get crontabs.v1.stable.example.com");
+    assert!(
+        gone.contains("the server could not find the requested resource"),
+        "{gone}"
+    );
+}
+
+#[test]
 fn a_watch_shows_what_happens_as_it_happens() {
     let cluster = Cluster::start();
     let mut watch = cluster.command("get ic --watch --output-watch-events");

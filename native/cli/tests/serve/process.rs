@@ -1,6 +1,7 @@
 //! Starting, stopping, and what can be wrong with the command line.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use serde_json::json;
 
@@ -98,6 +99,62 @@ fn a_kubeconfig_is_written_and_only_its_own_is_written_over() {
     assert_eq!(code, Some(3));
     assert!(said.contains("is not from this command"), "{said}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's own");
+}
+
+#[test]
+fn a_definition_from_a_file_is_served_or_told_what_is_wrong_and_where() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("crd.yaml");
+    let file = path.to_str().unwrap();
+    let own = command(&[]).get_program().to_owned();
+    let own = Command::new(own).arg("crd").output().unwrap();
+    let own = String::from_utf8(own.stdout).unwrap();
+    let (before, _) = own.split_once("maximum: 65536").unwrap();
+    let (line, indent) = (before.lines().count(), before.rsplit('\n').next().unwrap());
+    std::fs::write(&path, own.replace("maximum: 65536", "maximum: 30")).unwrap();
+    let server = Server::start(&["--crd", file]);
+    let cache = json!({
+        "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache",
+        "metadata": {"name": "a"}, "spec": {"images": ["nginx:1.25"], "retentionDays": 31},
+    });
+    let (code, status) = post(server.address, CACHES, &cache).unwrap();
+    assert_eq!(code, 422, "{status}");
+    for (text, wanted) in [
+        (
+            own.replace(
+                "maximum: 65536",
+                &format!("maximum: 65536\n{indent}oneOf: []"),
+            ),
+            &*format!(
+                "/crd.yaml:{}:{}: spec.versions[0].schema.openAPIV3Schema.properties[spec].properties[retentionDays].oneOf: \
+                 Forbidden: is not understood by this server",
+                line + 1,
+                indent.len() + 1
+            ),
+        ),
+        (
+            own.replace("scope: Cluster", "scope: Region"),
+            "spec.scope: Unsupported value: \"Region\": supported values: \"Cluster\", \"Namespaced\"",
+        ),
+        (
+            own.replace("/v1\n", "/v1beta1\n"),
+            "/crd.yaml:1:13: apiVersion: ",
+        ),
+        ("a: [1".to_owned(), "/crd.yaml:1:"),
+        (
+            "a: 1\n---\nb: 2\n".to_owned(),
+            "/crd.yaml: 2 documents; one is wanted",
+        ),
+        (String::new(), "/crd.yaml: 0 documents; one is wanted"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let (code, said) = refused(&["--listen", "127.0.0.1:0", "--crd", file]);
+        assert_eq!(code, Some(3));
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+    let (code, said) = refused(&["--listen", "127.0.0.1:0", "--crd", "nowhere.yaml"]);
+    assert_eq!(code, Some(3));
+    assert!(said.contains("nowhere.yaml: cannot be read"), "{said}");
 }
 
 #[test]

@@ -30,5 +30,5 @@ pub mod verb;
 pub mod yaml;
 
 pub use error::{ApiError, Status};
-pub use kinds::is_established;
+pub use kinds::{definition_faults, is_established};
 pub use resource::{RESOURCES, Resource, Resources};

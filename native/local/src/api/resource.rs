@@ -275,9 +275,30 @@ impl Resources {
     }
 }
 
+/// The definition of `ImageCache` that comes with this program. Without its `rules` it takes what the vendor's takes,
+/// such as a pull secret without a namespace.
+#[must_use]
+pub fn own_definition(rules: bool) -> Value {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.remove("x-kubernetes-validations");
+                fields.values_mut().for_each(strip);
+            }
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut definition = crd(CrdVersion::V1);
+    if !rules {
+        strip(&mut definition);
+    }
+    definition
+}
+
 /// What a server serves that knows the definition of `ImageCache` alone, as it comes with this program.
 pub static RESOURCES: LazyLock<Resources> =
-    LazyLock::new(|| Resources::new([&crd(CrdVersion::V1)]));
+    LazyLock::new(|| Resources::new([&own_definition(true)]));
 
 /// One of [`RESOURCES`].
 #[must_use]

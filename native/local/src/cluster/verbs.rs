@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use imagecache::resource::{CRD_NAME, CrdVersion, crd};
+use imagecache::resource::CRD_NAME;
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ use super::{Cluster, admission, now};
 use crate::api::fields::{self, Writer};
 use crate::api::options::{DeleteOptions, WriteOptions};
 use crate::api::patch::PatchKind;
+use crate::api::resource::{Settle, own_definition};
 use crate::api::select::Selector;
 use crate::api::verb::{self, Context, Effect, Outcome, Subresource};
 use crate::api::{ApiError, Resource, Resources, is_established, meta};
@@ -369,7 +370,6 @@ impl Cluster {
             now: now(),
             uid,
             suffix,
-            rules: self.inner.admission.is_some(),
             namespace: place.namespace.as_deref(),
             name: place.name.as_deref(),
             subresource: place.subresource,
@@ -459,7 +459,7 @@ impl Cluster {
         } else {
             "imagecache"
         };
-        let definition = given.unwrap_or_else(|| crd(CrdVersion::V1));
+        let definition = given.unwrap_or_else(|| own_definition(self.inner.admission.is_some()));
         let mut body = Body::json(&definition, manager);
         body.options.force = force;
         match self.patch(&place, PatchKind::Apply, body).await {
@@ -570,25 +570,44 @@ fn settle(transaction: &mut Transaction<'_>, resource: &Resource) -> Result<(), 
         return Ok(());
     };
     let keys = transaction.keys(&store::prefix(&resource.group, &resource.plural, None));
-    for key in &keys {
-        let all: Vec<_> = keys.iter().filter_map(|key| transaction.get(key)).collect();
-        let values: Vec<_> = all.iter().map(|object| &object.value).collect();
-        let Some(object) = transaction.get(key) else {
-            continue;
-        };
-        let (mut settled, now) = (object.value.clone(), now());
-        (settle.settle)(&mut settled, &values, now);
-        if settled != object.value {
-            let writer = Writer {
-                manager: "kube-apiserver",
-                subresource: "status",
-                now,
-            };
-            fields::record(resource, &object.value, &mut settled, &writer);
-            transaction.put(key, settled)?;
+    // What one gives up another may take, so it is asked again until nothing changes.
+    for _ in 0..=keys.len() {
+        let mut changed = false;
+        for key in &keys {
+            changed |= settle_one(transaction, resource, settle, &keys, key)?;
+        }
+        if !changed {
+            break;
         }
     }
     Ok(())
+}
+
+fn settle_one(
+    transaction: &mut Transaction<'_>,
+    resource: &Resource,
+    settle: &Settle,
+    keys: &[Arc<str>],
+    key: &str,
+) -> Result<bool, ApiError> {
+    let Some(object) = transaction.get(key) else {
+        return Ok(false);
+    };
+    let all: Vec<_> = keys.iter().filter_map(|key| transaction.get(key)).collect();
+    let values: Vec<_> = all.iter().map(|object| &object.value).collect();
+    let (mut settled, now) = (object.value.clone(), now());
+    (settle.settle)(&mut settled, &values, now);
+    if settled == object.value {
+        return Ok(false);
+    }
+    let writer = Writer {
+        manager: "kube-apiserver",
+        subresource: "status",
+        now,
+    };
+    fields::record(resource, &object.value, &mut settled, &writer);
+    transaction.put(key, settled)?;
+    Ok(true)
 }
 
 /// Deletes an object, or marks it as being deleted.

@@ -14,8 +14,9 @@ use std::sync::LazyLock;
 
 use imagecache_local::api::options::{DeleteOptions, Write, WriteOptions, manager};
 use imagecache_local::api::patch::PatchKind;
+use imagecache_local::api::resource::own_definition;
 use imagecache_local::api::verb::{self, Context, Effect, Outcome, Subresource};
-use imagecache_local::api::{ApiError, Resource, Status, resource};
+use imagecache_local::api::{ApiError, Resource, Resources, Status};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -30,6 +31,9 @@ const SECTIONS: [&str; 7] = [
     // Leases, events and secrets.
     "verbs/kinds",
 ];
+
+/// The recorded definition has no rules.
+static RESOURCES: LazyLock<Resources> = LazyLock::new(|| Resources::new([&own_definition(false)]));
 
 /// What a path speaks of.
 struct Target {
@@ -62,7 +66,7 @@ impl Target {
             [name, "status"] => (Some(*name), Subresource::Status),
             _ => return None,
         };
-        let resource = resource::find(group, version, plural)?;
+        let resource = RESOURCES.find(group, version, plural)?;
         (resource.namespaced == namespace.is_some()).then(|| Target {
             resource,
             namespace,
@@ -215,7 +219,6 @@ impl Store {
                 manager: &manager,
                 options: &options,
                 admit: None,
-                rules: false,
             })?;
             Ok((outcome, options.dry_run))
         };

@@ -36,6 +36,10 @@ fn resource(spec: &Value, version: &Value, stored: Option<&str>) -> Resource {
     schema
         .properties
         .insert("metadata".to_owned(), meta::schema());
+    // Every object has these, whatever the schema says of them.
+    for name in ["apiVersion", "kind"] {
+        schema.properties.insert(name.to_owned(), Schema::text());
+    }
     let (group, plural) = (name("/group"), name("/names/plural"));
     Resource {
         version: text(version, "/name").to_owned().into(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use imagecache::resource::{CRD_NAME, VERSION};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -208,6 +209,50 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
         .as_array()
         .map_or(std::slice::from_ref(value), Vec::as_slice);
     items.iter().filter_map(Value::as_str)
+}
+
+/// Everything that speaks against serving this definition of `ImageCache`.
+#[must_use]
+pub fn definition_faults(definition: &Value) -> Vec<Cause> {
+    let resource = definitions();
+    let of = (text(definition, "/apiVersion"), text(definition, "/kind"));
+    if of != ("apiextensions.k8s.io/v1", "CustomResourceDefinition") {
+        let why = "must be a CustomResourceDefinition of apiextensions.k8s.io/v1; v1beta1 is gone since Kubernetes 1.22";
+        let shown = format!("{}, {}", of.0, of.1);
+        return vec![Cause::invalid("apiVersion", &shown.into(), why)];
+    }
+    let name = meta::text(definition, "name");
+    if name != CRD_NAME {
+        return vec![Cause::not_supported(
+            "metadata.name",
+            &format!("{name:?}"),
+            &[CRD_NAME],
+        )];
+    }
+    let mut object = definition.clone();
+    if let Err(why) = (resource.prepare)(&mut object) {
+        return vec![Cause::invalid("spec", &"object".into(), &why)];
+    }
+    let mut causes = meta::validate(&object, resource.names, resource.namespaced);
+    causes.extend(validate(&object, None));
+    let spec = object.get("spec").unwrap_or(&Value::Null);
+    let versions = list(spec, "versions");
+    if text(spec, "/scope") == "Namespaced" {
+        let why = "image caches are cluster-scoped";
+        causes.push(Cause::invalid("spec.scope", &"Namespaced".into(), why));
+    }
+    if !versions
+        .iter()
+        .any(|version| text(version, "/name") == VERSION && is(version, "served"))
+    {
+        let why = format!("must serve {VERSION}");
+        causes.push(Cause::invalid(
+            "spec.versions",
+            &versions.to_vec().into(),
+            &why,
+        ));
+    }
+    causes
 }
 
 fn validate(object: &Value, live: Option<&Value>) -> Vec<Cause> {

@@ -17,7 +17,7 @@ use super::resource::{Cell, Column, Name, Resource};
 use super::schema::Schema;
 
 pub(super) use custom::resources as custom;
-pub use definition::is_established;
+pub use definition::{definition_faults, is_established};
 
 /// Those that need no definition, core group first.
 pub(super) fn built_in() -> Vec<Resource> {

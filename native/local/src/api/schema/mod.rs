@@ -200,6 +200,15 @@ impl Schema {
         }
     }
 
+    /// A text.
+    #[must_use]
+    pub fn text() -> Self {
+        Schema {
+            kind: Some(Type::String),
+            ..Schema::default()
+        }
+    }
+
     /// The shape of a field of an object: of a known field, or of any other one if free keys are allowed. `None` if
     /// the object has no such field.
     #[must_use]

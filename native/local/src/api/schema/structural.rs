@@ -151,5 +151,15 @@ fn word_faults(words: &Map<String, Value>, field: &str) -> Vec<Cause> {
     if let Err(why) = Schema::compile(&own.into()) {
         causes.push(Cause::invalid(field, &"schema".into(), &why));
     }
+    if let Some(default) = words.get("default")
+        && let Ok(schema) = Schema::compile(&words.clone().into())
+    {
+        let at = format!("{field}.default");
+        for mut cause in super::validate(&schema, default, "") {
+            cause.field = at.clone();
+            cause.message = cause.message.replace("  in body", " in body");
+            causes.push(cause);
+        }
+    }
     causes
 }

@@ -6,22 +6,18 @@ use super::{ListType, Path, Schema, Type};
 use crate::api::error::Cause;
 
 /// Finds every fault of `value`. `prefix` is where it stands in the object: empty for the whole object, `status` for
-/// its status; the words speak of the path below it. With `rules` the CEL rules are evaluated too, if nothing else is
-/// wrong that they could trip over.
+/// its status; the words speak of the path below it. The CEL rules are evaluated if nothing else is wrong that they could
+/// trip over.
 #[must_use]
-pub fn validate(schema: &Schema, value: &Value, prefix: &str, rules: bool) -> Vec<Cause> {
+pub fn validate(schema: &Schema, value: &Value, prefix: &str) -> Vec<Cause> {
     let mut run = Run {
         prefix,
         causes: Vec::new(),
     };
     run.value(schema, value, &Path::root(""));
     run.lists(schema, value, &Path::root(""));
-    if rules
-        && run
-            .causes
-            .iter()
-            .all(|cause| cause.reason == "FieldValueInvalid")
-    {
+    let causes = &mut run.causes.iter();
+    if causes.all(|cause| cause.reason == "FieldValueInvalid") {
         super::rules::evaluate(schema, value, &Path::root(prefix), &mut run.causes);
     }
     run.causes

@@ -134,15 +134,10 @@ pub(super) fn content_faults(
             if let (Some(schema), Some(status)) =
                 (resource.schema.field("status"), object.get("status"))
             {
-                causes.extend(schema::validate(schema, status, "status", context.rules));
+                causes.extend(schema::validate(schema, status, "status"));
             }
         } else {
-            causes.extend(schema::validate(
-                &resource.schema,
-                object,
-                "",
-                context.rules,
-            ));
+            causes.extend(schema::validate(&resource.schema, object, ""));
         }
     }
     if context.subresource == Subresource::None {

@@ -68,9 +68,6 @@ pub struct Context<'a> {
     pub options: &'a WriteOptions,
     /// Admission, if any is switched on.
     pub admit: Option<&'a Admit<'a>>,
-    /// Are the CEL rules of the definition evaluated? Without them the server refuses exactly what the vendor's
-    /// definition refuses, and takes a pull secret without a namespace; with them, what ours does.
-    pub rules: bool,
 }
 
 impl Context<'_> {
