@@ -13,6 +13,7 @@ pub const SYNCED: &str = "Synced";
 pub(super) mod reason {
     pub(crate) const SUBMITTING: &str = "Submitting";
     pub(crate) const SUBMITTED: &str = "Submitted";
+    pub(crate) const ADOPTING: &str = "Adopting";
     pub(crate) const ADOPTED: &str = "Adopted";
     pub(crate) const INVALID: &str = "Invalid";
     pub(crate) const SECRET_NOT_FOUND: &str = "SecretNotFound";

@@ -22,6 +22,14 @@
 //! A [`Listing`] that began before the last call about the object was answered says nothing about that call. A cache is
 //! absent only when such a fresh listing lacks it, and a call whose answer was lost may still arrive for [`SETTLE`].
 //!
+//! # Adoption
+//!
+//! Two objects may want the same cache, and what a host sees of the one may be old when it decides about the other. So an
+//! object first announces in its status that it is `Adopting`, and takes the cache only on a copy of itself out of the
+//! watch that holds the announcement. A watch tells changes in the order in which they were stored: by then it has told of
+//! every announcement before this one, and whoever announces later will see this one. Of two who see each other the one
+//! that comes first ([`Rival`]) waits until the other has taken its announcement back.
+//!
 //! # The conditions
 //!
 //! | condition | `True` when |
@@ -45,6 +53,9 @@
 //! | deleted | delete the cache, unless pods name it; let the object go when a fresh listing lacks it |
 //! | refused | wait, longer each time; a new generation is tried at once |
 //! | paused | nothing |
+//!
+//! Once a cache has come to its end and is gone, the status has no `phase`: ECI knows none for a cache that is not there.
+//! The condition `Ready` says `Expired` or `Eliminated`, and `imageCacheId` which cache it was.
 
 mod condition;
 mod effect;
@@ -94,13 +105,15 @@ pub struct Settings {
 pub struct Seen<'a> {
     /// The caches of the region; `None` until there was a listing.
     pub listing: Option<&'a Listing>,
-    /// The object is an answer of the API server to this host, given just now, and not out of a watch.
+    /// The object is an answer of the API server to this host, given just now. Otherwise it is out of the watch, or such
+    /// an answer from before the last call.
     pub live: bool,
     /// The logins in the secrets that the object names, in order; `None` until [`Effect::ReadSecrets`] was performed.
     pub logins: Option<&'a [Login]>,
     /// Pods that name the object's cache, as `namespace/name`, sorted; `None` when that is not known.
     pub pods: Option<&'a [String]>,
-    /// Other objects that [`claim`] the cache that this one wants to adopt.
+    /// Other objects that [`claim`] the cache that this one wants to adopt; out of the same watch as the object, and seen
+    /// no earlier.
     pub rivals: &'a [Rival],
     /// The present on the clock of [`Listing::begun`].
     pub moment: Moment,

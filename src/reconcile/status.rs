@@ -241,6 +241,7 @@ fn note(before: Option<&Condition>, after: &Condition) -> Option<Note> {
     });
     let quiet = [
         reason::SUBMITTING,
+        reason::ADOPTING,
         reason::STALE,
         Phase::Pending.as_str(),
         Phase::Preparing.as_str(),

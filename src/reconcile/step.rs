@@ -219,7 +219,11 @@ impl<'a> Turn<'a> {
                     reason::ADOPTION_CONFLICT,
                     format!("{wanted} is taken by the ImageCache {}", rival.name()),
                 ),
-                None => Found::Own(entry),
+                None if self.may_take() => Found::Own(entry),
+                None => Found::Barred(
+                    reason::ADOPTING,
+                    format!("{wanted} is taken over unless another ImageCache claims it, too"),
+                ),
             },
         }
     }
@@ -229,6 +233,12 @@ impl<'a> Turn<'a> {
         let own = Rival::read(self.subject.object);
         let first = self.seen.rivals.iter().min()?;
         own.is_none_or(|own| *first < own).then_some(first)
+    }
+
+    /// Whether the wanted cache can be nobody else's: see [the module](super#adoption).
+    fn may_take(&self) -> bool {
+        let rivals = self.seen.rivals;
+        self.subject.is_adopting() && !self.seen.live && !rivals.iter().any(Rival::is_adopting)
     }
 
     /// ECI has accepted a call, and the status may not say so yet.

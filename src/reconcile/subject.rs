@@ -128,8 +128,15 @@ impl<'a> Subject<'a> {
     /// What was written down before it was sent, and ECI has not accepted: its generation and time.
     pub(super) fn intent(&self) -> Option<(i64, Timestamp)> {
         let synced = self.synced.as_ref()?;
-        let open = !synced.holds && synced.reason != reason::RETENTION_STAYS;
+        let settled = [reason::RETENTION_STAYS, reason::ADOPTING];
+        let open = !synced.holds && !settled.contains(&synced.reason.as_str());
         open.then_some((synced.generation, synced.since))
+    }
+
+    /// Whether it has announced in its status that it is about to take over the cache that it wants.
+    pub(super) fn is_adopting(&self) -> bool {
+        let reason = self.synced.as_ref().map(|synced| synced.reason.as_str());
+        self.id.is_none() && reason == Some(reason::ADOPTING)
     }
 
     /// Whether the cache had to end by now, by its retention.
@@ -177,7 +184,8 @@ pub fn claim(object: &Value) -> Option<&str> {
 #[must_use]
 pub fn refusal(object: &Value, memory: &Memory) -> Option<String> {
     let synced = Subject::read(object)?.synced;
-    let open = synced.filter(|synced| !synced.holds && synced.reason != reason::SUBMITTING);
+    let under_way = [reason::SUBMITTING, reason::ADOPTING];
+    let open = synced.filter(|one| !one.holds && !under_way.contains(&one.reason.as_str()));
     match (open, &memory.fault) {
         (Some(synced), _) => Some(synced.message),
         (None, Some(fault)) => Some(fault.message.clone()),
@@ -193,6 +201,8 @@ pub struct Rival {
     created: Option<Timestamp>,
     name: String,
     uid: String,
+    /// It has announced that it is about to take it.
+    adopting: bool,
 }
 
 impl Rival {
@@ -207,7 +217,12 @@ impl Rival {
             created: created.and_then(|text| text.parse().ok()),
             uid: subject.uid.to_owned(),
             name: subject.name.to_owned(),
+            adopting: subject.is_adopting(),
         })
+    }
+
+    pub(super) fn is_adopting(&self) -> bool {
+        self.adopting
     }
 
     /// The name of the object.

@@ -1,6 +1,6 @@
 //! A model of the cloud: what calls do, by the documents, without time or chance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use imagecache::eci::error::{ErrorCode, Retry};
 use imagecache::eci::reply::{ImageCacheEntry, TagEntry};
@@ -69,14 +69,15 @@ impl Cache {
 /// What was answered to a token.
 type Answers = BTreeMap<String, (String, Option<String>)>;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Cloud {
     pub(crate) caches: Vec<Cache>,
     /// By token: the parameters, and the id that was answered.
     pub(crate) tokens: Answers,
-    pub(crate) made: u32,
+    /// How many were ever made, by owner.
+    pub(crate) made: BTreeMap<String, u32>,
     /// Every id with the images with which it was ready at some time.
-    pub(crate) ever_ready: Vec<(String, Vec<String>)>,
+    pub(crate) ever_ready: BTreeSet<(String, Vec<String>)>,
 }
 
 fn refused(code: ErrorCode, message: &str) -> Outcome {
@@ -119,16 +120,23 @@ impl Cloud {
         if let Some(answer) = self.answered(call.client_token.as_deref(), &params) {
             return answer;
         }
-        self.made += 1;
-        let id = format!("imc-{}", self.made);
+        let owner = call.tag.first().and_then(|tag| tag.value.clone());
+        let made = self
+            .made
+            .entry(owner.clone().unwrap_or_default())
+            .or_default();
+        *made += 1;
+        // whose cache is made first makes no other state
+        let id = format!("imc-{}-{made}", owner.as_deref().unwrap_or_default());
         self.caches.push(Cache {
             id: id.clone(),
             status: "Creating",
             images: call.image.clone(),
-            owner: call.tag.first().and_then(|tag| tag.value.clone()),
+            owner,
             expires: None,
             created: now.to_owned(),
         });
+        self.caches.sort();
         if let Some(token) = &call.client_token {
             self.tokens
                 .insert(token.clone(), (params, Some(id.clone())));
@@ -190,9 +198,7 @@ impl Cloud {
         }
         if cache.status == "Ready" {
             let ready = (cache.id.clone(), cache.images.clone());
-            if !self.ever_ready.contains(&ready) {
-                self.ever_ready.push(ready);
-            }
+            self.ever_ready.insert(ready);
         }
     }
 }

@@ -11,10 +11,11 @@ pub(crate) struct Breach {
     pub(crate) moves: Vec<Move>,
 }
 
-/// Visits every state that can be reached; from every fourth, lets the world come to rest and sees that both sides agree.
-/// Returns how many states there are.
+/// Visits every state that can be reached; from each, lets the world come to rest and sees that both sides agree. Returns
+/// how many states there are.
 pub(crate) fn explore(world: World, most: usize) -> Result<usize, Box<Breach>> {
     let mut seen = HashSet::from([world.key()]);
+    let mut rested = HashSet::new();
     // the way to a state: the place of the state before it, and the move
     let mut ways: Vec<Option<(usize, Move)>> = vec![None];
     let mut todo = VecDeque::from([(world, 0)]);
@@ -29,11 +30,10 @@ pub(crate) fn explore(world: World, most: usize) -> Result<usize, Box<Breach>> {
             moves.reverse();
             moves
         };
-        // from every fourth state: what the others do before they rest leads through these
-        if place % 4 == 0
-            && let Err(what) = rests(&world)
-        {
-            let moves = way(None);
+        let mut resting = world.clone();
+        resting.rest(&mut rested);
+        if let Some(what) = resting.broken {
+            let (what, moves) = (format!("afterwards: {what}"), way(None));
             return Err(Box::new(Breach { what, moves }));
         }
         let mut next = Vec::new();
@@ -62,20 +62,23 @@ pub(crate) fn explore(world: World, most: usize) -> Result<usize, Box<Breach>> {
     Ok(seen.len())
 }
 
-/// Lets everything under way come to its end; then both sides must agree.
-fn rests(world: &World) -> Result<(), String> {
-    let mut resting = world.clone();
-    resting.rest();
-    match resting.broken.take() {
-        Some(what) => Err(format!("afterwards: {what}")),
-        None => resting.agrees().map_err(|what| format!("at rest: {what}")),
-    }
+/// An object wants the cache of nobody; an older one, which is making a cache of its own, comes to want it, too.
+pub(crate) fn late_wish(step: Step) -> World {
+    let budget = Budget {
+        wishes: 1,
+        ..Budget::default()
+    };
+    World::new(step, 2, budget)
+        .patient()
+        .adopting(1, "imc-nobody")
+        .asking_for_nobodys(1)
+        .until_each_has_one()
 }
 
 /// The worlds: each one is small in its own way.
 pub(crate) fn worlds(step: Step) -> Vec<(&'static str, World)> {
     let one = |budget| World::new(step, 1, budget);
-    let two = |budget| World::new(step, 2, budget);
+    let two = |budget| World::new(step, 2, budget).patient();
     let none = Budget::default();
     vec![
         (
@@ -113,6 +116,24 @@ pub(crate) fn worlds(step: Step) -> Vec<(&'static str, World)> {
         (
             "a crash, a deletion",
             one(Budget {
+                crashes: 1,
+                deletions: 1,
+                ..none
+            }),
+        ),
+        (
+            "a lost answer, a crash, an edit",
+            one(Budget {
+                faults: 1,
+                crashes: 1,
+                edits: 1,
+                ..none
+            }),
+        ),
+        (
+            "a lost answer, a crash, a deletion",
+            one(Budget {
+                faults: 1,
                 crashes: 1,
                 deletions: 1,
                 ..none
@@ -172,8 +193,11 @@ pub(crate) fn worlds(step: Step) -> Vec<(&'static str, World)> {
                 ..none
             })
             .adopting(0, "imc-nobody")
-            .adopting(1, "imc-nobody")
-            .prompt(),
+            .adopting(1, "imc-nobody"),
+        ),
+        (
+            "two objects of which one comes to want the cache that the other wants",
+            late_wish(step),
         ),
         (
             "an object that wants what is not to be had",

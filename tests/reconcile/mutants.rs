@@ -2,11 +2,11 @@
 
 use imagecache::annotation::FINALIZER;
 use imagecache::eci::request::DeleteImageCache;
-use imagecache::reconcile::{Decision, Effect, Listing, Memory, Seen, Settings, step};
+use imagecache::reconcile::{Decision, Effect, Listing, Memory, Seen, Settings, patched, step};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::exhaustive::explore;
+use crate::exhaustive::{explore, late_wish};
 use crate::world::{Budget, FOREIGN, PASSWORD, Step, World};
 
 /// No call has a token: nothing tells a repeated call from a new one.
@@ -167,6 +167,49 @@ fn tells_passwords(
         patch["status"]["message"] = login.password.expose().into();
     }
     decision
+}
+
+/// A cache that nobody else is seen to want is taken without a word.
+fn takes_at_once(
+    object: &Value,
+    seen: &Seen<'_>,
+    settings: &Settings,
+    memory: &Memory,
+    now: Timestamp,
+) -> Decision {
+    let decision = step(object, seen, settings, memory, now);
+    let Some(Effect::Status { patch, .. }) = &decision.act else {
+        return decision;
+    };
+    if !patch.to_string().contains(r#""reason":"Adopting""#) {
+        return decision;
+    }
+    let seen = Seen {
+        live: false,
+        ..*seen
+    };
+    step(&patched(object, patch), &seen, settings, memory, now)
+}
+
+/// Once it has announced that it takes a cache, it looks at nobody else.
+fn looks_at_nobody(
+    object: &Value,
+    seen: &Seen<'_>,
+    settings: &Settings,
+    memory: &Memory,
+    now: Timestamp,
+) -> Decision {
+    let announced = object["status"].to_string().contains("Adopting");
+    let rivals = if announced { &[] } else { seen.rivals };
+    step(object, &Seen { rivals, ..*seen }, settings, memory, now)
+}
+
+#[test]
+fn a_wrong_adoption_is_seen_to_give_a_cache_to_two() {
+    for mutant in [takes_at_once, looks_at_nobody] {
+        let breach = explore(late_wish(mutant), 40_000).unwrap_err();
+        assert!(breach.what.contains("two objects have one"), "{breach:?}");
+    }
 }
 
 /// An act of a promise-breaker, the world in which it shows, and the words of the breach.

@@ -1,9 +1,8 @@
 //! A world: a model cluster, a model cloud and one host that steps, with everything that may go wrong as a move.
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
-use std::fmt::Write as _;
-use std::hash::{Hash as _, Hasher as _};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::hash::{Hash, Hasher as _};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -44,8 +43,8 @@ pub(crate) enum Fate {
 pub(crate) enum Move {
     /// The host takes one step about an object and performs the act.
     Step(usize, Fate),
-    /// The watch tells the host of an object.
-    Watch(usize),
+    /// The watch tells the host of the next change.
+    Watch,
     /// A listing, begun and told.
     List,
     /// A listing begins, and is told later.
@@ -61,6 +60,8 @@ pub(crate) enum Move {
     Edit(usize),
     /// Somebody deletes an object.
     Delete(usize),
+    /// Somebody annotates an object so that it wants `imc-nobody`.
+    Wish(usize),
     /// Somebody removes a cache in the cloud.
     Remove(usize),
     /// Time passes: a minute.
@@ -77,6 +78,7 @@ pub(crate) struct Budget {
     pub(crate) crashes: u8,
     pub(crate) edits: u8,
     pub(crate) deletions: u8,
+    pub(crate) wishes: u8,
     pub(crate) removals: u8,
     pub(crate) failures: u8,
     pub(crate) stale_listings: u8,
@@ -84,35 +86,86 @@ pub(crate) struct Budget {
     pub(crate) days: u8,
 }
 
+/// A value that never changes, with the hash of it.
+#[derive(Debug)]
+struct Hashed<T> {
+    value: T,
+    hash: u64,
+}
+
+type Shared<T> = Rc<Hashed<T>>;
+
+fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// An object as it was stored; the hash leaves its version out.
+type Object = Shared<Value>;
+
+fn shared(object: Value) -> Object {
+    let mut bare = object.clone();
+    bare["metadata"]["resourceVersion"] = Value::Null;
+    Rc::new(Hashed {
+        value: object,
+        hash: hash_of(&bare),
+    })
+}
+
+fn version(object: &Value) -> u64 {
+    object["metadata"]["resourceVersion"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
 /// A reconcile that is under way: the object as it was last read.
 #[derive(Debug, Clone)]
 struct Run {
-    object: Rc<Value>,
+    object: Object,
     live: bool,
-    logins: Option<Vec<Login>>,
+}
+
+/// What is remembered of an object; the hash leaves its times out.
+#[derive(Debug)]
+struct Known {
+    memory: Memory,
+    hash: u64,
+    times: Vec<Duration>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Host {
-    store: BTreeMap<usize, Rc<Value>>,
-    memories: BTreeMap<String, Memory>,
+    store: BTreeMap<usize, Object>,
+    memories: BTreeMap<String, Rc<Known>>,
     runs: BTreeMap<usize, Run>,
-    listing: Option<Rc<Listing>>,
-    begun: Option<Rc<Listing>>,
+    listing: Option<Shared<Listing>>,
+    begun: Option<Shared<Listing>>,
+    /// The version of the newest answer of the API server about an object.
+    newest: BTreeMap<usize, u64>,
     moment: Duration,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct World {
     step: Step,
-    pub(crate) objects: Vec<Option<Rc<Value>>>,
+    objects: Vec<Option<Object>>,
     version: u64,
     pub(crate) cloud: Cloud,
     late: Vec<Call>,
     host: Host,
+    /// Changes that the watch has yet to tell of: in the order in which they were stored, as an API server tells them.
+    untold: VecDeque<(usize, Option<Object>)>,
     now: Timestamp,
-    /// The watch tells of every change at once.
+    /// The host begins with no object that is older than an answer it was given, as the real one does. Where it may, more
+    /// goes wrong, and there are more states.
+    patient: bool,
+    /// The watch is never late.
     prompt: bool,
+    /// Nothing is looked at any more once each object has a cache.
+    short: bool,
     pub(crate) budget: Budget,
     /// Writes to either side so far.
     pub(crate) writes: u32,
@@ -154,55 +207,96 @@ impl World {
             owner: None,
             ..foreign.clone()
         };
-        World {
+        let mut world = World {
             step,
             objects: (0..objects)
-                .map(|index| Some(Rc::new(object(index, None))))
+                .map(|index| Some(shared(object(index, None))))
                 .collect(),
             version: 0,
             cloud: Cloud {
-                ever_ready: vec![("imc-nobody".to_owned(), nobodys.images.clone())],
+                ever_ready: [("imc-nobody".to_owned(), nobodys.images.clone())].into(),
                 caches: vec![foreign, nobodys],
                 ..Cloud::default()
             },
             late: Vec::new(),
             host: Host::default(),
             now: "2026-01-18T13:41:00Z".parse().unwrap(),
+            untold: VecDeque::new(),
+            patient: false,
             prompt: false,
+            short: false,
             budget,
             writes: 0,
             broken: None,
-        }
+        };
+        world.start();
+        world
     }
 
-    /// The watch of this world is never late, which leaves fewer states.
-    pub(crate) fn prompt(mut self) -> Self {
-        self.prompt = true;
-        self.tell_all();
+    /// The host waits for the watch to bring what it wrote itself.
+    pub(crate) fn patient(mut self) -> Self {
+        self.patient = true;
         self
     }
 
-    fn tell_all(&mut self) {
-        for (index, object) in self.objects.iter().enumerate() {
-            match object {
-                Some(object) => self.host.store.insert(index, Rc::clone(object)),
-                None => self.host.store.remove(&index),
-            };
-        }
+    /// The watch is never late. Where a patient host alone writes, and no object looks at another, that shows in nothing:
+    /// a late watch does no more than to keep the host waiting.
+    pub(crate) fn prompt(mut self) -> Self {
+        self.prompt = true;
+        self
+    }
+
+    /// The world ends when each object has a cache: whose it is has been settled, and the others tell what comes then.
+    pub(crate) fn until_each_has_one(mut self) -> Self {
+        self.short = true;
+        self
+    }
+
+    fn may_begin(&self, index: usize) -> bool {
+        let told = self.host.store.get(&index);
+        let told = told.map(|object| version(&object.value));
+        !self.patient || told >= self.host.newest.get(&index).copied()
+    }
+
+    /// A host starts: it lists the objects, and remembers nothing. Until it has listed it does nothing, so both are one.
+    fn start(&mut self) {
+        self.untold.clear();
+        let objects = self.objects.iter().enumerate();
+        let store = objects.filter_map(|(index, object)| Some((index, object.clone()?)));
+        self.host = Host {
+            store: store.collect(),
+            ..Host::default()
+        };
     }
 
     /// The object wants this cache instead of one of its own.
     pub(crate) fn adopting(mut self, index: usize, id: &str) -> Self {
-        self.objects[index] = Some(Rc::new(object(index, Some(id))));
+        self.objects[index] = Some(shared(object(index, Some(id))));
+        self.start();
+        self
+    }
+
+    /// The object asks for what is in the cache of nobody, so that adoption is all there is to do.
+    pub(crate) fn asking_for_nobodys(mut self, index: usize) -> Self {
+        let mut object = self.live(index).unwrap().clone();
+        object["spec"]["images"] = json!([image(0, 1)]);
+        self.objects[index] = Some(shared(object));
+        self.start();
         self
     }
 
     /// The object's caches are kept so many days.
     pub(crate) fn retaining(mut self, index: usize, days: i64) -> Self {
-        let mut object = self.objects[index].as_deref().unwrap().clone();
+        let mut object = self.live(index).unwrap().clone();
         object["spec"]["retentionDays"] = days.into();
-        self.objects[index] = Some(Rc::new(object));
+        self.objects[index] = Some(shared(object));
+        self.start();
         self
+    }
+
+    /// An object as the API server has it.
+    fn live(&self, index: usize) -> Option<&Value> {
+        Some(&self.objects[index].as_ref()?.value)
     }
 
     fn breach(&mut self, what: impl Into<String>) {
@@ -212,6 +306,10 @@ impl World {
     /// Every move that is possible now.
     pub(crate) fn moves(&self) -> Vec<Move> {
         let mut moves = Vec::new();
+        let mut objects = self.objects.iter().flatten();
+        if self.short && objects.all(|object| object.value["status"]["imageCacheId"].is_string()) {
+            return moves;
+        }
         let budget = &self.budget;
         let mut wants_listing = false;
         for index in 0..self.objects.len() {
@@ -237,11 +335,11 @@ impl World {
                     moves.push(Move::Step(index, Fate::Done));
                 }
             }
-            if self.objects[index].as_deref() != self.host.store.get(&index).map(Rc::as_ref) {
-                moves.push(Move::Watch(index));
-            }
-            let live = self.objects[index].as_deref();
+            let live = self.live(index);
             if live.is_some_and(|object| object["metadata"].get("deletionTimestamp").is_none()) {
+                if budget.wishes > 0 && live.is_some_and(|object| !wishes(object)) {
+                    moves.push(Move::Wish(index));
+                }
                 if budget.edits > 0 {
                     moves.push(Move::Edit(index));
                 }
@@ -250,12 +348,11 @@ impl World {
                 }
             }
         }
-        let listed = self
-            .host
-            .listing
-            .as_ref()
-            .map(|listing| listing.entries().to_vec());
-        if listed != Some(self.entries()) || wants_listing {
+        if !self.untold.is_empty() {
+            moves.push(Move::Watch);
+        }
+        let listed = self.host.listing.as_ref();
+        if wants_listing || listed.is_none_or(|listed| !self.is_told_by(&listed.value)) {
             moves.push(Move::List);
             if budget.stale_listings > 0 && self.host.begun.is_none() {
                 moves.push(Move::Begin);
@@ -290,7 +387,12 @@ impl World {
         moves
     }
 
-    pub(crate) fn entries(&self) -> Vec<imagecache::eci::reply::ImageCacheEntry> {
+    /// Whether a listing tells of the caches as they are.
+    fn is_told_by(&self, listing: &Listing) -> bool {
+        listing.entries() == self.entries()
+    }
+
+    fn entries(&self) -> Vec<imagecache::eci::reply::ImageCacheEntry> {
         let mut entries: Vec<_> = self
             .cloud
             .caches
@@ -301,28 +403,33 @@ impl World {
         entries
     }
 
+    /// What is decided about an object, with its secrets read when that is needed.
     fn decide(&self, index: usize) -> Option<Decision> {
-        let run = self.host.runs.get(&index);
-        let (object, live, logins) = match run {
-            Some(run) => (&run.object, run.live, run.logins.as_deref()),
-            None => (self.host.store.get(&index)?, false, None),
+        let (object, live) = match self.host.runs.get(&index) {
+            Some(run) => (&run.object.value, run.live),
+            None if self.may_begin(index) => (&self.host.store.get(&index)?.value, false),
+            None => return None,
         };
         let uid = object["metadata"]["uid"].as_str()?;
-        let memory = self.host.memories.get(uid).cloned().unwrap_or_default();
+        let unknown = Memory::default();
+        let known = self.host.memories.get(uid);
+        let memory = known.map_or(&unknown, |known| &known.memory);
         let wanted = claim(object);
         let rivals: Vec<Rival> = self
             .host
             .store
             .iter()
+            .map(|(other, object)| (other, &object.value))
             .filter(|(other, object)| {
                 **other != index && wanted.is_some() && claim(object) == wanted
             })
             .filter_map(|(_, object)| Rival::read(object))
             .collect();
+        let listing = self.host.listing.as_ref();
         let seen = Seen {
-            listing: self.host.listing.as_deref(),
+            listing: listing.map(|listing| &listing.value),
             live,
-            logins,
+            logins: None,
             pods: Some(&[]),
             rivals: &rivals,
             moment: self.host.moment,
@@ -331,17 +438,24 @@ impl World {
             region_id: "cn-hangzhou".to_owned(),
             ..Settings::default()
         };
-        Some((self.step)(object, &seen, &settings, &memory, self.now))
+        let decision = (self.step)(object, &seen, &settings, memory, self.now);
+        let Some(Effect::ReadSecrets(names)) = &decision.act else {
+            return Some(decision);
+        };
+        // reading changes nothing, and gives the same at any time
+        let logins: Vec<Login> = names.iter().map(|name| login(name)).collect();
+        let seen = Seen {
+            logins: Some(&logins),
+            ..seen
+        };
+        Some((self.step)(object, &seen, &settings, memory, self.now))
     }
 
     /// Makes a move.
     pub(crate) fn make(&mut self, one: Move) {
         match one {
             Move::Step(index, fate) => self.advance(index, fate),
-            Move::Watch(index) => match &self.objects[index] {
-                Some(object) => drop(self.host.store.insert(index, Rc::clone(object))),
-                None => drop(self.host.store.remove(&index)),
-            },
+            Move::Watch => self.watch(),
             Move::List => {
                 self.host.listing = Some(self.snapshot());
                 self.host.begun = None;
@@ -353,7 +467,7 @@ impl World {
             Move::Tell => self.host.listing = self.host.begun.take(),
             Move::Crash => {
                 self.budget.crashes -= 1;
-                self.host = Host::default();
+                self.start();
             }
             Move::Arrive => {
                 let call = self.late.remove(0);
@@ -374,6 +488,12 @@ impl World {
                 self.budget.deletions -= 1;
                 self.remove(index);
             }
+            Move::Wish(index) => {
+                self.budget.wishes -= 1;
+                let mut object = self.live(index).unwrap().clone();
+                object["metadata"]["annotations"] = json!({ADOPT: "imc-nobody"});
+                self.store(index, object);
+            }
             Move::Remove(index) => {
                 self.budget.removals -= 1;
                 self.cloud.caches.remove(index);
@@ -387,10 +507,15 @@ impl World {
                 self.pass(90_000);
             }
         }
-        if self.prompt {
-            self.tell_all();
-        }
         self.check();
+    }
+
+    fn watch(&mut self) {
+        match self.untold.pop_front() {
+            Some((index, Some(object))) => drop(self.host.store.insert(index, object)),
+            Some((index, None)) => drop(self.host.store.remove(&index)),
+            None => {}
+        }
     }
 
     fn pass(&mut self, seconds: u32) {
@@ -407,13 +532,16 @@ impl World {
         }
     }
 
-    fn snapshot(&mut self) -> Rc<Listing> {
+    fn snapshot(&mut self) -> Shared<Listing> {
         self.host.moment += Duration::from_nanos(1);
-        Rc::new(Listing::new(self.entries(), self.host.moment))
+        Rc::new(Hashed {
+            value: Listing::new(self.entries(), self.host.moment),
+            hash: hash_of(&self.cloud.caches),
+        })
     }
 
     fn edit(&mut self, index: usize) {
-        let mut object = self.objects[index].as_deref().unwrap().clone();
+        let mut object = self.live(index).unwrap().clone();
         let generation = object["metadata"]["generation"].as_i64().unwrap() + 1;
         object["metadata"]["generation"] = generation.into();
         object["spec"]["images"] = json!([image(index, generation)]);
@@ -421,12 +549,12 @@ impl World {
     }
 
     fn remove(&mut self, index: usize) {
-        let mut object = self.objects[index].as_deref().unwrap().clone();
+        let mut object = self.live(index).unwrap().clone();
         if object["metadata"]
             .get("finalizers")
             .is_none_or(|list| list.as_array().unwrap().is_empty())
         {
-            self.objects[index] = None;
+            self.change(index, None);
             return;
         }
         object["metadata"]["deletionTimestamp"] = json!(self.now);
@@ -439,7 +567,15 @@ impl World {
     fn store(&mut self, index: usize, mut object: Value) {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
-        self.objects[index] = Some(Rc::new(object));
+        self.change(index, Some(shared(object)));
+    }
+
+    fn change(&mut self, index: usize, object: Option<Object>) {
+        self.untold.push_back((index, object.clone()));
+        self.objects[index] = object;
+        if self.prompt {
+            self.tell_all();
+        }
     }
 
     fn advance(&mut self, index: usize, fate: Fate) {
@@ -447,7 +583,6 @@ impl World {
         let run = self.host.runs.remove(&index).unwrap_or_else(|| Run {
             object: Rc::clone(&self.host.store[&index]),
             live: false,
-            logins: None,
         });
         let Some(act) = decision.act else { return };
         self.budget.faults -= u8::from(matches!(fate, Fate::AnswerLost | Fate::Lost | Fate::Late));
@@ -457,22 +592,13 @@ impl World {
             self.breach(format!("a secret is told: {said}"));
         }
         let outcome = match &act {
-            Effect::ReadSecrets(names) => {
-                let logins = names.iter().map(|name| login(name)).collect();
-                self.host.runs.insert(
-                    index,
-                    Run {
-                        logins: Some(logins),
-                        ..run
-                    },
-                );
+            Effect::ReadSecrets(_) => {
+                self.breach("secrets are read again and again");
                 return;
             }
-            Effect::Read => match &self.objects[index] {
-                Some(object) if object["metadata"]["uid"] == run.object["metadata"]["uid"] => {
-                    Outcome::Object(object.as_ref().clone())
-                }
-                _ => Outcome::NoObject,
+            Effect::Read => match self.live(index) {
+                Some(object) => Outcome::Object(object.clone()),
+                None => Outcome::NoObject,
             },
             Effect::Finalizers { patch } | Effect::Status { patch, .. } => {
                 let outcome = self.write(index, patch);
@@ -483,27 +609,39 @@ impl World {
                 }
             }
             Effect::Create { call, .. } => {
-                self.call(&run.object, Call::Create(call.as_ref().clone()), fate)
+                self.call(&run.object.value, Call::Create(call.as_ref().clone()), fate)
             }
             Effect::Update { call, .. } => {
-                self.call(&run.object, Call::Update(call.as_ref().clone()), fate)
+                self.call(&run.object.value, Call::Update(call.as_ref().clone()), fate)
             }
-            Effect::Delete { call } => self.call(&run.object, Call::Delete(call.clone()), fate),
+            Effect::Delete { call } => {
+                self.call(&run.object.value, Call::Delete(call.clone()), fate)
+            }
         };
-        let generation = run.object["metadata"]["generation"].as_i64().unwrap();
-        let uid = run.object["metadata"]["uid"].as_str().unwrap().to_owned();
+        let metadata = &run.object.value["metadata"];
+        let generation = metadata["generation"].as_i64().unwrap();
+        let uid = metadata["uid"].as_str().unwrap().to_owned();
         self.host.moment += Duration::from_nanos(1);
-        let logins = run.logins.as_deref().unwrap_or_default();
-        let memory = self.host.memories.entry(uid.clone()).or_default();
-        memory.learn(&act, &outcome, generation, logins, self.host.moment);
+        let known = self.host.memories.get(&uid);
+        let mut memory = known.map_or_else(Memory::default, |known| known.memory.clone());
+        let logins = [login("default:registry")];
+        memory.learn(&act, &outcome, generation, &logins, self.host.moment);
+        let (hash, times) = timeless(&memory);
+        let known = Known {
+            memory,
+            hash,
+            times,
+        };
+        self.host.memories.insert(uid.clone(), Rc::new(known));
         match outcome {
             Outcome::Object(object) => {
-                let run = Run {
-                    object: Rc::new(object),
-                    live: true,
-                    ..run
+                let newest = self.objects[index].as_ref();
+                let object = match newest.filter(|newest| newest.value == object) {
+                    Some(newest) => Rc::clone(newest),
+                    None => shared(object),
                 };
-                self.host.runs.insert(index, run);
+                self.host.newest.insert(index, version(&object.value));
+                self.host.runs.insert(index, Run { object, live: true });
             }
             // the object as it was read goes on being the newest that is known, but is no longer taken for it
             Outcome::Created(_) | Outcome::Accepted => {
@@ -518,7 +656,7 @@ impl World {
 
     /// The API server takes a patch.
     fn write(&mut self, index: usize, patch: &Value) -> Outcome {
-        let Some(object) = self.objects[index].clone() else {
+        let Some(object) = self.live(index).cloned() else {
             return Outcome::NoObject;
         };
         let meant = &patch["metadata"];
@@ -541,12 +679,15 @@ impl World {
             self.released(&stored);
         }
         if gone {
-            self.objects[index] = None;
+            self.change(index, None);
             return Outcome::NoObject;
+        }
+        if stored.to_string().contains(PASSWORD) {
+            self.breach("a secret stands in an object");
         }
         self.claimed(&stored);
         self.store(index, stored);
-        Outcome::Object(self.objects[index].as_deref().unwrap().clone())
+        Outcome::Object(self.live(index).unwrap().clone())
     }
 
     /// The finalizer goes: nothing that was made for the object may be left, or still come.
@@ -658,46 +799,45 @@ impl World {
             .objects
             .iter()
             .flatten()
-            .filter_map(|object| object["status"]["imageCacheId"].as_str())
+            .filter_map(|object| object.value["status"]["imageCacheId"].as_str())
             .collect();
         if (1..claims.len()).any(|at| claims[..at].contains(&claims[at])) {
             self.breach("two objects have one cache");
         }
-        let told = self
-            .objects
-            .iter()
-            .flatten()
-            .any(|object| object.to_string().contains(PASSWORD));
-        if told {
-            self.breach("a secret stands in an object");
-        }
     }
 
-    /// Everything that is under way comes to its end, without any more faults, until nothing moves. Returns how many
-    /// rounds it took; `None` when it does not come to rest.
-    pub(crate) fn rest(&mut self) -> Option<u32> {
+    /// Everything that is under way comes to its end, without any more faults, until nothing moves. `known` are states
+    /// from which that is so; those on the way are added.
+    pub(crate) fn rest(&mut self, known: &mut HashSet<u64>) {
         self.budget = Budget {
             minutes: u8::MAX,
             days: u8::MAX,
             ..Budget::default()
         };
         let (mut quiet, mut days) = (0, 0);
-        for round in 0..60 {
+        let mut way = Vec::new();
+        for _ in 0..60 {
+            let here = hash_of(&(self.key(), quiet, days));
+            if known.contains(&here) {
+                known.extend(way);
+                return;
+            }
+            way.push(here);
             let before = self.writes;
             while !self.late.is_empty() {
                 self.make(Move::Arrive);
             }
             self.make(Move::List);
+            self.tell_all();
             for index in 0..self.objects.len() {
-                self.make(Move::Watch(index));
                 let mut acts = 0;
                 while self.is_busy(index) {
                     self.make(Move::Step(index, Fate::Done));
-                    self.make(Move::Watch(index));
+                    self.tell_all();
                     acts += 1;
                     if acts > 30 || self.broken.is_some() {
                         self.breach("the acts about one object have no end");
-                        return None;
+                        return;
                     }
                 }
             }
@@ -706,7 +846,11 @@ impl World {
             }
             quiet = if self.writes == before { quiet + 1 } else { 0 };
             if quiet >= 3 {
-                return Some(round);
+                match self.agrees() {
+                    Ok(()) => known.extend(way),
+                    Err(what) => self.breach(format!("at rest: {what}")),
+                }
+                return;
             }
             let failing = self
                 .cloud
@@ -722,7 +866,12 @@ impl World {
             }
         }
         self.breach("it does not come to rest");
-        None
+    }
+
+    fn tell_all(&mut self) {
+        while !self.untold.is_empty() {
+            self.watch();
+        }
     }
 
     /// Whether there is something to do about an object, or a run about it has not ended.
@@ -736,10 +885,10 @@ impl World {
     }
 
     /// Whether cluster and cloud agree: what is there has one cache, ready and as asked; what was deleted has none.
-    pub(crate) fn agrees(&self) -> Result<(), String> {
-        for (index, object) in self.objects.iter().enumerate() {
+    fn agrees(&self) -> Result<(), String> {
+        for index in 0..self.objects.len() {
             let uid = format!("uid-{index}");
-            let Some(object) = object else {
+            let Some(object) = self.live(index) else {
                 if self
                     .cloud
                     .caches
@@ -754,7 +903,7 @@ impl World {
                 return Err(format!("{uid} is not let go: {}", object["status"]));
             }
             let status = &object["status"];
-            let adopts = object["metadata"]["annotations"].get(ADOPT).is_some();
+            let adopts = wishes(object);
             let id = status["imageCacheId"].as_str();
             let cache = self
                 .cloud
@@ -776,124 +925,111 @@ impl World {
         Ok(())
     }
 
-    /// A number that equal states share: times count only by their order, and by whether they are far apart.
+    /// A number that equal states share: the versions of an object count only by their order, and the times of its memory
+    /// by their order and by whether they are far apart. Objects are compared with none but themselves.
     pub(crate) fn key(&self) -> u64 {
-        let mut text = String::new();
-        let bare = |object: &Value| {
-            let mut object = object.clone();
-            object["metadata"]["resourceVersion"] = Value::Null;
-            object
-        };
-        for (index, object) in self.objects.iter().enumerate() {
-            let version = |object: &Value| object["metadata"]["resourceVersion"].clone();
-            let live = object.as_deref();
-            write!(text, "{:?}|", live.map(bare)).unwrap();
-            let copies = [
-                self.host.store.get(&index),
-                self.host.runs.get(&index).map(|run| &run.object),
-            ];
-            for copy in copies {
-                let newest = copy.map(|copy| Some(version(copy)) == live.map(version));
-                let content = if newest == Some(true) {
-                    None
-                } else {
-                    copy.map(|copy| bare(copy))
-                };
-                write!(text, "{newest:?}{content:?}|").unwrap();
-            }
-            let run = self.host.runs.get(&index);
-            write!(
-                text,
-                "{:?}|",
-                run.map(|run| (run.live, run.logins.is_some()))
-            )
-            .unwrap();
-        }
-        let listing = |listing: &Option<Rc<Listing>>| {
-            listing.as_ref().map(|listing| {
-                let caches: Vec<_> = listing
-                    .entries()
-                    .iter()
-                    .map(|entry| {
-                        (
-                            entry.image_cache_id.clone(),
-                            entry.status.clone(),
-                            entry.images.clone(),
-                        )
-                    })
-                    .collect();
-                format!("{caches:?} begun: {:?}", listing.begun())
-            })
-        };
         let host = &self.host;
-        let times = format!(
-            "{:?} {:?} {:?} now: {:?}",
-            host.memories,
-            listing(&host.listing),
-            listing(&host.begun),
-            host.moment
-        );
-        text.push_str(&ranked(&times));
-        let mut caches = self.cloud.caches.clone();
-        caches.sort();
-        write!(
-            text,
-            "{:?}{:?}{:?}{:?}{:?}{:?}",
-            caches, self.cloud.tokens, self.cloud.ever_ready, self.late, self.now, self.budget
-        )
-        .unwrap();
         let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
+        for index in 0..self.objects.len() {
+            let untold = self.untold.iter().filter(|(other, _)| *other == index);
+            let copies: Vec<Option<&Object>> = [
+                self.objects[index].as_ref(),
+                host.store.get(&index),
+                host.runs.get(&index).map(|run| &run.object),
+            ]
+            .into_iter()
+            .chain(untold.map(|(_, object)| object.as_ref()))
+            .collect();
+            let found = copies.iter().flatten();
+            let versions = ranks(found.map(|object| version(&object.value)).collect(), |_| 1);
+            for copy in copies {
+                let stored = copy.map(|object| (object.hash, versions[&version(&object.value)]));
+                stored.hash(&mut hasher);
+            }
+            let run = host.runs.get(&index).map(|run| run.live);
+            (run, self.may_begin(index)).hash(&mut hasher);
+        }
+        let order: Vec<usize> = self.untold.iter().map(|(index, _)| *index).collect();
+        order.hash(&mut hasher);
+        let listings = [&host.listing, &host.begun].map(Option::as_ref);
+        let begun = listings.map(|listing| listing.map(|listing| listing.value.begun()));
+        let common: Vec<Duration> = begun.into_iter().flatten().chain([host.moment]).collect();
+        let far = |gap| {
+            if gap > Duration::from_secs(1) {
+                1000
+            } else {
+                1
+            }
+        };
+        for (uid, known) in &host.memories {
+            let times = [&known.times[..], &common].concat();
+            let ranks = ranks(times.clone(), far);
+            let times: Vec<u32> = times.iter().map(|time| ranks[time]).collect();
+            (uid, known.hash, times).hash(&mut hasher);
+        }
+        let ranks = ranks(common.clone(), far);
+        let common: Vec<u32> = common.iter().map(|time| ranks[time]).collect();
+        let told = listings.map(|listing| listing.map(|listing| listing.hash));
+        let late: Vec<String> = self.late.iter().map(|call| format!("{call:?}")).collect();
+        (common, told, &self.cloud, self.now, &self.budget, late).hash(&mut hasher);
         hasher.finish()
     }
 }
 
-/// A text with every duration in it replaced by its rank, and the gaps of a minute between ranks.
-fn ranked(text: &str) -> String {
-    let mut parts: Vec<(String, Option<Duration>)> = vec![(String::new(), None)];
-    let mut rest = text;
+/// The places of values in their order; `far` says how far apart two neighbours are.
+fn ranks<T: Copy + Ord + std::ops::Sub>(
+    mut values: Vec<T>,
+    far: impl Fn(T::Output) -> u32,
+) -> BTreeMap<T, u32> {
+    values.sort_unstable();
+    values.dedup();
+    let mut rank = 0;
+    let mut before = None;
+    values
+        .into_iter()
+        .map(|value| {
+            rank += before.map_or(0, |before| far(value - before));
+            before = Some(value);
+            (value, rank)
+        })
+        .collect()
+}
+
+fn wishes(object: &Value) -> bool {
+    object["metadata"]["annotations"].get(ADOPT).is_some()
+}
+
+/// The hash of a memory without its times, and these in their order.
+fn timeless(memory: &Memory) -> (u64, Vec<Duration>) {
+    let text = format!("{memory:?}");
+    let mut hasher = DefaultHasher::new();
+    let mut times = Vec::new();
+    let mut rest = text.as_str();
     while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, from) = rest.split_at(at);
-        parts.last_mut().unwrap().0.push_str(before);
+        before.hash(&mut hasher);
         let end = from
             .find(|c: char| !c.is_ascii_digit() && c != '.')
             .unwrap_or(from.len());
         let (number, after) = from.split_at(end);
         let unit = [("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0)];
-        let inside = before.ends_with(|c: char| {
-            c.is_alphanumeric() || c == '-' || c == ':' && !before.ends_with(": ")
-        });
+        // a time stands alone, as `Some(61.000000001s)` or `until: 2s`
+        let inside = before.ends_with(|c: char| c.is_alphanumeric() || c == '-');
         match unit.iter().find(|(unit, _)| after.starts_with(unit)) {
             Some((unit, scale)) if !inside => {
-                let time = Duration::from_secs_f64(number.parse::<f64>().unwrap() * scale);
-                parts.push((String::new(), Some(time)));
+                times.push(Duration::from_secs_f64(
+                    number.parse::<f64>().unwrap() * scale,
+                ));
                 rest = after.strip_prefix(unit).unwrap();
             }
             _ => {
-                parts.last_mut().unwrap().0.push_str(number);
+                number.hash(&mut hasher);
                 rest = after;
             }
         }
     }
-    parts.last_mut().unwrap().0.push_str(rest);
-    let mut times: Vec<Duration> = parts.iter().filter_map(|(_, time)| *time).collect();
-    times.sort();
-    times.dedup();
-    let mut ranks = BTreeMap::new();
-    let mut rank = 0;
-    for (at, time) in times.iter().enumerate() {
-        let far = at > 0 && *time - times[at - 1] > Duration::from_secs(1);
-        rank += if far { 1000 } else { 1 };
-        ranks.insert(*time, rank);
-    }
-    let mut out = String::new();
-    for (text, time) in parts {
-        if let Some(time) = time {
-            write!(out, "#{}", ranks[&time]).unwrap();
-        }
-        out.push_str(&text);
-    }
-    out
+    rest.hash(&mut hasher);
+    (hasher.finish(), times)
 }
 
 fn login(secret: &str) -> Login {
