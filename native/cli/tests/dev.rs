@@ -162,17 +162,6 @@ fn until<T>(mut ask: impl FnMut() -> T, wanted: impl Fn(&T) -> bool) -> T {
     }
 }
 
-fn kubectl() -> Option<&'static str> {
-    let there = Command::new("kubectl")
-        .args(["version", "--client"])
-        .output()
-        .is_ok();
-    if !there {
-        println!("SKIP: there is no kubectl on the PATH");
-    }
-    there.then_some("kubectl")
-}
-
 #[test]
 fn every_curl_line_that_it_prints_does_what_it_says() {
     let dev = Dev::start(&["--no-sample"]);
@@ -286,14 +275,24 @@ fn the_sample_becomes_ready_and_its_pod_hits_the_cache() {
         "{:?}",
         reasons.collect::<Vec<_>>()
     );
+    let shown = Command::new(common::kubectl())
+        .args(["--server", &dev.server, "get", "events"])
+        .env("KUBECONFIG", "/dev/null")
+        .output()
+        .unwrap();
+    let shown = stdout(&shown);
+    assert!(
+        shown.contains("SuccessfulHitImageCache") && !shown.contains("<invalid>"),
+        "the cloud's clock runs ahead, and events have an age nevertheless: {shown}"
+    );
     dev.end();
 }
 
 #[test]
 fn kubectl_watches_a_cache_from_pending_to_ready() {
-    let Some(kubectl) = kubectl() else { return };
+    let kubectl = common::kubectl();
     let dev = Dev::start(&["--no-sample"]);
-    let mut watch = Command::new(kubectl)
+    let mut watch = Command::new(&kubectl)
         .args(["--server", &dev.server, "get", "ic", "--watch"])
         .env("KUBECONFIG", "/dev/null")
         .stdout(Stdio::piped())
@@ -344,7 +343,9 @@ fn time_can_be_made_to_fly_until_a_cache_ends() {
     }));
     dev.until("imagecache/short  Ready");
     // A day takes some four seconds.
-    dev.until("imagecache/short  Expired");
+    dev.until("imagecache/short  Expired: ");
+    let ended = dev.cache("short");
+    assert_eq!(ended["status"].get("phase"), None, "{ended}");
     dev.end();
 }
 
@@ -433,6 +434,131 @@ fn killed_in_the_middle_it_goes_on_where_it_was() {
     assert_eq!(stderr(&taken).lines().count(), 1, "{}", stderr(&taken));
     dev.end();
     fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A process of `imagecache sync`, killed when it is dropped.
+struct Sync(Child);
+
+impl Drop for Sync {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Dev {
+    /// The line that it prints, with the keys that it prints, and then some.
+    fn sync(&self, more: &[&str]) -> Sync {
+        let line = self.line("imagecache sync ");
+        let args = line.split_whitespace().skip(1);
+        Sync(self.with_keys(args).args(more).spawn().unwrap())
+    }
+
+    /// The caches in the cloud, as the line that it prints tells them.
+    fn cloud(&self) -> Vec<Value> {
+        let line = self.line("imagecache eci list ");
+        let args = line.split_whitespace().skip(1);
+        let output = self.with_keys(args).args(["-o", "json"]).output().unwrap();
+        serde_json::from_str(stdout(&output)).unwrap()
+    }
+
+    fn line(&self, start: &str) -> &str {
+        let mut lines = self.greeting.lines().map(str::trim);
+        lines.find(|line| line.starts_with(start)).unwrap()
+    }
+
+    fn with_keys<'a>(&self, args: impl Iterator<Item = &'a str>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imagecache"));
+        let keys = self.line("export ").split_whitespace().skip(1);
+        command
+            .args(args)
+            .env_remove("KUBECONFIG")
+            .envs(keys.filter_map(|key| key.split_once('=')));
+        command
+    }
+}
+
+#[test]
+fn a_controller_of_its_own_is_killed_while_caches_are_made_and_converges_and_then_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let dev = Dev::start(&["--data", data, "--no-controller", "--no-sample"]);
+    let names: Vec<String> = (0..6).map(|number| format!("c{number}")).collect();
+    for name in &names {
+        dev.post(CACHES, &json!({
+            "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": name},
+            "spec": {"images": [format!("nginx:{name}")]},
+        }));
+    }
+    let quick = ["--poll", "0.1", "--rest", "0.3", "--log-level", "warn"];
+    let of_nobody = dev.get(CACHES);
+    assert!(
+        of_nobody["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|cache| cache.get("status").is_none()),
+        "without a controller nothing happens: {of_nobody}"
+    );
+    let mut under_way = 0;
+    for life in 0..8 {
+        let sync = dev.sync(&quick);
+        std::thread::sleep(Duration::from_millis(50 + 60 * life));
+        drop(sync);
+        let made = dev.cloud();
+        under_way += usize::from(made.iter().any(|cache| cache["Status"] != "Ready"));
+    }
+    assert!(under_way > 0, "it was killed while caches were made");
+    let all_ready = |list: &Value| {
+        let mut caches = list["items"].as_array().unwrap().iter();
+        caches.all(|cache| cache["status"]["phase"] == "Ready")
+    };
+    let last = dev.sync(&quick);
+    until(|| dev.get(CACHES), all_ready);
+    let made = dev.cloud();
+    let mut listed: Vec<_> = made
+        .iter()
+        .map(|cache| cache["ImageCacheName"].as_str())
+        .collect();
+    listed.sort_unstable();
+    let wanted: Vec<_> = names.iter().map(|name| Some(name.as_str())).collect();
+    assert_eq!(listed, wanted, "each is made once");
+    // the version of a list is that of the whole cluster: no write of any kind goes unseen
+    let version = || dev.get(CACHES)["metadata"]["resourceVersion"].clone();
+    std::thread::sleep(Duration::from_secs(1));
+    let at_rest = version();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(version(), at_rest);
+    drop(last);
+    let another = dev.sync(&quick);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(version(), at_rest, "nor does another that finds all well");
+    assert_eq!(dev.cloud(), made);
+    drop(another);
+    dev.end();
+}
+
+#[test]
+fn killed_before_the_sample_is_ready_it_still_makes_its_pod() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let dev = Dev::start(&["--data", data]);
+    dev.until("imagecache/sample  Preparing");
+    dev.kill();
+    let dev = Dev::start(&["--data", data, "--speed", "10"]);
+    dev.until("pod/sample  SuccessfulHitImageCache");
+    let pod = "/api/v1/namespaces/default/pods/sample";
+    sh(&format!(
+        "curl -sS -X DELETE {}{pod}?gracePeriodSeconds=0",
+        dev.server
+    ));
+    until(|| dev.get(pod), |pod| pod["reason"] == "NotFound");
+    dev.end();
+    // what was deleted is not made again
+    let dev = Dev::start(&["--data", data]);
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(dev.get(pod)["reason"], "NotFound");
+    dev.end();
 }
 
 #[test]

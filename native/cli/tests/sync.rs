@@ -132,12 +132,12 @@ impl Stage {
     }
 
     fn kubectl(&self, args: &[&str]) -> String {
-        let output = Command::new("kubectl")
+        let output = Command::new(common::kubectl())
             .args(["--kubeconfig", &self.config(), "--cache-dir"])
             .arg(self.folder.path().join("cache"))
             .args(args)
             .output()
-            .expect("kubectl");
+            .unwrap();
         assert!(
             output.status.success(),
             "kubectl {args:?}: {}",

@@ -53,12 +53,13 @@ Examples:
   imagecache dev                      a cluster with a sample, until Ctrl-C
   imagecache dev --data state         goes on where it ended, or was killed
   imagecache dev --speed 1000         a day in a minute and a half: caches end while one looks on
+  imagecache dev --data state --no-controller
+                                      for an `imagecache sync` in a process of its own
 
 The cluster holds image caches, pods, Secrets and the like, and anybody who reaches its address may
 do everything; so it listens on the loopback interface. Pods are not run but started in the
 simulated cloud: their events tell which cache they hit. Caches are made within seconds. With
---speed the cloud's clock runs ahead of the wall's, and so do the times that it tells; kubectl calls
-such an age <invalid>.
+--speed the cloud's clock runs ahead of the wall's, and so do the times in the status of caches.
 
 Exit codes:
   0  ended by Ctrl-C or SIGTERM
@@ -92,6 +93,9 @@ pub(crate) struct Dev {
     /// Begin with an empty cluster
     #[arg(long)]
     no_sample: bool,
+    /// Leave the caches to `imagecache sync` with the kubeconfig in the data folder
+    #[arg(long, requires = "data")]
+    no_controller: bool,
     #[command(flatten)]
     log: Log,
 }
@@ -140,6 +144,7 @@ impl Dev {
             cloud,
             screen,
             sample: !self.no_sample,
+            works: !self.no_controller,
         };
         parts.run(listener, eci, stop).await?;
         Ok(Exit::Ok)
@@ -196,6 +201,18 @@ impl Dev {
             Some(path) => format!("kubectl --kubeconfig {}", path.display()),
             None => format!("kubectl --server {server}"),
         };
+        let sync = match &places.kubeconfig {
+            Some(path) if self.no_controller => format!(
+                "  imagecache sync --kubeconfig {} --endpoint http://{cloud} --region {REGION}\n",
+                path.display()
+            ),
+            _ => String::new(),
+        };
+        let and = if self.no_controller {
+            ", and the controller, which is not in this process"
+        } else {
+            ""
+        };
         write!(
             console,
             "\
@@ -215,9 +232,9 @@ With curl:
   curl {caches}/mine
   curl -X DELETE {caches}/mine
 
-The cloud itself:
+The cloud itself{and}:
   export ALIBABA_CLOUD_ACCESS_KEY_ID={id} ALIBABA_CLOUD_ACCESS_KEY_SECRET={secret}
-  imagecache eci list --endpoint http://{cloud} --region {REGION}
+{sync}  imagecache eci list --endpoint http://{cloud} --region {REGION}
 
 ",
             sample = sample::NAME,

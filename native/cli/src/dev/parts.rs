@@ -31,6 +31,8 @@ pub(super) struct Parts {
     pub(super) screen: Screen,
     /// Fill an empty cluster.
     pub(super) sample: bool,
+    /// Run the controller, too.
+    pub(super) works: bool,
 }
 
 impl Parts {
@@ -45,7 +47,11 @@ impl Parts {
         cloud: TcpListener,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let controller = self.controller(cluster.local_addr()?, cloud.local_addr()?)?;
+        let controller = if self.works {
+            Some(self.controller(cluster.local_addr()?, cloud.local_addr()?)?)
+        } else {
+            None
+        };
         let end = CancellationToken::new();
         let mut servers = JoinSet::new();
         {
@@ -82,18 +88,24 @@ impl Parts {
         Ok(Controller::new(client, eci, config))
     }
 
-    async fn ask(&self, controller: Controller, stop: &CancellationToken) -> anyhow::Result<()> {
+    async fn ask(
+        &self,
+        controller: Option<Controller>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
         let mut parts = JoinSet::new();
         let follow = progress::follow(self.cluster.clone(), self.screen.clone(), stop.clone());
         parts.spawn(async move {
             follow.await;
             Ok(())
         });
-        let ended = stop.clone();
-        parts.spawn(async move {
-            controller.run(None, ended).await;
-            Ok(())
-        });
+        if let Some(controller) = controller {
+            let ended = stop.clone();
+            parts.spawn(async move {
+                controller.run(None, ended).await;
+                Ok(())
+            });
+        }
         let pods = ClusterPods::new(self.cluster.clone());
         let node = Node::new(pods, self.cloud.clone(), REGION, Defaults::default());
         let ended = stop.clone();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write};
 
+use imagecache::reconcile::READY;
 use imagecache::resource::{GROUP, ImageCache, PLURAL, Phase, Status, VERSION};
 use imagecache_local::cluster::Cluster;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -88,7 +89,7 @@ async fn caches(cluster: &Cluster, screen: &Screen) {
             return;
         };
         let name = cache.metadata.name.clone().unwrap_or_default();
-        let state = State::of(&cache, deleted);
+        let state = State::of(object, &cache, deleted);
         if told.insert(name.clone(), state.clone()).as_ref() == Some(&state) {
             return;
         }
@@ -118,6 +119,15 @@ async fn caches(cluster: &Cluster, screen: &Screen) {
     .await;
 }
 
+/// The reason of the condition that pods can start from it, or cannot.
+fn reason(object: &Value) -> Option<&str> {
+    let conditions = object.pointer("/status/conditions")?.as_array()?;
+    let ready = conditions
+        .iter()
+        .find(|condition| condition.get("type").and_then(Value::as_str) == Some(READY))?;
+    ready.get("reason")?.as_str()
+}
+
 /// What is told of a cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
@@ -127,18 +137,24 @@ struct State {
 }
 
 impl State {
-    fn of(cache: &ImageCache, deleted: bool) -> Self {
-        let phase = cache.phase().cloned().unwrap_or(Phase::Pending);
+    fn of(object: &Value, cache: &ImageCache, deleted: bool) -> Self {
+        // a cache that came to its end has no phase any more; why stands in the condition
+        let ended = || object.pointer("/status/imageCacheId").and(reason(object));
+        let phase = match cache.phase() {
+            Some(phase) => phase.as_str(),
+            None => ended().unwrap_or(Phase::Pending.as_str()),
+        };
+        let settled = cache.phase().is_some_and(Phase::is_settled) || ended().is_some();
         let percent = cache.status.as_ref().and_then(Status::percent);
         let leaving = cache.metadata.deletion_timestamp.is_some();
         State {
             phase: match (deleted, leaving) {
                 (true, _) => "deleted".to_owned(),
                 (false, true) => "Terminating".to_owned(),
-                (false, false) => phase.as_str().to_owned(),
+                (false, false) => phase.to_owned(),
             },
             percent: percent.unwrap_or(0),
-            settled: deleted || leaving || phase.is_settled(),
+            settled: deleted || leaving || settled,
         }
     }
 
@@ -212,6 +228,15 @@ mod tests {
                 true,
             ),
             (json!({"phase": "Failed"}), false, "Failed", true),
+            (
+                json!({
+                    "imageCacheId": "imc-1",
+                    "conditions": [{"type": "Ready", "status": "False", "reason": "Expired"}],
+                }),
+                false,
+                "Expired",
+                true,
+            ),
             (json!({"phase": "Ready"}), true, "deleted", true),
         ] {
             let object =
@@ -220,8 +245,8 @@ mod tests {
             if object["status"].is_null() {
                 object.as_object_mut().unwrap().remove("status");
             }
-            let cache: ImageCache = serde_json::from_value(object).unwrap();
-            let state = State::of(&cache, deleted);
+            let cache: ImageCache = serde_json::from_value(object.clone()).unwrap();
+            let state = State::of(&object, &cache, deleted);
             assert_eq!((state.text().as_str(), state.settled), (text, settled));
         }
     }

@@ -18,39 +18,52 @@ const IMAGES: [&str; 2] = ["nginx:1.27", "redis:7.4"];
 const CACHES: (&str, &str, &str) = (GROUP, VERSION, PLURAL);
 const PODS: (&str, &str, &str) = ("", "v1", "pods");
 
-/// Makes the cache in a cluster that has none, and the pod when the cache is ready. A cluster that holds anything is
+/// Makes the cache in a cluster that has none, and the pod when the cache is ready. A cluster that holds anything else is
 /// somebody's work and left alone.
 ///
 /// # Errors
 /// What the API says.
 pub(super) async fn make(cluster: &Cluster) -> anyhow::Result<()> {
-    let everything = Selector::default();
-    for kind in [CACHES, PODS] {
-        let page = cluster.list(&place(cluster, kind, None, None)?, &everything);
-        if !page.items.is_empty() {
-            return Ok(());
-        }
-    }
     let before = cluster.store().version();
-    write(cluster, CACHES, None, &cache()).await?;
+    let everything = Selector::default();
+    let pods = cluster.list(&place(cluster, PODS, None, None)?, &everything);
+    let caches = cluster.list(&place(cluster, CACHES, None, None)?, &everything);
+    match (caches.items.as_slice(), pods.items.as_slice()) {
+        ([], []) => write(cluster, CACHES, None, &cache()).await?,
+        // a process before this one ended before it was ready
+        ([cache], []) if is_own(&cache.value) && !is_usable(&cache.value) => {}
+        _ => return Ok(()),
+    }
     let here = place(cluster, CACHES, None, Some(NAME))?;
     let mut watch = cluster.watch(&here, before);
     while let Ok(changes) = watch.next().await {
         for change in changes {
-            let found = serde_json::from_value::<ImageCache>(change.object.value.clone());
-            let Ok(found) = found else { continue };
-            if found.metadata.name.as_deref() != Some(NAME) {
+            let found = &change.object.value;
+            if !is_own(found) {
                 continue;
             }
             if change.deleted {
                 return Ok(());
             }
-            if found.phase().is_some_and(|phase| phase.is_usable()) {
+            if is_usable(found) {
                 return write(cluster, PODS, Some("default"), &pod()).await;
             }
         }
     }
     Ok(())
+}
+
+/// Whether it is the cache that [`make`] wrote.
+fn is_own(object: &Value) -> bool {
+    let fields = object.pointer("/metadata/managedFields");
+    let mut writers = fields.and_then(Value::as_array).into_iter().flatten();
+    object.pointer("/metadata/name") == Some(&json!(NAME))
+        && writers.any(|writer| writer.get("manager") == Some(&json!(MANAGER)))
+}
+
+fn is_usable(object: &Value) -> bool {
+    let found = serde_json::from_value::<ImageCache>(object.clone());
+    found.is_ok_and(|cache| cache.phase().is_some_and(|phase| phase.is_usable()))
 }
 
 async fn write(

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Name, Pods};
@@ -9,8 +10,8 @@ use crate::api::ApiError;
 use crate::api::options::DeleteOptions;
 use crate::api::patch::PatchKind;
 use crate::api::select::Selector;
-use crate::cluster::Cluster;
 use crate::cluster::verbs::{Body, Place};
+use crate::cluster::{self, Cluster};
 
 /// Who writes.
 const MANAGER: &str = "eci-node";
@@ -117,7 +118,8 @@ impl Pods for ClusterPods {
         unless(&["NotFound", "Conflict"], removed.await)
     }
 
-    async fn tell(&self, event: Value) -> Result<(), String> {
+    async fn tell(&self, mut event: Value) -> Result<(), String> {
+        date(&mut event, cluster::now());
         let namespace = event.pointer("/metadata/namespace").and_then(Value::as_str);
         let created = async {
             let events = self.place("events", Some(namespace.unwrap_or("default")), None)?;
@@ -134,5 +136,40 @@ impl Pods for ClusterPods {
             Err(error) if error.reason == "NotFound" => Ok(None),
             Err(error) => Err(error.message),
         }
+    }
+}
+
+/// An Event of the cluster is dated by the cluster's clock: that of the cloud may run ahead, and clients show no age of
+/// what has yet to happen.
+fn date(event: &mut Value, now: Timestamp) {
+    for field in ["firstTimestamp", "lastTimestamp"] {
+        let time = event.get(field).and_then(Value::as_str);
+        let time: Option<Timestamp> = time.and_then(|time| time.parse().ok());
+        if time.is_some_and(|time| time > now)
+            && let Some(event) = event.as_object_mut()
+        {
+            event.insert(field.to_owned(), json!(now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::date;
+
+    #[test]
+    fn no_event_of_the_cluster_is_dated_in_the_future() {
+        let mut event = json!({
+            "firstTimestamp": "2026-01-18T13:40:56Z", "lastTimestamp": "2026-01-18T13:41:56Z", "eventTime": null,
+        });
+        date(&mut event, "2026-01-18T13:41:00Z".parse().unwrap());
+        assert_eq!(
+            event,
+            json!({
+                "firstTimestamp": "2026-01-18T13:40:56Z", "lastTimestamp": "2026-01-18T13:41:00Z", "eventTime": null,
+            })
+        );
     }
 }
