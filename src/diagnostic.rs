@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::order;
 use crate::path::Path;
-use crate::setting::{self, Setting, Word};
+use crate::setting::{self, Setting, words};
 use crate::source::{Document, Places, Span, Text};
 
 /// How much a finding matters.
@@ -232,14 +232,12 @@ impl Default for Levels {
     }
 }
 
-impl Word for Level {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("off", Level::Off),
-        ("hint", Level::Hint),
-        ("warning", Level::Warning),
-        ("error", Level::Error),
-    ];
-}
+words!(Level {
+    "off" => Off,
+    "hint" => Hint,
+    "warning" => Warning,
+    "error" => Error,
+});
 
 impl Setting for Levels {
     fn read(value: &Value) -> Result<Self, String> {

@@ -19,9 +19,22 @@ pub(crate) trait Setting: Sized {
 
 /// A choice between words.
 pub(crate) trait Word: Copy + 'static {
-    /// Every word with its meaning.
-    const WORDS: &'static [(&'static str, Self)];
+    /// Every word.
+    const WORDS: &'static [&'static str];
+    /// What each of them means, in the same order.
+    const MEANINGS: &'static [Self];
 }
+
+/// `"word" => Variant` for every word of a choice.
+macro_rules! words {
+    ($type:ident { $($word:literal => $meaning:ident,)* }) => {
+        impl $crate::setting::Word for $type {
+            const WORDS: &'static [&'static str] = &[$($word),*];
+            const MEANINGS: &'static [Self] = &[$($type::$meaning),*];
+        }
+    };
+}
+pub(crate) use words;
 
 /// A struct of choices, each with its default.
 pub(crate) trait Choices {
@@ -43,7 +56,7 @@ macro_rules! choices {
             fn set(&mut self, name: &str, value: &serde_json::Value) -> Result<(), String> {
                 match name {
                     $($name => self.$field = $crate::setting::Setting::read(value)?,)*
-                    _ => return Err($crate::setting::unknown("field", name, self.names().iter())),
+                    _ => return Err($crate::setting::unknown("field", name, self.names())),
                 }
                 Ok(())
             }
@@ -159,15 +172,11 @@ impl<T: Setting> Setting for Option<T> {
 impl<T: Word> Setting for T {
     fn read(value: &Value) -> Result<Self, String> {
         let text = text(value)?;
-        let mut words = T::WORDS.iter();
-        match words.find(|(word, _)| *word == text) {
-            Some((_, meaning)) => Ok(*meaning),
-            None => Err(unknown(
-                "variant",
-                text,
-                T::WORDS.iter().map(|(word, _)| word),
-            )),
-        }
+        let mut words = T::WORDS.iter().zip(T::MEANINGS);
+        let meant = words.find(|(word, _)| **word == text);
+        meant
+            .map(|(_, meaning)| *meaning)
+            .ok_or_else(|| unknown("variant", text, T::WORDS))
     }
 }
 
@@ -196,16 +205,13 @@ pub(crate) fn wrong(value: &Value, wanted: &str) -> String {
 }
 
 /// ``unknown variant `x`, expected `a` or `b` ``.
-pub(crate) fn unknown<'k>(
-    what: &str,
-    found: &str,
-    known: impl ExactSizeIterator<Item = &'k &'static str>,
-) -> String {
+#[inline(never)]
+pub(crate) fn unknown(what: &str, found: &str, known: &[&str]) -> String {
     let (start, between) = match known.len() {
         ..=2 => ("", " or "),
         _ => ("one of ", ", "),
     };
-    let known: Vec<String> = known.map(|word| format!("`{word}`")).collect();
+    let known: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
     let known = known.join(between);
     format!("unknown {what} `{found}`, expected {start}{known}")
 }
@@ -223,7 +229,7 @@ mod tests {
     use crate::validate::Options;
 
     fn agree<T: Word + Serialize + DeserializeOwned>() {
-        for (word, meaning) in T::WORDS {
+        for (word, meaning) in T::WORDS.iter().zip(T::MEANINGS) {
             assert_eq!(serde_json::to_value(meaning).unwrap(), **word);
         }
         let wrong = json!("neither");

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::diagnostic::Levels;
 use crate::matching::Rules;
 use crate::resource::MAX_SIZE_GIB;
-use crate::setting::{Choices, Word, choices};
+use crate::setting::{Choices, choices, words};
 use crate::validate::nearest;
 
 /// What becomes of the cache annotations of a new pod.
@@ -93,27 +93,27 @@ pub struct Settings {
     pub rules: Rules,
 }
 
-impl Word for Mode {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("pin", Mode::Pin), ("auto", Mode::Auto), ("off", Mode::Off)];
-}
+words!(Mode {
+    "pin" => Pin,
+    "auto" => Auto,
+    "off" => Off,
+});
 
-impl Word for Pods {
-    const WORDS: &'static [(&'static str, Self)] = &[("eci", Pods::Eci), ("all", Pods::All)];
-}
+words!(Pods {
+    "eci" => Eci,
+    "all" => All,
+});
 
-impl Word for Miss {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("allow", Miss::Allow),
-        ("warn", Miss::Warn),
-        ("reject", Miss::Reject),
-    ];
-}
+words!(Miss {
+    "allow" => Allow,
+    "warn" => Warn,
+    "reject" => Reject,
+});
 
-impl Word for Unavailable {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("warn", Unavailable::Warn), ("reject", Unavailable::Reject)];
-}
+words!(Unavailable {
+    "warn" => Warn,
+    "reject" => Reject,
+});
 
 choices!(Settings {
     "validate" => validate,

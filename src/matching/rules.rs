@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::setting::{Setting, Word, choices};
+use crate::setting::{Setting, choices, words};
 use crate::time::Timestamp;
 
 /// Bytes that a registry gives in a second: the vendor tells of an image of 386.26 MiB whose pod starts 45 s earlier
@@ -80,12 +80,10 @@ pub struct Rules {
     pub explain_all: bool,
 }
 
-impl Word for SizeTie {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("closest", SizeTie::Closest),
-        ("matched-bytes", SizeTie::MatchedBytes),
-    ];
-}
+words!(SizeTie {
+    "closest" => Closest,
+    "matched-bytes" => MatchedBytes,
+});
 
 choices!(Rules {
     "region" => region,
