@@ -228,7 +228,7 @@ pub struct Levels([Option<Level>; Code::ALL.len()]);
 
 impl Default for Levels {
     fn default() -> Self {
-        Levels([None; Code::ALL.len()])
+        Levels::DEFAULT
     }
 }
 
@@ -270,6 +270,9 @@ impl<'de> Deserialize<'de> for Levels {
 }
 
 impl Levels {
+    /// Every code keeps its own severity.
+    pub const DEFAULT: Levels = Levels([None; Code::ALL.len()]);
+
     /// Sets the level of the code of this name to the level that a value names.
     pub(crate) fn choose(&mut self, code: &str, level: &Value) -> Result<(), String> {
         let code: Code = code

@@ -1,114 +1,162 @@
-//! The npm package `imagecache`: JavaScript values to the core and back. It holds no rule.
+//! The npm package `imagecache`: JSON text to the core and back. It holds no rule.
 //!
-//! Values cross as JSON, made and read by the engine's own `JSON`: that is the form in which a client would send them,
-//! and the cheapest measured way for whole objects. Names and types of what is exported are told in `js/api.d.ts`.
+//! `js/api.js` checks arguments, makes JSON of them and values of the answers, with the engine's own `JSON`: the cheapest
+//! measured way for whole objects (`bench.mjs`). So only text crosses, and nothing of JavaScript is linked in here. What
+//! is thrown is text, too, and begins with the argument's name. Names and types of the package are told in `js/api.d.ts`.
 
-// What `#[wasm_bindgen]` writes around these functions.
-#![allow(unsafe_code)]
+#![allow(unsafe_code)] // what `#[wasm_bindgen]` writes around these functions
 
-mod argument;
 mod index;
-mod objects;
 
 use imagecache::admission::{self, Caches, Settings};
-use imagecache::diagnostic::Code;
+use imagecache::diagnostic::{Code, Diagnostic, Levels, Report};
 use imagecache::expiry::{self, Facts};
+use imagecache::matching::{Subject, subjects};
 use imagecache::reference;
-use imagecache::source::Format;
-use imagecache::time::Timestamp;
+use imagecache::source::{Format, Span, read};
+use imagecache::time::{BadTimestamp, Timestamp};
 use imagecache::validate;
-use js_sys::Array;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
-pub use index::CacheIndex;
-pub use objects::objects;
+pub use index::{CacheIndex, GivenCaches};
 
-/// Findings of a text (YAML, JSON, many documents) or of an object.
-#[wasm_bindgen(js_name = validate)]
-pub fn validate(manifest: &JsValue, options: &JsValue) -> Result<JsValue, JsValue> {
-    let options = argument::options("options", options, validate::Options::parse)?;
-    let found = if manifest.is_string() {
-        let text = argument::string("manifest", manifest)?;
-        validate::text(&text, Format::Auto, &options).diagnostics
-    } else {
-        validate::object(&argument::json("manifest", manifest)?, &options)
-    };
-    // Most manifests are sound; nothing needs no JSON.
+/// JSON, or what is wrong with an argument.
+type Answer = Result<String, String>;
+
+/// Findings of a text: YAML, JSON, many documents. Empty when there are none.
+#[wasm_bindgen(js_name = validateText)]
+pub fn validate_text(manifest: &str, options: Option<String>) -> Answer {
+    let options = chosen("options", options, validate::Options::parse)?;
+    findings(&validate::text(manifest, Format::Auto, &options).diagnostics)
+}
+
+/// Findings of an object. Empty when there are none.
+#[wasm_bindgen(js_name = validateObject)]
+pub fn validate_object(manifest: &str, options: Option<String>) -> Answer {
+    let options = chosen("options", options, validate::Options::parse)?;
+    findings(&validate::object(&json("manifest", manifest)?, &options))
+}
+
+// Most manifests are sound; nothing needs no JSON.
+fn findings(found: &[Diagnostic]) -> Answer {
     if found.is_empty() {
-        return Ok(Array::new().into());
+        return Ok(String::new());
     }
-    argument::answer(&found)
+    written(found)
+}
+
+/// Every object of a text, lists opened up, and what could not be read.
+#[wasm_bindgen]
+pub fn objects(text: &str) -> Answer {
+    #[derive(Serialize)]
+    struct Object {
+        document: usize,
+        span: Span,
+        #[serde(flatten)]
+        subject: Subject,
+    }
+    #[derive(Serialize)]
+    struct Objects {
+        objects: Vec<Object>,
+        diagnostics: Vec<Diagnostic>,
+    }
+    let (documents, mut diagnostics) = read(text, Format::Auto, &Levels::DEFAULT);
+    let mut objects = Vec::new();
+    for document in &documents {
+        let mut report = Report::on(document, &Levels::DEFAULT);
+        let found = subjects(document.value(), &mut report);
+        objects.extend(found.into_iter().map(|subject| Object {
+            document: document.index(),
+            span: document.span(),
+            subject,
+        }));
+        diagnostics.extend(report.finish());
+    }
+    written(&Objects {
+        objects,
+        diagnostics,
+    })
 }
 
 /// When a cache ends, seen from `now`.
-#[wasm_bindgen(js_name = expiry)]
-pub fn expiry(cache: &JsValue, now: &JsValue) -> Result<JsValue, JsValue> {
-    let facts = Facts::read(&argument::json("cache", cache)?);
-    let now: Timestamp = argument::time("now", now)?;
-    let expiry = expiry::expiry(&facts, now);
-    argument::answer(&expiry)
+#[wasm_bindgen]
+pub fn expiry(cache: &str, now: &str) -> Answer {
+    let facts = Facts::read(&json("cache", cache)?);
+    written(&expiry::expiry(&facts, time("now", now)?))
 }
 
 /// What a text means as an image.
 #[wasm_bindgen(js_name = parseReference)]
-pub fn parse_reference(text: &JsValue) -> Result<JsValue, JsValue> {
-    argument::answer(&reference::describe(&argument::string("text", text)?))
+pub fn parse_reference(text: &str) -> Answer {
+    written(&reference::describe(text))
 }
 
 /// Answers an AdmissionReview where no caches are at hand.
-#[wasm_bindgen(js_name = review)]
-pub fn review(review: &JsValue, settings: &JsValue, now: &JsValue) -> Result<JsValue, JsValue> {
-    Asked::read(review, settings, now)?.answer(|| Err(admission::NO_CACHES.to_owned()))
+#[wasm_bindgen]
+pub fn review(review: &str, settings: Option<String>, now: Option<String>) -> Answer {
+    answered(review, settings, now, || Err(admission::NO_CACHES.into()))
 }
 
-/// The arguments of a review.
-struct Asked {
-    review: Value,
-    settings: Settings,
-    now: Option<Timestamp>,
-}
-
-impl Asked {
-    fn read(review: &JsValue, settings: &JsValue, now: &JsValue) -> Result<Self, JsValue> {
-        let review = argument::json("review", review)?;
-        let given = argument::options("settings", settings, |given| Ok(given.clone()))?;
-        let settings = Settings::parse(&given).map_err(|faults| {
+/// What is no AdmissionReview cannot be answered by one.
+fn answered<'c>(
+    review: &str,
+    settings: Option<String>,
+    now: Option<String>,
+    caches: impl FnOnce() -> Result<Caches<'c>, String>,
+) -> Answer {
+    #[derive(Serialize)]
+    struct Refused {
+        error: String,
+    }
+    let review = json("review", review)?;
+    let settings = chosen("settings", settings, |given| {
+        Settings::parse(given).map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            argument::fault("settings", &faults.join("; "))
-        })?;
-        let now = (!now.is_undefined())
-            .then(|| argument::time("now", now))
-            .transpose()?;
-        Ok(Asked {
-            review,
-            settings,
-            now,
+            faults.join("; ")
         })
-    }
-
-    /// What is no AdmissionReview cannot be answered by one.
-    fn answer<'c>(
-        &self,
-        caches: impl FnOnce() -> Result<Caches<'c>, String>,
-    ) -> Result<JsValue, JsValue> {
-        match admission::review(&self.review, &self.settings, caches, self.now) {
-            Ok(answer) => argument::answer(&answer),
-            Err(error) => argument::answer(&json!({"error": error})),
-        }
+    })?;
+    let now = now.map(|now| time("now", &now)).transpose()?;
+    match admission::review(&review, &settings, caches, now) {
+        Ok(answer) => written(&answer),
+        Err(error) => written(&Refused { error }),
     }
 }
 
-/// The code that is meant by a code or a name; what it says stands in `texts.js`. `undefined` when there is none such.
-#[wasm_bindgen(js_name = explain)]
-pub fn explain(code: &JsValue) -> Result<JsValue, JsValue> {
-    let code = argument::string("code", code)?.parse::<Code>();
-    Ok(code.map_or(JsValue::UNDEFINED, |code| code.as_str().into()))
+/// The code that is meant by a code or a name, if there is one. What it says stands in `texts.js`.
+#[wasm_bindgen]
+pub fn explain(code: &str) -> Option<String> {
+    code.parse::<Code>().ok().map(|code| code.to_string())
 }
 
 /// Version of the package.
-#[wasm_bindgen(js_name = version)]
-#[must_use]
+#[wasm_bindgen]
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
+}
+
+fn json(name: &str, text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|fault| format!("{name}: {fault}"))
+}
+
+/// An object with known fields; its default when it is left out.
+fn chosen<T: Default>(
+    name: &str,
+    text: Option<String>,
+    read: impl Fn(&Value) -> Result<T, String>,
+) -> Result<T, String> {
+    let Some(text) = text else {
+        return Ok(T::default());
+    };
+    read(&json(name, &text)?).map_err(|fault| format!("{name}: {fault}"))
+}
+
+fn time(name: &str, text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .map_err(|fault: BadTimestamp| format!("{name}: {fault}"))
+}
+
+fn written<T: Serialize + ?Sized>(value: &T) -> Answer {
+    serde_json::to_string(value).map_err(|fault| fault.to_string())
 }

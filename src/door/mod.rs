@@ -43,7 +43,6 @@ use crate::admission::{self, Caches, Settings};
 use crate::diagnostic::{Code, Diagnostic, Levels, Report};
 use crate::expiry;
 use crate::matching::{Index, Inventory, Pod, Scratch};
-use crate::path::Path;
 use crate::reference;
 use crate::resource::{self, CrdVersion};
 use crate::validate;
@@ -185,11 +184,7 @@ impl Door {
     fn matched(&mut self, call: Match) -> Result<Matched, Failure> {
         let levels = Levels::default();
         let mut report = Report::new(&levels);
-        let pod = Pod::read(&call.pod, &mut report);
-        if pod.is_none() {
-            let message = "neither a Pod nor a workload with a pod template";
-            report.add(Code::IC011, &Path::Root, message, "");
-        }
+        let pod = Pod::read_named(&call.pod, &mut report);
         let mut diagnostics = report.finish();
         let given: Index;
         let index = match &call.caches {

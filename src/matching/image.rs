@@ -244,6 +244,22 @@ impl Facts {
         Ok(())
     }
 
+    /// Many sizes: an object of bytes by reference.
+    ///
+    /// # Errors
+    /// The sentence that says what the first wrong member is.
+    pub fn sizes(&mut self, sizes: &Value) -> Result<(), String> {
+        let sizes = sizes.as_object();
+        let sizes = sizes.ok_or("an object expected, bytes by image")?;
+        sizes.iter().try_for_each(|(image, bytes)| {
+            let whole = bytes.as_u64().ok_or_else(|| {
+                let found = serde_json::to_string(bytes).unwrap_or_default();
+                format!("`{image}`: a whole number of bytes expected, not {found}")
+            })?;
+            self.size(image, whole)
+        })
+    }
+
     /// [`Facts::size`], read from the image's manifest.
     ///
     /// # Errors

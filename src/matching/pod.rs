@@ -117,6 +117,17 @@ impl Pod {
         Self::read_at(value, None, &Path::Root, report)
     }
 
+    /// [`Pod::read`] of what a user calls a pod: it is reported when it is none.
+    #[must_use]
+    pub fn read_named(value: &Value, report: &mut Report<'_>) -> Option<Self> {
+        let pod = Self::read(value, report);
+        if pod.is_none() {
+            let message = "neither a Pod nor a workload with a pod template";
+            report.add(Code::IC011, &Path::Root, message, "");
+        }
+        pod
+    }
+
     pub(super) fn read_at(
         value: &Value,
         kind: Option<&str>,

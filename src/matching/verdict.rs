@@ -106,11 +106,13 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// What happens to a pod, without the reasons: see [`Index::winner`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Verdict<'i> {
     /// What happens.
     pub decision: Decision,
-    /// The cache it starts from.
+    /// The cache it starts from; only its names in JSON.
+    #[serde(serialize_with = "named")]
     pub winner: Option<&'i Cache>,
     /// How many of its distinct images the cache has exactly.
     pub exact: usize,
@@ -120,6 +122,10 @@ pub struct Verdict<'i> {
     pub images: usize,
     /// Does ECI start to make a cache of its own for it?
     pub auto_create: bool,
+}
+
+fn named<S: serde::Serializer>(winner: &Option<&Cache>, serializer: S) -> Result<S::Ok, S::Error> {
+    winner.map(Cache::named).serialize(serializer)
 }
 
 impl<'i> Verdict<'i> {

@@ -111,7 +111,14 @@ fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
         text.contains(guess),
         "the glue has another form than expected"
     );
-    fs::write(&glue, text.replace(guess, "undefined"))?;
+    // What the functions mean is told in `api.d.ts`.
+    let comment = |line: &&str| {
+        ["/**", "* ", "*/"]
+            .iter()
+            .any(|start| line.trim_start().starts_with(start))
+    };
+    let code: Vec<&str> = text.lines().filter(|line| !comment(line)).collect();
+    fs::write(&glue, code.join("\n").replace(guess, "undefined"))?;
     Ok(())
 }
 
