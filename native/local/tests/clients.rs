@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use imagecache::time::Timestamp;
 use imagecache_local::api::patch::PatchKind;
 use imagecache_local::api::select::Selector;
 use imagecache_local::cluster::serve::Limits;
@@ -351,6 +352,28 @@ async fn what_is_forgotten_is_told_as_expired_and_clients_begin_anew() {
     };
     let gone = (410, "Expired".to_owned());
     assert_eq!(code(caches.list(&rest).await.unwrap_err()), gone);
+    // the refusal carries a token that leads on, through the present
+    let url = format!("/apis/eci.alibabacloud.com/v1/imagecaches?limit=1&continue={token}");
+    let request = http::Request::get(url).body(Vec::new()).unwrap();
+    let refused = match server.client().request_text(request).await {
+        Err(kube::Error::Api(status)) => status,
+        other => panic!("{other:?}"),
+    };
+    assert!(
+        refused
+            .message
+            .contains("use the continue token in this response")
+    );
+    let on = refused.metadata.unwrap().continue_.unwrap();
+    let mut left = Vec::new();
+    let mut next = Some(on);
+    while let Some(token) = next.take().filter(|token| !token.is_empty()) {
+        let page = ListParams::default().limit(1).continue_token(&token);
+        let page = caches.list(&page).await.unwrap();
+        left.extend(names(&page.items).into_iter().map(str::to_owned));
+        next = page.metadata.continue_;
+    }
+    assert_eq!(left, ["c", "d"]);
     let exact = ListParams::default()
         .at(&version)
         .matching(kube::api::VersionMatch::Exact);
@@ -480,4 +503,57 @@ async fn ask(address: SocketAddr, path: &str) -> (TcpStream, String) {
         .unwrap();
     let status = String::from_utf8_lossy(&head[9..]).into_owned();
     (stream, status)
+}
+
+#[tokio::test]
+async fn events_end_an_hour_after_they_were_written_last() {
+    let server = Server::start(Config::default()).await;
+    let cluster = &server.cluster;
+    let events: Api<Event> = Api::default_namespaced(server.client());
+    let event = |name: &str| -> Event {
+        serde_json::from_value(json!({
+            "metadata": {"name": name, "namespace": "default"},
+            "involvedObject": {"kind": "ImageCache", "name": "a"}, "reason": "Test", "type": "Normal",
+        }))
+        .unwrap()
+    };
+    for number in 0..501 {
+        let event = event(&format!("old-{number}"));
+        events.create(&PostParams::default(), &event).await.unwrap();
+    }
+    server
+        .caches()
+        .create(&PostParams::default(), &cache("a"))
+        .await
+        .unwrap();
+    let last = events.get("old-500").await.unwrap();
+    let written: Value = serde_json::to_value(&last.metadata.creation_timestamp).unwrap();
+    let written: Timestamp = written.as_str().unwrap().parse().unwrap();
+    assert_eq!(cluster.expire(written.plus(3_000)).await.unwrap(), 0);
+    // one was written again since, as the managed fields tell
+    let again = json!({"metadata": {"managedFields": [{
+        "manager": "later", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:reason": {}}, "time": written.plus(1_000).to_string(),
+    }]}});
+    let params = PatchParams {
+        field_manager: Some("test".to_owned()),
+        ..PatchParams::default()
+    };
+    events
+        .patch("old-0", &params, &Patch::Merge(again))
+        .await
+        .unwrap();
+    let watch = cluster.store().watch("/events/", cluster.store().version());
+    assert_eq!(cluster.expire(written.plus(3_601)).await.unwrap(), 500);
+    let left = events.list(&ListParams::default()).await.unwrap();
+    assert_eq!(left.items.len(), 1);
+    assert_eq!(left.items[0].metadata.name.as_deref(), Some("old-0"));
+    // whoever watches sees them go
+    let mut watch = watch;
+    let gone = timeout(EVER, watch.next()).await.unwrap().unwrap();
+    assert!(gone.iter().all(|change| change.deleted));
+    assert_eq!(cluster.expire(written.plus(4_599)).await.unwrap(), 0);
+    assert_eq!(cluster.expire(written.plus(8_000)).await.unwrap(), 1);
+    server.caches().get("a").await.unwrap();
+    server.end().await;
 }

@@ -29,6 +29,8 @@ pub struct ApiError {
     pub details: Option<Box<Details>>,
     /// `Warning` headers that go with the refusal.
     pub warnings: Vec<String>,
+    /// Token to go on with, where a list lost its moment.
+    pub continues: Option<String>,
 }
 
 /// What a refusal is about.
@@ -189,13 +191,16 @@ impl fmt::Display for ApiError {
 impl std::error::Error for ApiError {}
 
 impl ApiError {
-    fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
+    /// A refusal with nothing but these.
+    #[must_use]
+    pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
         ApiError {
             code,
             reason,
             message: message.into(),
             details: None,
             warnings: Vec::new(),
+            continues: None,
         }
     }
 
@@ -476,7 +481,10 @@ impl ApiError {
         Status {
             kind: "Status",
             api_version: "v1",
-            metadata: json!({}),
+            metadata: match &self.continues {
+                Some(token) => json!({"continue": token}),
+                None => json!({}),
+            },
             status: "Failure",
             message: self.message.clone(),
             reason: self.reason,

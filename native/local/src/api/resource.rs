@@ -87,6 +87,8 @@ pub struct Resource {
     pub validate: fn(object: &Value, live: Option<&Value>) -> Vec<Cause>,
     /// How objects are stored, where it is as another resource.
     pub stored: Option<Stored>,
+    /// For how many seconds after its last write an object stays, where it does not stay for ever.
+    pub lifetime: Option<i64>,
     /// What becomes of objects after a write, where something does.
     pub settle: Option<Settle>,
 }

@@ -38,13 +38,9 @@ pub(super) fn admit(
         Some(now()),
     );
     if !verdict.allowed {
-        return Err(ApiError {
-            code: verdict.code,
-            reason: verdict.reason,
-            message: format!("admission denied the request: {}", verdict.message),
-            details: None,
-            warnings: verdict.warnings,
-        });
+        let message = format!("admission denied the request: {}", verdict.message);
+        let error = ApiError::new(verdict.code, verdict.reason, message);
+        return Err(error.with_warnings(verdict.warnings));
     }
     Ok(Admitted {
         object: verdict.object.unwrap_or(object),

@@ -2,14 +2,17 @@
 //!
 //! A dependent goes when the last of its owners has gone. An owner with the finalizer `foregroundDeletion` waits until
 //! the dependents that block it have gone; with `orphan` it waits until they have lost it. A namespace takes what is in
-//! it along. Every step is one transaction that looks at the newest state, so it may be taken twice and after a crash.
+//! it along, a definition what it defines. Every step is one transaction that looks at the newest state, so it may be
+//! taken twice and after a crash. Objects that live for a time only, such as Events, end here too.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use imagecache::time::Timestamp;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::store::{Change, Object, Transaction, key, prefix};
+use super::store::{Change, List, Object, Transaction, key, prefix};
 use super::verbs::{carry_out, definition_key, delete_one};
 use super::{Cluster, now};
 use crate::api::options::{DeleteOptions, Propagation};
@@ -23,11 +26,16 @@ const ORPHAN: &str = "orphan";
 pub(super) async fn run(cluster: Cluster, stop: CancellationToken) {
     let mut version = cluster.store().version();
     sweep(&cluster).await;
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
     loop {
         let mut watch = cluster.store().watch("", version);
         loop {
             let changes = tokio::select! {
                 () = stop.cancelled() => return,
+                _ = minutes.tick() => {
+                    report(cluster.expire(now()).await.map(drop));
+                    continue;
+                }
                 changes = watch.next() => changes,
             };
             let Ok(changes) = changes else {
@@ -42,6 +50,62 @@ pub(super) async fn run(cluster: Cluster, stop: CancellationToken) {
         }
         version = cluster.store().version();
         sweep(&cluster).await;
+    }
+}
+
+/// How many objects end in one transaction, so that writers need not wait for long.
+const AT_ONCE: usize = 500;
+
+impl Cluster {
+    /// Removes the objects whose time is over at `now`, in one version of the store after another. Returns how many.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn expire(&self, now: Timestamp) -> Result<usize, ApiError> {
+        let mut ended = 0;
+        for resource in self.resources().iter() {
+            let Some(lifetime) = resource.lifetime else {
+                continue;
+            };
+            let is_over = move |object: &Object| {
+                meta::last_write(&object.value).is_some_and(|last| now.since(last) >= lifetime)
+            };
+            let page = self.store().list(&List {
+                prefix: &prefix(&resource.group, &resource.plural, None),
+                at: None,
+                from: None,
+                limit: None,
+                keep: &is_over,
+            });
+            for objects in page.unwrap_or_default().items.chunks(AT_ONCE) {
+                let keys: Vec<String> = objects
+                    .iter()
+                    .map(|object| {
+                        let namespace =
+                            Some(object.meta("namespace")).filter(|name| !name.is_empty());
+                        key(
+                            &resource.group,
+                            &resource.plural,
+                            namespace,
+                            object.meta("name"),
+                        )
+                    })
+                    .collect();
+                let removed = self.store().write(move |transaction| {
+                    let mut removed = 0;
+                    for key in &keys {
+                        // somebody may have written it meanwhile
+                        if transaction.get(key).is_some_and(|object| is_over(&object)) {
+                            transaction.delete(key);
+                            removed += 1;
+                        }
+                    }
+                    Ok::<_, ApiError>(removed)
+                });
+                ended += removed.await?;
+            }
+        }
+        Ok(ended)
     }
 }
 

@@ -7,6 +7,9 @@ use crate::api::error::Cause;
 use crate::api::meta;
 use crate::api::resource::{Cell, Column, Resource, Stored};
 
+/// An hour, as `kube-apiserver --event-ttl` has it unless told otherwise.
+const LIFETIME: i64 = 3600;
+
 /// Core group: `/api/v1/events`.
 pub(super) fn core() -> Resource {
     Resource {
@@ -48,6 +51,7 @@ pub(super) fn core() -> Resource {
             }
             super::lease::micro_time(text(object, "/eventTime"))
         },
+        lifetime: Some(LIFETIME),
         validate: |object, live| {
             let mut causes = same_namespace(object, "involvedObject");
             if live.is_none() && !text(object, "/eventTime").is_empty() {

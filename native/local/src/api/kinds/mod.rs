@@ -141,6 +141,7 @@ fn blank(group: Name, kind: Name, plural: Name, singular: Name) -> Resource {
         prepare: |_| Ok(()),
         validate: |_, _| Vec::new(),
         stored: None,
+        lifetime: None,
         settle: None,
     }
 }

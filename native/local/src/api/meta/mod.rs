@@ -5,6 +5,7 @@ mod decode;
 mod names;
 mod rules;
 
+use imagecache::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 pub(super) use decode::{decode, schema};
@@ -21,6 +22,16 @@ pub fn text<'a>(object: &'a Value, name: &str) -> &'a str {
         .and_then(|metadata| metadata.get(name))
         .and_then(Value::as_str)
         .unwrap_or_default()
+}
+
+/// When the object was written last, as far as it tells.
+#[must_use]
+pub fn last_write(object: &Value) -> Option<Timestamp> {
+    let writes = get(object, "managedFields").as_array();
+    let writes = writes.into_iter().flatten();
+    let writes = writes.filter_map(|write| write.get("time")?.as_str());
+    let times = writes.chain([text(object, "creationTimestamp")]);
+    times.filter_map(|time| time.parse().ok()).max()
 }
 
 /// Is the object being deleted?

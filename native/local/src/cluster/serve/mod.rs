@@ -174,13 +174,7 @@ impl Server {
                 let message = format!(
                     "{header} `{value}`: only names of this machine are answered on the loopback interface"
                 );
-                return Err(ApiError {
-                    code: 403,
-                    reason: "Forbidden",
-                    message,
-                    details: None,
-                    warnings: Vec::new(),
-                });
+                return Err(ApiError::new(403, "Forbidden", message));
             }
         }
         Ok(())

@@ -178,8 +178,11 @@ pub(super) fn list(cluster: &Cluster, request: &Request, target: &Target, form: 
     answer::list(&page.items, &meta, request, &target.place, form)
 }
 
+const TOO_OLD: &str = "The resourceVersion for the provided list is too old.";
 const TOO_OLD_TO_CONTINUE: &str = "The provided continue parameter is too old to display a consistent list result. \
-                                   You must start a new list without the continue parameter.";
+    You can start a new list without the continue parameter, or use the continue token in this response to retrieve the \
+    remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were \
+    created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
 
 /// One page of a list, and what to tell about it.
 pub(super) fn page(
@@ -190,7 +193,7 @@ pub(super) fn page(
     let prefix = place.prefix();
     let wanted = version(&options.version)
         .map_err(|why| ApiError::bad_request(format!("invalid resource version: {why}")))?;
-    let (mut at, mut from, mut limit) = (None, None, options.limit);
+    let (mut at, mut start, mut limit) = (None, None, options.limit);
     if let Some(token) = &options.continues {
         let token = Token::decode(token)?;
         if wanted > 0 {
@@ -198,7 +201,7 @@ pub(super) fn page(
             return Err(ApiError::bad_request(why));
         }
         at = token.version;
-        from = Some(format!("{prefix}{}", token.start));
+        start = Some(token.start);
     } else if wanted > 0 {
         let current = cluster.store().version();
         if wanted > current {
@@ -216,6 +219,7 @@ pub(super) fn page(
         // `resourceVersion=0` is answered whole, from what is at hand
         limit = None;
     }
+    let from = start.as_ref().map(|start| format!("{prefix}{start}"));
     let page = cluster.store().list(&List {
         prefix: &prefix,
         at,
@@ -223,12 +227,18 @@ pub(super) fn page(
         limit,
         keep: &|object| cluster.selects(place, &options.selector, object),
     });
-    let page = page.map_err(|_| {
-        ApiError::expired(if from.is_some() {
-            TOO_OLD_TO_CONTINUE
-        } else {
-            "The resourceVersion for the provided list is too old."
-        })
+    let page = page.map_err(|_| match start {
+        Some(start) => ApiError {
+            continues: Some(
+                Token {
+                    version: None,
+                    start,
+                }
+                .encode(),
+            ),
+            ..ApiError::expired(TOO_OLD_TO_CONTINUE)
+        },
+        None => ApiError::expired(TOO_OLD),
     })?;
     let meta = ListMeta {
         version: page.version,

@@ -36,15 +36,12 @@ const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
 
 pub(super) fn watch(server: &Server, request: &Request, target: &Target, form: Form) -> Answer {
     if form.media != Media::Json {
-        return Err(ApiError {
-            code: 406,
-            reason: "NotAcceptable",
-            message: "only the following media types are accepted: application/json;stream=watch, \
-                      application/vnd.kubernetes.protobuf;stream=watch"
-                .to_owned(),
-            details: None,
-            warnings: Vec::new(),
-        });
+        return Err(ApiError::new(
+            406,
+            "NotAcceptable",
+            "only the following media types are accepted: application/json;stream=watch, \
+             application/vnd.kubernetes.protobuf;stream=watch",
+        ));
     }
     let mut place = target.place.clone();
     let name = place.name.take();

@@ -89,16 +89,11 @@ async fn whole(server: &Server, body: Incoming) -> Result<Bytes, ApiError> {
         .await
         .map_err(|fault| match fault {
             NoBody::TooLarge => ApiError::body_too_large(MAX_BODY),
-            NoBody::TooSlow => ApiError {
-                code: 408,
-                reason: "Timeout",
-                message: format!(
-                    "the body of the request did not come within {} s",
-                    patience.as_secs()
-                ),
-                details: None,
-                warnings: Vec::new(),
-            },
+            NoBody::TooSlow => {
+                let seconds = patience.as_secs();
+                let message = format!("the body of the request did not come within {seconds} s");
+                ApiError::new(408, "Timeout", message)
+            }
             NoBody::Broken => ApiError::bad_request("the body of the request broke off"),
         })
 }
