@@ -309,7 +309,8 @@ async fn own_definition_answers_as_the_recorded_one() {
     let below: Vec<_> = run(&sections)
         .await
         .into_iter()
-        .filter(|(_, level, _)| *level != 'C')
+        // but not what is recorded about the definition itself
+        .filter(|(case, level, _)| *level != 'C' && !case.ends_with("-crd"))
         .collect();
     assert!(below.is_empty(), "{below:#?}");
 }

@@ -318,6 +318,15 @@ spec: {cronSpec: "0 3 * * *"}
 }
 
 #[test]
+fn everybody_may_do_everything_and_is_told_so() {
+    let cluster = Cluster::start();
+    assert_eq!(cluster.run("auth can-i create imagecaches"), "yes\n");
+    assert!(cluster.run("auth can-i --list").contains("*.*"));
+    let user = cluster.run("auth whoami");
+    assert!(user.contains("system:anonymous"), "{user}");
+}
+
+#[test]
 fn a_watch_shows_what_happens_as_it_happens() {
     let cluster = Cluster::start();
     let mut watch = cluster.command("get ic --watch --output-watch-events");

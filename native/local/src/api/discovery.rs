@@ -95,8 +95,11 @@ pub fn resources(all: &Resources, group: &str, version: &str) -> Option<Value> {
             "namespaced": resource.namespaced,
             "kind": resource.kind,
             "verbs": resource.verbs,
-            "storageVersionHash": storage_version_hash(resource.storage_of()),
         });
+        if let (true, Some(fields)) = (resource.kept, entry.as_object_mut()) {
+            let hash = storage_version_hash(resource.storage_of());
+            fields.insert("storageVersionHash".to_owned(), hash.into());
+        }
         name_others(&mut entry, resource);
         resources.push(entry);
         if resource.has_status {

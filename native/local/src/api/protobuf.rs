@@ -1,4 +1,5 @@
-//! Protobuf bodies of built-in kinds, which `kubectl create namespace`, `secret`, `configmap` and `deployment` send.
+//! Protobuf bodies of built-in kinds, which `kubectl create namespace`, `secret`, `configmap`, `deployment` and
+//! `kubectl auth` send.
 //!
 //! What is read stands in a table of field numbers; a body that says more than the table knows is refused, never read
 //! in part.

@@ -51,6 +51,8 @@ pub struct Resource {
     pub categories: Vec<Name>,
     /// Do objects live in namespaces?
     pub namespaced: bool,
+    /// Are objects stored? Otherwise a create is a question, and the status of the answer what is said to it.
+    pub kept: bool,
     /// Is the status written through the subresource `status` alone?
     pub has_status: bool,
     /// Does `metadata.generation` count changes of the spec?

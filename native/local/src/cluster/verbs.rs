@@ -327,7 +327,8 @@ impl Cluster {
         + Send
         + 'static,
     ) -> Result<Written, ApiError> {
-        let dry_run = body.options.dry_run;
+        // An answer that is not kept is one that was never stored.
+        let dry_run = body.options.dry_run || !place.resource.kept;
         let (cluster, place) = (Weak::new(self), place.clone());
         let decision = move |transaction: &mut Transaction<'_>| {
             let cluster = cluster.upgrade()?;

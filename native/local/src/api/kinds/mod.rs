@@ -7,6 +7,7 @@ mod deployment;
 mod event;
 mod lease;
 mod pod;
+mod review;
 
 use std::sync::LazyLock;
 
@@ -31,6 +32,9 @@ pub(super) fn built_in() -> Vec<Resource> {
         event::new(),
         definition::definitions(),
         lease::leases(),
+        review::user(),
+        review::access(),
+        review::rules(),
     ]
 }
 
@@ -125,6 +129,7 @@ fn blank(group: Name, kind: Name, plural: Name, singular: Name) -> Resource {
         short_names: Vec::new(),
         categories: Vec::new(),
         namespaced: true,
+        kept: true,
         has_status: false,
         has_generation: false,
         unconditional_update: true,

@@ -11,6 +11,8 @@ pub enum NameRule {
     OldLabel,
     /// What a URL can hold.
     Any,
+    /// They have no names.
+    None,
 }
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
@@ -59,6 +61,7 @@ pub(in crate::api) fn name_faults(rule: NameRule, name: &str) -> Vec<String> {
                 faults.push(OLD_LABEL.to_owned());
             }
         }
+        NameRule::None => {}
         NameRule::Any => {
             if matches!(name, "." | "..") {
                 faults.push(format!("may not be '{name}'"));

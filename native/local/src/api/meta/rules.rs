@@ -29,10 +29,8 @@ pub(in crate::api) fn validate(object: &Value, rule: NameRule, namespaced: bool)
     }
     let name = text(object, "name");
     if name.is_empty() {
-        causes.push(Cause::required(
-            "metadata.name",
-            "name or generateName is required",
-        ));
+        let why = "name or generateName is required";
+        causes.extend((rule != NameRule::None).then(|| Cause::required("metadata.name", why)));
     } else {
         invalid_each(&mut causes, "metadata.name", name, name_faults(rule, name));
     }

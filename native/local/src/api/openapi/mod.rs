@@ -165,30 +165,32 @@ fn build(resources: &Resources, group: &str, version: &str) -> Value {
     let is_of = |resource: &&Arc<Resource>| resource.group == group && resource.version == version;
     for resource in resources.iter().filter(is_of) {
         schemas.insert(model(resource, &resource.kind), shape(resource));
-        schemas.insert(model(resource, &resource.list_kind), list_shape(resource));
+        if resource.verbs.contains(&"list") {
+            let name = model(resource, &resource.list_kind);
+            schemas.insert(name, list_shape(resource));
+        }
         let everywhere = format!("/{}/{}", root(resource), resource.plural);
         let collection = if resource.namespaced {
-            paths.insert(everywhere, path(resource, &["list"], Scope::Everywhere));
             format!(
                 "/{}/namespaces/{{namespace}}/{}",
                 root(resource),
                 resource.plural
             )
         } else {
-            everywhere
+            everywhere.clone()
         };
         let one = format!("{collection}/{{name}}");
-        if resource.has_status {
-            let verbs = &["get", "update", "patch"];
-            paths.insert(
-                format!("{one}/status"),
-                path(resource, verbs, Scope::Status),
-            );
+        let status = format!("{one}/status");
+        for (name, served, verbs, scope) in [
+            (everywhere, resource.namespaced, LISTED, Scope::Everywhere),
+            (collection, true, TOGETHER, Scope::Collection),
+            (one, true, ALONE, Scope::One),
+            (status, resource.has_status, PARTLY, Scope::Status),
+        ] {
+            if served && verbs.iter().any(|verb| resource.verbs.contains(verb)) {
+                paths.insert(name, path(resource, verbs, scope));
+            }
         }
-        let verbs = &["get", "update", "delete", "patch"];
-        paths.insert(one, path(resource, verbs, Scope::One));
-        let verbs = &["list", "create", "deletecollection"];
-        paths.insert(collection, path(resource, verbs, Scope::Collection));
     }
     let custom = resources
         .iter()
@@ -205,6 +207,12 @@ fn build(resources: &Resources, group: &str, version: &str) -> Value {
         "components": {"schemas": schemas},
     })
 }
+
+/// The verbs of each scope.
+const LISTED: &[&str] = &["list"];
+const TOGETHER: &[&str] = &["list", "create", "deletecollection"];
+const ALONE: &[&str] = &["get", "update", "delete", "patch"];
+const PARTLY: &[&str] = &["get", "update", "patch"];
 
 /// What a path is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -587,7 +595,8 @@ mod tests {
 
     #[test]
     fn patches_of_every_resource_take_field_validation() {
-        for resource in RESOURCES.iter() {
+        let patched = |resource: &&Arc<Resource>| resource.verbs.contains(&"patch");
+        for resource in RESOURCES.iter().filter(patched) {
             let scope = if resource.namespaced {
                 "/namespaces/{namespace}"
             } else {

@@ -170,7 +170,8 @@ fn bring_to_life(
     ] {
         meta::set(&mut object, name, value);
     }
-    if let (true, Some(fields)) = (resource.has_status, object.as_object_mut()) {
+    let has_status = resource.has_status || !resource.kept;
+    if let (true, Some(fields)) = (has_status, object.as_object_mut()) {
         fields.remove("status");
         let status = (resource.status)(&object);
         if let (false, Some(fields)) = (status.is_null(), object.as_object_mut()) {
