@@ -29,8 +29,6 @@ pub struct ApiError {
     pub details: Option<Box<Details>>,
     /// `Warning` headers that go with the refusal.
     pub warnings: Vec<String>,
-    /// Token to go on with, where a list lost its moment.
-    pub continues: Option<String>,
 }
 
 /// What a refusal is about.
@@ -55,6 +53,9 @@ pub struct Details {
     /// When to ask again, in seconds; also sent as the `Retry-After` header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
+    /// Token to go on with, where a list lost its moment; told in the metadata.
+    #[serde(skip)]
+    pub continues: Option<String>,
 }
 
 /// One fault of a request.
@@ -200,7 +201,6 @@ impl ApiError {
             message: message.into(),
             details: None,
             warnings: Vec::new(),
-            continues: None,
         }
     }
 
@@ -428,6 +428,17 @@ impl ApiError {
         Self::new(410, "Expired", message)
     }
 
+    /// 410: a list has lost the moment that its pages showed; the token leads on through the present.
+    #[must_use]
+    pub fn expired_page(message: impl Into<String>, continues: String) -> Self {
+        let mut error = Self::expired(message);
+        error.details = Some(Box::new(Details {
+            continues: Some(continues),
+            ..Details::default()
+        }));
+        error
+    }
+
     /// 504: the asked resource version lies in the future.
     #[must_use]
     pub fn version_too_large(asked: u64, current: u64) -> Self {
@@ -478,17 +489,19 @@ impl ApiError {
     /// The body of the answer.
     #[must_use]
     pub fn status(&self) -> Status {
+        let details = self.details.as_ref();
+        let continues = details.and_then(|details| details.continues.as_ref());
         Status {
             kind: "Status",
             api_version: "v1",
-            metadata: match &self.continues {
+            metadata: match continues {
                 Some(token) => json!({"continue": token}),
                 None => json!({}),
             },
             status: "Failure",
             message: self.message.clone(),
             reason: self.reason,
-            details: self.details.clone(),
+            details: details.filter(|_| continues.is_none()).cloned(),
             code: self.code,
         }
     }

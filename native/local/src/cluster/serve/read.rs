@@ -228,16 +228,10 @@ pub(super) fn page(
         keep: &|object| cluster.selects(place, &options.selector, object),
     });
     let page = page.map_err(|_| match start {
-        Some(start) => ApiError {
-            continues: Some(
-                Token {
-                    version: None,
-                    start,
-                }
-                .encode(),
-            ),
-            ..ApiError::expired(TOO_OLD_TO_CONTINUE)
-        },
+        Some(start) => {
+            let version = None;
+            ApiError::expired_page(TOO_OLD_TO_CONTINUE, Token { version, start }.encode())
+        }
         None => ApiError::expired(TOO_OLD),
     })?;
     let meta = ListMeta {
