@@ -34,6 +34,7 @@ use std::path::PathBuf;
 use imagecache_local::cluster::{Cluster, Config};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -98,6 +99,7 @@ impl Replay {
             path,
             &all,
             body.map(String::into_bytes),
+            None,
         )
         .await
     }
@@ -107,10 +109,20 @@ impl Replay {
         let path = line["path"].as_str().unwrap_or_default();
         match line["step"].as_str().unwrap() {
             "WATCH" => {
-                for line in lines.iter().filter(|line| line.get("case").is_some()) {
-                    self.watch(line);
+                let cases = lines.iter().filter(|line| line.get("case").is_some());
+                let begin: Vec<_> = cases.map(|line| self.watch(line)).collect();
+                for begins in begin {
+                    begins.await.unwrap();
                 }
-                tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+                // one ended before anything was written
+                let short = lines.iter().find(|line| {
+                    let path = line["path"].as_str().unwrap_or_default();
+                    line.get("case").is_some() && path.ends_with("timeoutSeconds=1")
+                });
+                let short = &self.watches[short.unwrap()["case"].as_str().unwrap()];
+                while !short.is_finished() {
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                }
             }
             "GONE" => {
                 for _ in 0..100 {
@@ -148,7 +160,9 @@ impl Replay {
         }
     }
 
-    fn watch(&mut self, line: &Value) {
+    /// Begins a watch; what comes back tells when the server has it.
+    fn watch(&mut self, line: &Value) -> oneshot::Receiver<()> {
+        let (begins, begun) = oneshot::channel();
         let (method, path, headers, body) = self.live_request(line);
         let name = line["case"].as_str().unwrap().to_owned();
         let address = self.address;
@@ -157,9 +171,10 @@ impl Replay {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         all.extend(headers);
-        let task =
-            async move { send(address, &method, &path, &all, body.map(String::into_bytes)).await };
+        let body = body.map(String::into_bytes);
+        let task = async move { send(address, &method, &path, &all, body, Some(begins)).await };
         self.watches.insert(name, tokio::spawn(task));
+        begun
     }
 
     /// A recorded request with the live values.

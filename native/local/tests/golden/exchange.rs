@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 
 /// What came back.
 #[derive(Debug, Default)]
@@ -34,12 +35,14 @@ impl Answer {
     }
 }
 
+/// Sends a request and reads the answer to its end; tells when the answer `begins`.
 pub(crate) async fn send(
     address: SocketAddr,
     method: &str,
     path: &str,
     headers: &BTreeMap<String, String>,
     body: Option<Vec<u8>>,
+    begins: Option<oneshot::Sender<()>>,
 ) -> Answer {
     let begun = Instant::now();
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -55,6 +58,10 @@ pub(crate) async fn send(
     // a server may answer before it has read everything
     let _ = stream.write_all(&body.unwrap_or_default()).await;
     let mut bytes = Vec::new();
+    let _ = stream.read_buf(&mut bytes).await;
+    if let Some(begins) = begins {
+        begins.send(()).unwrap();
+    }
     let _ = stream.read_to_end(&mut bytes).await;
     let mut answer = parse(&bytes);
     answer.took = begun.elapsed();

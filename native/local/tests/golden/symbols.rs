@@ -550,7 +550,8 @@ fn watch_faults(line: &Value, events: &[Value], answer: &Answer, faults: &mut Ve
     let timeout: f64 = timeout.split('&').next().unwrap().parse().unwrap();
     let (was, is) = (line["closed"].as_f64().unwrap(), answer.took.as_secs_f64());
     let end = timeout - 1.0;
-    if (was > end) != (is > end) || (was > end && (was - is).abs() > 2.5) {
+    // On a busy machine everything may come late.
+    if (was > end) != (is > end) || (was > end && was - is > 2.5) {
         faults.push(fault("closed after", was, &is));
     }
 }
