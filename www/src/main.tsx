@@ -2,7 +2,7 @@ import { render } from 'preact';
 import { App } from './app';
 import { takeFiles } from './intake';
 import { usable, watch } from './state/analysis';
-import { isUnsaved, keep, open, replace, restore } from './state/files';
+import { keepAtOnce, open, replace, restore } from './state/files';
 import { say } from './state/notice';
 import { tick } from './state/now';
 import { language } from './state/settings';
@@ -55,7 +55,7 @@ async function followLink(): Promise<void> {
 
 addEventListener('hashchange', () => void followLink());
 document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'hidden' && isUnsaved()) void keep();
+  if (document.visibilityState === 'hidden') keepAtOnce();
 });
 
 // Files may be dropped anywhere.

@@ -73,7 +73,7 @@ describe('for everybody', () => {
       await settle(page);
       const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       assert.ok(wide <= seen, `${name}: ${wide} px wide`);
-      for (const panel of await page.locator('.panel:visible').all()) {
+      for (const panel of await page.locator('.panel:visible, .view-tabs').all()) {
         const [inner, outer] = await panel.evaluate((element) => [element.scrollWidth, element.clientWidth]);
         assert.ok(inner <= outer + 8, `${name}: ${inner} px in ${outer}`);
       }

@@ -1,6 +1,6 @@
 // The page beside a cluster: `imagecache dev`, where a controller makes in a simulated cloud what the page creates.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -59,6 +59,11 @@ describe('a cluster', () => {
     await write(page, manifest('web', 'Nginx'));
     await page.getByText('1 error first').waitFor();
     assert.ok(await page.getByRole('button', { name: 'Create web' }).isDisabled());
+  });
+
+  test('a reply of the ECI API is nothing to create', async () => {
+    await write(page, readFileSync(new URL('../src/samples/reply.json', import.meta.url), 'utf8'));
+    await page.locator('.cluster').getByText('No cache is among the documents.').waitFor();
   });
 
   test('a cache is created by a button, and its progress is watched until the cloud has made it', async () => {

@@ -103,12 +103,13 @@ describe('documents', () => {
     await drop(page, '.panel', [{ name: 'second.yaml', bytes: '# second\n' }]);
     await page.getByRole('tab', { name: 'second.yaml' }).waitFor();
     await write(page, '# rewritten\n');
-    // A moment after the last key it is written down.
-    await page.waitForTimeout(600);
+    await page.keyboard.type('# and at once');
     await page.reload();
     await settle(page);
     assert.equal(await tabs(page).count(), 2);
-    assert.match(await text(page), /# rewritten/);
+    assert.match(await text(page), /# rewritten\n# and at once/);
+    // What lay there for the moment of going is gone once it lies where all does.
+    await page.waitForFunction(() => localStorage.getItem('imagecache.last') === null);
     await page.getByRole('tab', { name: 'web.yaml' }).click();
     assert.match(await text(page), /name: mine/);
   });
@@ -123,6 +124,8 @@ describe('documents', () => {
     await settle(page);
     assert.equal(await tabs(page).count(), 1);
     assert.match(await page.locator('.panel').textContent(), /Nothing to judge yet/);
+    await page.getByRole('button', { name: 'Choose a sample' }).click();
+    await page.getByRole('dialog').getByRole('heading', { name: 'Samples' }).waitFor();
   });
 
   const link = async () => {

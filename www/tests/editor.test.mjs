@@ -144,6 +144,23 @@ describe('the editor', () => {
     await page.context().close();
   });
 
+  test('what a field means stands beside the list, and is not hidden by it', async () => {
+    page = await visit(browser, server.address);
+    await write(page, 'apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nspec:\n  im');
+    await page.keyboard.press('Control+End');
+    await openList(page);
+    const about = page.locator('.cm-completionInfo');
+    await about.waitFor();
+    assert.match(await about.textContent(), /Images to cache/);
+    const isSeen = await about.evaluate((element) => {
+      const { x, y, width, height } = element.getBoundingClientRect();
+      return element.contains(element.getRootNode().elementFromPoint(x + width / 2, y + height / 2));
+    });
+    assert.ok(isSeen);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  });
+
   test('a chosen completion is written with what follows it', async () => {
     page = await visit(browser, server.address);
     await write(page, 'apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nspec:\n  im');

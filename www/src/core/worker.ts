@@ -96,7 +96,8 @@ const questions: { [Name in keyof Questions]: (...args: Parameters<Questions[Nam
     }
     return { now, caches: found.map(([key, origin, value]) => surveyed(key, origin, value, now)), pods, podsLeft };
   },
-  sendable: (ids) => [...held(ids, 'cache')].map(([key, origin, value]) => ({ key, name: nameOf(value), origin, value, diagnostics: core.validate(value) })),
+  // A reply of another API has no kind, and is no object to send.
+  sendable: (ids) => [...held(ids, 'cache')].filter(([, , value]) => text(value.kind)).map(([key, origin, value]) => ({ key, name: nameOf(value), origin, value, diagnostics: core.validate(value) })),
 };
 
 self.onmessage = async ({ data: { id, name, args } }: MessageEvent<Ask>) => {

@@ -3,6 +3,7 @@ import type { Completion, CompletionContext, CompletionResult } from '@codemirro
 import { indentUnit } from '@codemirror/language';
 import type { JsonSchema } from '../core/protocol';
 import { define } from '../core/texts';
+import { paragraph } from './findings';
 import { placeAt } from './place';
 import { isType, schemaAt, valuesOf } from './schema';
 
@@ -26,7 +27,7 @@ function keys(schema: JsonSchema, taken: Set<string>, unit: string): Completion[
     .map(([label, inner]) => ({
       label,
       type: inner.deprecationMessage ? 'old' : 'property',
-      info: [inner.description, inner.deprecationMessage].filter(Boolean).join('\n'),
+      info: () => about(inner),
       boost: inner.deprecationMessage ? -50 : schema.required?.includes(label) ? 50 : 0,
       apply: (view, _, from, to) => {
         const base = view.state.doc.lineAt(from);
@@ -37,6 +38,16 @@ function keys(schema: JsonSchema, taken: Set<string>, unit: string): Completion[
         view.dispatch({ changes: { from, to, insert }, selection: { anchor: from + insert.length }, userEvent: 'input.complete' });
       },
     }));
+}
+
+/** What a field means, beside the list. */
+function about({ description, deprecationMessage }: JsonSchema): Node | null {
+  const texts = [description, deprecationMessage].filter((text) => text !== undefined);
+  if (texts.length === 0) return null;
+  const node = document.createElement('div');
+  node.lang = 'en';
+  node.append(...texts.map((text) => paragraph(text)));
+  return node;
 }
 
 const values = (schema: JsonSchema): Completion[] => valuesOf(schema).map((label) => ({ label, type: 'constant' }));

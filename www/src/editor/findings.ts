@@ -39,7 +39,7 @@ function card(diagnostic: Diagnostic): HTMLElement {
   const element = document.createElement('div');
   element.className = 'finding-card';
   element.lang = 'en';
-  element.append(paragraph(sentence(diagnostic), ''));
+  element.append(paragraph(sentence(diagnostic)));
   const inOtherWords = words.peek().rules[diagnostic.code];
   if (inOtherWords) element.appendChild(paragraph(inOtherWords, 'help')).lang = 'zh-Hans';
   if (diagnostic.help) element.append(paragraph(diagnostic.help, 'help'));
@@ -50,7 +50,8 @@ function card(diagnostic: Diagnostic): HTMLElement {
   return element;
 }
 
-function paragraph(text: string, name: string): HTMLElement {
+/** A paragraph in which back-ticks mark what was written by somebody. */
+export function paragraph(text: string, name = ''): HTMLElement {
   const element = document.createElement('p');
   element.className = name;
   for (const { code, words } of quoted(text)) {

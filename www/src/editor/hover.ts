@@ -1,6 +1,7 @@
 // What a field or an annotation means, beside the pointer.
 import { hoverTooltip } from '@codemirror/view';
 import { define } from '../core/texts';
+import { paragraph } from './findings';
 import { placeAt } from './place';
 import { schemaAt } from './schema';
 
@@ -26,7 +27,7 @@ export const fieldHover = hoverTooltip(async (view, pos) => {
       dom.lang = 'en';
       for (const text of [schema.description, schema.deprecationMessage]) {
         if (!text) continue;
-        dom.appendChild(document.createElement('p')).textContent = text;
+        dom.append(paragraph(text));
       }
       return { dom };
     },

@@ -7,10 +7,9 @@ interface Props {
   title: ComponentChildren;
   onClose: () => void;
   children: ComponentChildren;
-  wide?: boolean;
 }
 
-export function Dialog({ title, onClose, children, wide = false }: Props) {
+export function Dialog({ title, onClose, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => {
@@ -23,7 +22,7 @@ export function Dialog({ title, onClose, children, wide = false }: Props) {
     if (event.target === element.current) onClose();
   };
   return (
-    <dialog ref={element} class={wide ? 'wide' : ''} aria-labelledby={heading} onClose={onClose} onClick={outside}>
+    <dialog ref={element} aria-labelledby={heading} onClose={onClose} onClick={outside}>
       <div class="dialog">
         <header>
           <h2 id={heading}>{title}</h2>

@@ -1,7 +1,7 @@
 // The open documents: their texts, which one is shown, and that none is lost.
 import { batch, computed, signal } from '@preact/signals';
 import type { Text } from '@codemirror/state';
-import { load, remove, save, type Kept, type KeptFile, type Slot } from './storage';
+import { load, loadLast, remove, removeLast, save, saveAtOnce, type Kept, type KeptFile } from './storage';
 
 export interface File {
   id: string;
@@ -42,15 +42,25 @@ export function changed(id: string, text: Text | string): void {
 
 const snapshot = (): Kept => ({ files: files.value.map(({ id, name }) => ({ id, name, text: textOf(id) })), active: active.value });
 
+let begun = 0;
+let written = 0;
+
 /** Writes down what is open. */
 export async function keep(): Promise<void> {
   clearTimeout(saving);
   saving = undefined;
+  const mine = (begun += 1);
   await save('open', snapshot());
+  written = mine;
+  if (mine === begun) removeLast();
 }
 
-/** Something is not written down yet. */
-export const isUnsaved = (): boolean => saving !== undefined;
+/** The page may be gone in a moment: what is not written down yet is, at once. */
+export function keepAtOnce(): void {
+  if (saving === undefined && written === begun) return;
+  saveAtOnce(snapshot());
+  void keep();
+}
 
 const fresh = (name: string, text: string): File => ({ id: crypto.randomUUID(), name, text });
 
@@ -109,8 +119,14 @@ function show(kept: readonly KeptFile[], shown: string): void {
 }
 
 /** Shows what was open when the page was last left; answers whether there was anything. */
-export async function restore(slot: Slot = 'open'): Promise<boolean> {
-  const kept = await load(slot);
+export async function restore(): Promise<boolean> {
+  const last = loadLast();
+  const isShown = showKept(last ?? (await load('open')));
+  if (last && isShown) void keep();
+  return isShown;
+}
+
+function showKept(kept: Kept | undefined): boolean {
   if (!kept || kept.files.length === 0) return false;
   show(kept.files, kept.active);
   return true;
@@ -129,7 +145,7 @@ export async function replace(others: readonly { name: string; text: string }[])
 }
 
 export async function goBack(): Promise<void> {
-  if (await restore('before')) await keep();
+  if (showKept(await load('before'))) await keep();
   await dropBefore();
 }
 

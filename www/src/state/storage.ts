@@ -46,6 +46,34 @@ async function within<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) 
 
 export const load = (slot: Slot): Promise<Kept | undefined> => within('readonly', (store) => store.get(slot) as IDBRequest<Kept | undefined>);
 
+/** A page that goes does not wait for IndexedDB. What is not in there yet lies here, where it fits, until it is. */
+const LAST = 'imagecache.last';
+
+export function saveAtOnce(kept: Kept): void {
+  try {
+    localStorage.setItem(LAST, JSON.stringify(kept));
+  } catch {
+    // Too large, or switched off; then IndexedDB may still make it.
+  }
+}
+
+export function loadLast(): Kept | undefined {
+  try {
+    const last = JSON.parse(localStorage.getItem(LAST) ?? 'null') as Kept | null;
+    return last && Array.isArray(last.files) ? last : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function removeLast(): void {
+  try {
+    localStorage.removeItem(LAST);
+  } catch {
+    // Then there is none.
+  }
+}
+
 export const save = (slot: Slot, kept: Kept): Promise<unknown> => within('readwrite', (store) => store.put(kept, slot));
 
 export const remove = (slot: Slot): Promise<unknown> => within('readwrite', (store) => store.delete(slot));

@@ -30,7 +30,7 @@ export function Expiry() {
 
 type Standing = 'ended' | 'soon' | 'later' | 'never' | 'unknown';
 
-export function standingOf({ expiry }: SurveyedCache): Standing {
+function standingOf({ expiry }: SurveyedCache): Standing {
   if (expiry.state === 'never') return 'never';
   if (expiry.state === 'ended') return 'ended';
   if (expiry.secondsLeft === null) return 'unknown';

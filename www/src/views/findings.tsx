@@ -5,7 +5,7 @@ import { Inline } from '../parts/markdown';
 import { ShowOrigin } from '../parts/origin';
 import { checked, coreFault } from '../state/analysis';
 import { active, files } from '../state/files';
-import { goTo, shownRule } from '../state/shown';
+import { goTo, samplesShown, shownRule } from '../state/shown';
 import { words } from '../words';
 
 /** At most so many findings of one document are listed. */
@@ -20,7 +20,13 @@ export function Findings() {
   const total = shown.reduce((sum, { found }) => sum + (found?.diagnostics.length ?? 0), 0);
   const objects = shown.reduce((sum, { found }) => sum + (found?.objects.length ?? 0), 0);
   if (shown.some(({ found }) => !found)) return <p class="empty">{t.reading}</p>;
-  if (objects === 0 && total === 0) return <p class="empty">{t.nothingToJudge}</p>;
+  if (objects === 0 && total === 0) {
+    return (
+      <p class="empty">
+        {t.nothingToJudge} <button type="button" class="small" onClick={() => (samplesShown.value = true)}>{t.openSample}</button>
+      </p>
+    );
+  }
   return (
     <div class="findings">
       <p class="lead" role="status">

@@ -65,7 +65,8 @@ export const en = {
   nothingFound: (objects: number) => `Nothing found in ${objects} object${s(objects)}.`,
   found: (total: number, objects: number) => `${total} finding${s(total)} in ${objects} object${s(objects)}.`,
   findingKeys: 'F8 in the editor, or the arrow keys here.',
-  nothingToJudge: 'Nothing to judge yet. Paste a manifest, or begin with a sample.',
+  nothingToJudge: 'Nothing to judge yet. Paste a manifest, or begin with a sample:',
+  openSample: 'Choose a sample',
   andMore: (count: number) => `And ${count} more.`,
   coreFault: (why: string) => `The core could not be started: ${why}. Your text is safe; reload the page to try again.`,
 

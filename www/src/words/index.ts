@@ -13,7 +13,7 @@ export const spoken = computed<Language>(() => (language.value === 'zh' && chine
 
 export const words = computed<Words>(() => (spoken.value === 'zh' && chinese.value) || en);
 
-export const locale = computed(() => (spoken.value === 'zh' ? 'zh-Hans-CN' : 'en-GB'));
+const locale = computed(() => (spoken.value === 'zh' ? 'zh-Hans-CN' : 'en-GB'));
 
 /** Loads the words of a language; English is always there, and stays where others cannot be had. */
 export async function learn(wanted: Language): Promise<void> {

@@ -85,7 +85,8 @@ export const zh: Words = {
   nothingFound: (objects) => `${objects} 个对象中没有发现问题。`,
   found: (total, objects) => `${objects} 个对象中发现 ${total} 个问题。`,
   findingKeys: '在编辑器中按 F8，或在此处使用方向键。',
-  nothingToJudge: '还没有可检查的内容。请粘贴清单，或从示例开始。',
+  nothingToJudge: '还没有可检查的内容。请粘贴清单，或从示例开始：',
+  openSample: '选择示例',
   andMore: (count) => `还有 ${count} 个。`,
   coreFault: (why) => `核心模块无法启动：${why}。您的文本是安全的，请重新加载页面再试。`,
 
