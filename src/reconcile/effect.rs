@@ -19,8 +19,8 @@ pub struct Decision {
     pub after: Option<Duration>,
     /// A listing newer than the last is needed to go on.
     pub listing: bool,
-    /// Why nothing can be done, where the object itself cannot tell it.
-    pub problem: Option<&'static str>,
+    /// What is wrong, where the object itself cannot tell it: for the log and an Event, once.
+    pub problem: Option<Note>,
 }
 
 impl Decision {

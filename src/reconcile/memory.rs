@@ -1,9 +1,11 @@
 //! What a host remembers of an object between two steps. Nothing in it must survive the process.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::altered::Altered;
 use super::condition::{reason, sentence, word};
 use super::effect::{Effect, Outcome};
 use super::{Login, Moment};
@@ -26,8 +28,8 @@ pub struct Memory {
     pub(super) deleted: Option<Moment>,
     /// Why the last call did not succeed.
     pub(super) fault: Option<Fault>,
-    /// When the API server answered a write of the conditions without them.
-    pub(super) pruned: Option<Moment>,
+    /// What the API server stored otherwise than it was sent.
+    pub(super) altered: Altered,
     /// The last write of the object itself failed so often in a row.
     failures: u32,
 }
@@ -87,11 +89,16 @@ impl Memory {
     ) {
         match effect {
             Effect::Read | Effect::ReadSecrets(_) => {}
-            Effect::Finalizers { .. } => self.wrote(outcome),
+            Effect::Finalizers { patch } => {
+                self.wrote(outcome);
+                if let Outcome::Object(stored) = outcome {
+                    self.altered.learn_finalizers(patch, stored);
+                }
+            }
             Effect::Status { patch, opens } => {
                 self.wrote(outcome);
                 if let Outcome::Object(stored) = outcome {
-                    self.pruned = drops_conditions(patch, stored).then_some(moment);
+                    self.altered.learn_status(patch, stored);
                     self.accepted = None;
                     self.spent = false;
                     if *opens {
@@ -119,6 +126,12 @@ impl Memory {
                 self.accepted = None;
             }
         }
+    }
+
+    /// The object as far as it was sent: an API server may have stored something else, which stands there unchanged.
+    #[must_use]
+    pub fn as_sent<'a>(&self, object: &'a Value) -> Cow<'a, Value> {
+        self.altered.as_sent(object)
     }
 
     /// How long to wait before the API server is asked again.
@@ -261,16 +274,4 @@ impl Memory {
             count,
         });
     }
-}
-
-/// Whether a server stored a status without the conditions that were sent.
-fn drops_conditions(patch: &Value, stored: &Value) -> bool {
-    let conditions = |object: &Value| {
-        object
-            .get("status")?
-            .get("conditions")?
-            .as_array()
-            .map(Vec::len)
-    };
-    conditions(patch).is_some() && conditions(stored).is_none()
 }

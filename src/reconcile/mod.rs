@@ -30,6 +30,9 @@
 //! every announcement before this one, and whoever announces later will see this one. Of two who see each other the one
 //! that comes first ([`Rival`]) waits until the other has taken its announcement back.
 //!
+//! A server that stores something else than it was sent is not sent the same again until the generation, what ECI tells or
+//! what is stored changes; it is told in an Event. Where it does not keep what is written down before a call, none is made.
+//!
 //! # The conditions
 //!
 //! | condition | `True` when |
@@ -57,6 +60,7 @@
 //! Once a cache has come to its end and is gone, the status has no `phase`: ECI knows none for a cache that is not there.
 //! The condition `Ready` says `Expired` or `Eliminated`, and `imageCacheId` which cache it was.
 
+mod altered;
 mod condition;
 mod effect;
 mod intake;

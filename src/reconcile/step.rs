@@ -43,7 +43,9 @@ pub fn step(
     memory: &Memory,
     now: Timestamp,
 ) -> Decision {
-    let Some(subject) = Subject::read(object) else {
+    let stored = object;
+    let object = memory.as_sent(stored);
+    let Some(subject) = Subject::read(&object) else {
         return Decision::rest();
     };
     if settings.paused || subject.is_paused() {
@@ -51,22 +53,30 @@ pub fn step(
     }
     let turn = Turn {
         subject: &subject,
+        stored,
         seen,
         settings,
         memory,
         now,
     };
-    match (subject.deleting, subject.is_held()) {
+    let mut decision = match (subject.deleting, subject.is_held()) {
         // others hold it, or nobody: nothing of ours is left
         (true, false) => Decision::rest(),
         (true, true) => turn.remove(),
         (false, held) => turn.keep(held),
+    };
+    if decision.act.is_none() {
+        let altered = || memory.altered.note(stored);
+        decision.problem = decision.problem.or_else(altered);
     }
+    decision
 }
 
 /// One step.
 pub(super) struct Turn<'a> {
     pub(super) subject: &'a Subject<'a>,
+    /// The object as the API server has it.
+    stored: &'a serde_json::Value,
     pub(super) seen: &'a Seen<'a>,
     pub(super) settings: &'a Settings,
     pub(super) memory: &'a Memory,
@@ -86,22 +96,16 @@ impl<'a> Turn<'a> {
         let Some(listing) = self.seen.listing else {
             return Decision::listing();
         };
+        if let Some(bar) = self.memory.altered.bar(self.stored) {
+            return Decision {
+                problem: Some(bar),
+                ..Decision::rest()
+            };
+        }
         if !held {
             let mut finalizers = self.subject.finalizers.clone();
             finalizers.push(FINALIZER);
             return self.finalizers(&finalizers);
-        }
-        if let Some(pruned) = self.memory.pruned
-            && self.seen.moment < pruned.saturating_add(SETTLE)
-        {
-            return Decision {
-                problem: Some(
-                    "the cluster drops status.conditions, without which a cache could be made twice; install this \
-                     project's definition: imagecache crd | kubectl apply -f -",
-                ),
-                ..Decision::rest()
-            }
-            .within(SETTLE);
         }
         if let Some(accepted) = &self.memory.accepted {
             let decision = self.accepted(accepted);

@@ -377,6 +377,7 @@ fn a_cluster_that_drops_the_conditions_is_told_of_before_a_cache_is_made() {
         decision
             .problem
             .unwrap()
+            .message
             .contains("imagecache crd | kubectl apply -f -")
     );
 }

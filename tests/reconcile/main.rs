@@ -2,9 +2,11 @@
 //! may die between any two acts, lose any answer and see old things.
 //!
 //! `cases` is the table of single steps; `exhaustive` visits every state of small worlds; `random` walks through larger
-//! ones by seed; `mutants` shows that each promise would be broken by a wrong step, and is seen to be.
+//! ones by seed; `altered` has API servers that store something else than they are sent; `mutants` shows that each promise
+//! would be broken by a wrong step, and is seen to be.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
+mod altered;
 mod cases;
 mod cloud;
 mod exhaustive;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use imagecache::reconcile::{Listing, Memory, Moment, claim, refusal};
+use imagecache::reconcile::{Listing, Memory, Moment, Note, claim, refusal};
 use imagecache::resource::kube::Object;
 use imagecache::resource::{PLURAL, Phase};
 use imagecache::time::Timestamp;
@@ -74,7 +74,7 @@ pub(super) struct Slot {
     pub(super) version: Option<u64>,
     /// Waits for a listing.
     pub(super) waits: bool,
-    pub(super) problem: Option<&'static str>,
+    pub(super) problem: Option<Note>,
     ready: bool,
     /// What was refused.
     pub(super) refused: Option<String>,
@@ -264,7 +264,7 @@ impl Host {
             .and_then(|status| status.get("phase"));
         let ready = phase.and_then(Value::as_str) == Some(Phase::Ready.as_str());
         let before = self.with_slot(run, |slot| {
-            let problem = slot.problem.map(str::to_owned);
+            let problem = slot.problem.as_ref().map(|problem| problem.message.clone());
             slot.refused = problem.or_else(|| refusal(&run.object, &slot.memory));
             std::mem::replace(&mut slot.ready, ready)
         });

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use imagecache::reconcile::{Decision, Effect, Login, Memory, Outcome, Rival, Seen, claim, step};
+use imagecache::reconcile::{
+    Decision, Effect, Login, Memory, Note, Outcome, Rival, Seen, claim, step,
+};
 use imagecache::resource::kube::Object;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
@@ -66,13 +68,12 @@ impl Host {
     fn decide(&self, run: &Run, memory: &Memory) -> Decision {
         self.metrics.steps.inc();
         let listing = self.listing();
-        let pods = claim(&run.object).and_then(|id| self.pods.of(id));
-        let pods = if claim(&run.object).is_none() {
-            Some(Vec::new())
-        } else {
-            pods
+        let sent = memory.as_sent(&run.object);
+        let pods = match claim(&sent) {
+            Some(id) => self.pods.of(id),
+            None => Some(Vec::new()),
         };
-        let rivals = self.rivals(&run.object);
+        let rivals = self.rivals(&sent);
         let seen = Seen {
             listing: listing.as_deref(),
             live: run.live,
@@ -88,6 +89,17 @@ impl Host {
             memory,
             self.now(),
         )
+    }
+
+    /// Tells what is wrong, when it is news.
+    async fn tell_problem(&self, object: &Object, run: &Run, problem: Option<Note>) {
+        let told = self.with_slot(run, |slot| {
+            std::mem::replace(&mut slot.problem, problem.clone())
+        });
+        if let Some(problem) = problem.filter(|problem| told.as_ref() != Some(problem)) {
+            tracing::warn!(object = run.name, "{}", problem.message);
+            self.note(object, &problem).await;
+        }
     }
 }
 
@@ -116,13 +128,8 @@ pub(super) async fn reconcile(object: Arc<Object>, host: Arc<Host>) -> Result<Ac
             host.with_slot(&run, |slot| slot.waits = true);
             host.awaited.notify_one();
         }
-        let told = host.with_slot(&run, |slot| {
-            std::mem::replace(&mut slot.problem, decision.problem)
-        });
-        if let Some(problem) = decision.problem.filter(|problem| told != Some(*problem)) {
-            tracing::warn!(object = run.name, "{problem}");
-        }
         let Some(effect) = decision.act else {
+            host.tell_problem(&object, &run, decision.problem).await;
             host.leave(&run);
             return Ok(match decision.after {
                 Some(after) => Action::requeue(after.max(Duration::from_millis(100))),

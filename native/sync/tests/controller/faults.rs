@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use imagecache::resource::{CrdVersion, crd};
 use imagecache_http::{Limits, whole};
 use imagecache_sync::controller::{Config, Controller};
 use serde_json::json;
@@ -147,6 +148,66 @@ async fn what_is_wrong_with_cluster_or_cloud_is_said_in_one_line() {
     );
     let said = controller.once().await.unwrap_err().to_string();
     assert!(said.contains("the credentials are wrong"), "{said}");
+}
+
+/// This project's definition, whose status lacks a field.
+fn definition_without(field: &str) -> serde_json::Value {
+    let mut definition = crd(CrdVersion::V1);
+    let schema = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let status = &mut schema["properties"]["status"];
+    status["properties"]
+        .as_object_mut()
+        .unwrap()
+        .remove(field)
+        .unwrap();
+    definition
+}
+
+/// The version of everything in the cluster, once it has stayed the same for a while.
+async fn rest(stage: &Stage) -> u64 {
+    let mut before = 0;
+    for _ in 0..100 {
+        let version = stage.cluster.store().version();
+        if version == before {
+            return version;
+        }
+        before = version;
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    panic!("something is written again and again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_stores_something_else_is_told_of_and_written_to_no_more() {
+    let stage = Stage::with_definition(definition_without("events")).await;
+    let (work, stop) = stage.work();
+    stage
+        .create("base", json!({"images": ["nginx:1.27"]}), json!({}))
+        .await;
+    let ready = stage.until_ready("base").await;
+    assert_eq!(ready["status"].get("events"), None);
+    rest(&stage).await;
+    let told = stage.events("base").await;
+    let count = |reason: &str| told.iter().filter(|told| *told == reason).count();
+    assert_eq!((count("Ready"), count("StatusAltered")), (1, 1), "{told:?}");
+    stop.cancel();
+    work.await.unwrap();
+    // another looks, tells it once more, and rests
+    let before = stage.cluster.store().version();
+    let _work = stage.work();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let after = rest(&stage).await;
+    assert!(after <= before + 2, "{} writes", after - before);
+
+    let stage = Stage::with_definition(definition_without("conditions")).await;
+    let _work = stage.work();
+    stage
+        .create("base", json!({"images": ["nginx:1.27"]}), json!({}))
+        .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    rest(&stage).await;
+    assert_eq!(stage.events("base").await, ["StatusAltered"]);
+    assert_eq!(stage.caches(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,9 @@ async fn a_cache_is_made_is_hit_is_updated_expires_and_goes() {
     assert_eq!(ready["status"]["progress"], "100%");
     assert!(ready["status"]["expireDateTime"].is_string() && ready["status"]["events"].is_array());
 
+    let told = stage.events("base").await;
+    assert!(!told.contains(&"StatusAltered".to_owned()), "{told:?}");
+
     // a pod hits it
     let group = CreateContainerGroup {
         region_id: REGION.to_owned(),

@@ -45,8 +45,21 @@ impl Stage {
     }
 
     pub(crate) async fn with_faults(faults: &str) -> Self {
+        Self::with(faults, cluster::Config::default()).await
+    }
+
+    /// In a cluster with this definition of `ImageCache`.
+    pub(crate) async fn with_definition(definition: Value) -> Self {
+        let config = cluster::Config {
+            definition: Some(definition),
+            ..cluster::Config::default()
+        };
+        Self::with("faults: []", config).await
+    }
+
+    async fn with(faults: &str, config: cluster::Config) -> Self {
         let stop = CancellationToken::new();
-        let cluster = Cluster::open(cluster::Config::default()).await.unwrap();
+        let cluster = Cluster::open(config).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn({

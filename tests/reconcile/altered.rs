@@ -1,0 +1,144 @@
+//! API servers that store a status otherwise than it was sent.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use crate::exhaustive::explore;
+use crate::world::{Budget, Move, REAL, World, image};
+
+fn drop_field(status: &mut Value, name: &str) {
+    if let Some(status) = status.as_object_mut() {
+        status.remove(name);
+    }
+}
+
+fn conditions(status: &mut Value) -> &mut Vec<Value> {
+    status["conditions"].as_array_mut().unwrap()
+}
+
+/// What a server may do to a status, and whether a cache can be made safely in spite of it.
+type Server = (&'static str, fn(&mut Value), bool);
+
+const SERVERS: [Server; 9] = [
+    (
+        "drops the progress",
+        |status| drop_field(status, "progress"),
+        true,
+    ),
+    (
+        "drops the phase",
+        |status| drop_field(status, "phase"),
+        true,
+    ),
+    (
+        "writes the phase small",
+        |status| {
+            let phase = status["phase"].as_str().unwrap_or_default().to_lowercase();
+            status["phase"] = phase.into();
+        },
+        true,
+    ),
+    (
+        "drops the id",
+        |status| drop_field(status, "imageCacheId"),
+        true,
+    ),
+    (
+        "adds what nobody asked for",
+        |status| status["seen"] = json!(true),
+        true,
+    ),
+    (
+        "drops the condition Ready",
+        |status| {
+            conditions(status).retain(|condition| condition["type"] != "Ready");
+        },
+        true,
+    ),
+    (
+        "cuts the messages",
+        |status| {
+            for condition in conditions(status) {
+                condition["message"] = "cut".into();
+            }
+        },
+        true,
+    ),
+    (
+        "drops the conditions",
+        |status| drop_field(status, "conditions"),
+        false,
+    ),
+    (
+        "has its own times",
+        |status| {
+            for condition in conditions(status) {
+                condition["lastTransitionTime"] = "2020-01-01T00:00:00Z".into();
+            }
+        },
+        false,
+    ),
+];
+
+fn made(world: &World) -> usize {
+    let caches = world.cloud.caches.iter();
+    caches
+        .filter(|cache| cache.owner.as_deref() == Some("uid-0"))
+        .count()
+}
+
+#[test]
+fn whatever_a_server_makes_of_a_status_there_is_one_cache_and_then_nothing_is_written() {
+    for (name, alters, safe) in SERVERS {
+        let budget = Budget {
+            crashes: 1,
+            faults: 1,
+            edits: 1,
+            ..Budget::default()
+        };
+        let mut world = World::new(REAL, 1, budget).altering(alters);
+        // coming to rest takes three looks in a row, half an hour apart, at which nothing is written
+        world.rest(&mut HashSet::new());
+        assert_eq!(world.broken, None, "it {name}");
+        assert_eq!(made(&world), usize::from(safe), "it {name}");
+        let before = world.writes;
+        assert!(before < 12, "it {name}: {before} writes");
+        world.budget.crashes = 1;
+        world.make(Move::Crash);
+        world.rest(&mut HashSet::new());
+        assert_eq!(world.broken, None, "it {name}");
+        // what is constant and wrong is as good as what was sent to one that never saw this
+        assert!(
+            made(&world) <= 1 && made(&world) >= usize::from(safe),
+            "it {name}"
+        );
+        assert!(
+            world.writes <= before + 2,
+            "it {name}: {} writes after a start",
+            world.writes - before
+        );
+        world.budget.edits = 1;
+        world.make(Move::Edit(0));
+        world.rest(&mut HashSet::new());
+        assert_eq!(world.broken, None, "it {name}");
+        let mut caches = world.cloud.caches.iter();
+        let own = caches.find(|cache| cache.owner.as_deref() == Some("uid-0"));
+        let asked = own.is_some_and(|cache| cache.images == [image(0, 2)]);
+        assert!(asked || !safe, "it {name}: {own:?}");
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_besides_no_cache_is_made_twice() {
+    for (name, alters, _) in SERVERS {
+        let budget = Budget {
+            crashes: 1,
+            faults: 1,
+            ..Budget::default()
+        };
+        if let Err(breach) = explore(World::new(REAL, 1, budget).altering(alters), 40_000) {
+            panic!("it {name}: {breach:?}");
+        }
+    }
+}
