@@ -183,6 +183,8 @@ describe('a cluster', () => {
   test('an address that the page may not speak to is refused, and one that does not answer is told', async () => {
     await page.getByRole('button', { name: 'Disconnect' }).click();
     const address = page.getByRole('textbox', { name: 'Address of a Kubernetes API' });
+    // The keyboard stays where one goes on.
+    assert.ok(await address.evaluate((input) => input === document.activeElement));
     for (const wrong of ['https://cluster.example.com:6443', 'no address', 'ftp://127.0.0.1', '']) {
       await address.fill(wrong);
       await page.getByRole('button', { name: 'Connect' }).click();
@@ -198,6 +200,7 @@ describe('a cluster', () => {
     await address.fill(` ${server.origin.replace('http://', '')}/ `);
     await page.getByRole('button', { name: 'Connect' }).click();
     await page.getByText(`0 caches at ${server.origin}, live.`).waitFor();
+    assert.ok(await page.getByRole('button', { name: 'Disconnect' }).evaluate((button) => button === document.activeElement));
   });
 
   const json = { 'content-type': 'application/json' };

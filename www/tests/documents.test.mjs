@@ -120,6 +120,16 @@ describe('documents', () => {
     await page.keyboard.type('mine.yaml');
     await page.keyboard.press('Enter');
     await page.getByRole('tab', { name: 'mine.yaml' }).waitFor();
+    // The keyboard is where it was, and Escape leaves the name.
+    const at = () => page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+    await page.waitForFunction(() => document.activeElement.getAttribute('aria-label') === 'Rename mine.yaml');
+    await page.keyboard.press('Enter');
+    await page.getByRole('textbox', { name: 'New name of mine.yaml' }).waitFor();
+    await page.keyboard.type('other');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Rename mine.yaml' }).waitFor();
+    assert.equal(await at(), 'Rename mine.yaml');
+    assert.equal(await tabs(page).textContent(), 'mine.yaml');
     await page.getByRole('button', { name: 'Close mine.yaml' }).click();
     await settle(page);
     assert.equal(await tabs(page).count(), 1);

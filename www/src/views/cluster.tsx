@@ -6,6 +6,7 @@ import type { Sendable } from '../core/protocol';
 import { Refused, type Event, type ImageCache } from '../cluster/api';
 import { allowed, connect, create, destroy, disconnect, eventsOf, ownAddress } from '../cluster/live';
 import { Dialog } from '../parts/dialog';
+import { useHandover } from '../parts/focus';
 import { Inline } from '../parts/markdown';
 import { ShowOrigin } from '../parts/origin';
 import { define } from '../core/texts';
@@ -36,12 +37,23 @@ export function Cluster() {
 function Connection() {
   const t = words.value;
   const at = state.value;
+  const { give, take } = useHandover();
   const [address, setAddress] = useState(at.is === 'off' ? ownAddress() : at.address);
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     const server = allowed(address);
     if (server === null) return say('problem', t.addressNotAllowed);
-    define().then(({ resource }) => connect(server, resource), () => say('problem', t.partMissing));
+    define().then(
+      ({ resource }) => {
+        give();
+        connect(server, resource);
+      },
+      () => say('problem', t.partMissing),
+    );
+  };
+  const leave = (): void => {
+    give();
+    disconnect();
   };
   return (
     <>
@@ -56,13 +68,13 @@ function Connection() {
         <form class="connect" onSubmit={submit}>
           <label class="field grow">
             {t.address}
-            <input type="text" inputMode="url" autocomplete="off" spellcheck={false} value={address} placeholder="http://127.0.0.1:8001" onInput={({ currentTarget }) => setAddress(currentTarget.value)} />
+            <input ref={take} type="text" inputMode="url" autocomplete="off" spellcheck={false} value={address} placeholder="http://127.0.0.1:8001" onInput={({ currentTarget }) => setAddress(currentTarget.value)} />
           </label>
           <button type="submit" class="primary">{t.connect}</button>
           <p class="quiet"><Inline text={t.addressHelp} /></p>
         </form>
       ) : (
-        <button type="button" class="small" onClick={disconnect}>{t.disconnect}</button>
+        <button ref={take} type="button" class="small" onClick={leave}>{t.disconnect}</button>
       )}
     </>
   );

@@ -1,5 +1,6 @@
 // The open documents, as a row of tabs above the editor.
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { useHandover } from '../parts/focus';
 import { stepTabs } from '../parts/tabs';
 import { checked } from '../state/analysis';
 import { active, close, files, open, rename, type File } from '../state/files';
@@ -60,10 +61,19 @@ function DocumentMenu({ add }: { add: () => void }) {
   const t = words.value;
   const file = files.value.find(({ id }) => id === active.value);
   const [naming, setNaming] = useState(false);
+  const { give, take } = useHandover();
   if (!file) return null;
-  const take = (name: string): void => {
+  const end = (name: string): void => {
     setNaming(false);
     if (name.trim() !== '') rename(file.id, name.trim().slice(0, 200));
+  };
+  const onKeyDown = (event: KeyboardEvent & { currentTarget: HTMLInputElement }): void => {
+    if (event.key === 'Escape') event.currentTarget.value = file.name;
+    else if (event.key !== 'Enter') return;
+    // Else the same press would reach the button that takes its place.
+    event.preventDefault();
+    give();
+    end(event.currentTarget.value);
   };
   return (
     <div class="document-menu">
@@ -73,14 +83,11 @@ function DocumentMenu({ add }: { add: () => void }) {
           aria-label={t.nameOf(file.name)}
           defaultValue={file.name}
           ref={(input) => input?.focus()}
-          onBlur={({ currentTarget }) => take(currentTarget.value)}
-          onKeyDown={(event) => {
-            if (event.key === 'Enter') take(event.currentTarget.value);
-            if (event.key === 'Escape') setNaming(false);
-          }}
+          onBlur={({ currentTarget }) => end(currentTarget.value)}
+          onKeyDown={onKeyDown}
         />
       ) : (
-        <button type="button" class="link" aria-label={t.renameNamed(file.name)} onClick={() => setNaming(true)}>{t.rename}</button>
+        <button type="button" ref={take} class="link" aria-label={t.renameNamed(file.name)} onClick={() => setNaming(true)}>{t.rename}</button>
       )}
       <button type="button" class="link" aria-label={t.closeNamed(file.name)} onClick={() => close(file.id)}>{t.close}</button>
       <button type="button" class="link" onClick={add}>{t.newDocument}</button>
