@@ -89,6 +89,13 @@ fn cache(name: &str) -> DynamicObject {
     DynamicObject::new(name, &caches()).data(json!({"spec": {"images": ["nginx:1.27"]}}))
 }
 
+async fn create<K>(api: &Api<K>, object: &K) -> K
+where
+    K: kube::Resource + Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
+{
+    api.create(&PostParams::default(), object).await.unwrap()
+}
+
 fn names(objects: &[DynamicObject]) -> Vec<&str> {
     let names = objects.iter();
     names
@@ -102,10 +109,7 @@ async fn a_controller_sees_writes_and_ends_what_it_manages() {
     let caches = server.caches();
     let manager = PatchParams::apply("controller");
     for name in ["a", "b"] {
-        caches
-            .create(&PostParams::default(), &cache(name))
-            .await
-            .unwrap();
+        create(&caches, &cache(name)).await;
     }
     // the two ways in which a watcher begins
     for strategy in [
@@ -136,10 +140,7 @@ async fn a_controller_sees_writes_and_ends_what_it_manages() {
             }
         }
         assert_eq!(known, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
-        caches
-            .create(&PostParams::default(), &cache("c"))
-            .await
-            .unwrap();
+        create(&caches, &cache("c")).await;
         let watcher::Event::Apply(created) = next().await else {
             panic!("no object")
         };
@@ -203,10 +204,7 @@ async fn a_store_of_objects_follows_a_watch_across_its_end() {
     reader.wait_until_ready().await.unwrap();
     for number in 0..8 {
         let name = format!("n{number}");
-        caches
-            .create(&PostParams::default(), &cache(&name))
-            .await
-            .unwrap();
+        create(&caches, &cache(&name)).await;
         tokio::time::sleep(Duration::from_millis(400)).await;
     }
     let all = async {
@@ -301,11 +299,7 @@ async fn callers_in_this_process_see_and_write_what_clients_do() {
     let all = cluster.place(resource, None, None).unwrap();
     let version = cluster.list(&all, &Selector::default()).version;
     let mut watch = cluster.watch(&all, version);
-    server
-        .caches()
-        .create(&PostParams::default(), &cache("a"))
-        .await
-        .unwrap();
+    create(&server.caches(), &cache("a")).await;
     let changes = timeout(EVER, watch.next()).await.unwrap().unwrap();
     assert_eq!(changes[0].object.meta("name"), "a");
     let one = cluster.place(resource, None, Some("a")).unwrap();
@@ -329,10 +323,7 @@ async fn what_is_forgotten_is_told_as_expired_and_clients_begin_anew() {
     let server = Server::start(Config::default()).await;
     let caches = server.caches();
     for name in ["a", "b", "c"] {
-        caches
-            .create(&PostParams::default(), &cache(name))
-            .await
-            .unwrap();
+        create(&caches, &cache(name)).await;
     }
     let page = caches.list(&ListParams::default().limit(1)).await.unwrap();
     let token = page.metadata.continue_.clone().unwrap();
@@ -341,10 +332,7 @@ async fn what_is_forgotten_is_told_as_expired_and_clients_begin_anew() {
     let rest = ListParams::default().limit(5).continue_token(&token);
     let before = caches.list(&rest).await.unwrap();
     assert_eq!(names(&before.items), ["b", "c"], "pages show one moment");
-    caches
-        .create(&PostParams::default(), &cache("d"))
-        .await
-        .unwrap();
+    create(&caches, &cache("d")).await;
     server.cluster.store().compact().await.unwrap();
     let code = |error: kube::Error| match error {
         kube::Error::Api(status) => (status.code, status.reason),
@@ -399,10 +387,7 @@ async fn dependents_go_with_their_owner_and_after_a_crash_too() {
     };
     let server = Server::start(config.clone()).await;
     let caches = server.caches();
-    let owner = caches
-        .create(&PostParams::default(), &cache("owner"))
-        .await
-        .unwrap();
+    let owner = create(&caches, &cache("owner")).await;
     let owned = |name: &str| {
         let mut object = cache(name);
         object.metadata.owner_references = serde_json::from_value(json!([{
@@ -413,10 +398,7 @@ async fn dependents_go_with_their_owner_and_after_a_crash_too() {
         object
     };
     for name in ["child", "other"] {
-        caches
-            .create(&PostParams::default(), &owned(name))
-            .await
-            .unwrap();
+        create(&caches, &owned(name)).await;
     }
     caches
         .delete("owner", &DeleteParams::foreground())
@@ -519,13 +501,9 @@ async fn events_end_an_hour_after_they_were_written_last() {
     };
     for number in 0..501 {
         let event = event(&format!("old-{number}"));
-        events.create(&PostParams::default(), &event).await.unwrap();
+        create(&events, &event).await;
     }
-    server
-        .caches()
-        .create(&PostParams::default(), &cache("a"))
-        .await
-        .unwrap();
+    create(&server.caches(), &cache("a")).await;
     let last = events.get("old-500").await.unwrap();
     let written: Value = serde_json::to_value(&last.metadata.creation_timestamp).unwrap();
     let written: Timestamp = written.as_str().unwrap().parse().unwrap();

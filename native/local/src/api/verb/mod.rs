@@ -121,24 +121,31 @@ pub fn create(
     content_type: Option<&str>,
     context: &Context<'_>,
 ) -> Result<Outcome, ApiError> {
-    let decoded = decode::object(
-        resource,
-        body,
-        content_type,
-        context.options.field_validation,
-    )?;
-    let (mut object, warnings) = (decoded.object, decoded.warnings);
-    let result = (|| {
-        if body.len() > MAX_OBJECT {
-            check_size(&object)?;
-        }
+    with_body(resource, body, content_type, context, |mut object| {
         if let Some(name) = context.name {
             check_name(&object, name)?;
         }
         fields::record(resource, &resource.blank, &mut object, &context.writer());
         bring_to_life(resource, object, context)
-    })();
-    say_also(result, warnings)
+    })
+}
+
+/// Reads a body as an object, does something with it, and says also what there is to say about the body.
+fn with_body(
+    resource: &Resource,
+    body: &[u8],
+    content_type: Option<&str>,
+    context: &Context<'_>,
+    act: impl FnOnce(Value) -> Result<Outcome, ApiError>,
+) -> Result<Outcome, ApiError> {
+    let validation = context.options.field_validation;
+    let decoded = decode::object(resource, body, content_type, validation)?;
+    let fits = if body.len() > MAX_OBJECT {
+        check_size(&decoded.object)
+    } else {
+        Ok(())
+    };
+    say_also(fits.and_then(|()| act(decoded.object)), decoded.warnings)
 }
 
 /// Everything that happens to a new object after its fields have owners.
@@ -211,17 +218,7 @@ pub fn update(
     content_type: Option<&str>,
     context: &Context<'_>,
 ) -> Result<Outcome, ApiError> {
-    let decoded = decode::object(
-        resource,
-        body,
-        content_type,
-        context.options.field_validation,
-    )?;
-    let (mut object, warnings) = (decoded.object, decoded.warnings);
-    let result = (|| {
-        if body.len() > MAX_OBJECT {
-            check_size(&object)?;
-        }
+    with_body(resource, body, content_type, context, |mut object| {
         let name = context.name.unwrap_or_default();
         check_name(&object, name)?;
         settle_namespace(resource, &mut object, context)?;
@@ -236,8 +233,7 @@ pub fn update(
         }
         fields::record(resource, live, &mut object, &context.writer());
         replace(resource, live, object, context)
-    })();
-    say_also(result, warnings)
+    })
 }
 
 /// `PATCH`: an object, or its status, is changed; [`PatchKind::Apply`] may also create it. `live` is the stored object,
