@@ -347,7 +347,25 @@ async fn definition_of_a_start_stays_until_another_is_given() {
         .unwrap();
     drop(cluster);
     assert_eq!(open(None).await.1, json!(["mine"]));
-    assert_eq!(open(Some(own())).await.1, json!(["ic", "imc"]));
+    // one that was exported from a cluster has what that cluster wrote
+    let mut exported = own();
+    exported["metadata"] = json!({
+        "name": OWN, "uid": "fca5bc84-e2f8-40ca-a955-62c6bd678716", "resourceVersion": "267", "generation": 4,
+        "creationTimestamp": "2026-11-21T23:58:02Z", "annotations": {"kept": "yes"},
+        "managedFields": [{
+            "manager": "a", "operation": "Update", "apiVersion": "apiextensions.k8s.io/v1", "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:spec": {}}, "time": "2026-11-21T23:58:02Z",
+        }],
+    });
+    exported["status"] = json!({"conditions": [], "storedVersions": ["v0"]});
+    let (cluster, names) = open(Some(exported)).await;
+    assert_eq!(names, json!(["ic", "imc"]));
+    let stored = cluster.get(&definition_of(&cluster)).unwrap();
+    assert_eq!(
+        stored.value["metadata"]["annotations"],
+        json!({"kept": "yes"})
+    );
+    assert_eq!(stored.value["status"]["storedVersions"], json!(["v1"]));
 }
 
 #[test]

@@ -460,7 +460,16 @@ impl Cluster {
         } else {
             "imagecache"
         };
-        let definition = given.unwrap_or_else(|| own_definition(self.inner.admission.is_some()));
+        let mut definition =
+            given.unwrap_or_else(|| own_definition(self.inner.admission.is_some()));
+        // what another server wrote into an exported one is not this one's
+        if let Some(fields) = definition.as_object_mut() {
+            fields.remove("status");
+        }
+        let metadata = definition.get_mut("metadata");
+        if let Some(metadata) = metadata.and_then(Value::as_object_mut) {
+            metadata.retain(|name, _| matches!(name.as_str(), "name" | "labels" | "annotations"));
+        }
         let mut body = Body::json(&definition, manager);
         body.options.force = force;
         match self.patch(&place, PatchKind::Apply, body).await {
