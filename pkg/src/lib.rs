@@ -137,7 +137,8 @@ pub fn version() -> String {
 }
 
 fn json(name: &str, text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|fault| format!("{name}: {fault}"))
+    text.parse()
+        .map_err(|fault: serde_json::Error| format!("{name}: {fault}"))
 }
 
 /// An object with known fields; its default when it is left out.

@@ -41,8 +41,8 @@ impl Caches<'_> {
                 for item in items {
                     let item = item.ok_or("the list is cut off")?;
                     if item.concerns {
-                        let value = serde_json::from_slice(item.text.as_bytes()).ok();
-                        caches.extend(value.and_then(|mut value| {
+                        let value = item.text.parse().ok();
+                        caches.extend(value.and_then(|mut value: Value| {
                             leave_out_others(&mut value, &words);
                             read(&value, rules)
                         }));

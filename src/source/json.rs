@@ -264,7 +264,7 @@ impl<'t> Reader<'t> {
             return Ok((string, Kind::Quoted));
         }
         let written = self.text.get(opened..self.at).unwrap_or_default();
-        match serde_json::from_str(written) {
+        match written.parse() {
             Ok(Value::String(string)) => Ok((string, Kind::Other)),
             Ok(_) => Err(bad_escape(written, opened, 0)),
             Err(error) => Err(bad_escape(written, opened, error.column())),

@@ -23,9 +23,9 @@ pub extern "C" fn wapc_init() {
 /// `{"request": …, "settings": …}` to a validation response. Always a response: an `Err` would read as an internal
 /// error of the policy.
 fn validate(payload: &[u8]) -> CallResult {
-    let payload: Value = match serde_json::from_slice(payload) {
+    let payload = match json(payload) {
         Ok(payload) => payload,
-        Err(error) => return response(Verdict::unreadable(&error.to_string())),
+        Err(error) => return response(Verdict::unreadable(&error)),
     };
     let settings = match Settings::parse(payload.get("settings").unwrap_or(&Value::Null)) {
         Ok(settings) => settings,
@@ -42,7 +42,7 @@ fn validate(payload: &[u8]) -> CallResult {
 
 /// The settings, `{}` when there are none, to `{"valid": …, "message": …}` with every fault at once.
 fn validate_settings(payload: &[u8]) -> CallResult {
-    let faults = match serde_json::from_slice(payload).map(|settings| Settings::parse(&settings)) {
+    let faults = match json(payload).map(|settings| Settings::parse(&settings)) {
         Ok(Ok(_)) => return answer(&json!({"valid": true})),
         Ok(Err(faults)) => faults
             .iter()
@@ -52,6 +52,13 @@ fn validate_settings(payload: &[u8]) -> CallResult {
         Err(error) => format!("the settings are no JSON: {error}"),
     };
     answer(&json!({"valid": false, "message": faults}))
+}
+
+fn json(payload: &[u8]) -> Result<Value, String> {
+    let text = str::from_utf8(payload).map_err(|_| "it is not UTF-8".to_owned())?;
+    // Not `from_slice`, which would be a second reader beside the one that the core has.
+    text.parse()
+        .map_err(|error: serde_json::Error| error.to_string())
 }
 
 fn list_image_caches() -> Result<Caches<'static>, String> {
