@@ -1,7 +1,10 @@
-// `cargo xtask pkg && node pkg/bench.mjs`: the package beside its peers, in one run. Peers come from `pkg/tests`.
+// `cargo xtask bench` runs it: the package beside its peers, in one run. Peers come from `pkg/tests`, the two ways over
+// the boundary from `benches/boundary`.
 // Times are the fastest of many rounds: the machine can make a round slower, never faster.
 import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import * as imagecache from 'imagecache';
+import * as boundary from '../target/boundary/glue.js';
 
 const require = createRequire(new URL('./tests/', import.meta.url));
 const Ajv = require('ajv');
@@ -50,6 +53,16 @@ function row(name, work, target) {
   console.log(`${name.padEnd(58)}${measure(work).toFixed(2).padStart(10)} µs${target ? `   target ≤ ${target}` : ''}`);
 }
 
+/** What crossing alone costs: into the module, and into it and back. */
+function ways(what, value) {
+  row(`  ${what} to JSON and back in JavaScript`, () => JSON.parse(JSON.stringify(value)));
+  row(`  ${what} into a module as JSON`, () => boundary.jsonIn(JSON.stringify(value)));
+  row(`  ${what} into a module by serde-wasm-bindgen`, () => boundary.fieldsIn(value));
+  row(`  ${what} into a module and back as JSON`, () => JSON.parse(boundary.jsonThrough(JSON.stringify(value))));
+  row(`  ${what} into a module and back by serde-wasm-bindgen`, () => boundary.fieldsThrough(value));
+}
+
+boundary.initSync({ module: readFileSync(new URL('../target/boundary/glue_bg.wasm', import.meta.url)) });
 const judge = new Ajv({ strict: false, logger: false }).compile(imagecache.schema());
 const index = new imagecache.CacheIndex(caches);
 if (imagecache.validate(cache).some(({ severity }) => severity === 'error') || !judge(cache)) throw new Error('the sample is not sound');
@@ -59,11 +72,12 @@ if (decision !== 'Partial' || !winner) throw new Error(`the pod is ${decision}`)
 console.log(`object of ${json.length} bytes, YAML of ${text.length}, pod of ${JSON.stringify(pod).length}, ${index.size} caches; Node ${process.version}`);
 row('validate(object)', () => imagecache.validate(cache), 10);
 row('  peer: ajv compiled with our schema (form only)', () => judge(cache));
-row('  the boundary alone: JSON.stringify + JSON.parse in JS', () => JSON.parse(JSON.stringify(cache)));
+ways('an object', cache);
 row('validate(JSON text), with places', () => imagecache.validate(json));
 row('validate(YAML text), with places', () => imagecache.validate(text), 30);
 row('  peer: yaml parse alone', () => yaml.parse(text));
 row('match(pod), 10,000 prepared caches', () => index.match(pod), 2);
+ways('a pod', pod);
 row('explain(pod), 10,000 prepared caches', () => index.explain(pod));
 row('parseReference', () => imagecache.parseReference('registry.cn-hangzhou.aliyuncs.com/shop/api:v2.18.0'));
 row('expiry', () => imagecache.expiry(cache, '2026-01-19T00:00:00Z'));

@@ -93,15 +93,15 @@ fn texts() -> Result<String> {
     ))
 }
 
+/// The two ways over the boundary, for the benchmark.
+pub(crate) fn boundary(sh: &Shell) -> Result<()> {
+    let out = target(sh)?.join("boundary");
+    sh.create_dir(&out)?;
+    module(sh, &bindgen(sh)?, "imagecache-boundary", "", &out)
+}
+
 fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
-    // The names stay until wasm-bindgen has read the module; it needs a section that stripping removes as well.
-    let _strip = sh.push_env("CARGO_PROFILE_WASM_STRIP", "none");
-    let features = format!("--features={features}");
-    // As a cdylib alone: beside an rlib, which its tests link, cargo leaves the optimisation across crates out.
-    cmd!(sh, "cargo rustc --quiet --package imagecache-wasm --lib --crate-type cdylib --profile wasm --target {WASM} --no-default-features {features}").run()?;
-    let target = target(sh)?;
-    let module = target.join(WASM).join("wasm/imagecache_wasm.wasm");
-    cmd!(sh, "{bindgen} {module} --target web --out-dir {out} --out-name glue --no-typescript --remove-name-section --remove-producers-section").quiet().run()?;
+    module(sh, bindgen, "imagecache-wasm", features, out)?;
     fs::rename(out.join("glue_bg.wasm"), out.join("imagecache.wasm"))?;
     // Every entry names its module; the place that the glue would guess only misleads bundlers.
     let glue = out.join("glue.js");
@@ -119,6 +119,21 @@ fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
     };
     let code: Vec<&str> = text.lines().filter(|line| !comment(line)).collect();
     fs::write(&glue, code.join("\n").replace(guess, "undefined"))?;
+    Ok(())
+}
+
+/// Builds a module, `glue_bg.wasm`, and its `glue.js`.
+fn module(sh: &Shell, bindgen: &Path, package: &str, features: &str, out: &Path) -> Result<()> {
+    // The names stay until wasm-bindgen has read the module; it needs a section that stripping removes as well.
+    let _strip = sh.push_env("CARGO_PROFILE_WASM_STRIP", "none");
+    let features = format!("--features={features}");
+    // As a cdylib alone: beside an rlib, which its tests link, cargo leaves the optimisation across crates out.
+    cmd!(sh, "cargo rustc --quiet --package {package} --lib --crate-type cdylib --profile wasm --target {WASM} --no-default-features {features}").run()?;
+    let module = target(sh)?
+        .join(WASM)
+        .join("wasm")
+        .join(format!("{}.wasm", package.replace('-', "_")));
+    cmd!(sh, "{bindgen} {module} --target web --out-dir {out} --out-name glue --no-typescript --remove-name-section --remove-producers-section").quiet().run()?;
     Ok(())
 }
 

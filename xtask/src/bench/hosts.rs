@@ -69,6 +69,7 @@ fn row(line: &str) -> Result<String> {
 pub(super) fn package(sh: &Shell) -> Result<String> {
     pkg::run(sh)?;
     pkg::install(sh)?;
+    pkg::boundary(sh)?;
     let rows = cmd!(sh, "node pkg/bench.mjs").read()?;
     ensure!(!rows.is_empty(), "pkg/bench.mjs printed nothing");
     Ok(format!(
