@@ -12,8 +12,9 @@ use imagecache::time::Timestamp;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::definitions::definition_key;
 use super::store::{Change, List, Object, Transaction, key, prefix};
-use super::verbs::{carry_out, definition_key, delete_one};
+use super::verbs::{carry_out, delete_one};
 use super::{Cluster, now};
 use crate::api::options::{DeleteOptions, Propagation};
 use crate::api::verb::{Effect, Outcome};

@@ -12,13 +12,15 @@
 //! | The verbs on the store, for HTTP and for callers in this process | [`verbs`] |
 //! | Paths, negotiation, answers, watch streams | [`serve`] |
 //! | The core's admission, if it is switched on | [`admission`] |
-//! | What happens after an owner is deleted | `collect` |
+//! | What is served because a definition says so | `definitions` |
+//! | What happens after an owner is deleted, and what ends by itself | `collect` |
 //!
 //! There is no authentication: whoever reaches the address may do everything, so it is bound to the loopback interface
 //! unless somebody asks for more.
 
 pub mod admission;
 mod collect;
+mod definitions;
 pub mod serve;
 pub mod store;
 pub mod token;

@@ -1,27 +1,21 @@
 //! The verbs on the store. What they decide is [`api`](crate::api)'s; here decisions meet the state.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use imagecache::resource::CRD_NAME;
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::store::{self, List, Object, Page, Transaction, Watch};
-use super::{Cluster, admission, now};
-use crate::api::fields::{self, Writer};
+use super::{Cluster, admission, definitions, now};
 use crate::api::options::{DeleteOptions, WriteOptions};
 use crate::api::patch::PatchKind;
-use crate::api::resource::{Settle, own_definition};
 use crate::api::select::Selector;
 use crate::api::verb::{self, Context, Effect, Outcome, Subresource};
-use crate::api::{ApiError, Resource, Resources, is_established, meta};
+use crate::api::{ApiError, Resource, meta};
 
 /// How often another random suffix is tried when a generated name is taken.
 const GENERATED_NAMES: usize = 8;
-
-/// Where definitions are stored.
-const DEFINITIONS: (&str, &str) = ("apiextensions.k8s.io", "customresourcedefinitions");
 
 /// What a request is about.
 #[derive(Clone)]
@@ -137,41 +131,6 @@ impl Chance {
 }
 
 impl Cluster {
-    /// What is served now: the built-in kinds, and those of the definitions in the store.
-    pub fn resources(&self) -> Arc<Resources> {
-        let definitions = self.definitions();
-        // Versions only grow, and a definition that goes makes them fewer: this tells every state from the next ones.
-        let newest = definitions.iter().map(|definition| definition.version);
-        let state = (definitions.len(), newest.max().unwrap_or_default());
-        let mut known = self
-            .inner
-            .resources
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match &*known {
-            Some((of, resources)) if *of == state => Arc::clone(resources),
-            _ => {
-                let definitions = definitions.iter().map(|definition| &definition.value);
-                let served = definitions.filter(|definition| is_established(definition));
-                let resources = Arc::new(Resources::new(served));
-                *known = Some((state, Arc::clone(&resources)));
-                resources
-            }
-        }
-    }
-
-    fn definitions(&self) -> Vec<Arc<Object>> {
-        let (group, plural) = DEFINITIONS;
-        let page = self.store().list(&List {
-            prefix: &store::prefix(group, plural, None),
-            at: None,
-            from: None,
-            limit: None,
-            keep: &|_| true,
-        });
-        page.unwrap_or_default().items // the present is never forgotten
-    }
-
     /// An object, or without a name none in particular.
     ///
     /// # Errors
@@ -335,7 +294,7 @@ impl Cluster {
             let (key, outcome) = decide(&cluster, transaction, &place, &body)?;
             if outcome.effect == Effect::Create {
                 in_living_namespace(transaction, &place, &outcome.object)?;
-                of_living_definition(transaction, &place)?;
+                definitions::is_to_stay(transaction, &place)?;
             }
             if dry_run {
                 return Ok(Written {
@@ -449,35 +408,6 @@ impl Cluster {
         self.define(definition).await
     }
 
-    /// Applies the definition of `ImageCache`: the one given, whatever is there; else the one of this program, unless
-    /// somebody has written another one.
-    async fn define(&self, given: Option<Value>) -> Result<(), ApiError> {
-        let (group, plural) = DEFINITIONS;
-        let place = self.place((group, "v1", plural), None, Some(CRD_NAME))?;
-        let force = given.is_some();
-        let manager = if force {
-            "imagecache-crd"
-        } else {
-            "imagecache"
-        };
-        let mut definition =
-            given.unwrap_or_else(|| own_definition(self.inner.admission.is_some()));
-        // what another server wrote into an exported one is not this one's
-        if let Some(fields) = definition.as_object_mut() {
-            fields.remove("status");
-        }
-        let metadata = definition.get_mut("metadata");
-        if let Some(metadata) = metadata.and_then(Value::as_object_mut) {
-            metadata.retain(|name, _| matches!(name.as_str(), "name" | "labels" | "annotations"));
-        }
-        let mut body = Body::json(&definition, manager);
-        body.options.force = force;
-        match self.patch(&place, PatchKind::Apply, body).await {
-            Err(error) if !force && error.reason == "Conflict" => Ok(()),
-            written => written.map(drop),
-        }
-    }
-
     /// Creates an object unless it is there.
     async fn ensure(&self, resource: (&str, &str, &str), object: &Value) -> Result<(), ApiError> {
         let place = self.place(resource, None, None)?;
@@ -525,26 +455,6 @@ fn in_living_namespace(
     Ok(())
 }
 
-/// Objects come to be only of kinds whose definition is there to stay.
-fn of_living_definition(transaction: &Transaction<'_>, place: &Place) -> Result<(), ApiError> {
-    if !place.resource.custom {
-        return Ok(());
-    }
-    let (group, plural) = place.resource.storage();
-    let definition = transaction.get(&definition_key(group, plural));
-    let definition = definition.ok_or_else(ApiError::no_such_path)?;
-    if meta::is_deleting(&definition.value) {
-        return Err(ApiError::definition_ends());
-    }
-    Ok(())
-}
-
-/// Where the definition of a kind is stored.
-pub(super) fn definition_key(group: &str, plural: &str) -> String {
-    let (of, definitions) = DEFINITIONS;
-    store::key(of, definitions, None, &format!("{plural}.{group}"))
-}
-
 /// Does what was decided about an object.
 pub(super) fn carry_out(
     transaction: &mut Transaction<'_>,
@@ -565,59 +475,13 @@ pub(super) fn carry_out(
         }
     }
     if outcome.effect != Effect::Keep {
-        settle(transaction, resource)?;
+        definitions::settle(transaction, resource)?;
     }
     Ok(Written {
         object,
         effect: outcome.effect,
         warnings: outcome.warnings,
     })
-}
-
-/// Writes what becomes of the objects of a resource now that one of them has changed.
-fn settle(transaction: &mut Transaction<'_>, resource: &Resource) -> Result<(), ApiError> {
-    let Some(settle) = &resource.settle else {
-        return Ok(());
-    };
-    let keys = transaction.keys(&store::prefix(&resource.group, &resource.plural, None));
-    // What one gives up another may take, so it is asked again until nothing changes.
-    for _ in 0..=keys.len() {
-        let mut changed = false;
-        for key in &keys {
-            changed |= settle_one(transaction, resource, settle, &keys, key)?;
-        }
-        if !changed {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn settle_one(
-    transaction: &mut Transaction<'_>,
-    resource: &Resource,
-    settle: &Settle,
-    keys: &[Arc<str>],
-    key: &str,
-) -> Result<bool, ApiError> {
-    let Some(object) = transaction.get(key) else {
-        return Ok(false);
-    };
-    let all: Vec<_> = keys.iter().filter_map(|key| transaction.get(key)).collect();
-    let values: Vec<_> = all.iter().map(|object| &object.value).collect();
-    let (mut settled, now) = (object.value.clone(), now());
-    (settle.settle)(&mut settled, &values, now);
-    if settled == object.value {
-        return Ok(false);
-    }
-    let writer = Writer {
-        manager: "kube-apiserver",
-        subresource: "status",
-        now,
-    };
-    fields::record(resource, &object.value, &mut settled, &writer);
-    transaction.put(key, settled)?;
-    Ok(true)
 }
 
 /// Deletes an object, or marks it as being deleted.
