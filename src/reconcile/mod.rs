@@ -61,6 +61,7 @@
 //! The condition `Ready` says `Expired` or `Eliminated`, and `imageCacheId` which cache it was.
 
 mod altered;
+mod call;
 mod condition;
 mod effect;
 mod intake;

@@ -6,15 +6,14 @@ use serde_json::json;
 
 use super::condition::{reason, sentence};
 use super::effect::{Decision, Effect};
-use super::intake::{Held, Intake, difference};
+use super::intake::difference;
 use super::listing::{Listing, owner};
-use super::memory::{Accepted, Fault, Memory};
+use super::memory::{Accepted, Memory};
 use super::status::Draft;
 use super::subject::Subject;
 use super::{Rival, SETTLE, Seen, Settings, UPDATE_AGAIN};
 use crate::annotation::{ADOPT, FINALIZER};
 use crate::eci::reply::ImageCacheEntry;
-use crate::eci::request::DeleteImageCache;
 use crate::resource::Phase;
 use crate::time::{DAY, Timestamp};
 
@@ -160,7 +159,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The generation that a condition `Synced` of `False` must name: that of a call which may still arrive.
-    fn named_generation(&self, listing: &Listing) -> i64 {
+    pub(super) fn named_generation(&self, listing: &Listing) -> i64 {
         match self.subject.intent() {
             Some((generation, _)) if self.may_arrive(listing) => generation,
             _ => self.subject.generation,
@@ -171,7 +170,7 @@ impl<'a> Turn<'a> {
         Draft::new(self.subject, self.now)
     }
 
-    fn pending(&self) -> Draft<'a> {
+    pub(super) fn pending(&self) -> Draft<'a> {
         self.draft().phase(Phase::Pending).ready(
             false,
             Phase::Pending.as_str(),
@@ -405,145 +404,6 @@ impl<'a> Turn<'a> {
             None if left.is_some() => decision.watching(true),
             _ => decision,
         }
-    }
-
-    /// A fault that bars a call for now.
-    pub(super) fn fault(&self) -> Option<&'a Fault> {
-        let fault = self.memory.fault.as_ref()?;
-        let stands = fault.generation == self.subject.generation && self.seen.moment < fault.until;
-        stands.then_some(fault)
-    }
-
-    pub(super) fn until(&self, fault: &Fault) -> Duration {
-        fault.until.saturating_sub(self.seen.moment)
-    }
-
-    fn update(&self, entry: &ImageCacheEntry) -> Decision {
-        let id = entry.image_cache_id.as_str();
-        let generation = self.subject.generation;
-        let refused = |reason: &str, message: &str| {
-            self.draft()
-                .entry(entry)
-                .phase(Phase::UpdateFailed)
-                .ready(
-                    false,
-                    reason::STALE,
-                    &format!("{id} is not what generation {generation} asks"),
-                )
-                .synced(false, generation, reason, message)
-                .decide()
-        };
-        if let Some(fault) = self.fault() {
-            let told = if fault.told {
-                refused(&fault.reason, &fault.message)
-            } else {
-                Decision::rest()
-            };
-            return told.within(self.until(fault));
-        }
-        let intent = self
-            .subject
-            .intent()
-            .filter(|(named, _)| *named == generation && !self.memory.spent);
-        let since = intent.map_or(self.now, |(_, since)| since);
-        let call = Intake::of(self.subject, self.seen)
-            .and_then(|intake| intake.update(self.subject, id, self.settings, (generation, since)));
-        let call = match call {
-            Ok(call) => Box::new(call),
-            Err(Held::Unread(names)) => return Decision::act(Effect::ReadSecrets(names)),
-            Err(Held::Blocked { reason, message }) => {
-                return refused(reason, &message).within(SETTLE);
-            }
-        };
-        if intent.is_none() {
-            let message = format!("{id} is brought to generation {generation}");
-            return self
-                .draft()
-                .entry(entry)
-                .phase(Phase::Updating)
-                .ready(
-                    false,
-                    reason::STALE,
-                    &format!("{id} is not what generation {generation} asks yet"),
-                )
-                .intent(&message)
-                .decide();
-        }
-        self.call(Effect::Update { call, generation })
-    }
-
-    fn create(&self, listing: &Listing) -> Decision {
-        let generation = self.subject.generation;
-        let arriving = self.may_arrive(listing);
-        let named = self.named_generation(listing);
-        let refused = |reason: &str, message: &str| {
-            self.pending()
-                .synced(false, named, reason, message)
-                .decide()
-        };
-        if let Some(fault) = self.fault() {
-            let told = if fault.told {
-                refused(&fault.reason, &fault.message)
-            } else {
-                Decision::rest()
-            };
-            return told.within(self.until(fault));
-        }
-        let intent = self
-            .subject
-            .intent()
-            .filter(|(named, _)| (*named == generation || arriving) && !self.memory.spent);
-        let call = Intake::of(self.subject, self.seen).and_then(|intake| {
-            intake.create(
-                self.subject,
-                self.settings,
-                intent.unwrap_or((generation, self.now)),
-            )
-        });
-        let call = match call {
-            Ok(call) => Box::new(call),
-            Err(Held::Unread(names)) => return Decision::act(Effect::ReadSecrets(names)),
-            Err(Held::Blocked { reason, message }) => {
-                return refused(reason, &message).within(SETTLE);
-            }
-        };
-        match intent {
-            Some((generation, _)) => self.call(Effect::Create { call, generation }),
-            None => self
-                .pending()
-                .intent(&format!(
-                    "ECI is asked for a cache of generation {generation}"
-                ))
-                .opens()
-                .decide(),
-        }
-    }
-
-    /// A call, on an object that was read just now.
-    pub(super) fn call(&self, effect: Effect) -> Decision {
-        let act = if self.seen.live { effect } else { Effect::Read };
-        Decision::act(act).watching(true)
-    }
-
-    pub(super) fn delete(&self, id: &str) -> Decision {
-        if let Some(deleted) = self.memory.deleted {
-            let wait = deleted
-                .saturating_add(super::DELETE_AGAIN)
-                .saturating_sub(self.seen.moment);
-            if !wait.is_zero() {
-                return Decision::listing().within(wait);
-            }
-        }
-        if let Some(fault) = self.fault() {
-            return Decision::rest().within(self.until(fault));
-        }
-        self.call(Effect::Delete {
-            call: DeleteImageCache {
-                region_id: self.settings.region_id.clone(),
-                image_cache_id: id.to_owned(),
-                client_token: None,
-            },
-        })
     }
 
     /// The cache that the status names is not there.

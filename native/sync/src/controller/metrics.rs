@@ -4,7 +4,7 @@ use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 /// An act and how it went; few enough for labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,65 +28,40 @@ pub(super) struct Metrics {
     pub(super) leads: Gauge,
 }
 
+/// A new metric, registered.
+fn counted<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register(name, help, metric.clone());
+    metric
+}
+
 impl Metrics {
     pub(super) fn new() -> Self {
         let mut registry = Registry::with_prefix("imagecache_sync");
-        let metrics = Metrics {
-            acts: Family::default(),
-            steps: Counter::default(),
-            listings: Counter::default(),
-            listing_faults: Counter::default(),
-            watch_faults: Counter::default(),
-            objects: Gauge::default(),
-            caches: Gauge::default(),
-            ready: Gauge::default(),
-            leads: Gauge::default(),
-            registry: Registry::default(),
-        };
-        registry.register(
-            "acts",
-            "Reads and writes of the cluster and calls of ECI",
-            metrics.acts.clone(),
-        );
-        registry.register(
-            "steps",
-            "Times that an object was looked at",
-            metrics.steps.clone(),
-        );
-        registry.register(
-            "listings",
-            "Listings of all caches",
-            metrics.listings.clone(),
-        );
-        registry.register(
-            "listing_faults",
-            "Listings that failed",
-            metrics.listing_faults.clone(),
-        );
-        registry.register(
-            "watch_faults",
-            "Times that the watch of ImageCaches broke",
-            metrics.watch_faults.clone(),
-        );
-        registry.register(
-            "objects",
-            "ImageCaches in the cluster",
-            metrics.objects.clone(),
-        );
-        registry.register(
-            "caches",
-            "Caches in the region, whoever made them",
-            metrics.caches.clone(),
-        );
-        registry.register("ready", "ImageCaches that are Ready", metrics.ready.clone());
-        registry.register(
-            "leads",
-            "1 while this process works, 0 while it stands by",
-            metrics.leads.clone(),
-        );
+        let all = &mut registry;
         Metrics {
+            acts: counted(
+                all,
+                "acts",
+                "Reads and writes of the cluster and calls of ECI",
+            ),
+            steps: counted(all, "steps", "Times that an object was looked at"),
+            listings: counted(all, "listings", "Listings of all caches"),
+            listing_faults: counted(all, "listing_faults", "Listings that failed"),
+            watch_faults: counted(
+                all,
+                "watch_faults",
+                "Times that the watch of ImageCaches broke",
+            ),
+            objects: counted(all, "objects", "ImageCaches in the cluster"),
+            caches: counted(all, "caches", "Caches in the region, whoever made them"),
+            ready: counted(all, "ready", "ImageCaches that are Ready"),
+            leads: counted(
+                all,
+                "leads",
+                "1 while this process works, 0 while it stands by",
+            ),
             registry,
-            ..metrics
         }
     }
 

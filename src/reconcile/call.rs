@@ -1,0 +1,155 @@
+//! The decisions to ask something of ECI: only what may be sent, and was written down before.
+
+use std::time::Duration;
+
+use super::SETTLE;
+use super::condition::reason;
+use super::effect::{Decision, Effect};
+use super::intake::{Held, Intake};
+use super::listing::Listing;
+use super::memory::Fault;
+use super::step::Turn;
+use crate::eci::reply::ImageCacheEntry;
+use crate::eci::request::DeleteImageCache;
+use crate::resource::Phase;
+
+impl<'a> Turn<'a> {
+    /// A fault that bars a call for now.
+    pub(super) fn fault(&self) -> Option<&'a Fault> {
+        let fault = self.memory.fault.as_ref()?;
+        let stands = fault.generation == self.subject.generation && self.seen.moment < fault.until;
+        stands.then_some(fault)
+    }
+
+    pub(super) fn until(&self, fault: &Fault) -> Duration {
+        fault.until.saturating_sub(self.seen.moment)
+    }
+
+    pub(super) fn update(&self, entry: &ImageCacheEntry) -> Decision {
+        let id = entry.image_cache_id.as_str();
+        let generation = self.subject.generation;
+        let refused = |reason: &str, message: &str| {
+            self.draft()
+                .entry(entry)
+                .phase(Phase::UpdateFailed)
+                .ready(
+                    false,
+                    reason::STALE,
+                    &format!("{id} is not what generation {generation} asks"),
+                )
+                .synced(false, generation, reason, message)
+                .decide()
+        };
+        let intent = self
+            .subject
+            .intent()
+            .filter(|(named, _)| *named == generation && !self.memory.spent);
+        let attempt = intent.unwrap_or((generation, self.now));
+        let call = self.sendable(refused, |intake| {
+            intake.update(self.subject, id, self.settings, attempt)
+        });
+        let call = match call {
+            Ok(call) => Box::new(call),
+            Err(instead) => return *instead,
+        };
+        if intent.is_none() {
+            let message = format!("{id} is brought to generation {generation}");
+            return self
+                .draft()
+                .entry(entry)
+                .phase(Phase::Updating)
+                .ready(
+                    false,
+                    reason::STALE,
+                    &format!("{id} is not what generation {generation} asks yet"),
+                )
+                .intent(&message)
+                .decide();
+        }
+        self.call(Effect::Update { call, generation })
+    }
+
+    /// A call that may be sent, or what is done instead: to wait while a fault bars it, to read secrets, to tell what is
+    /// wrong with the object.
+    fn sendable<C>(
+        &self,
+        refused: impl Fn(&str, &str) -> Decision,
+        call: impl FnOnce(Intake) -> Result<C, Held>,
+    ) -> Result<C, Box<Decision>> {
+        if let Some(fault) = self.fault() {
+            let told = if fault.told {
+                refused(&fault.reason, &fault.message)
+            } else {
+                Decision::rest()
+            };
+            return Err(Box::new(told.within(self.until(fault))));
+        }
+        let call = Intake::of(self.subject, self.seen).and_then(call);
+        call.map_err(|held| {
+            Box::new(match held {
+                Held::Unread(names) => Decision::act(Effect::ReadSecrets(names)),
+                Held::Blocked { reason, message } => refused(reason, &message).within(SETTLE),
+            })
+        })
+    }
+
+    pub(super) fn create(&self, listing: &Listing) -> Decision {
+        let generation = self.subject.generation;
+        let arriving = self.may_arrive(listing);
+        let named = self.named_generation(listing);
+        let refused = |reason: &str, message: &str| {
+            self.pending()
+                .synced(false, named, reason, message)
+                .decide()
+        };
+        let intent = self
+            .subject
+            .intent()
+            .filter(|(named, _)| (*named == generation || arriving) && !self.memory.spent);
+        let attempt = intent.unwrap_or((generation, self.now));
+        let call = self.sendable(refused, |intake| {
+            intake.create(self.subject, self.settings, attempt)
+        });
+        let call = match call {
+            Ok(call) => Box::new(call),
+            Err(instead) => return *instead,
+        };
+        match intent {
+            Some((generation, _)) => self.call(Effect::Create { call, generation }),
+            None => self
+                .pending()
+                .intent(&format!(
+                    "ECI is asked for a cache of generation {generation}"
+                ))
+                .opens()
+                .decide(),
+        }
+    }
+
+    /// A call, on an object that was read just now.
+    fn call(&self, effect: Effect) -> Decision {
+        let act = if self.seen.live { effect } else { Effect::Read };
+        Decision::act(act).watching(true)
+    }
+
+    pub(super) fn delete(&self, id: &str) -> Decision {
+        if let Some(deleted) = self.memory.deleted {
+            let wait = deleted
+                .saturating_add(super::DELETE_AGAIN)
+                .saturating_sub(self.seen.moment);
+            if !wait.is_zero() {
+                return Decision::listing().within(wait);
+            }
+        }
+        if let Some(fault) = self.fault() {
+            return Decision::rest().within(self.until(fault));
+        }
+        self.call(Effect::Delete {
+            call: DeleteImageCache {
+                region_id: self.settings.region_id.clone(),
+                image_cache_id: id.to_owned(),
+                client_token: None,
+            },
+        })
+    }
+}
