@@ -26,6 +26,7 @@ pub mod door;
 #[cfg(feature = "eci")]
 pub mod eci;
 pub mod expiry;
+mod find;
 pub mod matching;
 mod order;
 pub mod path;

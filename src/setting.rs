@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::diagnostic::Quoted;
 use crate::time::Timestamp;
 
 /// A value that a choice can have.
@@ -171,20 +172,25 @@ impl<T: Setting> Setting for Option<T> {
 
 impl<T: Word> Setting for T {
     fn read(value: &Value) -> Result<Self, String> {
-        let text = text(value)?;
-        let mut words = T::WORDS.iter().zip(T::MEANINGS);
-        let meant = words.find(|(word, _)| **word == text);
-        meant
-            .map(|(_, meaning)| *meaning)
-            .ok_or_else(|| unknown("variant", text, T::WORDS))
+        let meant = T::MEANINGS.get(place(value, T::WORDS)?);
+        // There are as many meanings as words.
+        meant.copied().ok_or_else(String::new)
     }
+}
+
+/// Which of the words it is.
+#[inline(never)]
+fn place(value: &Value, words: &[&str]) -> Result<usize, String> {
+    let text = text(value)?;
+    let place = words.iter().position(|word| *word == text);
+    place.ok_or_else(|| unknown("variant", text, words))
 }
 
 fn text(value: &Value) -> Result<&str, String> {
     value.as_str().ok_or_else(|| wrong(value, "a string"))
 }
 
-/// `invalid type: string "yes", expected a boolean`.
+/// ``invalid type: string `yes`, expected a boolean``.
 pub(crate) fn wrong(value: &Value, wanted: &str) -> String {
     let mut what = "type";
     let found = match value {
@@ -197,7 +203,7 @@ pub(crate) fn wrong(value: &Value, wanted: &str) -> String {
             }
             format!("integer `{number}`")
         }
-        Value::String(text) => format!("string {text:?}"),
+        Value::String(text) => format!("string {}", Quoted(text)),
         Value::Array(_) => "sequence".to_owned(),
         Value::Object(_) => "map".to_owned(),
     };

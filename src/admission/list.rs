@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::items::Items;
 use super::pod::Found;
 use crate::diagnostic::{Levels, Report};
+use crate::find;
 use crate::matching::{Cache, Index, Pod, Rules, Scratch};
 use crate::reference::Named;
 
@@ -70,10 +71,7 @@ fn leave_out_others(cache: &mut Value, words: &[String]) {
         .get_mut("spec")
         .and_then(|spec| spec.get_mut("images"));
     if let Some(Value::Array(images)) = images {
-        images.retain(|image| {
-            let text = image.as_str().unwrap_or_default();
-            words.iter().any(|word| text.contains(word.as_str()))
-        });
+        images.retain(|image| find::holds(image.as_str().unwrap_or_default(), words));
     }
 }
 

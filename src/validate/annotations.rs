@@ -14,6 +14,7 @@ use super::value::{InQuotes, Typed};
 use super::{form, labels};
 use crate::annotation::{self, Form, Holder, KNOWN, Known, PREFIX};
 use crate::diagnostic::{Code, Part, Report};
+use crate::find;
 use crate::path::Path;
 
 /// What the annotations stand on.
@@ -241,10 +242,7 @@ fn short(known: &'static Known) -> &'static str {
 /// uses.
 fn foreign(key: &str, path: &Path<'_>, report: &mut Report<'_>) {
     let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
-    if !["imc-", "-imc", "image-cache", "imagecache"]
-        .iter()
-        .any(|part| name.contains(part))
-    {
+    if !find::holds(name, &["imc-", "-imc", "image-cache", "imagecache"]) {
         return;
     }
     if let Some(known) = KNOWN.iter().find(|known| short(known) == name) {

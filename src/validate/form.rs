@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::name;
 use crate::annotation::{Form, parse_bool};
 use crate::diagnostic::Quoted;
+use crate::find;
 use crate::matching::storage_bytes;
 
 /// Which bytes of a value are wrong, and why.
@@ -131,7 +132,7 @@ pub(super) fn check<'v>(text: &'v str, wanted: Form, mut report: impl FnMut(Faul
         if index == limit {
             return fault(offset..text.len(), None, text, Why::TooMany(limit));
         }
-        let item = match name::cut(list, b',') {
+        let item = match find::cut(list, b',') {
             Some((item, behind)) => {
                 rest = Some(behind);
                 item
@@ -177,7 +178,7 @@ fn single(text: &str, form: Form) -> Result<(), Why> {
         Form::Id(prefix) | Form::Ids(prefix, _) => text.strip_prefix(prefix).is_some_and(is_id),
         Form::OneOf(words) => words.contains(&text),
         Form::AcrInstances => {
-            let (region, id) = name::cut(text, b':').unwrap_or(("cn", text));
+            let (region, id) = find::cut(text, b':').unwrap_or(("cn", text));
             name::label(region).is_ok() && id.strip_prefix("cri-").is_some_and(is_id)
         }
         Form::Arns => is_role(text),
@@ -204,7 +205,7 @@ fn is_id(text: &str) -> bool {
 fn is_role(text: &str) -> bool {
     let Some((account, name)) = text
         .strip_prefix("acs:ram::")
-        .and_then(|rest| rest.split_once(":role/"))
+        .and_then(|rest| find::cut_at(rest, ":role/"))
     else {
         return false;
     };
@@ -216,7 +217,7 @@ fn is_role(text: &str) -> bool {
 
 /// An IPv6 address (RFC 4291, 2.2). The standard library's reader brings numbers of any base along.
 fn is_ipv6(text: &str) -> bool {
-    match text.split_once("::") {
+    match find::cut_at(text, "::") {
         None => groups(text, true) == Some(8),
         // What is left out are one or more groups.
         Some((head, tail)) => groups(head, false)
@@ -230,7 +231,7 @@ fn groups(text: &str, at_end: bool) -> Option<usize> {
     let mut count = 0;
     let mut rest = Some(text).filter(|text| !text.is_empty());
     while let Some(list) = rest {
-        let (group, behind) = match name::cut(list, b':') {
+        let (group, behind) = match find::cut(list, b':') {
             Some((group, behind)) => (group, Some(behind)),
             None => (list, None),
         };
@@ -267,7 +268,7 @@ fn host(text: &str) -> Result<(), Why> {
     if text.contains(char::is_whitespace) {
         return Err(Why::Space);
     }
-    if text.contains("://") {
+    if find::holds(text, &["://"]) {
         return Err(Why::Scheme);
     }
     if text.contains('/') {

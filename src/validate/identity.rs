@@ -11,6 +11,7 @@ use super::spelling::nearest;
 use super::value::not_a_string;
 use super::workload::{self, Workload};
 use crate::diagnostic::{Code, Quoted, Report};
+use crate::find;
 use crate::path::Path;
 use crate::resource::{API_VERSION, GROUP, KIND, LIST_KIND};
 
@@ -76,9 +77,7 @@ impl<'v> TypeMeta<'v> {
         }
         group == GROUP
             || nearest(group, [GROUP]).is_some()
-            || ["aliyun", "alibaba", "eci."]
-                .iter()
-                .any(|part| group.contains(part))
+            || find::holds(group, &["aliyun", "alibaba", "eci."])
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::registry;
 use super::value::{Typed, not_a, not_a_string};
 use crate::diagnostic::{Code, Part, Quoted, Report};
+use crate::find;
 use crate::path::Path;
 use crate::reference::{Class, Error, Named, ascii_lower};
 use crate::resource::MAX_IMAGES;
@@ -184,10 +185,10 @@ impl fmt::Display for Remedy<'_> {
         if text.trim() != text {
             return f.write_str("Remove the white space around it.");
         }
-        if let Some((_, rest)) = text.split_once("://") {
+        if let Some((_, rest)) = find::cut_at(text, "://") {
             return write!(f, "Leave the scheme out: {}.", Quoted(rest));
         }
-        if text.contains("${") || text.contains("$(") || text.contains("{{") {
+        if find::holds(text, &["${", "$(", "{{"]) {
             return f.write_str("Fill the placeholder in first: nothing replaces it later.");
         }
         match self.error.class() {

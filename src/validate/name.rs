@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::value::not_a_string;
 use crate::diagnostic::{Code, Part, Quoted, Report};
+use crate::find;
 use crate::path::Path;
 use crate::resource::MAX_NAME_LENGTH;
 
@@ -186,7 +187,7 @@ pub(super) fn subdomain(text: &str) -> Result<(), Fault> {
 /// Key of a label: a name of letters, digits and, inside, `-_.`, at most 63, with an RFC 1123 subdomain and a slash
 /// before it or not.
 pub(super) fn qualified(text: &str) -> Result<(), Fault> {
-    let (name, offset) = match cut(text, b'/') {
+    let (name, offset) = match find::cut(text, b'/') {
         None => (text, 0),
         Some((prefix, name)) => {
             subdomain(prefix)?;
@@ -202,14 +203,6 @@ pub(super) fn qualified(text: &str) -> Result<(), Fault> {
         });
     }
     check(name, offset, in_qualified)
-}
-
-/// What stands before and behind the first `byte`, which is ASCII. On texts of names' length quicker than a search that
-/// is made for long ones.
-pub(super) fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|other| other == byte)?;
-    let (before, rest) = text.split_at_checked(at)?;
-    Some((before, rest.get(1..)?))
 }
 
 /// Key of an annotation: as [`qualified`], where upper case in the prefix does not matter.

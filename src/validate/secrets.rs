@@ -12,6 +12,7 @@ use super::images::{MAX_ITEMS, Unread};
 use super::name;
 use super::value::{not_a, not_a_string, type_of};
 use crate::diagnostic::{Code, Part, Quoted, Report};
+use crate::find;
 use crate::path::Path;
 use crate::resource::MAX_SECRETS;
 
@@ -114,7 +115,7 @@ impl fmt::Display for Why {
 }
 
 fn form(text: &str) -> Result<(), Fault> {
-    let Some((namespace, secret)) = name::cut(text, b':') else {
+    let Some((namespace, secret)) = find::cut(text, b':') else {
         let why = if text.is_empty() {
             Why::Empty
         } else {
