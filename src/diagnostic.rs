@@ -352,20 +352,29 @@ impl Quoted<'_> {
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("`")?;
-        let mut characters = self.0.chars();
-        for character in characters.by_ref().take(Self::LONGEST) {
+        Between("`", self.0).fmt(f)
+    }
+}
+
+/// The same between other marks.
+pub(crate) struct Between<'a>(pub(crate) &'static str, pub(crate) &'a str);
+
+impl fmt::Display for Between<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Between(mark, text) = *self;
+        f.write_str(mark)?;
+        let mut characters = text.chars();
+        for character in characters.by_ref().take(Quoted::LONGEST) {
             if character.is_control() {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 f.write_char(character)?;
             }
         }
-        f.write_str(if characters.next().is_some() {
-            "…`"
-        } else {
-            "`"
-        })
+        if characters.next().is_some() {
+            f.write_char('…')?;
+        }
+        f.write_str(mark)
     }
 }
 

@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::diagnostic::Quoted;
+use crate::diagnostic::Between;
 use crate::time::Timestamp;
 
 /// A value that a choice can have.
@@ -190,7 +190,7 @@ fn text(value: &Value) -> Result<&str, String> {
     value.as_str().ok_or_else(|| wrong(value, "a string"))
 }
 
-/// ``invalid type: string `yes`, expected a boolean``.
+/// `invalid type: string "yes", expected a boolean`.
 pub(crate) fn wrong(value: &Value, wanted: &str) -> String {
     let mut what = "type";
     let found = match value {
@@ -203,7 +203,7 @@ pub(crate) fn wrong(value: &Value, wanted: &str) -> String {
             }
             format!("integer `{number}`")
         }
-        Value::String(text) => format!("string {}", Quoted(text)),
+        Value::String(text) => format!("string {}", Between("\"", text)),
         Value::Array(_) => "sequence".to_owned(),
         Value::Object(_) => "map".to_owned(),
     };
