@@ -1,7 +1,8 @@
-//! One search for every short text of the core.
+//! Searches for something short: a mark, a part of a name, the path of an image.
 //!
-//! The standard library's search is made for long texts: it prepares itself first, and brings two kilobytes of machine
-//! code along, which a browser loads and a policy engine compiles. On a name or an image it is also the slower one.
+//! The standard library's search is made for long patterns: it prepares itself first, and brings two kilobytes of machine
+//! code along, which a browser loads and a policy engine compiles. These take the length of the text times that of the
+//! part, so a part is a constant or has a limit.
 
 /// What stands before and behind the first `byte`, which is ASCII.
 pub(crate) fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {

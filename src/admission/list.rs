@@ -36,7 +36,9 @@ impl Caches<'_> {
                 .collect::<Index>(),
             Caches::Text(text) => {
                 let text = str::from_utf8(text).map_err(|_| "the list is not UTF-8".to_owned())?;
-                let words = words(pod);
+                let paths = paths(pod);
+                // What a cache must name to concern the pod.
+                let words: Vec<String> = paths.iter().chain(&pod.wish.explicit).cloned().collect();
                 let items = Items::of(text, &words).ok_or("the answer is no list of objects")?;
                 let mut caches = Vec::new();
                 for item in items {
@@ -44,7 +46,7 @@ impl Caches<'_> {
                     if item.concerns {
                         let value = item.text.parse().ok();
                         caches.extend(value.and_then(|mut value: Value| {
-                            leave_out_others(&mut value, &words);
+                            leave_out_others(&mut value, &paths);
                             read(&value, rules)
                         }));
                     }
@@ -66,18 +68,17 @@ fn read(object: &Value, rules: &Rules) -> Option<Cache> {
 }
 
 /// Leaves out the images that no image of the pod can be compared with: reading one costs more than looking for words.
-fn leave_out_others(cache: &mut Value, words: &[String]) {
+fn leave_out_others(cache: &mut Value, paths: &[String]) {
     let images = cache
         .get_mut("spec")
         .and_then(|spec| spec.get_mut("images"));
     if let Some(Value::Array(images)) = images {
-        images.retain(|image| find::holds(image.as_str().unwrap_or_default(), words));
+        images.retain(|image| find::holds(image.as_str().unwrap_or_default(), paths));
     }
 }
 
-/// What a cache must name to concern a pod: the path of one of its images (the same repository has it in every spelling
-/// of a reference), or the id that the pod names.
-fn words(pod: &Pod) -> Vec<String> {
+/// The paths of the pod's images: the same repository has its path in every spelling of a reference.
+fn paths(pod: &Pod) -> Vec<String> {
     let path = |text: &str| {
         let path = Named::parse(text).ok()?.path().into_owned();
         Some(
@@ -85,6 +86,6 @@ fn words(pod: &Pod) -> Vec<String> {
                 .map_or(path.clone(), str::to_owned),
         )
     };
-    let images = pod.images().iter().filter_map(|image| path(image.text()));
-    images.chain(pod.wish.explicit.clone()).collect()
+    let images = pod.images().iter();
+    images.filter_map(|image| path(image.text())).collect()
 }
