@@ -1,12 +1,12 @@
 //! An image as a pod or a cache names it, made ready to be compared; and what registries tell about images.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::table::hash;
+use super::table::{hash, hashes};
 use crate::reference::Named;
 
 /// An image of a pod or a cache: the text as written, and what it is compared by.
@@ -135,12 +135,9 @@ impl fmt::Display for Image {
 fn normalized(named: &Named<'_>, facts: &Facts) -> (String, usize) {
     // Room for most references at once; a longer one grows.
     let mut text = String::with_capacity(96);
-    // Writing to a string cannot fail.
-    let _ = write!(text, "{}", named.repository());
-    let domain = facts.canonical(named.domain());
-    if domain != named.domain() {
-        text.replace_range(..named.domain().len(), domain);
-    }
+    let [domain, path @ ..] = named.repository().pieces();
+    text.push_str(facts.canonical(domain));
+    path.into_iter().for_each(|piece| text.push_str(piece));
     let split = text.len();
     if let Some(tag) = named.effective_tag() {
         text.push(':');
@@ -155,7 +152,7 @@ fn normalized(named: &Named<'_>, facts: &Facts) -> (String, usize) {
 
 fn key(named: &Named<'_>, facts: &Facts) -> Key {
     let (text, split) = normalized(named, facts);
-    let repository = text.get(..split).unwrap_or_default();
+    let (repository, version) = text.split_at_checked(split).unwrap_or_default();
     // Once resolved digests are compared, a written digest is its own resolution.
     let digest = match named.digest() {
         Some(written) => Some(written).filter(|_| !facts.digests.is_empty()),
@@ -164,9 +161,12 @@ fn key(named: &Named<'_>, facts: &Facts) -> Key {
     let content = digest.map(|digest| Name::new(&format!("{repository}@{digest}")));
     let by_content = || facts.sizes.get(&*content.as_ref()?.text);
     let bytes = facts.sizes.get(&text).or_else(by_content).copied();
-    let repository_hash = hash(&[repository]);
+    let (repository_hash, hash) = hashes(repository, version);
     Key {
-        name: Name::new(&text),
+        name: Name {
+            text: text.as_str().into(),
+            hash,
+        },
         split,
         repository_hash,
         content,

@@ -198,24 +198,25 @@ impl Pod {
     }
 
     fn read_placement(&mut self, spec: &Value) {
+        let os = spec.get("os").and_then(|os| os.get("name"));
+        self.os = os.and_then(Value::as_str).map(str::to_owned);
+        let Some(placement) = Placement::of(spec) else {
+            return;
+        };
         let of = |labels: [&str; 2]| {
-            labels
+            let value = labels
                 .into_iter()
-                .find_map(|label| required(spec, label))
-                .map(str::to_owned)
+                .find_map(|label| placement.required(label));
+            value.map(str::to_owned)
         };
         self.region = of([
             "topology.kubernetes.io/region",
             "failure-domain.beta.kubernetes.io/region",
         ]);
         self.arch = of(["kubernetes.io/arch", "beta.kubernetes.io/arch"]);
-        let os = spec
-            .get("os")
-            .and_then(|os| os.get("name"))
-            .and_then(Value::as_str);
-        self.os = os
-            .map(str::to_owned)
-            .or_else(|| of(["kubernetes.io/os", "beta.kubernetes.io/os"]));
+        if self.os.is_none() {
+            self.os = of(["kubernetes.io/os", "beta.kubernetes.io/os"]);
+        }
     }
 }
 
@@ -266,21 +267,37 @@ fn images(spec: &Value, path: &Path<'_>, report: &mut Report<'_>) -> Vec<Image> 
     images
 }
 
-/// The one value that the node selector or the required node affinity leaves for a label; `None` when they leave
-/// several, or do not speak of it.
-fn required<'a>(spec: &'a Value, label: &str) -> Option<&'a str> {
-    let selected = || spec.get("nodeSelector")?.get(label)?.as_str();
-    selected().or_else(|| {
-        let affinity = spec.get("affinity")?.get("nodeAffinity")?;
-        let terms = affinity
-            .get("requiredDuringSchedulingIgnoredDuringExecution")?
-            .get("nodeSelectorTerms")?
-            .as_array()?;
-        // Terms are alternatives: all of them must leave the same value.
-        let mut values = terms.iter().map(|term| term_requires(term, label));
-        let first = values.next()??;
-        values.all(|value| value == Some(first)).then_some(first)
-    })
+/// Where a pod may run, as far as it says so; most pods do not.
+struct Placement<'a> {
+    selector: Option<&'a Value>,
+    terms: &'a [Value],
+}
+
+impl<'a> Placement<'a> {
+    fn of(spec: &'a Value) -> Option<Self> {
+        let terms = || {
+            let affinity = spec.get("affinity")?.get("nodeAffinity")?;
+            let required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")?;
+            required.get("nodeSelectorTerms")?.as_array()
+        };
+        let (selector, terms) = (spec.get("nodeSelector"), terms());
+        (selector.is_some() || terms.is_some()).then(|| Placement {
+            selector,
+            terms: terms.map_or(&[], Vec::as_slice),
+        })
+    }
+
+    /// The one value that the node selector or the required node affinity leaves for a label; `None` when they leave
+    /// several, or do not speak of it.
+    fn required(&self, label: &str) -> Option<&'a str> {
+        let selected = self.selector.and_then(|labels| labels.get(label)?.as_str());
+        selected.or_else(|| {
+            // Terms are alternatives: all of them must leave the same value.
+            let mut values = self.terms.iter().map(|term| term_requires(term, label));
+            let first = values.next()??;
+            values.all(|value| value == Some(first)).then_some(first)
+        })
+    }
 }
 
 fn term_requires<'a>(term: &'a Value, label: &str) -> Option<&'a str> {

@@ -122,12 +122,10 @@ pub(super) fn requested(spec: &Value, mut bad: impl FnMut(&Value)) -> u128 {
 }
 
 fn request(container: &Value, bad: &mut impl FnMut(&Value)) -> u128 {
-    let of = |name| {
-        container
-            .get("resources")?
-            .get(name)?
-            .get("ephemeral-storage")
+    let Some(resources) = container.get("resources") else {
+        return 0;
     };
+    let of = |name| resources.get(name)?.get("ephemeral-storage");
     let Some(quantity) = of("requests").or_else(|| of("limits")) else {
         return 0;
     };

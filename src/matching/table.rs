@@ -13,6 +13,15 @@ pub(super) fn hash(parts: &[&str]) -> u64 {
     hasher.finish()
 }
 
+/// The hash of the first part, and of both.
+pub(super) fn hashes(first: &str, second: &str) -> (u64, u64) {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(first.as_bytes());
+    let of_first = hasher.finish();
+    hasher.write(second.as_bytes());
+    (of_first, hasher.finish())
+}
+
 /// Keys of the map are hashes already.
 #[derive(Debug, Clone, Default)]
 struct Ready(u64);

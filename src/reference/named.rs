@@ -184,7 +184,7 @@ impl<'a> Repository<'a> {
     }
 
     /// The text in pieces.
-    pub(super) fn pieces(&self) -> [&'a str; 4] {
+    pub(crate) fn pieces(&self) -> [&'a str; 4] {
         let slash = if self.domain.is_empty() { "" } else { "/" };
         let library = if self.library { LIBRARY } else { "" };
         [self.domain, slash, library, self.rest]
