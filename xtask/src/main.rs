@@ -12,6 +12,7 @@ mod pkg;
 mod sdk;
 mod setup;
 mod test;
+mod wasm;
 mod www;
 
 /// Chores of imagecache.
@@ -52,6 +53,8 @@ enum Chore {
         #[arg(long)]
         test: bool,
     },
+    /// Build the Kubewarden policy alone, and print where it is.
+    Policy,
     /// Build the page; the next build of the command line carries it.
     Www {
         /// Test it, too.
@@ -84,6 +87,7 @@ fn main() -> Result<()> {
         Chore::Bundles { check } => bundles::run(&sh, check),
         Chore::Pkg { test: false } => pkg::run(&sh),
         Chore::Pkg { test: true } => test::pkg(&sh),
+        Chore::Policy => wasm::policy(&sh).map(|file| println!("{}", file.display())),
         Chore::Www { test: false } => www::run(&sh),
         Chore::Www { test: true } => test::www(&sh),
         Chore::Sdk => test::sdk(&sh),

@@ -14,6 +14,7 @@ use xshell::{Shell, cmd};
 
 use crate::setup::{self, WASM};
 use crate::test::Count;
+use crate::wasm::Module;
 
 mod types;
 
@@ -33,7 +34,6 @@ const BESIDE: [&str; 7] = [
 
 /// Builds `pkg/dist`.
 pub(crate) fn run(sh: &Shell) -> Result<()> {
-    setup::wasm_target(sh)?;
     let bindgen = bindgen(sh)?;
     let root = setup::root()?;
     let (js, dist) = (root.join("pkg/js"), root.join("pkg/dist"));
@@ -95,7 +95,7 @@ fn texts() -> Result<String> {
 
 /// The two ways over the boundary, for the benchmark.
 pub(crate) fn boundary(sh: &Shell) -> Result<()> {
-    let out = target(sh)?.join("boundary");
+    let out = setup::target(sh)?.join("boundary");
     sh.create_dir(&out)?;
     module(sh, &bindgen(sh)?, "imagecache-boundary", "", &out)
 }
@@ -124,29 +124,20 @@ fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
 
 /// Builds a module, `glue_bg.wasm`, and its `glue.js`.
 fn module(sh: &Shell, bindgen: &Path, package: &str, features: &str, out: &Path) -> Result<()> {
-    // The names stay until wasm-bindgen has read the module; it needs a section that stripping removes as well.
-    let _strip = sh.push_env("CARGO_PROFILE_WASM_STRIP", "none");
-    let features = format!("--features={features}");
-    // As a cdylib alone: beside an rlib, which its tests link, cargo leaves the optimisation across crates out.
-    cmd!(sh, "cargo rustc --quiet --package {package} --lib --crate-type cdylib --profile wasm --target {WASM} --no-default-features {features}").run()?;
-    let module = target(sh)?
-        .join(WASM)
-        .join("wasm")
-        .join(format!("{}.wasm", package.replace('-', "_")));
+    let module = Module {
+        package,
+        features,
+        // wasm-bindgen reads a section that stripping removes as well; then it strips.
+        named: true,
+    };
+    let module = module.build(sh)?;
     cmd!(sh, "{bindgen} {module} --target web --out-dir {out} --out-name glue --no-typescript --remove-name-section --remove-producers-section").quiet().run()?;
     Ok(())
 }
 
-/// Where cargo builds.
-pub(crate) fn target(sh: &Shell) -> Result<PathBuf> {
-    Ok(sh
-        .var_os("CARGO_TARGET_DIR")
-        .map_or(setup::root()?.join("target"), PathBuf::from))
-}
-
 /// The tool that writes JavaScript around a module and runs the tests in one.
 fn bindgen(sh: &Shell) -> Result<PathBuf> {
-    let target = target(sh)?.join("bindgen");
+    let target = setup::target(sh)?.join("bindgen");
     cmd!(sh, "cargo build --quiet --locked --manifest-path xtask/bindgen/Cargo.toml --target-dir {target}")
         .run()
         .context("cannot build the wasm-bindgen tool")?;
@@ -191,7 +182,7 @@ pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
 /// What the tests need: a browser and its driver, the packages of `pkg/tests`, and among them ours as npm packs it.
 pub(crate) fn install(sh: &Shell) -> Result<()> {
     setup::chromium(sh)?;
-    let packed = target(sh)?.join("npm");
+    let packed = setup::target(sh)?.join("npm");
     sh.remove_path(&packed)?;
     sh.create_dir(&packed)?;
     {

@@ -17,11 +17,30 @@ pub(crate) fn root() -> Result<PathBuf> {
         .context("xtask has no parent folder")
 }
 
+/// Where cargo builds.
+pub(crate) fn target(sh: &Shell) -> Result<PathBuf> {
+    Ok(sh
+        .var_os("CARGO_TARGET_DIR")
+        .map_or(root()?.join("target"), PathBuf::from))
+}
+
 /// Adds the wasm target to the toolchain, unless it is there.
 pub(crate) fn wasm_target(sh: &Shell) -> Result<()> {
     let sysroot = cmd!(sh, "rustc --print sysroot").quiet().read()?;
     if !Path::new(&sysroot).join("lib/rustlib").join(WASM).is_dir() {
         cmd!(sh, "rustup target add {WASM}").run()?;
+    }
+    Ok(())
+}
+
+/// Adds the source of the standard library to the toolchain, unless it is there.
+pub(crate) fn std_source(sh: &Shell) -> Result<()> {
+    let sysroot = cmd!(sh, "rustc --print sysroot").quiet().read()?;
+    let source = Path::new(&sysroot).join("lib/rustlib/src/rust/library");
+    if !source.is_dir() {
+        cmd!(sh, "rustup component add rust-src")
+            .run()
+            .context("the source of Rust's standard library is needed: the component `rust-src`")?;
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
     setup::chromium(sh)?;
     // With the page inside.
     cmd!(sh, "cargo build --quiet --package imagecache-cli").run()?;
-    let program = pkg::target(sh)?.join("debug/imagecache");
+    let program = setup::target(sh)?.join("debug/imagecache");
     let mut node = Command::new("node");
     node.env("IMAGECACHE", program);
     node.args(["--test", "--test-reporter=tap", "--test-concurrency=1"]);

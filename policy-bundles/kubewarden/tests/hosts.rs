@@ -16,9 +16,6 @@ use serde_json::{Value, json};
 use support::in_wasmi::Wasmi;
 use support::{Hosts, Listed, Step, module, parsed, response};
 
-/// The most bytes that the module may have: what it had when this was written, and 5 %.
-const MODULE_MAX: u64 = 253_900;
-
 fn cases() -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/admission");
     let mut cases = Vec::new();
@@ -353,13 +350,4 @@ fn the_module_imports_the_contract_and_nothing_else() {
     for (module, name) in wasmi.imports() {
         assert_eq!(module, "wapc", "{module}.{name} is not of the contract");
     }
-}
-
-#[test]
-fn the_module_stays_small() {
-    let size = fs::metadata(module()).unwrap().len();
-    assert!(
-        size <= MODULE_MAX,
-        "{size} bytes, at most {MODULE_MAX} allowed"
-    );
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use xshell::{Shell, cmd};
 
 use super::time;
-use crate::{pkg, setup};
+use crate::{pkg, setup, wasm};
 
 const POLICY: &str = "
 ## The Kubewarden policy in wasmtime
@@ -28,15 +28,8 @@ const TARGETS: &[(&str, &str)] = &[
 
 /// The section on the policy.
 pub(super) fn policy(sh: &Shell) -> Result<String> {
-    setup::wasm_target(sh)?;
-    let (target, wasm) = (setup::root()?.join("target"), setup::WASM);
-    cmd!(
-        sh,
-        "cargo build --quiet --package imagecache-kubewarden --profile wasm --target {wasm}"
-    )
-    .run()?;
-    let module = target.join(wasm).join("wasm/imagecache_kubewarden.wasm");
-    let build = target.join("bench-wasmtime");
+    let module = wasm::policy(sh)?;
+    let build = setup::root()?.join("target/bench-wasmtime");
     let lines = cmd!(
         sh,
         "cargo run --quiet --release --locked --manifest-path benches/wasmtime/Cargo.toml --target-dir {build} -- {module}"

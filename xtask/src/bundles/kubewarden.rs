@@ -4,19 +4,16 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
 use super::{Generated, yaml};
-use crate::setup;
+use crate::{setup, wasm};
 
 const FOLDER: &str = "policy-bundles/kubewarden";
 const SOURCE: &str = "policy-bundles/kubewarden/Cargo.toml";
-
-/// The most bytes that the module may have, without its metadata.
-const MODULE_MAX: usize = 242_400;
 
 /// Where hosts look for the metadata in a module.
 const SECTION: &str = "io.kubewarden.metadata";
@@ -44,30 +41,18 @@ pub(crate) fn assemble(sh: &Shell, files: &mut Generated) -> Result<()> {
     Ok(())
 }
 
-/// Builds the module, puts the metadata into it, and holds it to its size.
+/// Builds the module and puts the metadata into it.
 fn build(sh: &Shell, policy: &Policy) -> Result<PathBuf> {
-    setup::wasm_target(sh)?;
-    let (target, package) = (setup::WASM, &policy.name);
-    cmd!(
-        sh,
-        "cargo build --package {package} --target {target} --profile wasm"
-    )
-    .run()?;
-    let folder = setup::root()?.join("target");
-    let built = folder.join(target).join("wasm/imagecache_kubewarden.wasm");
+    let built = wasm::policy(sh)?;
     let mut module = std::fs::read(&built).with_context(|| format!("{}", built.display()))?;
-    println!("{} bytes, at most {MODULE_MAX} allowed", module.len());
-    ensure!(
-        module.len() <= MODULE_MAX,
-        "the module has grown past {MODULE_MAX} bytes"
-    );
+    println!("{} bytes", module.len());
     let mut metadata = policy.metadata();
     if let Some(fields) = metadata.as_object_mut() {
         // `kwctl annotate` would run the module to ask for this.
         fields.insert("protocolVersion".to_owned(), "v1".into());
     }
     module.extend(custom_section(SECTION, &serde_json::to_vec(&metadata)?));
-    let bundle = folder.join("bundles/kubewarden");
+    let bundle = setup::root()?.join("target/bundles/kubewarden");
     std::fs::create_dir_all(&bundle)?;
     let bundle = bundle.join("policy.wasm");
     std::fs::write(&bundle, module)?;
@@ -100,7 +85,6 @@ fn leb128(mut number: usize) -> Vec<u8> {
 
 /// What `Cargo.toml` says about the policy.
 struct Policy {
-    name: String,
     version: String,
     description: String,
     license: String,
@@ -150,7 +134,6 @@ impl Policy {
             .and_then(|table| table.get("kubewarden"));
         let about = about.cloned().context("no [package.metadata.kubewarden]")?;
         Ok(Policy {
-            name: field("name")?,
             version: field("version")?,
             description: field("description")?,
             license: field("license")?,

@@ -131,23 +131,13 @@ pub(crate) fn response(request: &Value, verdict: &Value) -> Value {
 pub(crate) fn module() -> &'static PathBuf {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| {
-        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let target = target.parent().unwrap();
-        let status = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "imagecache-kubewarden",
-                "--profile",
-                "wasm",
-            ])
-            .args(["--target", "wasm32-unknown-unknown", "--target-dir"])
-            .arg(target)
-            .status()
+        let built = Command::new(env!("CARGO"))
+            .args(["run", "--quiet", "--package", "xtask", "--", "policy"])
+            .stderr(Stdio::inherit())
+            .output()
             .unwrap();
-        assert!(status.success(), "the policy does not build");
-        target.join("wasm32-unknown-unknown/wasm/imagecache_kubewarden.wasm")
+        assert!(built.status.success(), "the policy does not build");
+        String::from_utf8(built.stdout).unwrap().trim_end().into()
     })
 }
 
