@@ -11,7 +11,7 @@ mod index;
 use imagecache::admission::{self, Caches, Settings};
 use imagecache::diagnostic::{Code, Diagnostic, Levels, Report};
 use imagecache::expiry::{self, Facts};
-use imagecache::matching::{Subject, subjects};
+use imagecache::matching::{Index, Subject, subjects};
 use imagecache::reference;
 use imagecache::source::{Format, Span, read};
 use imagecache::time::{BadTimestamp, Timestamp};
@@ -96,15 +96,15 @@ pub fn parse_reference(text: &str) -> Answer {
 /// Answers an AdmissionReview where no caches are at hand.
 #[wasm_bindgen]
 pub fn review(review: &str, settings: Option<String>, now: Option<String>) -> Answer {
-    answered(review, settings, now, || Err(admission::NO_CACHES.into()))
+    answered(review, settings, now, None)
 }
 
 /// What is no AdmissionReview cannot be answered by one.
-fn answered<'c>(
+fn answered(
     review: &str,
     settings: Option<String>,
     now: Option<String>,
-    caches: impl FnOnce() -> Result<Caches<'c>, String>,
+    caches: Option<&Index>,
 ) -> Answer {
     #[derive(Serialize)]
     struct Refused {
@@ -118,6 +118,11 @@ fn answered<'c>(
         })
     })?;
     let now = now.map(|now| time("now", &now)).transpose()?;
+    let caches = || {
+        caches
+            .map(Caches::Index)
+            .ok_or_else(|| admission::NO_CACHES.into())
+    };
     match admission::review(&review, &settings, caches, now) {
         Ok(answer) => written(&answer),
         Err(error) => written(&Refused { error }),
