@@ -91,7 +91,7 @@ fn main() -> Result<()> {
         Chore::Www { test: false } => www::run(&sh),
         Chore::Www { test: true } => test::www(&sh),
         Chore::Sdk => test::sdk(&sh),
-        Chore::Size => pkg::size(&sh),
+        Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
     }
 }

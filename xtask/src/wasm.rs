@@ -53,6 +53,13 @@ pub(crate) fn policy(sh: &Shell) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// Prints the size of the Kubewarden policy, and what it may be.
+pub(crate) fn size(sh: &Shell) -> Result<()> {
+    let bytes = policy(sh)?.metadata()?.len();
+    println!("Kubewarden policy: {bytes} bytes, at most {POLICY_MAX}");
+    Ok(())
+}
+
 impl Module<'_> {
     /// Builds it; returns where it is. The next build of the package, with whatever features, takes its place.
     pub(crate) fn build(&self, sh: &Shell) -> Result<PathBuf> {
