@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::table::{hash, hashes};
+use super::table::hashes;
 use crate::reference::Named;
 
 /// An image of a pod or a cache: the text as written, and what it is compared by.
@@ -46,15 +46,6 @@ pub(super) struct Key {
 pub(super) struct Name {
     pub(super) text: Arc<str>,
     pub(super) hash: u64,
-}
-
-impl Name {
-    fn new(text: &str) -> Self {
-        Name {
-            text: text.into(),
-            hash: hash(&[text]),
-        }
-    }
 }
 
 impl Key {
@@ -158,7 +149,13 @@ fn key(named: &Named<'_>, facts: &Facts) -> Key {
         Some(written) => Some(written).filter(|_| !facts.digests.is_empty()),
         None => facts.digests.get(&text).map(String::as_str),
     };
-    let content = digest.map(|digest| Name::new(&format!("{repository}@{digest}")));
+    let content = digest.map(|digest| {
+        let version = format!("@{digest}");
+        Name {
+            text: [repository, &version].concat().into(),
+            hash: hashes(repository, &version).1,
+        }
+    });
     let by_content = || facts.sizes.get(&*content.as_ref()?.text);
     let bytes = facts.sizes.get(&text).or_else(by_content).copied();
     let (repository_hash, hash) = hashes(repository, version);

@@ -13,7 +13,7 @@ pub(super) fn hash(parts: &[&str]) -> u64 {
     hasher.finish()
 }
 
-/// The hash of the first part, and of both.
+/// The hash of the first part, and of both. It may be another than that of the two in one part.
 pub(super) fn hashes(first: &str, second: &str) -> (u64, u64) {
     let mut hasher = DefaultHasher::new();
     hasher.write(first.as_bytes());
