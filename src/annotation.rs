@@ -76,7 +76,7 @@ pub const ECI_INSTANCE_ID: &str = "k8s.aliyun.com/eci-instance-id";
 
 /// The kinds of object an annotation has an effect on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holder {
+pub enum AnnotationHolder {
     /// Only on `ImageCache`.
     ImageCache,
     /// Only on pods (and pod templates).
@@ -87,7 +87,7 @@ pub enum Holder {
 
 /// The form a value must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum ValueForm {
     /// `"true"` or `"false"`.
     Bool,
     /// A whole number of 1 and up.
@@ -112,13 +112,13 @@ pub enum Form {
 
 /// What is known about one annotation.
 #[derive(Debug, Clone, Copy)]
-pub struct Known {
+pub struct KnownAnnotation {
     /// The full name.
     pub name: &'static str,
     /// Where it works.
-    pub holder: Holder,
+    pub holder: AnnotationHolder,
     /// The form of its value.
-    pub form: Form,
+    pub form: ValueForm,
     /// What it does, in a sentence for people who write manifests.
     pub meaning: &'static str,
     /// The newer name of the same thing, where this one is old.
@@ -127,8 +127,13 @@ pub struct Known {
     pub result: bool,
 }
 
-const fn known(name: &'static str, holder: Holder, form: Form, meaning: &'static str) -> Known {
-    Known {
+const fn known(
+    name: &'static str,
+    holder: AnnotationHolder,
+    form: ValueForm,
+    meaning: &'static str,
+) -> KnownAnnotation {
+    KnownAnnotation {
         name,
         holder,
         form,
@@ -139,143 +144,143 @@ const fn known(name: &'static str, holder: Holder, form: Form, meaning: &'static
 }
 
 /// Every annotation that is judged.
-pub const KNOWN: &[Known] = &[
+pub const KNOWN: &[KnownAnnotation] = &[
     known(
         VSWITCH_IDS,
-        Holder::ImageCache,
-        Form::Ids("vsw-", 10),
+        AnnotationHolder::ImageCache,
+        ValueForm::Ids("vsw-", 10),
         "vSwitches of the builder, several for several zones; those of eci-profile unless set.",
     ),
     known(
         SECURITY_GROUP_ID,
-        Holder::ImageCache,
-        Form::Id("sg-"),
+        AnnotationHolder::ImageCache,
+        ValueForm::Id("sg-"),
         "Security group of the builder; that of eci-profile unless set.",
     ),
     known(
         RESOURCE_GROUP_ID,
-        Holder::ImageCache,
-        Form::Id("rg-"),
+        AnnotationHolder::ImageCache,
+        ValueForm::Id("rg-"),
         "Resource group of the cache; that of eci-profile unless set.",
     ),
     known(
         CPU_ARCH,
-        Holder::ImageCache,
-        Form::OneOf(&["amd64", "arm64"]),
+        AnnotationHolder::ImageCache,
+        ValueForm::OneOf(&["amd64", "arm64"]),
         "CPU architecture of the images; amd64 unless set. One cache holds one architecture.",
     ),
     known(
         OS_TYPE,
-        Holder::ImageCache,
-        Form::OneOf(&["linux", "windows"]),
+        AnnotationHolder::ImageCache,
+        ValueForm::OneOf(&["linux", "windows"]),
         "Operating system of the images; linux unless set.",
     ),
     known(
         ENABLE_REUSE,
-        Holder::ImageCache,
-        Form::Bool,
+        AnnotationHolder::ImageCache,
+        ValueForm::Bool,
         "Reuse layers of existing caches while building; false unless set.",
     ),
-    Known {
+    KnownAnnotation {
         successor: Some(ENABLE_REUSE),
         ..known(
             ENABLE_REUSE_OLD,
-            Holder::ImageCache,
-            Form::Bool,
+            AnnotationHolder::ImageCache,
+            ValueForm::Bool,
             "Old name of k8s.aliyun.com/imc-enable-reuse.",
         )
     },
     known(
         ENABLE_FLASH,
-        Holder::ImageCache,
-        Form::Bool,
+        AnnotationHolder::ImageCache,
+        ValueForm::Bool,
         "Make a flash cache first, a local snapshot that can be used at once; false unless set.",
     ),
     known(
         ACR_INSTANCE_IDS,
-        Holder::Both,
-        Form::AcrInstances,
+        AnnotationHolder::Both,
+        ValueForm::AcrInstances,
         "Enterprise registry instances to pull from without a password, with the region before those of another one.",
     ),
     known(
         ACR_SERVICE_ARNS,
-        Holder::Both,
-        Form::Arns,
+        AnnotationHolder::Both,
+        ValueForm::Arns,
         "Role in the account that owns the ECI resources, for password-free pulls.",
     ),
     known(
         ACR_USER_ARNS,
-        Holder::Both,
-        Form::Arns,
+        AnnotationHolder::Both,
+        ValueForm::Arns,
         "Role in the account that owns the registry, for password-free pulls across accounts.",
     ),
     known(
         PLAIN_HTTP_REGISTRY,
-        Holder::Both,
-        Form::Hosts,
+        AnnotationHolder::Both,
+        ValueForm::Hosts,
         "Registries to pull from over plain HTTP.",
     ),
     known(
         INSECURE_REGISTRY,
-        Holder::Both,
-        Form::Hosts,
+        AnnotationHolder::Both,
+        ValueForm::Hosts,
         "Registries whose certificate is not checked.",
     ),
     known(
         POD_CACHE_ID,
-        Holder::Pod,
-        Form::CacheId,
+        AnnotationHolder::Pod,
+        ValueForm::CacheId,
         "Start from this cache; naming one that is not Ready makes the pod fail.",
     ),
-    Known {
+    KnownAnnotation {
         successor: Some(POD_CACHE_ID),
         ..known(
             POD_CACHE_ID_OLD,
-            Holder::Pod,
-            Form::CacheId,
+            AnnotationHolder::Pod,
+            ValueForm::CacheId,
             "Old name of k8s.aliyun.com/eci-imc-id.",
         )
     },
     known(
         POD_AUTO,
-        Holder::Pod,
-        Form::Bool,
+        AnnotationHolder::Pod,
+        ValueForm::Bool,
         "Match a cache automatically; true unless set.",
     ),
-    Known {
+    KnownAnnotation {
         successor: Some(POD_AUTO),
         ..known(
             POD_AUTO_OLD,
-            Holder::Pod,
-            Form::Bool,
+            AnnotationHolder::Pod,
+            ValueForm::Bool,
             "Old name of k8s.aliyun.com/eci-auto-imc, with which matching is off unless set.",
         )
     },
     known(
         POD_PERFECT_MATCH,
-        Holder::Pod,
-        Form::Bool,
+        AnnotationHolder::Pod,
+        ValueForm::Bool,
         "Take a cache only when every image of the pod is in it, by repository and tag.",
     ),
     known(
         POD_MATCH_COUNT,
-        Holder::Pod,
-        Form::Count,
+        AnnotationHolder::Pod,
+        ValueForm::Count,
         "Take a cache only when this many images of the pod are in it.",
     ),
-    Known {
+    KnownAnnotation {
         result: true,
         ..known(
             POD_MATCHED,
-            Holder::Pod,
-            Form::CacheId,
+            AnnotationHolder::Pod,
+            ValueForm::CacheId,
             "The cache that was used; written by ECI.",
         )
     },
     known(
         POD_EXTRA_STORAGE,
-        Holder::Pod,
-        Form::Quantity,
+        AnnotationHolder::Pod,
+        ValueForm::Quantity,
         "Extra temporary storage; raises the size that a cache must have.",
     ),
 ];
@@ -288,7 +293,7 @@ pub const KNOWN: &[Known] = &[
 /// assert!(find("k8s.aliyun.com/eci-use-specs").is_none());
 /// ```
 #[must_use]
-pub fn find(name: &str) -> Option<&'static Known> {
+pub fn find(name: &str) -> Option<&'static KnownAnnotation> {
     let name = name.starts_with(PREFIX).then_some(name)?;
     KNOWN.iter().find(|known| known.name == name)
 }

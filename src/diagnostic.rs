@@ -12,10 +12,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::document::{Document, Places, Span, Text};
 use crate::order;
 use crate::path::Path;
 use crate::setting::{self, Setting, words};
-use crate::source::{Document, Places, Span, Text};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -380,7 +380,7 @@ impl fmt::Display for Between<'_> {
 
 /// Which part of a value a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum QuotedPart {
     /// The whole value.
     Value,
     /// The key that holds the value.
@@ -447,7 +447,7 @@ impl<'a> Report<'a> {
         message: impl fmt::Display,
         help: impl fmt::Display,
     ) {
-        self.keep(code, path, &Part::Value, &message, &help);
+        self.keep(code, path, &QuotedPart::Value, &message, &help);
     }
 
     /// Reports a finding about a part of the value at `path`. An empty `help` is none.
@@ -455,7 +455,7 @@ impl<'a> Report<'a> {
         &mut self,
         code: Code,
         path: &Path<'_>,
-        part: Part,
+        part: QuotedPart,
         message: impl fmt::Display,
         help: impl fmt::Display,
     ) {
@@ -480,7 +480,7 @@ impl<'a> Report<'a> {
         &mut self,
         code: Code,
         path: &Path<'_>,
-        part: &Part,
+        part: &QuotedPart,
         message: &dyn fmt::Display,
         help: &dyn fmt::Display,
     ) {

@@ -21,6 +21,7 @@
 pub mod admission;
 pub mod annotation;
 pub mod diagnostic;
+pub mod document;
 #[cfg(feature = "door")]
 pub mod door;
 #[cfg(feature = "eci")]
@@ -35,7 +36,6 @@ pub mod reconcile;
 pub mod reference;
 pub mod resource;
 mod setting;
-pub mod source;
 pub mod time;
 pub mod validate;
 

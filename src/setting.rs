@@ -229,10 +229,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::admission::{Miss, Mode, Pods, Unavailable};
+    use crate::admission::{AdmissionMode, AdmittedPods, OnMiss, OnUnavailable};
     use crate::diagnostic::{Level, Levels};
-    use crate::matching::{Rules, SizeTie};
-    use crate::validate::Options;
+    use crate::matching::{MatchRules, SizeTie};
+    use crate::validate::ValidateOptions;
 
     fn agree<T: Word + Serialize + DeserializeOwned>() {
         for (word, meaning) in T::WORDS.iter().zip(T::MEANINGS) {
@@ -250,11 +250,11 @@ mod tests {
     #[test]
     fn words_are_those_of_serde() {
         agree::<Level>();
-        agree::<Miss>();
-        agree::<Mode>();
-        agree::<Pods>();
+        agree::<OnMiss>();
+        agree::<AdmissionMode>();
+        agree::<AdmittedPods>();
         agree::<SizeTie>();
-        agree::<Unavailable>();
+        agree::<OnUnavailable>();
     }
 
     #[test]
@@ -270,9 +270,9 @@ mod tests {
             (read, written.as_object().unwrap().keys().cloned().collect())
         }
         for (read, written) in [
-            names::<Options>(),
-            names::<Rules>(),
-            names::<crate::admission::Settings>(),
+            names::<ValidateOptions>(),
+            names::<MatchRules>(),
+            names::<crate::admission::AdmissionSettings>(),
         ] {
             assert_eq!(read, written);
         }
@@ -307,12 +307,12 @@ mod tests {
                 .map_err(|error| error.to_string());
             assert_eq!(Option::<bool>::read(&value), theirs);
         }
-        let fault = Rules::parse(&json!({"stict": true})).unwrap_err();
+        let fault = MatchRules::parse(&json!({"stict": true})).unwrap_err();
         assert!(
             fault.starts_with("unknown field `stict`, expected one of `region`, `arch`, "),
             "{fault}"
         );
-        let fault = Options::parse(&json!({"level": {}})).unwrap_err();
+        let fault = ValidateOptions::parse(&json!({"level": {}})).unwrap_err();
         assert_eq!(
             fault,
             "unknown field `level`, expected `levels` or `maxSizeGib`"
@@ -328,10 +328,11 @@ mod tests {
             "{}",
         ] {
             let value: Value = serde_json::from_str(text).unwrap();
-            let whole = serde_json::from_str::<Options>(text).ok();
-            assert_eq!(Options::parse(&value).ok(), whole);
+            let whole = serde_json::from_str::<ValidateOptions>(text).ok();
+            assert_eq!(ValidateOptions::parse(&value).ok(), whole);
         }
-        let twice = serde_json::from_str::<Options>(r#"{"maxSizeGib": 1, "maxSizeGib": 2}"#);
+        let twice =
+            serde_json::from_str::<ValidateOptions>(r#"{"maxSizeGib": 1, "maxSizeGib": 2}"#);
         assert!(
             twice
                 .unwrap_err()

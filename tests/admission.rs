@@ -11,7 +11,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use imagecache::admission::{
-    Caches, MAX_CAUSES, MAX_WARNING_RUNES, MAX_WARNINGS_RUNES, PatchOp, Settings, Verdict, decide,
+    AdmissionSettings, AdmissionVerdict, CacheSource, MAX_CAUSES, MAX_WARNING_RUNES,
+    MAX_WARNINGS_RUNES, PatchOp, decide,
 };
 use imagecache::diagnostic::{Levels, Report};
 use imagecache::matching::{Cache, Index};
@@ -50,8 +51,8 @@ struct Expected {
     patch: Vec<PatchOp>,
 }
 
-impl From<&Verdict> for Expected {
-    fn from(verdict: &Verdict) -> Self {
+impl From<&AdmissionVerdict> for Expected {
+    fn from(verdict: &AdmissionVerdict) -> Self {
         let audit = verdict.audit_annotations.iter();
         Expected {
             allowed: verdict.allowed,
@@ -77,16 +78,16 @@ fn listed(caches: &Value) -> Result<String, String> {
     }
 }
 
-fn run(case: &Case) -> Verdict {
-    let settings = match Settings::parse(&case.settings) {
+fn run(case: &Case) -> AdmissionVerdict {
+    let settings = match AdmissionSettings::parse(&case.settings) {
         Ok(settings) => settings,
-        Err(faults) => return Verdict::unconfigured(&faults),
+        Err(faults) => return AdmissionVerdict::unconfigured(&faults),
     };
     let asked = Cell::new(false);
     let list = || {
         asked.set(true);
         let caches = case.caches.as_ref().expect("nobody should ask for caches");
-        listed(caches).map(|text| Caches::Text(text.into_bytes()))
+        listed(caches).map(|text| CacheSource::Text(text.into_bytes()))
     };
     let verdict = decide(&case.request, &settings, list, None);
     assert_eq!(
@@ -244,8 +245,8 @@ fn creation(object: &Value) -> Value {
     json!({"kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE", "object": object})
 }
 
-fn pinning() -> Settings {
-    Settings::parse(
+fn pinning() -> AdmissionSettings {
+    AdmissionSettings::parse(
         &json!({"mode": "pin", "ifNotPresent": true, "onMiss": "warn", "validate": false}),
     )
     .unwrap()
@@ -267,7 +268,7 @@ proptest! {
         pod in any_pod(),
         caches in prop::collection::vec(any_cache(), 0..8),
     ) {
-        let verdict = decide(&creation(&pod), &pinning(), || Ok(Caches::Objects(&caches)), None);
+        let verdict = decide(&creation(&pod), &pinning(), || Ok(CacheSource::Objects(&caches)), None);
         let patched = apply(pod.clone(), &verdict.patch);
         prop_assert_eq!(verdict.object.is_some(), !verdict.patch.is_empty());
         prop_assert_eq!(verdict.object.as_ref().unwrap_or(&pod), &patched);
@@ -289,12 +290,12 @@ proptest! {
         }).collect();
         let (request, settings) = (creation(&pod), pinning());
         let index = index(&caches);
-        let slow = decide(&request, &settings, || Ok(Caches::Index(&index)), None);
+        let slow = decide(&request, &settings, || Ok(CacheSource::Index(&index)), None);
         caches.reverse();
-        let objects = decide(&request, &settings, || Ok(Caches::Objects(&caches)), None);
+        let objects = decide(&request, &settings, || Ok(CacheSource::Objects(&caches)), None);
         let list = json!({"metadata": {"items": [1]}, "items": caches});
         let text = if pretty { format!("{list:#}") } else { list.to_string() };
-        let text = decide(&request, &settings, || Ok(Caches::Text(text.into_bytes())), None);
+        let text = decide(&request, &settings, || Ok(CacheSource::Text(text.into_bytes())), None);
         prop_assert_eq!(&objects, &slow);
         prop_assert_eq!(&text, &slow);
     }
@@ -315,7 +316,7 @@ proptest! {
         let request = json!({
             "kind": {"group": kind.0, "kind": kind.1}, "operation": operation, "object": object, "oldObject": old,
         });
-        let caches = || Ok(Caches::Text(list.clone().into_bytes()));
+        let caches = || Ok(CacheSource::Text(list.clone().into_bytes()));
         let verdict = decide(&request, &pinning(), caches, None);
         prop_assert_eq!(verdict.allowed, verdict.message.is_empty());
         let verdict = decide(&garbage, &pinning(), || Err(String::new()), None);
@@ -335,7 +336,12 @@ fn what_is_told_stays_within_bounds() {
     let request = json!({
         "kind": {"group": "eci.alibabacloud.com", "kind": "ImageCache"}, "operation": "CREATE", "object": object,
     });
-    let verdict = decide(&request, &Settings::default(), || Err(String::new()), None);
+    let verdict = decide(
+        &request,
+        &AdmissionSettings::default(),
+        || Err(String::new()),
+        None,
+    );
     let runes = |text: &String| text.chars().count();
     assert!(
         verdict
@@ -358,21 +364,25 @@ fn settings_come_back_as_they_were_written_down() {
         "validate": false, "mode": "pin", "ifNotPresent": true, "pods": "all", "onMiss": "reject",
         "onCachesUnavailable": "reject", "levels": {"IC025": "error"}, "maxSizeGib": 500,
     });
-    let settings = Settings::parse(&written).unwrap();
+    let settings = AdmissionSettings::parse(&written).unwrap();
     let back = serde_json::to_value(&settings).unwrap();
     for (name, value) in written.as_object().unwrap() {
         assert_eq!(&back[name], value, "{name}");
     }
-    assert_eq!(Settings::parse(&back), Ok(settings));
+    assert_eq!(AdmissionSettings::parse(&back), Ok(settings));
     for nothing in [json!(null), json!({}), json!({"mode": null})] {
-        assert_eq!(Settings::parse(&nothing), Ok(Settings::default()));
+        assert_eq!(
+            AdmissionSettings::parse(&nothing),
+            Ok(AdmissionSettings::default())
+        );
     }
 }
 
 #[test]
 fn settings_without_effect_are_faults() {
-    let faults = Settings::parse(&json!({"mode": "off", "ifNotPresent": true, "onMiss": "warn"}))
-        .unwrap_err();
+    let faults =
+        AdmissionSettings::parse(&json!({"mode": "off", "ifNotPresent": true, "onMiss": "warn"}))
+            .unwrap_err();
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     assert_eq!(
         faults,
@@ -381,6 +391,6 @@ fn settings_without_effect_are_faults() {
             "onMiss: has no effect while `mode` is `off`"
         ]
     );
-    let faults = Settings::parse(&json!(["mode"])).unwrap_err();
+    let faults = AdmissionSettings::parse(&json!(["mode"])).unwrap_err();
     assert_eq!(faults[0].to_string(), "settings must be an object");
 }

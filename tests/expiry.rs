@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use imagecache::expiry::{
-    Expiry, Facts, MAX_NESTING, Origin, Reason, Retention, State, disagreement, expiry, facts,
+    Expiry, ExpiryFacts, ExpiryReason, ExpirySource, ExpiryState, MAX_NESTING, Retention,
+    disagreement, expiry, facts,
 };
 use imagecache::resource::{ImageCache, Phase};
 use imagecache::time::Timestamp;
@@ -30,7 +31,7 @@ fn cases() -> Vec<Case> {
 #[test]
 fn every_case_of_the_file_holds() {
     for case in cases() {
-        let expiry = expiry(&Facts::read(&case.cache), case.now);
+        let expiry = expiry(&ExpiryFacts::read(&case.cache), case.now);
         assert_eq!(
             serde_json::to_value(&expiry).unwrap(),
             case.expiry,
@@ -39,7 +40,7 @@ fn every_case_of_the_file_holds() {
         );
         assert_eq!(expiry.to_string(), case.says, "{}", case.case);
         assert_eq!(
-            disagreement(&Facts::read(&case.cache)),
+            disagreement(&ExpiryFacts::read(&case.cache)),
             expiry.disagreement,
             "{}",
             case.case
@@ -76,17 +77,17 @@ fn cases_name_every_state_and_reason() {
 #[test]
 fn told_so_a_cache_of_any_name_is_automatic() {
     let entry = json!({"ImageCacheName": "mine", "CreationTime": "2026-01-18T03:18:02Z"});
-    let told = Facts {
+    let told = ExpiryFacts {
         automatic: true,
-        ..Facts::read(&entry)
+        ..ExpiryFacts::read(&entry)
     };
     assert_eq!(
         expiry(&told, Timestamp::default()).reason,
-        Reason::AutomaticUnused
+        ExpiryReason::AutomaticUnused
     );
     assert_eq!(
-        expiry(&Facts::read(&entry), Timestamp::default()).reason,
-        Reason::NoRetention
+        expiry(&ExpiryFacts::read(&entry), Timestamp::default()).reason,
+        ExpiryReason::NoRetention
     );
 }
 
@@ -100,7 +101,12 @@ fn typed_objects_and_values_tell_the_same_facts() {
         }
         // The types refuse what the value reader takes for absent.
         if let Ok(typed) = serde_json::from_value::<ImageCache>(value.clone()) {
-            assert_eq!(Facts::from(&typed), Facts::read(&value), "{}", case.case);
+            assert_eq!(
+                ExpiryFacts::from(&typed),
+                ExpiryFacts::read(&value),
+                "{}",
+                case.case
+            );
             compared += 1;
         }
     }
@@ -164,7 +170,7 @@ fn days_later(time: Timestamp, days: i64) -> Option<String> {
     Some(format!("{}Z", later.strftime("%Y-%m-%dT%H:%M:%S")))
 }
 
-fn slow(cache: &Facts) -> (&'static str, Option<(Timestamp, i64)>) {
+fn slow(cache: &ExpiryFacts) -> (&'static str, Option<(Timestamp, i64)>) {
     let created = if cache.created.is_some() {
         cache.created
     } else {
@@ -213,7 +219,10 @@ fn slow(cache: &Facts) -> (&'static str, Option<(Timestamp, i64)>) {
     ("no-retention", None)
 }
 
-fn check_against_the_slow_one(cache: &Facts, now: Timestamp) -> Result<Expiry, TestCaseError> {
+fn check_against_the_slow_one(
+    cache: &ExpiryFacts,
+    now: Timestamp,
+) -> Result<Expiry, TestCaseError> {
     let fast = expiry(cache, now);
     let (reason, start) = slow(cache);
     prop_assert_eq!(fast.reason.as_str(), reason);
@@ -235,11 +244,11 @@ fn check_against_the_slow_one(cache: &Facts, now: Timestamp) -> Result<Expiry, T
     prop_assert_eq!(fast.seconds_left, left);
     let ended = left.is_some_and(|left| left <= 0) && !saturated;
     let state = if never {
-        State::Never
+        ExpiryState::Never
     } else if ended {
-        State::Ended
+        ExpiryState::Ended
     } else {
-        State::At
+        ExpiryState::At
     };
     prop_assert_eq!(fast.state, state);
     Ok(fast)
@@ -254,7 +263,7 @@ fn times() -> impl Strategy<Value = Timestamp> {
 
 prop_compose! {
     fn caches()(
-        origin in prop_oneof![Just(Origin::Object), Just(Origin::Entry)],
+        origin in prop_oneof![Just(ExpirySource::Object), Just(ExpirySource::Entry)],
         phase in prop::option::of(prop::sample::select(vec!["Ready", "Failed", "Creating", "UpdateFailed", "Thawing"])),
         retention in prop_oneof![
             Just(Retention::Unknown), Just(Retention::Forever), Just(Retention::Unreadable),
@@ -266,10 +275,10 @@ prop_compose! {
             prop::option::of(times()), prop::option::of(times()), prop::option::of(times()),
             prop::option::of(times()), prop::option::of(times()), prop::option::of(times()),
         ),
-    ) -> Facts {
-        Facts {
+    ) -> ExpiryFacts {
+        ExpiryFacts {
             origin, phase: phase.map(Phase::from), retention, automatic, created, started, updated, warned,
-            last_matched, recorded, ..Facts::default()
+            last_matched, recorded, ..ExpiryFacts::default()
         }
     }
 }
@@ -303,8 +312,8 @@ proptest! {
         created in times(), days in 1_i64..=65_536, off in -100_000_i64..100_000,
     ) {
         let at = created.plus(days * 86_400);
-        let cache = Facts {
-            retention: Retention::Days(days), created: Some(created), recorded: Some(at.plus(off)), ..Facts::default()
+        let cache = ExpiryFacts {
+            retention: Retention::Days(days), created: Some(created), recorded: Some(at.plus(off)), ..ExpiryFacts::default()
         };
         let apart = at.plus(off).since(at).abs();
         prop_assert_eq!(disagreement(&cache).is_some(), apart > 60);

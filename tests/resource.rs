@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use imagecache::resource::{
-    COLUMNS, CrdVersion, Event, ImageCache, ImageCacheList, Phase, Status, cells, crd,
+    COLUMNS, CacheEvent, CrdVersion, ImageCache, ImageCacheList, Phase, Status, cells, crd,
     human_duration, json_schema,
 };
 use imagecache::time::Timestamp;
@@ -149,7 +149,7 @@ fn times_and_images_are_read_out_of_the_status() {
         .events
         .iter()
         .flatten()
-        .filter_map(Event::image)
+        .filter_map(CacheEvent::image)
         .collect();
     assert_eq!(images.len(), 3);
     assert_eq!(images[1], "registry.example.com/library/nginx");
@@ -676,20 +676,23 @@ fn editor_schema_refuses_what_the_definition_refuses_and_more() {
 
 #[cfg(feature = "kube")]
 mod kube {
-    use imagecache::resource::kube::Object;
+    use imagecache::resource::kube::ImageCacheObject;
     use kube_core::{Resource, ResourceExt};
 
     use super::*;
 
     #[test]
     fn object_tells_clients_where_it_lives() {
-        assert_eq!(Object::group(&()), "eci.alibabacloud.com");
-        assert_eq!(Object::version(&()), "v1");
-        assert_eq!(Object::kind(&()), "ImageCache");
-        assert_eq!(Object::plural(&()), "imagecaches");
-        assert_eq!(Object::api_version(&()), "eci.alibabacloud.com/v1");
+        assert_eq!(ImageCacheObject::group(&()), "eci.alibabacloud.com");
+        assert_eq!(ImageCacheObject::version(&()), "v1");
+        assert_eq!(ImageCacheObject::kind(&()), "ImageCache");
+        assert_eq!(ImageCacheObject::plural(&()), "imagecaches");
         assert_eq!(
-            Object::url_path(&(), None),
+            ImageCacheObject::api_version(&()),
+            "eci.alibabacloud.com/v1"
+        );
+        assert_eq!(
+            ImageCacheObject::url_path(&(), None),
             "/apis/eci.alibabacloud.com/v1/imagecaches"
         );
     }
@@ -697,11 +700,15 @@ mod kube {
     #[test]
     fn object_keeps_what_it_does_not_know() {
         for (name, value) in valid() {
-            let object: Object = serde_json::from_value(value.clone()).unwrap();
+            let object: ImageCacheObject = serde_json::from_value(value.clone()).unwrap();
             assert_eq!(serde_json::to_value(&object).unwrap(), value, "{name}");
             let cache = ImageCache::try_from(&object).unwrap();
             assert_eq!(serde_json::to_value(&cache).unwrap(), value, "{name}");
-            assert_eq!(Object::try_from(&cache).unwrap(), object, "{name}");
+            assert_eq!(
+                ImageCacheObject::try_from(&cache).unwrap(),
+                object,
+                "{name}"
+            );
             assert_eq!(
                 object.name_any(),
                 value["metadata"]["name"].as_str().unwrap()
@@ -718,11 +725,11 @@ mod kube {
             .retain(|key, _| key != "kind" && key != "apiVersion");
         let cache: ImageCache = serde_json::from_value(value).unwrap();
         assert_eq!(
-            serde_json::to_value(Object::try_from(&cache).unwrap()).unwrap(),
+            serde_json::to_value(ImageCacheObject::try_from(&cache).unwrap()).unwrap(),
             minimal()
         );
         let odd = with(minimal(), "/metadata/creationTimestamp", json!("soon"));
         let cache: ImageCache = serde_json::from_value(odd).unwrap();
-        assert!(Object::try_from(&cache).is_err());
+        assert!(ImageCacheObject::try_from(&cache).is_err());
     }
 }

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use imagecache::diagnostic::{Code, Diagnostic, Level, Levels, Report, Severity};
-use imagecache::source::Format;
-use imagecache::validate::{MAX_ITEMS, Options, Validation, object, text};
+use imagecache::document::TextFormat;
+use imagecache::validate::{MAX_ITEMS, ValidateOptions, Validation, object, text};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -35,7 +35,7 @@ fn cases() -> Vec<PathBuf> {
 }
 
 fn judge(manifest: &str) -> Validation {
-    text(manifest, Format::Auto, &Options::default())
+    text(manifest, TextFormat::Auto, &ValidateOptions::default())
 }
 
 /// One finding as people read it: severity, code, document, path and message; then place and help.
@@ -116,11 +116,12 @@ fn sound_manifests_have_neither_error_nor_surprising_warning() {
 fn objects_without_text_are_judged_in_the_same_words() {
     for case in cases() {
         let manifest = fs::read_to_string(&case).unwrap();
-        let (documents, _) = imagecache::source::read(&manifest, Format::Auto, &Levels::default());
+        let (documents, _) =
+            imagecache::document::read(&manifest, TextFormat::Auto, &Levels::default());
         for document in &documents {
             let with_text = judge(&serde_json::to_string_pretty(document.value()).unwrap());
             assert_eq!(
-                set_of(&object(document.value(), &Options::default())),
+                set_of(&object(document.value(), &ValidateOptions::default())),
                 set_of(&with_text.diagnostics),
                 "{case:?} {}",
                 document.index()
@@ -249,13 +250,13 @@ fn every_code_has_one_page_and_one_case_at_least() {
 
 #[test]
 fn levels_raise_lower_and_silence() {
-    let mut options = Options::default();
+    let mut options = ValidateOptions::default();
     options.levels.set(Code::IC042, Level::Error);
     options.levels.set(Code::IC025, Level::Hint);
     options.levels.set(Code::IC012, Level::Off);
     let manifest = "apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata: {name: a, namespace: b}\n\
                     spec: {images: [nginx]}\n";
-    let found = text(manifest, Format::Auto, &options).diagnostics;
+    let found = text(manifest, TextFormat::Auto, &options).diagnostics;
     let said: Vec<_> = found
         .iter()
         .map(|found| (found.code, found.severity))
@@ -275,11 +276,11 @@ fn size_limit_of_2020_is_an_option() {
         json!({"apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "a"},
                "spec": {"images": ["a:1"], "imageCacheSize": size, "retentionDays": 1}})
     };
-    let options = Options {
-        max_size_gib: Options::MAX_SIZE_2020,
-        ..Options::default()
+    let options = ValidateOptions {
+        max_size_gib: ValidateOptions::MAX_SIZE_2020,
+        ..ValidateOptions::default()
     };
-    assert!(object(&cache(501), &Options::default()).is_empty());
+    assert!(object(&cache(501), &ValidateOptions::default()).is_empty());
     assert!(object(&cache(500), &options).is_empty());
     assert_eq!(
         object(&cache(501), &options)[0].to_string(),
@@ -303,7 +304,7 @@ fn cache(metadata: Value, spec: Value) -> Value {
 }
 
 fn codes(value: &Value) -> Vec<Code> {
-    object(value, &Options::default())
+    object(value, &ValidateOptions::default())
         .iter()
         .map(|found| found.code)
         .collect()
@@ -439,7 +440,7 @@ fn long_lists_are_read_to_a_limit_and_say_so() {
             json!({}),
             json!({"images": images, "imagePullSecrets": images}),
         ),
-        &Options::default(),
+        &ValidateOptions::default(),
     );
     assert!(found.len() <= 2 * MAX_ITEMS + 2, "{}", found.len());
     let said = |code| {
@@ -470,7 +471,7 @@ fn findings_are_kept_to_a_limit_and_counted() {
         .collect();
     let found = object(
         &cache(json!({}), Value::Object(fields)),
-        &Options::default(),
+        &ValidateOptions::default(),
     );
     assert_eq!(found.len(), Report::MAX_FINDINGS + 1);
     assert_eq!(
@@ -495,7 +496,7 @@ fn lists_within_lists_end_at_a_limit() {
 fn input_cannot_repaint_the_terminal() {
     let found = object(
         &cache(json!({}), json!({"images": ["\u{1b}[2J\u{7}"]})),
-        &Options::default(),
+        &ValidateOptions::default(),
     );
     assert!(
         found[0].message.starts_with(r"`\u{1b}[2J\u{7}` is"),
@@ -592,7 +593,7 @@ proptest! {
     #[test]
     fn random_objects_are_judged_alike_with_and_without_text(value in manifest(), mut seed in any::<u64>()) {
         prop_assume!(!value.is_null());
-        let without_text = object(&value, &Options::default());
+        let without_text = object(&value, &ValidateOptions::default());
         let expected = set_of(&without_text);
         let manifest = shuffled(&value, &mut seed);
         let with_text = judge(&manifest);

@@ -7,11 +7,11 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
-use imagecache::matching::{Cache, Image, Index, Pod, Rules, Scratch};
+use imagecache::document::TextFormat;
+use imagecache::matching::{Cache, Image, Index, MatchRules, Pod, SearchBuffers};
 use imagecache::reference::Named;
 use imagecache::resource::{CrdVersion, crd};
-use imagecache::source::Format;
-use imagecache::validate::{self, Options};
+use imagecache::validate::{self, ValidateOptions};
 use imagecache_bench::{Find, MANIFEST, NAMES, Row, hostile, manifest_value, pods, world};
 use roaring::RoaringBitmap;
 
@@ -28,7 +28,7 @@ fn reference(c: &mut Criterion) {
 }
 
 fn validation(c: &mut Criterion) {
-    let options = Options::default();
+    let options = ValidateOptions::default();
     let value = manifest_value();
     let json = value.to_string();
     assert!(
@@ -52,7 +52,7 @@ fn validation(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("validate/json");
     group.bench_function("imagecache", |b| {
-        b.iter(|| validate::text(black_box(&json), Format::Auto, &options));
+        b.iter(|| validate::text(black_box(&json), TextFormat::Auto, &options));
     });
     group.bench_function("serde_json, parse only", |b| {
         b.iter(|| serde_json::from_str::<serde_json::Value>(black_box(&json)).is_ok());
@@ -61,7 +61,7 @@ fn validation(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("validate/yaml");
     group.bench_function("imagecache", |b| {
-        b.iter(|| validate::text(black_box(MANIFEST), Format::Auto, &options));
+        b.iter(|| validate::text(black_box(MANIFEST), TextFormat::Auto, &options));
     });
     group.bench_function("saphyr-parser, parse only", |b| {
         b.iter(|| saphyr_parser::Parser::new_from_str(black_box(MANIFEST)).count());
@@ -78,7 +78,7 @@ fn ours(row: &Row) -> Cache {
 }
 
 fn matching(c: &mut Criterion) {
-    let (rules, mut scratch) = (Rules::default(), Scratch::default());
+    let (rules, mut scratch) = (MatchRules::default(), SearchBuffers::default());
     for (name, count) in [("10,000", 10_000), ("1,000,000", 1_000_000)] {
         let rows = world(count);
         let index: Index = rows.iter().map(ours).collect();
@@ -227,12 +227,12 @@ fn sqlite(rows: &[Row]) -> rusqlite::Connection {
 }
 
 fn hostile_text(c: &mut Criterion) {
-    let options = Options::default();
+    let options = ValidateOptions::default();
     for (name, text) in hostile() {
         c.benchmark_group(format!("hostile/{name}"))
             .bench_function("imagecache", |b| {
                 b.iter(|| {
-                    let found = validate::text(black_box(&text), Format::Auto, &options);
+                    let found = validate::text(black_box(&text), TextFormat::Auto, &options);
                     (
                         found.diagnostics.len(),
                         Named::parse(black_box(&text)).is_ok(),

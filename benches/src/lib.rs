@@ -118,7 +118,7 @@ impl Draw {
 pub fn manifest_value() -> serde_json::Value {
     let levels = imagecache::diagnostic::Levels::default();
     let (documents, _) =
-        imagecache::source::read(MANIFEST, imagecache::source::Format::Yaml, &levels);
+        imagecache::document::read(MANIFEST, imagecache::document::TextFormat::Yaml, &levels);
     documents
         .first()
         .map(|document| document.value().clone())

@@ -1,7 +1,7 @@
 //! Caches held ready inside the module, so that a question sends only the pod.
 
 use imagecache::diagnostic::{Diagnostic, Levels, Report};
-use imagecache::matching::{Facts, Index, Inventory, Pod, Rules, Scratch};
+use imagecache::matching::{ImageFacts, Index, Inventory, MatchRules, Pod, SearchBuffers};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -13,8 +13,8 @@ use crate::{Answer, answered, chosen, json, written};
 pub struct CacheIndex {
     index: Index,
     /// What is known of images beyond their names.
-    facts: Facts,
-    scratch: Scratch,
+    facts: ImageFacts,
+    scratch: SearchBuffers,
 }
 
 /// Caches on their way into an index. They cross one by one, so a cluster's may together be larger than one argument.
@@ -112,14 +112,14 @@ impl CacheIndex {
         &mut self,
         pod: &str,
         rules: Option<String>,
-        answer: impl FnOnce(&mut Self, &Pod, &Rules) -> Answer,
+        answer: impl FnOnce(&mut Self, &Pod, &MatchRules) -> Answer,
     ) -> Answer {
         #[derive(Serialize)]
         struct Unreadable {
             decision: &'static str,
             diagnostics: Vec<Diagnostic>,
         }
-        let rules = chosen("rules", rules, Rules::parse)?;
+        let rules = chosen("rules", rules, MatchRules::parse)?;
         let mut report = Report::new(&Levels::DEFAULT);
         let Some(mut pod) = Pod::read_named(&json("pod", pod)?, &mut report) else {
             return written(&Unreadable {

@@ -8,12 +8,12 @@
 
 mod index;
 
-use imagecache::admission::{self, Caches, Settings};
+use imagecache::admission::{self, AdmissionSettings, CacheSource};
 use imagecache::diagnostic::{Code, Diagnostic, Levels, Report};
-use imagecache::expiry::{self, Facts};
-use imagecache::matching::{Index, Subject, subjects};
+use imagecache::document::{Span, TextFormat, read};
+use imagecache::expiry::{self, ExpiryFacts};
+use imagecache::matching::{DocumentObject, Index, subjects};
 use imagecache::reference;
-use imagecache::source::{Format, Span, read};
 use imagecache::time::{BadTimestamp, Timestamp};
 use imagecache::validate;
 use serde::Serialize;
@@ -28,14 +28,14 @@ type Answer = Result<String, String>;
 /// Findings of a text: YAML, JSON, many documents. Empty when there are none.
 #[wasm_bindgen(js_name = validateText)]
 pub fn validate_text(manifest: &str, options: Option<String>) -> Answer {
-    let options = chosen("options", options, validate::Options::parse)?;
-    findings(&validate::text(manifest, Format::Auto, &options).diagnostics)
+    let options = chosen("options", options, validate::ValidateOptions::parse)?;
+    findings(&validate::text(manifest, TextFormat::Auto, &options).diagnostics)
 }
 
 /// Findings of an object. Empty when there are none.
 #[wasm_bindgen(js_name = validateObject)]
 pub fn validate_object(manifest: &str, options: Option<String>) -> Answer {
-    let options = chosen("options", options, validate::Options::parse)?;
+    let options = chosen("options", options, validate::ValidateOptions::parse)?;
     findings(&validate::object(&json("manifest", manifest)?, &options))
 }
 
@@ -55,14 +55,14 @@ pub fn objects(text: &str) -> Answer {
         document: usize,
         span: Span,
         #[serde(flatten)]
-        subject: Subject,
+        subject: DocumentObject,
     }
     #[derive(Serialize)]
     struct Objects {
         objects: Vec<Object>,
         diagnostics: Vec<Diagnostic>,
     }
-    let (documents, mut diagnostics) = read(text, Format::Auto, &Levels::DEFAULT);
+    let (documents, mut diagnostics) = read(text, TextFormat::Auto, &Levels::DEFAULT);
     let mut objects = Vec::new();
     for document in &documents {
         let mut report = Report::on(document, &Levels::DEFAULT);
@@ -83,7 +83,7 @@ pub fn objects(text: &str) -> Answer {
 /// When a cache ends, seen from `now`.
 #[wasm_bindgen]
 pub fn expiry(cache: &str, now: &str) -> Answer {
-    let facts = Facts::read(&json("cache", cache)?);
+    let facts = ExpiryFacts::read(&json("cache", cache)?);
     written(&expiry::expiry(&facts, time("now", now)?))
 }
 
@@ -112,7 +112,7 @@ fn answered(
     }
     let review = json("review", review)?;
     let settings = chosen("settings", settings, |given| {
-        Settings::parse(given).map_err(|faults| {
+        AdmissionSettings::parse(given).map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             faults.join("; ")
         })
@@ -120,7 +120,7 @@ fn answered(
     let now = now.map(|now| time("now", &now)).transpose()?;
     let caches = || {
         caches
-            .map(Caches::Index)
+            .map(CacheSource::Index)
             .ok_or_else(|| admission::NO_CACHES.into())
     };
     match admission::review(&review, &settings, caches, now) {

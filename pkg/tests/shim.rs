@@ -25,7 +25,8 @@ fn a_finding_of_an_object_has_no_place_and_one_of_a_text_has() {
 #[wasm_bindgen_test]
 fn the_answers_are_the_core_s_own() {
     let value: serde_json::Value = serde_json::from_str(CACHE).unwrap();
-    let core = imagecache::validate::object(&value, &imagecache::validate::Options::default());
+    let core =
+        imagecache::validate::object(&value, &imagecache::validate::ValidateOptions::default());
     let found = validate_object(CACHE, None).unwrap();
     assert_eq!(found, serde_json::to_string(&core).unwrap());
     let described = serde_json::to_string(&imagecache::reference::describe("nginx")).unwrap();

@@ -18,8 +18,8 @@
 //! host's `now`, else as of the time that the API server itself wrote on the request's object
 //! (`metadata.managedFields[].time`), else not at all.
 
-mod items;
-mod list;
+mod caches;
+mod list_scanner;
 mod patch;
 mod pod;
 #[cfg(feature = "door")]
@@ -33,14 +33,16 @@ use serde_json::Value;
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::resource;
 use crate::time::Timestamp;
-use crate::validate::{self, Options};
+use crate::validate::{self, ValidateOptions};
 
-pub use list::Caches;
+pub use caches::CacheSource;
 pub use patch::PatchOp;
 #[cfg(feature = "door")]
 pub use review::review;
-pub use settings::{Miss, Mode, Pods, SettingFault, Settings, Unavailable};
-pub use verdict::{Cause, Verdict};
+pub use settings::{
+    AdmissionMode, AdmissionSettings, AdmittedPods, OnMiss, OnUnavailable, SettingError,
+};
+pub use verdict::{AdmissionCause, AdmissionVerdict};
 pub use warnings::{MAX_WARNING_RUNES, MAX_WARNINGS_RUNES};
 
 /// At most this many faults are told in the message of a denial; the rest is counted.
@@ -71,21 +73,23 @@ pub const NO_CACHES: &str = "no caches were given";
 /// ```
 pub fn decide<'c>(
     request: &Value,
-    settings: &Settings,
-    caches: impl FnOnce() -> Result<Caches<'c>, String>,
+    settings: &AdmissionSettings,
+    caches: impl FnOnce() -> Result<CacheSource<'c>, String>,
     now: Option<Timestamp>,
-) -> Verdict {
+) -> AdmissionVerdict {
     let request = match Request::read(request) {
         Ok(request) => request,
-        Err(fault) => return Verdict::unreadable(&fault),
+        Err(fault) => return AdmissionVerdict::unreadable(&fault),
     };
-    let mut verdict = Verdict::allowed();
+    let mut verdict = AdmissionVerdict::allowed();
     if !request.matters() {
         return verdict;
     }
     let object = match request.readable_object() {
         Ok(object) => object,
-        Err(fault) if request.subject == Subject::ImageCache => return Verdict::unreadable(&fault),
+        Err(fault) if request.subject == Subject::ImageCache => {
+            return AdmissionVerdict::unreadable(&fault);
+        }
         Err(fault) => return verdict.warn(&format!("{fault}, so it was not judged")),
     };
     if object
@@ -108,7 +112,7 @@ pub fn decide<'c>(
 
 /// Kinds of objects, as a webhook's rules name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kinds {
+pub struct AdmittedKinds {
     /// The API group; empty for the core group.
     pub group: &'static str,
     /// Plural names.
@@ -116,28 +120,28 @@ pub struct Kinds {
 }
 
 /// What is judged and is no workload. The version is `v1`, as for all of these kinds.
-pub const IMAGE_CACHES: Kinds = Kinds {
+pub const IMAGE_CACHES: AdmittedKinds = AdmittedKinds {
     group: resource::GROUP,
     resources: &[resource::PLURAL],
 };
 
 /// What is matched, and judged.
-pub const PODS: Kinds = Kinds {
+pub const PODS: AdmittedKinds = AdmittedKinds {
     group: "",
     resources: &["pods"],
 };
 
 /// What has a pod template and is judged for it.
-pub const WORKLOADS: [Kinds; 3] = [
-    Kinds {
+pub const WORKLOADS: [AdmittedKinds; 3] = [
+    AdmittedKinds {
         group: "",
         resources: &["replicationcontrollers", "podtemplates"],
     },
-    Kinds {
+    AdmittedKinds {
         group: "apps",
         resources: &["deployments", "statefulsets", "daemonsets", "replicasets"],
     },
-    Kinds {
+    AdmittedKinds {
         group: "batch",
         resources: &["jobs", "cronjobs"],
     },
@@ -221,7 +225,12 @@ impl<'a> Request<'a> {
 }
 
 /// Holds an object against the rules. An update answers for what it brings, not for what was there.
-fn judge(request: &Request<'_>, object: &Value, settings: &Settings, verdict: &mut Verdict) {
+fn judge(
+    request: &Request<'_>,
+    object: &Value,
+    settings: &AdmissionSettings,
+    verdict: &mut AdmissionVerdict,
+) {
     let findings = findings(object, settings);
     let before = match request.old {
         Some(old) if request.operation == "UPDATE" => self::findings(old, settings),
@@ -256,8 +265,8 @@ fn judge(request: &Request<'_>, object: &Value, settings: &Settings, verdict: &m
     }
 }
 
-fn findings(object: &Value, settings: &Settings) -> Vec<Diagnostic> {
-    let options = Options {
+fn findings(object: &Value, settings: &AdmissionSettings) -> Vec<Diagnostic> {
+    let options = ValidateOptions {
         levels: settings.levels.clone(),
         max_size_gib: settings.max_size_gib,
     };

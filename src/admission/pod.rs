@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::list::Caches;
+use super::caches::CacheSource;
 use super::patch::Edit;
-use super::settings::{Miss, Mode, Pods, Settings, Unavailable};
-use super::verdict::Verdict;
+use super::settings::{AdmissionMode, AdmissionSettings, AdmittedPods, OnMiss, OnUnavailable};
+use super::verdict::AdmissionVerdict;
 use crate::annotation::{ECI_LABEL, POD_CACHE_ID};
 use crate::diagnostic::{Levels, Report};
-use crate::matching::{self, Cache, Decision, Image, Pod, Refusal};
+use crate::matching::{self, Cache, Decision, Image, PinRefusal, Pod};
 use crate::reference::{DEFAULT_TAG, Named};
 
 /// Name of the virtual nodes, and the value of their label `type`.
@@ -17,11 +17,11 @@ const VIRTUAL_NODE: &str = "virtual-kubelet";
 /// Matches a new pod and changes it as the settings say.
 pub(super) fn admit<'c>(
     object: &Value,
-    settings: &Settings,
-    caches: impl FnOnce() -> Result<Caches<'c>, String>,
-    verdict: &mut Verdict,
+    settings: &AdmissionSettings,
+    caches: impl FnOnce() -> Result<CacheSource<'c>, String>,
+    verdict: &mut AdmissionVerdict,
 ) {
-    if !settings.asks_for_caches() || (settings.pods == Pods::Eci && !goes_to_eci(object)) {
+    if !settings.asks_for_caches() || (settings.pods == AdmittedPods::Eci && !goes_to_eci(object)) {
         return;
     }
     // What is wrong with the pod is judged elsewhere; here it only counts what can be read.
@@ -44,10 +44,10 @@ pub(super) fn admit<'c>(
             let message = format!("image caches cannot be listed: {fault}");
             verdict.audit("caches-unavailable", fault);
             match settings.on_caches_unavailable {
-                Unavailable::Warn => verdict
+                OnUnavailable::Warn => verdict
                     .warnings
                     .push(format!("{message}; the pod was not matched")),
-                Unavailable::Reject => verdict.refuse(503, "ServiceUnavailable", message),
+                OnUnavailable::Reject => verdict.refuse(503, "ServiceUnavailable", message),
             }
         }
     }
@@ -66,9 +66,9 @@ fn goes_to_eci(pod: &Value) -> bool {
 }
 
 /// A pod that refuses matching gets nothing; one that names its cache needs the list only to learn what that holds.
-fn depends_on_caches(pod: &Pod, settings: &Settings) -> bool {
+fn depends_on_caches(pod: &Pod, settings: &AdmissionSettings) -> bool {
     if pod.wish.explicit.is_some() {
-        return settings.if_not_present || settings.on_miss != Miss::Allow;
+        return settings.if_not_present || settings.on_miss != OnMiss::Allow;
     }
     let default = settings
         .rules
@@ -86,8 +86,8 @@ pub(super) struct Found {
     pub(super) images: usize,
 }
 
-impl From<matching::Verdict<'_>> for Found {
-    fn from(verdict: matching::Verdict<'_>) -> Self {
+impl From<matching::Selection<'_>> for Found {
+    fn from(verdict: matching::Selection<'_>) -> Self {
         Found {
             cache: verdict.winner.cloned(),
             decision: verdict.decision,
@@ -98,7 +98,13 @@ impl From<matching::Verdict<'_>> for Found {
     }
 }
 
-fn follow(object: &Value, pod: &Pod, found: &Found, settings: &Settings, verdict: &mut Verdict) {
+fn follow(
+    object: &Value,
+    pod: &Pod,
+    found: &Found,
+    settings: &AdmissionSettings,
+    verdict: &mut AdmissionVerdict,
+) {
     let Some(cache) = &found.cache else {
         return miss(pod, found, settings, verdict);
     };
@@ -110,7 +116,7 @@ fn follow(object: &Value, pod: &Pod, found: &Found, settings: &Settings, verdict
         format!("{exact} of {images} images exactly, {near} in another version"),
     );
     let mut edit = Edit::of(object);
-    if settings.mode == Mode::Pin
+    if settings.mode == AdmissionMode::Pin
         && pod.wish.explicit.is_none()
         && let Some(id) = &cache.id
     {
@@ -174,11 +180,11 @@ fn moves(image: &str) -> bool {
     })
 }
 
-fn miss(pod: &Pod, found: &Found, settings: &Settings, verdict: &mut Verdict) {
+fn miss(pod: &Pod, found: &Found, settings: &AdmissionSettings, verdict: &mut AdmissionVerdict) {
     let message = match &found.decision {
         // Caches that no object stands for are not seen from here, so this is no ground to deny.
-        Decision::Refused(Refusal::NotFound { id }) => {
-            if settings.on_miss != Miss::Allow {
+        Decision::Refused(PinRefusal::NotFound { id }) => {
+            if settings.on_miss != OnMiss::Allow {
                 let warning =
                     format!("no ImageCache of this cluster has the id `{id}`, which the pod names");
                 verdict.warnings.push(warning);
@@ -203,8 +209,8 @@ fn miss(pod: &Pod, found: &Found, settings: &Settings, verdict: &mut Verdict) {
         }
     };
     match settings.on_miss {
-        Miss::Allow => {}
-        Miss::Warn => verdict.warnings.push(message),
-        Miss::Reject => verdict.refuse(403, "Forbidden", message),
+        OnMiss::Allow => {}
+        OnMiss::Warn => verdict.warnings.push(message),
+        OnMiss::Reject => verdict.refuse(403, "Forbidden", message),
     }
 }

@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
+use super::caches::CacheSource;
 use super::decide;
-use super::list::Caches;
-use super::settings::Settings;
-use super::verdict::Verdict;
+use super::settings::AdmissionSettings;
+use super::verdict::AdmissionVerdict;
 use crate::time::Timestamp;
 
 /// The only version of AdmissionReview that is answered.
@@ -20,8 +20,8 @@ const API_VERSION: &str = "admission.k8s.io/v1";
 /// that could be answered to, and a webhook answers HTTP 400.
 pub fn review<'c>(
     review: &Value,
-    settings: &Settings,
-    caches: impl FnOnce() -> Result<Caches<'c>, String>,
+    settings: &AdmissionSettings,
+    caches: impl FnOnce() -> Result<CacheSource<'c>, String>,
     now: Option<Timestamp>,
 ) -> Result<Value, String> {
     let is = |field: &str, wanted: &str| match review.get(field).and_then(Value::as_str) {
@@ -56,7 +56,7 @@ fn object(members: &mut [(&str, Value)]) -> Value {
     Value::Object(object)
 }
 
-fn response(uid: &str, request: &Value, verdict: Verdict) -> Value {
+fn response(uid: &str, request: &Value, verdict: AdmissionVerdict) -> Value {
     let status = if verdict.allowed {
         Value::Null
     } else {
@@ -88,7 +88,7 @@ fn response(uid: &str, request: &Value, verdict: Verdict) -> Value {
 }
 
 /// The Status of a denial. `details` carries kind, name and causes, from which `kubectl` makes one line a fault.
-fn status(request: &Value, verdict: &Verdict) -> Value {
+fn status(request: &Value, verdict: &AdmissionVerdict) -> Value {
     let causes = verdict.causes.iter().map(|cause| {
         object(&mut [
             ("reason", "FieldValueInvalid".into()),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::diagnostic::Levels;
-use crate::matching::Rules;
+use crate::matching::MatchRules;
 use crate::resource::MAX_SIZE_GIB;
 use crate::setting::{Choices, choices, words};
 use crate::validate::nearest;
@@ -14,7 +14,7 @@ use crate::validate::nearest;
 /// What becomes of the cache annotations of a new pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mode {
+pub enum AdmissionMode {
     /// The id of the best cache is written on the pod, unless the pod names a cache or refuses matching.
     Pin,
     /// ECI chooses, as it does by itself: no annotation is written.
@@ -27,7 +27,7 @@ pub enum Mode {
 /// Which pods are taken to run on ECI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Pods {
+pub enum AdmittedPods {
     /// Those that ask for it: by the label `alibabacloud.com/eci: "true"` or by naming a virtual node.
     #[default]
     Eci,
@@ -38,7 +38,7 @@ pub enum Pods {
 /// What an unwelcome fact leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Miss {
+pub enum OnMiss {
     /// Nothing.
     #[default]
     Allow,
@@ -51,7 +51,7 @@ pub enum Miss {
 /// What happens when the caches cannot be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Unavailable {
+pub enum OnUnavailable {
     /// The pod passes unchanged, with a warning: an absent CRD or an API server in trouble stops no deployment.
     #[default]
     Warn,
@@ -71,51 +71,51 @@ pub enum Unavailable {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub struct Settings {
+pub struct AdmissionSettings {
     /// Judge image caches, pods and workloads: errors deny, warnings warn. `true` unless set.
     pub validate: bool,
     /// What becomes of the cache annotations of a new pod. [`Mode::Auto`] unless set.
-    pub mode: Mode,
+    pub mode: AdmissionMode,
     /// Set `imagePullPolicy: IfNotPresent` where it is unset or `Always`, for images that the pod's cache holds
     /// exactly and whose tag does not move. `false` unless set.
     pub if_not_present: bool,
     /// Which pods run on ECI. [`Pods::Eci`] unless set.
-    pub pods: Pods,
+    pub pods: AdmittedPods,
     /// A pod that could use a cache and finds none. [`Miss::Allow`] unless set.
-    pub on_miss: Miss,
+    pub on_miss: OnMiss,
     /// The caches cannot be listed. [`Unavailable::Warn`] unless set.
-    pub on_caches_unavailable: Unavailable,
+    pub on_caches_unavailable: OnUnavailable,
     /// Severities by code or rule name: `{"IC025": "error", "retention-missing": "off"}`.
     pub levels: Levels,
     /// Largest `spec.imageCacheSize` in GiB, 32768 unless set.
     pub max_size_gib: i64,
     /// The rules of matching. `now` in it overrides the time that the host or the request tells.
-    pub rules: Rules,
+    pub rules: MatchRules,
 }
 
-words!(Mode {
+words!(AdmissionMode {
     "pin" => Pin,
     "auto" => Auto,
     "off" => Off,
 });
 
-words!(Pods {
+words!(AdmittedPods {
     "eci" => Eci,
     "all" => All,
 });
 
-words!(Miss {
+words!(OnMiss {
     "allow" => Allow,
     "warn" => Warn,
     "reject" => Reject,
 });
 
-words!(Unavailable {
+words!(OnUnavailable {
     "warn" => Warn,
     "reject" => Reject,
 });
 
-choices!(Settings {
+choices!(AdmissionSettings {
     "validate" => validate,
     "mode" => mode,
     "ifNotPresent" => if_not_present,
@@ -127,32 +127,32 @@ choices!(Settings {
     "rules" => rules,
 });
 
-impl Default for Settings {
+impl Default for AdmissionSettings {
     fn default() -> Self {
-        Settings {
+        AdmissionSettings {
             validate: true,
-            mode: Mode::default(),
+            mode: AdmissionMode::default(),
             if_not_present: false,
-            pods: Pods::default(),
-            on_miss: Miss::default(),
-            on_caches_unavailable: Unavailable::default(),
+            pods: AdmittedPods::default(),
+            on_miss: OnMiss::default(),
+            on_caches_unavailable: OnUnavailable::default(),
             levels: Levels::default(),
             max_size_gib: MAX_SIZE_GIB,
-            rules: Rules::default(),
+            rules: MatchRules::default(),
         }
     }
 }
 
 /// One thing that is wrong with settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SettingFault {
+pub struct SettingError {
     /// The setting: `mode`, `levels[IC999]`; empty for the whole.
     pub path: String,
     /// The fact, and what is allowed.
     pub message: String,
 }
 
-impl fmt::Display for SettingFault {
+impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.path.is_empty() {
             f.write_str(&self.message)
@@ -162,16 +162,16 @@ impl fmt::Display for SettingFault {
     }
 }
 
-impl Settings {
+impl AdmissionSettings {
     /// Reads settings. Absent and `null` is the default, for each setting and for the whole; `mode: false` is what YAML
     /// makes of `mode: off`.
     ///
     /// # Errors
     /// Every fault at once, in the order of the settings' names.
-    pub fn parse(value: &Value) -> Result<Settings, Vec<SettingFault>> {
-        let mut settings = Settings::default();
+    pub fn parse(value: &Value) -> Result<AdmissionSettings, Vec<SettingError>> {
+        let mut settings = AdmissionSettings::default();
         let mut faults = Vec::new();
-        let mut fault = |path: String, message| faults.push(SettingFault { path, message });
+        let mut fault = |path: String, message| faults.push(SettingError { path, message });
         match value {
             Value::Null => {}
             Value::Object(fields) => {
@@ -179,7 +179,7 @@ impl Settings {
                     match (name.as_str(), value) {
                         (_, Value::Null) => {}
                         // YAML reads `mode: off` as a boolean.
-                        ("mode", Value::Bool(false)) => settings.mode = Mode::Off,
+                        ("mode", Value::Bool(false)) => settings.mode = AdmissionMode::Off,
                         ("levels", Value::Object(levels)) => {
                             for (code, level) in levels {
                                 if let Err(message) = settings.levels.choose(code, level) {
@@ -213,11 +213,11 @@ impl Settings {
 
     /// What a validating webhook does of these settings: objects are judged, pods are neither matched nor changed.
     #[must_use]
-    pub fn judging(&self) -> Settings {
-        Settings {
-            mode: Mode::Off,
+    pub fn judging(&self) -> AdmissionSettings {
+        AdmissionSettings {
+            mode: AdmissionMode::Off,
             if_not_present: false,
-            on_miss: Miss::Allow,
+            on_miss: OnMiss::Allow,
             ..self.clone()
         }
     }
@@ -225,29 +225,29 @@ impl Settings {
     /// What a mutating webhook does of these settings: pods are matched and changed, nothing is judged. What a pod is
     /// denied for because of the caches that there are is its to say.
     #[must_use]
-    pub fn changing(&self) -> Settings {
-        Settings {
+    pub fn changing(&self) -> AdmissionSettings {
+        AdmissionSettings {
             validate: false,
             ..self.clone()
         }
     }
 
     /// Refuses settings that contradict each other: what has no effect was meant otherwise.
-    fn consistent(self) -> Result<Settings, Vec<SettingFault>> {
+    fn consistent(self) -> Result<AdmissionSettings, Vec<SettingError>> {
         let fault = |path: &str, wanted: bool| {
-            wanted.then(|| SettingFault {
+            wanted.then(|| SettingError {
                 path: path.to_owned(),
                 message: "has no effect while `mode` is `off`".to_owned(),
             })
         };
         let faults: Vec<_> = [
             fault("ifNotPresent", self.if_not_present),
-            fault("onMiss", self.on_miss != Miss::Allow),
+            fault("onMiss", self.on_miss != OnMiss::Allow),
         ]
         .into_iter()
         .flatten()
         .collect();
-        if self.mode == Mode::Off && !faults.is_empty() {
+        if self.mode == AdmissionMode::Off && !faults.is_empty() {
             Err(faults)
         } else {
             Ok(self)
@@ -257,9 +257,9 @@ impl Settings {
     /// Whether a pod can be changed, warned about or denied because of the caches that there are.
     pub(super) fn asks_for_caches(&self) -> bool {
         match self.mode {
-            Mode::Off => false,
-            Mode::Pin => true,
-            Mode::Auto => self.if_not_present || self.on_miss != Miss::Allow,
+            AdmissionMode::Off => false,
+            AdmissionMode::Pin => true,
+            AdmissionMode::Auto => self.if_not_present || self.on_miss != OnMiss::Allow,
         }
     }
 }

@@ -4,13 +4,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::patch::PatchOp;
-use super::settings::SettingFault;
+use super::settings::SettingError;
 use super::{MAX_CAUSES, warnings};
 use crate::diagnostic::Diagnostic;
 
 /// One fault that a request is denied for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Cause {
+pub struct AdmissionCause {
     /// The code of the rule.
     pub code: crate::diagnostic::Code,
     /// The place in the object, as Kubernetes writes it.
@@ -22,7 +22,7 @@ pub struct Cause {
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Verdict {
+pub struct AdmissionVerdict {
     /// Whether the object may pass.
     pub allowed: bool,
     /// HTTP status of a denial: 422 for faults of the object, 403 where settings refuse, 400 for a request that cannot
@@ -34,7 +34,7 @@ pub struct Verdict {
     /// Why it is denied: every cause as `path: fact, limit`, joined by `; `. Empty when allowed.
     pub message: String,
     /// The faults of the object, at most [`MAX_CAUSES`].
-    pub causes: Vec<Cause>,
+    pub causes: Vec<AdmissionCause>,
     /// What the caller should know, within the bounds that Kubernetes keeps.
     pub warnings: Vec<String>,
     /// For the audit log: `codes`, `matched-image-cache`, `match`, `caches-unavailable`.
@@ -47,9 +47,9 @@ pub struct Verdict {
     uncounted: usize,
 }
 
-impl Verdict {
+impl AdmissionVerdict {
     pub(super) fn allowed() -> Self {
-        Verdict {
+        AdmissionVerdict {
             allowed: true,
             code: 200,
             reason: "",
@@ -77,7 +77,7 @@ impl Verdict {
 
     /// The answer to every request while the settings are faulty.
     #[must_use]
-    pub fn unconfigured(faults: &[SettingFault]) -> Self {
+    pub fn unconfigured(faults: &[SettingError]) -> Self {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         let mut verdict = Self::allowed();
         verdict.refuse(
@@ -105,7 +105,7 @@ impl Verdict {
         let message = format!("{}{separator}{found}", self.message);
         self.refuse(422, "Invalid", message);
         let (field, message) = (found.path.clone(), found.message.clone());
-        self.causes.push(Cause {
+        self.causes.push(AdmissionCause {
             code: found.code,
             field,
             message,

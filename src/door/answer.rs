@@ -7,9 +7,9 @@ use super::call::Call;
 use super::{MAX_BYTES, MAX_CACHES, MAX_DEPTH, MAX_INDEXES};
 use crate::diagnostic::{Code, Diagnostic, Report, Severity};
 use crate::expiry::Expiry;
-use crate::reference::Description;
+use crate::reference::Reference;
 use crate::validate::Validation;
-use crate::{matching, source};
+use crate::{document, matching};
 
 /// What is answered: success or failure, as JSON `{"ok": …}` or `{"error": …}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,7 +48,7 @@ pub enum Reply {
     /// To `admit`: an AdmissionReview with its response.
     Reviewed(Value),
     /// To `reference`.
-    Described(Description),
+    Described(Reference),
     /// To `explain`.
     Explained(Explained),
     /// To `crd`.
@@ -63,7 +63,7 @@ pub enum Reply {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Matched {
     /// What happens; `None` where the document is no pod.
-    pub answer: Option<matching::Answer>,
+    pub answer: Option<matching::Explanation>,
     /// What of the pod and of caches given with the call could not be read.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -126,9 +126,9 @@ impl About {
                 depth: MAX_DEPTH,
                 indexes: MAX_INDEXES,
                 caches: MAX_CACHES,
-                text_bytes: source::MAX_BYTES,
-                documents: source::MAX_DOCUMENTS,
-                text_depth: source::MAX_DEPTH,
+                text_bytes: document::MAX_BYTES,
+                documents: document::MAX_DOCUMENTS,
+                text_depth: document::MAX_DEPTH,
                 findings: Report::MAX_FINDINGS,
             },
         }

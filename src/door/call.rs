@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::answer::{Failure, FailureCode};
 use super::{MAX_BYTES, MAX_DEPTH};
-use crate::matching::Rules;
-use crate::source::Format;
+use crate::document::TextFormat;
+use crate::matching::MatchRules;
 use crate::time::Timestamp;
-use crate::validate::{Options, nearest};
+use crate::validate::{ValidateOptions, nearest};
 
 /// What may be asked. As JSON an object with one member: the name, and the arguments.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,15 +56,15 @@ pub struct Validate {
     /// An object, or a list.
     pub object: Option<Value>,
     /// How the text is written.
-    pub format: TextFormat,
+    pub format: FormatName,
     /// How strict to be.
-    pub options: Options,
+    pub options: ValidateOptions,
 }
 
-/// [`Format`], by name.
+/// [`TextFormat`], by name.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum TextFormat {
+pub enum FormatName {
     /// By the text itself.
     #[default]
     Auto,
@@ -74,12 +74,12 @@ pub enum TextFormat {
     Yaml,
 }
 
-impl From<TextFormat> for Format {
-    fn from(format: TextFormat) -> Self {
+impl From<FormatName> for TextFormat {
+    fn from(format: FormatName) -> Self {
         match format {
-            TextFormat::Auto => Format::Auto,
-            TextFormat::Json => Format::Json,
-            TextFormat::Yaml => Format::Yaml,
+            FormatName::Auto => TextFormat::Auto,
+            FormatName::Json => TextFormat::Json,
+            FormatName::Yaml => TextFormat::Yaml,
         }
     }
 }
@@ -98,7 +98,7 @@ pub struct Match {
     pub index: String,
     /// The rules of matching.
     #[serde(default)]
-    pub rules: Rules,
+    pub rules: MatchRules,
 }
 
 /// Arguments of `expire`.

@@ -35,14 +35,14 @@ use serde_json::Value;
 
 pub use answer::{About, Answer, Changed, Explained, Failure, FailureCode, Limits, Matched, Reply};
 pub use call::{
-    Admit, Call, Clear, Crd, CrdName, Expire, Explain, Insert, Len, Match, Reference, Remove,
-    TextFormat, Validate, Version,
+    Admit, Call, Clear, Crd, CrdName, Expire, Explain, FormatName, Insert, Len, Match, Reference,
+    Remove, Validate, Version,
 };
 
-use crate::admission::{self, Caches, Settings};
+use crate::admission::{self, AdmissionSettings, CacheSource};
 use crate::diagnostic::{Code, Diagnostic, Levels, Report};
 use crate::expiry;
-use crate::matching::{Index, Inventory, Pod, Scratch};
+use crate::matching::{Index, Inventory, Pod, SearchBuffers};
 use crate::reference;
 use crate::resource::{self, CrdVersion};
 use crate::validate;
@@ -60,7 +60,7 @@ pub const MAX_CACHES: usize = 100_000;
 #[derive(Debug, Default)]
 pub struct Door {
     indexes: BTreeMap<String, Index>,
-    scratch: Scratch,
+    scratch: SearchBuffers,
 }
 
 impl Door {
@@ -207,7 +207,7 @@ impl Door {
     }
 
     fn admit(&mut self, call: Admit) -> Result<Value, Failure> {
-        let settings = Settings::parse(&call.settings).map_err(|faults| {
+        let settings = AdmissionSettings::parse(&call.settings).map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             Failure::new(
                 FailureCode::BadArgument,
@@ -221,7 +221,7 @@ impl Door {
         let index = given.as_ref().or_else(|| self.indexes.get(&call.index));
         let caches = || {
             index
-                .map(Caches::Index)
+                .map(CacheSource::Index)
                 .ok_or_else(|| admission::NO_CACHES.to_owned())
         };
         admission::review(&call.review, &settings, caches, call.now)

@@ -286,18 +286,18 @@ impl ErrorCode {
 
 /// Why a request is refused, before it is given ids and becomes an [`ErrorReply`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ApiError {
     /// The code.
     pub code: ErrorCode,
     /// What people read.
     pub message: String,
 }
 
-impl Refusal {
+impl ApiError {
     /// A refusal.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Refusal {
+        ApiError {
             code,
             message: message.into(),
         }
@@ -336,13 +336,13 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ApiError {}
 
 /// The body of an error answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

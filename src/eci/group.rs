@@ -15,15 +15,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::error::{ErrorCode, Refusal};
+use super::error::{ApiError, ErrorCode};
 use super::login::credentials_for;
-use super::object::{Context, Unfit, check_count, client_token, comma_list, registries, unfit};
-use super::reply::{ContainerGroupEntry, Event};
+use super::object::{CallContext, Unfit, check_count, client_token, comma_list, registries, unfit};
+use super::reply::{ContainerGroupEntry, EventEntry};
 use super::request::{Container, CreateContainerGroup, MAX_IMAGES, MAX_REGISTRY_CREDENTIALS, Tag};
 use super::target::ID_PREFIX;
 use crate::annotation;
 use crate::diagnostic::{Levels, Report};
-use crate::matching::{self, HIT, Image, Pod, Surface, Wish, storage_bytes};
+use crate::matching::{self, CacheRequest, HIT, Image, Pod, PodSource, storage_bytes};
 use crate::time::Timestamp;
 
 /// Tag of a group that runs a pod: the pod's uid. This project's own name.
@@ -67,7 +67,7 @@ pub fn is_name(text: &str) -> bool {
 ///
 /// # Errors
 /// When a value cannot be sent: no container, too many, an annotation of the wrong form, too many logins.
-pub fn create(pod: &Value, context: &Context<'_>) -> Result<CreateContainerGroup, Unfit> {
+pub fn create(pod: &Value, context: &CallContext<'_>) -> Result<CreateContainerGroup, Unfit> {
     let levels = Levels::default();
     let read = Pod::read(pod, &mut Report::new(&levels));
     let read = read.ok_or_else(|| unfit("spec.containers", "no container with an image"))?;
@@ -92,7 +92,7 @@ pub fn create(pod: &Value, context: &Context<'_>) -> Result<CreateContainerGroup
     let automatic = read
         .wish
         .auto
-        .unwrap_or_else(|| Surface::Kubernetes.auto_match());
+        .unwrap_or_else(|| PodSource::Kubernetes.auto_match());
     Ok(CreateContainerGroup {
         region_id: context.region_id.to_owned(),
         container_group_name: name(
@@ -204,7 +204,7 @@ fn decimal(value: u128, unit: u128) -> String {
 }
 
 /// Whose group it is, and the wishes that the API has no parameter for.
-fn tags(wish: &Wish, uid: Option<&str>) -> Vec<Tag> {
+fn tags(wish: &CacheRequest, uid: Option<&str>) -> Vec<Tag> {
     let perfect = wish.perfect.then(|| "true".to_owned());
     let count = wish.count.map(|count| count.to_string());
     [
@@ -243,11 +243,11 @@ pub fn matching_pod(call: &CreateContainerGroup) -> Pod {
         .filter_map(|tag| Some((tag.key.clone(), Value::from(tag.value.clone()?))))
         .collect();
     pod.kind = "ContainerGroup".to_owned();
-    pod.surface = Surface::OpenApi;
-    pod.wish = Wish {
+    pod.surface = PodSource::OpenApi;
+    pod.wish = CacheRequest {
         explicit: call.image_snapshot_id.clone().filter(|id| !id.is_empty()),
         auto: call.match_image_cache,
-        ..Wish::read(&told, &mut pod.warnings)
+        ..CacheRequest::read(&told, &mut pod.warnings)
     };
     let storage = call.ephemeral_storage.unwrap_or_default();
     pod.storage_gib = u64::try_from(storage).unwrap_or_default();
@@ -267,7 +267,7 @@ pub fn matching_pod(call: &CreateContainerGroup) -> Pod {
 /// assert_eq!(matched_cache(&events), Some("imc-1"));
 /// ```
 #[must_use]
-pub fn matched_cache(events: &[Event]) -> Option<&str> {
+pub fn matched_cache(events: &[EventEntry]) -> Option<&str> {
     let hit = events
         .iter()
         .find(|event| event.reason.as_deref() == Some(HIT))?;
@@ -295,11 +295,13 @@ pub fn pod_uid(group: &ContainerGroupEntry) -> Option<&str> {
 /// assert_eq!(event.message.as_deref(), Some("The specified image cache imc-1 does not exist."));
 /// ```
 #[must_use]
-pub fn refused(refusal: &Refusal, cache: Option<&str>, at: Timestamp) -> Event {
+pub fn refused(refusal: &ApiError, cache: Option<&str>, at: Timestamp) -> EventEntry {
     let told = match (&refusal.code, cache) {
-        (ErrorCode::ImageSnapshotNotFound, Some(cache)) => Some(matching::Event::not_found(cache)),
+        (ErrorCode::ImageSnapshotNotFound, Some(cache)) => {
+            Some(matching::PodEvent::not_found(cache))
+        }
         (ErrorCode::ImageSnapshotIncorrectStatus, Some(cache)) => {
-            Some(matching::Event::not_complete(cache))
+            Some(matching::PodEvent::not_complete(cache))
         }
         _ => None,
     };
@@ -307,21 +309,21 @@ pub fn refused(refusal: &Refusal, cache: Option<&str>, at: Timestamp) -> Event {
         Some(told) => (told.kind, told.reason, told.message),
         None => ("Warning", "ProviderCreateFailed", refusal.to_string()),
     };
-    Event {
+    EventEntry {
         count: Some(1),
         r#type: Some(kind.to_owned()),
         reason: Some(reason.to_owned()),
         message: Some(message),
         first_timestamp: Some(at.to_string()),
         last_timestamp: Some(at.to_string()),
-        ..Event::default()
+        ..EventEntry::default()
     }
 }
 
 /// An event of a group as a core/v1 Event of its pod. The same event always gets the same name, so telling it twice
 /// makes one object.
 #[must_use]
-pub fn pod_event(event: &Event, group: &str, pod: &Value) -> Value {
+pub fn pod_event(event: &EventEntry, group: &str, pod: &Value) -> Value {
     let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str);
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
     let told = format!("{group} {:?} {:?}", event.reason, event.message);

@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::encoding::hex;
 use super::login::{RegistryLogin, credentials_for};
-use super::reply::{Event, ImageCacheEntry};
+use super::reply::{EventEntry, ImageCacheEntry};
 use super::request::{
     AcrRegistryInfo, CreateImageCache, MAX_ACR_REGISTRIES, MAX_IMAGES, MAX_REGISTRY_CREDENTIALS,
     UpdateImageCache,
@@ -35,7 +35,7 @@ use crate::time::Timestamp;
 
 /// What holds for every cache of a cluster that does not say otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Defaults {
+pub struct CallDefaults {
     /// vSwitches of the builder, comma separated.
     pub vswitch_ids: Option<String>,
     /// Security group of the builder.
@@ -44,7 +44,7 @@ pub struct Defaults {
     pub resource_group_id: Option<String>,
 }
 
-impl Defaults {
+impl CallDefaults {
     /// Reads the `data` of the ConfigMap `kube-system/eci-profile`. Empty values are absent ones.
     ///
     /// ```
@@ -60,7 +60,7 @@ impl Defaults {
             let text = data.get(key)?.as_str()?.trim();
             (!text.is_empty()).then(|| text.to_owned())
         };
-        Defaults {
+        CallDefaults {
             vswitch_ids: text("vSwitchIds"),
             security_group_id: text("securityGroupId"),
             resource_group_id: text("resourceGroupId"),
@@ -70,11 +70,11 @@ impl Defaults {
 
 /// What a call needs besides the object.
 #[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
+pub struct CallContext<'a> {
     /// The region of the cluster.
     pub region_id: &'a str,
     /// For what the object does not say.
-    pub defaults: &'a Defaults,
+    pub defaults: &'a CallDefaults,
     /// The logins of the object's secrets, in the order of the secrets.
     pub logins: &'a [RegistryLogin],
     /// Which attempt this is, from 0: it goes into the `ClientToken`. Raise it only when an earlier attempt is known
@@ -141,7 +141,7 @@ pub fn client_token(uid: &str, generation: i64, verb: &str, attempt: u32) -> Str
 /// # Errors
 /// When a value cannot be sent: no name, no image or too many, a number beyond 32 bits, an annotation of the wrong
 /// form, too many logins. Everything else is for [`crate::validate`] to judge.
-pub fn create(cache: &ImageCache, context: &Context<'_>) -> Result<CreateImageCache, Unfit> {
+pub fn create(cache: &ImageCache, context: &CallContext<'_>) -> Result<CreateImageCache, Unfit> {
     let parts = Parts::of(cache, context)?;
     let os = cache.metadata.annotation(annotation::OS_TYPE);
     let arch = cache.metadata.annotation(annotation::CPU_ARCH);
@@ -179,7 +179,7 @@ pub fn create(cache: &ImageCache, context: &Context<'_>) -> Result<CreateImageCa
 pub fn update(
     cache: &ImageCache,
     image_cache_id: &str,
-    context: &Context<'_>,
+    context: &CallContext<'_>,
 ) -> Result<UpdateImageCache, Unfit> {
     let parts = Parts::of(cache, context)?;
     let mut registries = parts.registries;
@@ -228,7 +228,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(cache: &ImageCache, context: &Context<'_>) -> Result<Self, Unfit> {
+    fn of(cache: &ImageCache, context: &CallContext<'_>) -> Result<Self, Unfit> {
         let name = cache.metadata.name.clone().unwrap_or_default();
         if name.is_empty() {
             return Err(unfit("metadata.name", "required"));
@@ -431,7 +431,7 @@ pub fn status(entry: &ImageCacheEntry, before: Option<&Status>, now: Timestamp) 
 }
 
 /// An event in the shape that Kubernetes shows: a core/v1 Event, mostly empty, named after its image if it has one.
-fn core_event(event: &Event, images: &[String]) -> crate::resource::Event {
+fn core_event(event: &EventEntry, images: &[String]) -> crate::resource::CacheEvent {
     let message = event.message.as_deref().unwrap_or_default();
     let image = images
         .iter()
@@ -447,7 +447,7 @@ fn core_event(event: &Event, images: &[String]) -> crate::resource::Event {
         "reportingInstance": "",
         "source": {"component": "kubelet", "host": "eci"},
     });
-    crate::resource::Event {
+    crate::resource::CacheEvent {
         kind: event.r#type.clone(),
         reason: event.reason.clone(),
         message: event.message.clone(),

@@ -10,7 +10,7 @@ use crate::resource::{Phase, percent};
 /// Something that happened while a cache was made, or to a container group.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Event {
+pub struct EventEntry {
     /// How often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<i64>,
@@ -100,7 +100,7 @@ pub struct ImageCacheEntry {
     pub elimination_strategy: Option<String>,
     /// The newest events of the creation.
     #[serde(default)]
-    pub events: Vec<Event>,
+    pub events: Vec<EventEntry>,
     /// The tags.
     #[serde(default)]
     pub tags: Vec<TagEntry>,
@@ -152,7 +152,7 @@ pub struct ContainerGroupEntry {
     pub creation_time: Option<String>,
     /// What happened to it. Only here stands which cache was hit.
     #[serde(default)]
-    pub events: Vec<Event>,
+    pub events: Vec<EventEntry>,
     /// Everything else.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

@@ -35,7 +35,7 @@ impl Retention {
 
 /// Where facts come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Origin {
+pub enum ExpirySource {
     /// An `ImageCache` object.
     #[default]
     Object,
@@ -53,9 +53,9 @@ pub enum Origin {
 /// assert_eq!(facts.retention, Retention::Days(7));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Facts {
+pub struct ExpiryFacts {
     /// Where the facts come from.
-    pub origin: Origin,
+    pub origin: ExpirySource,
     /// Name of the object or entry.
     pub name: Option<String>,
     /// Id in ECI, `imc-…`.
@@ -81,7 +81,7 @@ pub struct Facts {
     pub recorded: Option<Timestamp>,
 }
 
-impl Facts {
+impl ExpiryFacts {
     /// Reads an `ImageCache` object or an entry of a DescribeImageCaches reply, told apart by `kind`, `metadata` and
     /// `spec`, which only objects have.
     #[must_use]
@@ -97,8 +97,8 @@ impl Facts {
     fn of_object(object: &Value) -> Self {
         let part = |key: &str| object.get(key).unwrap_or(&Value::Null);
         let (metadata, spec, status) = (part("metadata"), part("spec"), part("status"));
-        Facts {
-            origin: Origin::Object,
+        ExpiryFacts {
+            origin: ExpirySource::Object,
             image_cache_id: text(status, "imageCacheId"),
             phase: status.get("phase").and_then(Value::as_str).map(Phase::from),
             retention: Retention::read(spec.get("retentionDays").unwrap_or(&Value::Null)),
@@ -113,8 +113,8 @@ impl Facts {
     }
 
     fn of_entry(entry: &Value) -> Self {
-        Facts {
-            origin: Origin::Entry,
+        ExpiryFacts {
+            origin: ExpirySource::Entry,
             image_cache_id: text(entry, "ImageCacheId"),
             phase: field(entry, "Status")
                 .and_then(Value::as_str)
@@ -129,23 +129,23 @@ impl Facts {
     }
 
     fn named(name: Option<String>) -> Self {
-        Facts {
+        ExpiryFacts {
             automatic: name
                 .as_deref()
                 .is_some_and(|name| name.starts_with(AUTO_NAME_PREFIX)),
             name,
-            ..Facts::default()
+            ..ExpiryFacts::default()
         }
     }
 }
 
-impl From<&ImageCache> for Facts {
+impl From<&ImageCache> for ExpiryFacts {
     fn from(cache: &ImageCache) -> Self {
         let status = cache.status.as_ref();
         let events = status
             .and_then(|status| status.events.as_deref())
             .unwrap_or_default();
-        Facts {
+        ExpiryFacts {
             image_cache_id: status
                 .and_then(|status| status.image_cache_id.clone())
                 .filter(|id| !id.is_empty()),
@@ -178,13 +178,13 @@ impl From<&ImageCache> for Facts {
 /// assert_eq!(facts(&reply).len(), 2);
 /// ```
 #[must_use]
-pub fn facts(document: &Value) -> Vec<Facts> {
+pub fn facts(document: &Value) -> Vec<ExpiryFacts> {
     let mut found = Vec::new();
     collect(document, None, &mut found, 0);
     found
 }
 
-fn collect(value: &Value, list_kind: Option<&str>, found: &mut Vec<Facts>, depth: usize) {
+fn collect(value: &Value, list_kind: Option<&str>, found: &mut Vec<ExpiryFacts>, depth: usize) {
     if depth > MAX_NESTING {
         return;
     }
@@ -202,7 +202,7 @@ fn collect(value: &Value, list_kind: Option<&str>, found: &mut Vec<Facts>, depth
     } else if let Some(entries) = field(value, "ImageCaches") {
         collect(entries, None, found, depth + 1);
     } else if is_object(members, kind, list_kind) || (kind.is_none() && is_entry(value)) {
-        found.push(Facts::read(value));
+        found.push(ExpiryFacts::read(value));
     } else if let Some(body) = members.get("body") {
         collect(body, None, found, depth + 1);
     }

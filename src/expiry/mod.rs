@@ -29,8 +29,8 @@ use serde::Serialize;
 mod facts;
 mod rule;
 
-pub use facts::{Facts, MAX_NESTING, Origin, Retention, facts};
-pub use rule::Reason;
+pub use facts::{ExpiryFacts, ExpirySource, MAX_NESTING, Retention, facts};
+pub use rule::ExpiryReason;
 
 use crate::diagnostic::Code;
 use crate::time::{DAY, Timestamp};
@@ -52,7 +52,7 @@ pub const TOLERANCE_INFERRED: i64 = 900;
 /// Whether a cache ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum ExpiryState {
     /// It stays until somebody deletes it.
     Never,
     /// It will end.
@@ -70,11 +70,11 @@ pub struct Expiry {
     /// Its id in ECI.
     pub image_cache_id: Option<String>,
     /// Whether it ends.
-    pub state: State,
+    pub state: ExpiryState,
     /// When, by the rule. `None` if never, and for a cache whose start is unknown.
     pub at: Option<Timestamp>,
     /// Why.
-    pub reason: Reason,
+    pub reason: ExpiryReason,
     /// Seconds from `now` to `at`; once it ended, negative.
     pub seconds_left: Option<i64>,
     /// The end lies behind the year 9999, and `at` is that year's last second.
@@ -118,14 +118,14 @@ pub struct Disagreement {
 /// assert_eq!(expiry.at, Some("2026-01-25T13:40:56Z".parse().unwrap()));
 /// ```
 #[must_use]
-pub fn expiry(cache: &Facts, now: Timestamp) -> Expiry {
+pub fn expiry(cache: &ExpiryFacts, now: Timestamp) -> Expiry {
     let rule = Rule::of(cache);
     let at = end(cache);
     let seconds_left = at.map(|at| at.since(now));
     let state = match seconds_left {
-        _ if rule.reason.is_never() => State::Never,
-        Some(..=0) if !rule.saturates() => State::Ended,
-        _ => State::At,
+        _ if rule.reason.is_never() => ExpiryState::Never,
+        Some(..=0) if !rule.saturates() => ExpiryState::Ended,
+        _ => ExpiryState::At,
     };
     Expiry {
         name: cache.name.clone(),
@@ -147,7 +147,7 @@ pub fn expiry(cache: &Facts, now: Timestamp) -> Expiry {
 /// The instant at which the cache ends, whatever the time is now: the rule's, or the recorded one where the rule has no
 /// start. `None`: never, or unknown.
 #[must_use]
-pub fn end(cache: &Facts) -> Option<Timestamp> {
+pub fn end(cache: &ExpiryFacts) -> Option<Timestamp> {
     let rule = Rule::of(cache);
     let at = rule.end().or(cache.recorded);
     at.filter(|_| !rule.reason.is_never())
@@ -155,7 +155,7 @@ pub fn end(cache: &Facts) -> Option<Timestamp> {
 
 /// How the recorded end of a cache contradicts the rule, if it does. Needs no clock.
 #[must_use]
-pub fn disagreement(cache: &Facts) -> Option<Disagreement> {
+pub fn disagreement(cache: &ExpiryFacts) -> Option<Disagreement> {
     let rule = Rule::of(cache);
     let recorded = cache.recorded?;
     let message = match rule.end() {
@@ -172,8 +172,8 @@ pub fn disagreement(cache: &Facts) -> Option<Disagreement> {
         }
     };
     let path = match cache.origin {
-        Origin::Object => "status.expireDateTime",
-        Origin::Entry => "ExpireDateTime",
+        ExpirySource::Object => "status.expireDateTime",
+        ExpirySource::Entry => "ExpireDateTime",
     };
     Some(Disagreement {
         code: Code::IC082,
@@ -187,10 +187,12 @@ impl fmt::Display for Expiry {
     /// `ends in 6d 3h (retention 7 days)`, with what is odd behind it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.state, self.seconds_left) {
-            (State::Never, _) => f.write_str("never ends")?,
-            (State::At, _) if self.saturated => f.write_str("ends after the year 9999")?,
-            (State::At, Some(left)) => write!(f, "ends in {}", Span(left))?,
-            (State::Ended, Some(left)) => write!(f, "ended {} ago", Span(left.saturating_neg()))?,
+            (ExpiryState::Never, _) => f.write_str("never ends")?,
+            (ExpiryState::At, _) if self.saturated => f.write_str("ends after the year 9999")?,
+            (ExpiryState::At, Some(left)) => write!(f, "ends in {}", Span(left))?,
+            (ExpiryState::Ended, Some(left)) => {
+                write!(f, "ended {} ago", Span(left.saturating_neg()))?
+            }
             (_, None) => return self.fmt_without_start(f),
         }
         write!(f, " ({})", self.reason)?;
@@ -208,9 +210,9 @@ impl Expiry {
     /// `ends 7 days after its creation`: what is known of a cache whose start is not.
     fn fmt_without_start(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
-            Reason::Failed => f.write_str("ends 24 h after its failure"),
-            Reason::Retention(1) => f.write_str("ends 1 day after its creation"),
-            Reason::Retention(days) => write!(f, "ends {days} days after its creation"),
+            ExpiryReason::Failed => f.write_str("ends 24 h after its failure"),
+            ExpiryReason::Retention(1) => f.write_str("ends 1 day after its creation"),
+            ExpiryReason::Retention(days) => write!(f, "ends {days} days after its creation"),
             _ => write!(
                 f,
                 "ends {AUTOMATIC_UNUSED_DAYS} days after its creation, unless used"

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::{
-    AUTOMATIC_UNUSED_DAYS, AUTOMATIC_USED_DAYS, FAILED_KEPT, Facts, Retention, TOLERANCE,
+    AUTOMATIC_UNUSED_DAYS, AUTOMATIC_USED_DAYS, ExpiryFacts, FAILED_KEPT, Retention, TOLERANCE,
     TOLERANCE_INFERRED,
 };
 use crate::resource::{MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Phase};
@@ -13,7 +13,7 @@ use crate::time::{DAY, Timestamp};
 
 /// Why a cache ends when it does. Written as a stable name, `automatic-unused`; [`super`] has the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
+pub enum ExpiryReason {
     /// No retention was asked for.
     NoRetention,
     /// The retention is no number of days that ECI takes.
@@ -30,67 +30,70 @@ pub enum Reason {
     Recorded,
 }
 
-impl Reason {
+impl ExpiryReason {
     /// The stable name: `automatic-unused`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Reason::NoRetention => "no-retention",
-            Reason::RetentionInvalid => "retention-invalid",
-            Reason::Retention(_) => "retention",
-            Reason::Failed => "failed",
-            Reason::AutomaticUnused => "automatic-unused",
-            Reason::AutomaticUsed => "automatic-used",
-            Reason::Recorded => "recorded",
+            ExpiryReason::NoRetention => "no-retention",
+            ExpiryReason::RetentionInvalid => "retention-invalid",
+            ExpiryReason::Retention(_) => "retention",
+            ExpiryReason::Failed => "failed",
+            ExpiryReason::AutomaticUnused => "automatic-unused",
+            ExpiryReason::AutomaticUsed => "automatic-used",
+            ExpiryReason::Recorded => "recorded",
         }
     }
 
     /// Whether it is a reason never to end.
     pub(super) fn is_never(self) -> bool {
-        matches!(self, Reason::NoRetention | Reason::RetentionInvalid)
+        matches!(
+            self,
+            ExpiryReason::NoRetention | ExpiryReason::RetentionInvalid
+        )
     }
 
-    fn of(cache: &Facts) -> Reason {
+    fn of(cache: &ExpiryFacts) -> ExpiryReason {
         let valid = MIN_RETENTION_DAYS..=MAX_RETENTION_DAYS;
         match cache.retention {
-            _ if cache.phase == Some(Phase::Failed) => Reason::Failed,
-            Retention::Days(days) if valid.contains(&days) => Reason::Retention(days),
+            _ if cache.phase == Some(Phase::Failed) => ExpiryReason::Failed,
+            Retention::Days(days) if valid.contains(&days) => ExpiryReason::Retention(days),
             Retention::Days(_) | Retention::Unreadable if cache.recorded.is_none() => {
-                Reason::RetentionInvalid
+                ExpiryReason::RetentionInvalid
             }
-            Retention::Days(_) | Retention::Unreadable => Reason::Recorded,
-            _ if cache.automatic && cache.last_matched.is_some() => Reason::AutomaticUsed,
-            _ if cache.automatic => Reason::AutomaticUnused,
-            Retention::Unknown if cache.recorded.is_some() => Reason::Recorded,
-            Retention::Unknown | Retention::Forever => Reason::NoRetention,
+            Retention::Days(_) | Retention::Unreadable => ExpiryReason::Recorded,
+            _ if cache.automatic && cache.last_matched.is_some() => ExpiryReason::AutomaticUsed,
+            _ if cache.automatic => ExpiryReason::AutomaticUnused,
+            Retention::Unknown if cache.recorded.is_some() => ExpiryReason::Recorded,
+            Retention::Unknown | Retention::Forever => ExpiryReason::NoRetention,
         }
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for ExpiryReason {
     /// Why, in words: `retention 7 days`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::NoRetention => f.write_str("no retention"),
-            Reason::RetentionInvalid => write!(
+            ExpiryReason::NoRetention => f.write_str("no retention"),
+            ExpiryReason::RetentionInvalid => write!(
                 f,
                 "retention is not {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
             ),
-            Reason::Retention(1) => f.write_str("retention 1 day"),
-            Reason::Retention(days) => write!(f, "retention {days} days"),
-            Reason::Failed => f.write_str("failed, kept 24 h"),
-            Reason::AutomaticUnused => {
+            ExpiryReason::Retention(1) => f.write_str("retention 1 day"),
+            ExpiryReason::Retention(days) => write!(f, "retention {days} days"),
+            ExpiryReason::Failed => f.write_str("failed, kept 24 h"),
+            ExpiryReason::AutomaticUnused => {
                 write!(f, "automatic, {AUTOMATIC_UNUSED_DAYS} days unless used")
             }
-            Reason::AutomaticUsed => {
+            ExpiryReason::AutomaticUsed => {
                 write!(f, "automatic, {AUTOMATIC_USED_DAYS} days after last use")
             }
-            Reason::Recorded => f.write_str("as recorded"),
+            ExpiryReason::Recorded => f.write_str("as recorded"),
         }
     }
 }
 
-impl Serialize for Reason {
+impl Serialize for ExpiryReason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
@@ -98,7 +101,7 @@ impl Serialize for Reason {
 
 /// The rule that ends a cache: so long after a start.
 pub(super) struct Rule {
-    pub(super) reason: Reason,
+    pub(super) reason: ExpiryReason,
     /// Where the clock starts, if that is known.
     start: Option<Timestamp>,
     /// Seconds from there.
@@ -108,18 +111,20 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    pub(super) fn of(cache: &Facts) -> Rule {
-        let reason = Reason::of(cache);
+    pub(super) fn of(cache: &ExpiryFacts) -> Rule {
+        let reason = ExpiryReason::of(cache);
         let created = cache.created.or(cache.started);
         let (start, kept, tolerance) = match reason {
-            Reason::NoRetention | Reason::RetentionInvalid | Reason::Recorded => (None, 0, 0),
-            Reason::Retention(days) => (created, days.saturating_mul(DAY), TOLERANCE),
-            Reason::AutomaticUnused => (created, AUTOMATIC_UNUSED_DAYS * DAY, TOLERANCE),
-            Reason::AutomaticUsed => {
+            ExpiryReason::NoRetention | ExpiryReason::RetentionInvalid | ExpiryReason::Recorded => {
+                (None, 0, 0)
+            }
+            ExpiryReason::Retention(days) => (created, days.saturating_mul(DAY), TOLERANCE),
+            ExpiryReason::AutomaticUnused => (created, AUTOMATIC_UNUSED_DAYS * DAY, TOLERANCE),
+            ExpiryReason::AutomaticUsed => {
                 let kept = AUTOMATIC_USED_DAYS * DAY;
                 (cache.last_matched, kept, TOLERANCE_INFERRED)
             }
-            Reason::Failed => {
+            ExpiryReason::Failed => {
                 let failed = cache.updated.or(cache.warned);
                 (failed, FAILED_KEPT, TOLERANCE_INFERRED)
             }
@@ -144,23 +149,23 @@ impl Rule {
     }
 
     /// What to make of a record that contradicts this rule.
-    pub(super) fn help(&self, cache: &Facts, recorded: Timestamp) -> &'static str {
+    pub(super) fn help(&self, cache: &ExpiryFacts, recorded: Timestamp) -> &'static str {
         // One sample of the vendor shows such a deadline on a ready cache.
         let provisional = cache.created.or(cache.started).is_some_and(|start| {
             recorded.since(start.plus(FAILED_KEPT)).abs() <= TOLERANCE_INFERRED
         });
         match self.reason {
-            Reason::NoRetention if provisional => {
+            ExpiryReason::NoRetention if provisional => {
                 "It looks like the deadline that a creation gets in case it fails, 24 h after its start, and that was \
                  never cleared; a ready cache outlives it."
             }
-            Reason::NoRetention => {
+            ExpiryReason::NoRetention => {
                 "ECI may know a retention that the object does not: DescribeImageCaches shows the end that ECI keeps."
             }
-            Reason::Failed => {
+            ExpiryReason::Failed => {
                 "The failure is dated by the last change of the status; the record may know it better."
             }
-            Reason::AutomaticUsed => {
+            ExpiryReason::AutomaticUsed => {
                 "The record may not have followed the last use yet; plan with the earlier of the two."
             }
             _ => "Documents do not say which clock ECI starts; plan with the earlier of the two.",

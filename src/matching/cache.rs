@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::fields::{Fields, find, kind_of};
-use super::image::{Facts, Image};
+use super::image::{Image, ImageFacts};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use crate::diagnostic::{Code, Report};
 use crate::order;
@@ -15,7 +15,7 @@ use crate::{annotation, expiry};
 
 /// What a cache was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Origin {
+pub enum CacheOrigin {
     /// An `ImageCache` object of a cluster: knows architecture and operating system, not the region.
     #[default]
     Object,
@@ -68,7 +68,7 @@ pub struct Cache {
     /// Its temporary local snapshot.
     pub flash_snapshot: Option<String>,
     /// What it was read from.
-    pub origin: Origin,
+    pub origin: CacheOrigin,
 }
 
 /// A cache in an answer: enough to find it again.
@@ -105,7 +105,7 @@ impl Cache {
     pub(super) fn read_at(value: &Value, path: &Path<'_>, report: &mut Report<'_>) -> Option<Self> {
         let mut cache = Self::read_fields(value, path, report)?;
         // What stands there was read for its form; whether it is true, one room decides for all.
-        cache.expires = expiry::end(&expiry::Facts::read(value));
+        cache.expires = expiry::end(&expiry::ExpiryFacts::read(value));
         Some(cache)
     }
 
@@ -140,7 +140,7 @@ impl Cache {
 
     fn from_object(top: &mut Fields<'_, '_, '_>) -> Self {
         let mut cache = Cache {
-            origin: Origin::Object,
+            origin: CacheOrigin::Object,
             size_gib: default_size(),
             ..Cache::default()
         };
@@ -172,7 +172,7 @@ impl Cache {
 
     fn from_entry(entry: &mut Fields<'_, '_, '_>) -> Self {
         Cache {
-            origin: Origin::Reply,
+            origin: CacheOrigin::Reply,
             id: entry.owned("ImageCacheId"),
             name: entry.owned("ImageCacheName").unwrap_or_default(),
             images: images(entry, "Images"),
@@ -191,7 +191,7 @@ impl Cache {
     }
 
     /// Reads every image again, beside what registries tell.
-    pub fn apply(&mut self, facts: &Facts) {
+    pub fn apply(&mut self, facts: &ImageFacts) {
         for image in &mut self.images {
             *image = Image::read(image.text(), facts);
         }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// An event of the pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Event {
+pub struct PodEvent {
     /// `Normal` or `Warning`.
     #[serde(rename = "type")]
     pub kind: &'static str,
@@ -17,9 +17,9 @@ pub struct Event {
 /// Reason of the event that names the cache a pod starts from.
 pub(crate) const HIT: &str = "SuccessfulHitImageCache";
 
-impl Event {
+impl PodEvent {
     fn normal(reason: &'static str, message: String) -> Self {
-        Event {
+        PodEvent {
             kind: "Normal",
             reason,
             message,
@@ -27,7 +27,7 @@ impl Event {
     }
 
     fn warning(reason: &'static str, message: String) -> Self {
-        Event {
+        PodEvent {
             kind: "Warning",
             reason,
             message,

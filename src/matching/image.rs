@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::table::hashes;
+use super::slab::hashes;
 use crate::reference::Named;
 
 /// An image of a pod or a cache: the text as written, and what it is compared by.
@@ -71,12 +71,12 @@ impl Image {
     /// Reads a reference by its text alone.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self::read(text, &Facts::default())
+        Self::read(text, &ImageFacts::default())
     }
 
     /// Reads a reference beside what registries tell about it.
     #[must_use]
-    pub fn read(text: &str, facts: &Facts) -> Self {
+    pub fn read(text: &str, facts: &ImageFacts) -> Self {
         let key = match Named::parse(text) {
             Ok(named) => Ok(key(&named, facts)),
             Err(error) => Err(error.to_string().into()),
@@ -123,7 +123,7 @@ impl fmt::Display for Image {
 }
 
 /// The reference in full, and where its version begins.
-fn normalized(named: &Named<'_>, facts: &Facts) -> (String, usize) {
+fn normalized(named: &Named<'_>, facts: &ImageFacts) -> (String, usize) {
     // Room for most references at once; a longer one grows.
     let mut text = String::with_capacity(96);
     let [domain, path @ ..] = named.repository().pieces();
@@ -141,7 +141,7 @@ fn normalized(named: &Named<'_>, facts: &Facts) -> (String, usize) {
     (text, split)
 }
 
-fn key(named: &Named<'_>, facts: &Facts) -> Key {
+fn key(named: &Named<'_>, facts: &ImageFacts) -> Key {
     let (text, split) = normalized(named, facts);
     let (repository, version) = text.split_at_checked(split).unwrap_or_default();
     // Once resolved digests are compared, a written digest is its own resolution.
@@ -184,14 +184,14 @@ fn key(named: &Named<'_>, facts: &Facts) -> Key {
 /// assert_eq!(public.normalized(), vpc.normalized());
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct ImageFacts {
     /// A registry host to a lower one that is the same registry; the lowest stands for all.
     aliases: BTreeMap<String, String>,
     digests: BTreeMap<String, String>,
     sizes: BTreeMap<String, u64>,
 }
 
-impl Facts {
+impl ImageFacts {
     /// Nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::image::{Key, Name};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
-use super::table::{Table, hash};
+use super::slab::{Table, hash};
 use crate::order;
 use crate::resource::Phase;
 

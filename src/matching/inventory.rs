@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::cache::{Cache, is_entry};
 use super::fields::{find, kind_of};
-use super::image::Facts;
+use super::image::ImageFacts;
 use super::pod::{Pod, is_pod};
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
@@ -69,7 +69,7 @@ impl Inventory {
     }
 
     /// Reads every image again, beside what registries tell.
-    pub fn apply(&mut self, facts: &Facts) {
+    pub fn apply(&mut self, facts: &ImageFacts) {
         self.caches.iter_mut().for_each(|cache| cache.apply(facts));
         self.pods.iter_mut().for_each(|pod| pod.apply(facts));
     }
@@ -78,7 +78,7 @@ impl Inventory {
 /// What an object is to a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub enum ObjectRole {
     /// An `ImageCache`, or an entry of a DescribeImageCaches reply.
     Cache,
     /// A Pod, or a workload with a pod template.
@@ -89,9 +89,9 @@ pub enum Role {
 
 /// An object of a document, for hosts that ask about each by itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Subject {
+pub struct DocumentObject {
     /// What it is to a match.
-    pub role: Role,
+    pub role: ObjectRole,
     /// Where in the document it stands: empty, or the item of a list, `items[3]`.
     pub path: String,
     /// The object as it stands there; an item of a typed list has the kind that its list gives it.
@@ -110,21 +110,21 @@ pub struct Subject {
 /// assert_eq!(found[0].value["kind"], "Pod");
 /// ```
 #[must_use]
-pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<Subject> {
+pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
     let mut subjects = Vec::new();
     walk(value, report, &mut |met, _| {
         let role = if met.is_cache {
-            Role::Cache
+            ObjectRole::Cache
         } else if is_pod(met.value, met.kind) {
-            Role::Pod
+            ObjectRole::Pod
         } else {
-            Role::Other
+            ObjectRole::Other
         };
         let mut value = met.value.clone();
         if let (Value::Object(fields), Some(kind)) = (&mut value, met.kind) {
             fields.entry("kind").or_insert_with(|| kind.into());
         }
-        subjects.push(Subject {
+        subjects.push(DocumentObject {
             role,
             path: met.path.to_string(),
             value,

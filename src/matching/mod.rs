@@ -61,42 +61,44 @@
 //! core draws no random numbers, and no answer depends on the order of a hash table. Texts with equal hashes are told
 //! apart by comparing them.
 
-mod answer;
 mod cache;
-mod contest;
+mod cache_store;
 mod event;
+mod explain;
+mod explanation;
 mod fields;
 mod image;
 mod index;
 mod inventory;
 mod locality;
-mod mirror;
 mod pod;
 mod reason;
 mod rules;
-mod search;
+mod select;
+mod slab;
 mod storage;
-mod table;
 mod verdict;
 mod wish;
 
-pub use answer::{Answer, Candidate, Creation, Found, Have, Next, Pin, Refused};
-pub use cache::{Cache, CacheName, Origin};
-pub use event::Event;
+pub use cache::{Cache, CacheName, CacheOrigin};
+pub use cache_store::CacheStore;
 #[cfg(feature = "eci")]
 pub(crate) use event::HIT;
-pub use image::{Facts, Image, manifest_bytes};
+pub use event::PodEvent;
+pub use explanation::{
+    Candidate, Creation, Explanation, FoundImage, ImageMatch, NextSteps, Pin, RefusedPin,
+};
+pub use image::{Image, ImageFacts, manifest_bytes};
 pub use index::Index;
-pub use inventory::{Inventory, MAX_NESTING, Role, Subject, subjects};
+pub use inventory::{DocumentObject, Inventory, MAX_NESTING, ObjectRole, subjects};
 pub use locality::{
     MAX_NODE_SCORE, NodeImage, NodeImages, PodImages, image_locality, image_signature,
     with_default_tag,
 };
-pub use mirror::Mirror;
 pub use pod::Pod;
-pub use reason::Reason;
-pub use rules::{BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, Rules, SizeTie, Surface};
-pub use search::Scratch;
+pub use reason::LossReason;
+pub use rules::{BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, MatchRules, PodSource, SizeTie};
+pub use select::SearchBuffers;
 pub use storage::{GIB, storage_bytes};
-pub use verdict::{Decision, Refusal, Verdict};
-pub use wish::Wish;
+pub use verdict::{Decision, PinRefusal, Selection};
+pub use wish::CacheRequest;

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::fields::kind_of;
-use super::image::{Facts, Image};
-use super::rules::Surface;
+use super::image::{Image, ImageFacts};
+use super::rules::PodSource;
 use super::storage;
-use super::wish::Wish;
+use super::wish::CacheRequest;
 use crate::annotation;
 use crate::diagnostic::{Code, Report};
 use crate::order;
@@ -32,9 +32,9 @@ pub struct Pod {
     /// Its name.
     pub name: String,
     /// Where it comes from: decides whether automatic matching is on when nothing is said.
-    pub surface: Surface,
+    pub surface: PodSource,
     /// What it asks of image caches.
-    pub wish: Wish,
+    pub wish: CacheRequest,
     /// Temporary storage that it asks for, in GiB: a cache must be as large.
     pub storage_gib: u64,
     /// The part of it that is asked for on top of what an instance has, in GiB: an automatic cache grows by it.
@@ -92,7 +92,7 @@ impl Pod {
     }
 
     /// Reads every image again, beside what registries tell.
-    pub fn apply(&mut self, facts: &Facts) {
+    pub fn apply(&mut self, facts: &ImageFacts) {
         let all = self.images.iter().chain(&self.unreadable);
         let images = all.map(|image| Image::read(image.text(), facts)).collect();
         self.set_images(images);
@@ -156,7 +156,7 @@ impl Pod {
             .get("metadata")
             .and_then(|metadata| metadata.get("annotations"));
         let annotations = annotations.and_then(Value::as_object).unwrap_or(&empty);
-        pod.wish = Wish::read(annotations, &mut pod.warnings);
+        pod.wish = CacheRequest::read(annotations, &mut pod.warnings);
         let spec = template.get("spec").unwrap_or(&Value::Null);
         pod.read_storage(spec, annotations);
         pod.read_placement(spec);

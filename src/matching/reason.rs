@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// Why a cache was not taken: the first reason that holds, in the order of these variants, save that a cache which
 /// shares nothing with the pod is told so at once. `Display` is a sentence about the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
+pub enum LossReason {
     /// It has no image of a repository that the pod uses.
     NothingShared,
     /// The pod names another cache.
@@ -117,18 +117,18 @@ pub enum Reason {
     },
 }
 
-impl Reason {
+impl LossReason {
     /// Whether the cache could have been taken, had the winner not been better.
     #[must_use]
     pub fn is_rank(&self) -> bool {
         matches!(
             self,
-            Reason::FewerExact { .. }
-                | Reason::FewerByRepository { .. }
-                | Reason::LargerSurplus { .. }
-                | Reason::FewerBytes { .. }
-                | Reason::Older { .. }
-                | Reason::LaterInOrder { .. }
+            LossReason::FewerExact { .. }
+                | LossReason::FewerByRepository { .. }
+                | LossReason::LargerSurplus { .. }
+                | LossReason::FewerBytes { .. }
+                | LossReason::Older { .. }
+                | LossReason::LaterInOrder { .. }
         )
     }
 
@@ -136,97 +136,99 @@ impl Reason {
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
-            Reason::NothingShared => "nothingShared",
-            Reason::NotNamed { .. } => "notNamed",
-            Reason::MatchingOff => "matchingOff",
-            Reason::OtherRegion { .. } => "otherRegion",
-            Reason::NotReady { .. } => "notReady",
-            Reason::Ended { .. } => "ended",
-            Reason::OtherArchitecture { .. } => "otherArchitecture",
-            Reason::OtherSystem { .. } => "otherSystem",
-            Reason::TooSmall { .. } => "tooSmall",
-            Reason::NotPerfect { .. } => "notPerfect",
-            Reason::BelowCount { .. } => "belowCount",
-            Reason::OtherVersionsOnly => "otherVersionsOnly",
-            Reason::FewerExact { .. } => "fewerExact",
-            Reason::FewerByRepository { .. } => "fewerByRepository",
-            Reason::LargerSurplus { .. } => "largerSurplus",
-            Reason::FewerBytes { .. } => "fewerBytes",
-            Reason::Older { .. } => "older",
-            Reason::LaterInOrder { .. } => "laterInOrder",
+            LossReason::NothingShared => "nothingShared",
+            LossReason::NotNamed { .. } => "notNamed",
+            LossReason::MatchingOff => "matchingOff",
+            LossReason::OtherRegion { .. } => "otherRegion",
+            LossReason::NotReady { .. } => "notReady",
+            LossReason::Ended { .. } => "ended",
+            LossReason::OtherArchitecture { .. } => "otherArchitecture",
+            LossReason::OtherSystem { .. } => "otherSystem",
+            LossReason::TooSmall { .. } => "tooSmall",
+            LossReason::NotPerfect { .. } => "notPerfect",
+            LossReason::BelowCount { .. } => "belowCount",
+            LossReason::OtherVersionsOnly => "otherVersionsOnly",
+            LossReason::FewerExact { .. } => "fewerExact",
+            LossReason::FewerByRepository { .. } => "fewerByRepository",
+            LossReason::LargerSurplus { .. } => "largerSurplus",
+            LossReason::FewerBytes { .. } => "fewerBytes",
+            LossReason::Older { .. } => "older",
+            LossReason::LaterInOrder { .. } => "laterInOrder",
         }
     }
 }
 
-impl Serialize for Reason {
+impl Serialize for LossReason {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for LossReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::NothingShared => f.write_str("has no image of a repository that the pod uses"),
-            Reason::NotNamed { id } => {
+            LossReason::NothingShared => {
+                f.write_str("has no image of a repository that the pod uses")
+            }
+            LossReason::NotNamed { id } => {
                 write!(f, "the pod names `{id}`, and no other cache is used")
             }
-            Reason::MatchingOff => f.write_str("automatic matching is off for this pod"),
-            Reason::OtherRegion { cache, pod } => {
+            LossReason::MatchingOff => f.write_str("automatic matching is off for this pod"),
+            LossReason::OtherRegion { cache, pod } => {
                 write!(f, "is in region `{cache}`, the pod is in `{pod}`")
             }
-            Reason::NotReady { phase: None } => {
+            LossReason::NotReady { phase: None } => {
                 f.write_str("has no phase yet, only Ready caches are used")
             }
-            Reason::NotReady { phase: Some(phase) } => {
+            LossReason::NotReady { phase: Some(phase) } => {
                 write!(f, "is {phase}, only Ready caches are used")
             }
-            Reason::Ended { at } => write!(f, "ended at {at}"),
-            Reason::OtherArchitecture { cache, pod } => {
+            LossReason::Ended { at } => write!(f, "ended at {at}"),
+            LossReason::OtherArchitecture { cache, pod } => {
                 write!(f, "holds images for {cache}, the pod runs on {pod}")
             }
-            Reason::OtherSystem { cache, pod } => {
+            LossReason::OtherSystem { cache, pod } => {
                 write!(f, "holds images for {cache}, the pod runs on {pod}")
             }
-            Reason::TooSmall { size, need } => write!(
+            LossReason::TooSmall { size, need } => write!(
                 f,
                 "has {size} GiB, the pod needs {need} GiB of temporary storage"
             ),
-            Reason::NotPerfect { exact, images } => write!(
+            LossReason::NotPerfect { exact, images } => write!(
                 f,
                 "has {exact} of {images} images exactly, all are asked for by {POD_PERFECT_MATCH}"
             ),
-            Reason::BelowCount { exact, count } => {
+            LossReason::BelowCount { exact, count } => {
                 write!(
                     f,
                     "has {} exactly, at least {count} asked for",
                     images(*exact)
                 )
             }
-            Reason::OtherVersionsOnly => {
+            LossReason::OtherVersionsOnly => {
                 f.write_str("has other versions only, and matching is strict")
             }
-            Reason::FewerExact { exact, winner } => {
+            LossReason::FewerExact { exact, winner } => {
                 write!(f, "has {} exactly, the winner {winner}", images(*exact))
             }
-            Reason::FewerByRepository { count, winner } => write!(
+            LossReason::FewerByRepository { count, winner } => write!(
                 f,
                 "has another version of {}, the winner of {winner}",
                 images(*count)
             ),
-            Reason::LargerSurplus { size, winner } => write!(
+            LossReason::LargerSurplus { size, winner } => write!(
                 f,
                 "has {size} GiB, the winner's {winner} GiB are closer to what the pod needs"
             ),
-            Reason::FewerBytes { bytes, winner } => write!(
+            LossReason::FewerBytes { bytes, winner } => write!(
                 f,
                 "its matching images have {bytes} bytes together, the winner's {winner}"
             ),
-            Reason::Older { created, winner } => {
+            LossReason::Older { created, winner } => {
                 let (created, winner) = (told(*created), told(*winner));
                 write!(f, "was created {created}, the winner {winner}")
             }
-            Reason::LaterInOrder { winner } => {
+            LossReason::LaterInOrder { winner } => {
                 write!(
                     f,
                     "is equal in all that counts, and `{winner}` comes first by id"

@@ -19,7 +19,7 @@ pub const DEFAULT_OS: &str = "linux";
 /// OpenAPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Surface {
+pub enum PodSource {
     /// A pod of a cluster.
     #[default]
     Kubernetes,
@@ -27,11 +27,11 @@ pub enum Surface {
     OpenApi,
 }
 
-impl Surface {
+impl PodSource {
     /// Is automatic matching on when nothing is said?
     #[must_use]
     pub fn auto_match(self) -> bool {
-        self == Surface::Kubernetes
+        self == PodSource::Kubernetes
     }
 }
 
@@ -50,7 +50,7 @@ pub enum SizeTie {
 /// or settle what documents leave open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub struct Rules {
+pub struct MatchRules {
     /// Region of pods that name none. A cache of another region is no candidate; a cache whose region is unknown
     /// (an `ImageCache` object does not tell it) is taken to be of the same one.
     pub region: Option<String>,
@@ -85,7 +85,7 @@ words!(SizeTie {
     "matched-bytes" => MatchedBytes,
 });
 
-choices!(Rules {
+choices!(MatchRules {
     "region" => region,
     "arch" => arch,
     "os" => os,
@@ -100,7 +100,7 @@ choices!(Rules {
     "explainAll" => explain_all,
 });
 
-impl Rules {
+impl MatchRules {
     /// Reads the rules that a JSON object chooses; the others keep their defaults.
     ///
     /// # Errors
@@ -111,9 +111,9 @@ impl Rules {
     }
 }
 
-impl Default for Rules {
+impl Default for MatchRules {
     fn default() -> Self {
-        Rules {
+        MatchRules {
             region: None,
             arch: None,
             os: None,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::cache::Cache;
 use super::index::Index;
 use super::pod::Pod;
-use super::search::Standing;
+use super::select::Score;
 use crate::resource::Phase;
 use crate::time::Timestamp;
 
@@ -21,7 +21,7 @@ pub enum Decision {
     /// It starts without a cache; everything is pulled.
     Miss,
     /// It is not created: the cache that it names cannot be used.
-    Refused(Refusal),
+    Refused(PinRefusal),
 }
 
 impl Decision {
@@ -45,7 +45,7 @@ impl Serialize for Decision {
 
 /// Why a pod that names a cache is not created. `Display` is the message of the error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
+pub enum PinRefusal {
     /// There is no such cache in the region.
     NotFound {
         /// The id that the pod names.
@@ -67,13 +67,13 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
+impl PinRefusal {
     /// The HTTP status with which ECI answers CreateContainerGroup.
     #[must_use]
     pub fn http(&self) -> u16 {
         match self {
-            Refusal::NotFound { .. } | Refusal::Ended { .. } => 404,
-            Refusal::NotReady { .. } => 400,
+            PinRefusal::NotFound { .. } | PinRefusal::Ended { .. } => 404,
+            PinRefusal::NotReady { .. } => 400,
         }
     }
 
@@ -81,34 +81,35 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Refusal::NotFound { .. } | Refusal::Ended { .. } => "ImageSnapshot.NotFound",
-            Refusal::NotReady { .. } => "ImageSnapshot.IncorrectStatus",
+            PinRefusal::NotFound { .. } | PinRefusal::Ended { .. } => "ImageSnapshot.NotFound",
+            PinRefusal::NotReady { .. } => "ImageSnapshot.IncorrectStatus",
         }
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for PinRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Refusal::NotFound { id } | Refusal::Ended { id, .. } | Refusal::NotReady { id, .. }) =
-            self;
+        let (PinRefusal::NotFound { id }
+        | PinRefusal::Ended { id, .. }
+        | PinRefusal::NotReady { id, .. }) = self;
         write!(f, "the pod names image cache `{id}`, which ")?;
         match self {
-            Refusal::NotFound { .. } => f.write_str("does not exist in its region"),
-            Refusal::Ended { at, .. } => write!(f, "ended at {at}"),
-            Refusal::NotReady { phase: None, .. } => f.write_str("has no phase yet, not Ready"),
-            Refusal::NotReady {
+            PinRefusal::NotFound { .. } => f.write_str("does not exist in its region"),
+            PinRefusal::Ended { at, .. } => write!(f, "ended at {at}"),
+            PinRefusal::NotReady { phase: None, .. } => f.write_str("has no phase yet, not Ready"),
+            PinRefusal::NotReady {
                 phase: Some(phase), ..
             } => write!(f, "is {phase}, not Ready"),
         }
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for PinRefusal {}
 
 /// What happens to a pod, without the reasons: see [`Index::winner`].
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Verdict<'i> {
+pub struct Selection<'i> {
     /// What happens.
     pub decision: Decision,
     /// The cache it starts from; only its names in JSON.
@@ -128,9 +129,9 @@ fn named<S: serde::Serializer>(winner: &Option<&Cache>, serializer: S) -> Result
     winner.map(Cache::named).serialize(serializer)
 }
 
-impl<'i> Verdict<'i> {
-    pub(super) fn refused(pod: &Pod, refusal: Refusal) -> Self {
-        Verdict {
+impl<'i> Selection<'i> {
+    pub(super) fn refused(pod: &Pod, refusal: PinRefusal) -> Self {
+        Selection {
             decision: Decision::Refused(refusal),
             winner: None,
             exact: 0,
@@ -140,12 +141,7 @@ impl<'i> Verdict<'i> {
         }
     }
 
-    pub(super) fn of(
-        index: &'i Index,
-        pod: &Pod,
-        best: Option<Standing>,
-        auto_create: bool,
-    ) -> Self {
+    pub(super) fn of(index: &'i Index, pod: &Pod, best: Option<Score>, auto_create: bool) -> Self {
         let images = pod.distinct();
         let exact = best.map_or(0, |best| best.exact);
         let decision = match best {
@@ -153,7 +149,7 @@ impl<'i> Verdict<'i> {
             Some(_) if exact == images => Decision::Hit,
             Some(_) => Decision::Partial,
         };
-        Verdict {
+        Selection {
             auto_create: auto_create && exact < images,
             decision,
             winner: best.and_then(|best| Some(&index.caches.get(best.number)?.cache)),

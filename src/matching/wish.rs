@@ -20,7 +20,7 @@ use crate::annotation;
 /// assert!(warnings.is_empty());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wish {
+pub struct CacheRequest {
     /// This cache and no other, by its id.
     pub explicit: Option<String>,
     /// Automatic matching: asked for, refused, or not spoken of.
@@ -31,7 +31,7 @@ pub struct Wish {
     pub count: Option<usize>,
 }
 
-impl Wish {
+impl CacheRequest {
     /// Reads the annotations of a pod. A value that cannot be read counts as absent, and a warning says so.
     #[must_use]
     pub fn read(annotations: &Map<String, Value>, warnings: &mut Vec<String>) -> Self {
@@ -71,7 +71,7 @@ impl Wish {
                 "annotation {name} is `{text}`, no number of 1 and up: ignored"
             ));
         }
-        Wish {
+        CacheRequest {
             explicit: id.1.or(id_old.1).map(str::to_owned),
             auto: auto.or(auto_old),
             perfect: perfect.unwrap_or(false),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::SETTLE;
 use super::condition::reason;
-use super::effect::{Decision, Effect};
-use super::intake::{Held, Intake};
+use super::effect::{Effect, Step};
+use super::inputs::{Held, Intake};
 use super::listing::Listing;
-use super::memory::Fault;
+use super::record::Fault;
 use super::step::Turn;
 use crate::eci::reply::ImageCacheEntry;
 use crate::eci::request::DeleteImageCache;
@@ -25,7 +25,7 @@ impl<'a> Turn<'a> {
         fault.until.saturating_sub(self.seen.moment)
     }
 
-    pub(super) fn update(&self, entry: &ImageCacheEntry) -> Decision {
+    pub(super) fn update(&self, entry: &ImageCacheEntry) -> Step {
         let id = entry.image_cache_id.as_str();
         let generation = self.subject.generation;
         let refused = |reason: &str, message: &str| {
@@ -73,27 +73,27 @@ impl<'a> Turn<'a> {
     /// wrong with the object.
     fn sendable<C>(
         &self,
-        refused: impl Fn(&str, &str) -> Decision,
+        refused: impl Fn(&str, &str) -> Step,
         call: impl FnOnce(Intake) -> Result<C, Held>,
-    ) -> Result<C, Box<Decision>> {
+    ) -> Result<C, Box<Step>> {
         if let Some(fault) = self.fault() {
             let told = if fault.told {
                 refused(&fault.reason, &fault.message)
             } else {
-                Decision::rest()
+                Step::rest()
             };
             return Err(Box::new(told.within(self.until(fault))));
         }
         let call = Intake::of(self.subject, self.seen).and_then(call);
         call.map_err(|held| {
             Box::new(match held {
-                Held::Unread(names) => Decision::act(Effect::ReadSecrets(names)),
+                Held::Unread(names) => Step::act(Effect::ReadSecrets(names)),
                 Held::Blocked { reason, message } => refused(reason, &message).within(SETTLE),
             })
         })
     }
 
-    pub(super) fn create(&self, listing: &Listing) -> Decision {
+    pub(super) fn create(&self, listing: &Listing) -> Step {
         let generation = self.subject.generation;
         let arriving = self.may_arrive(listing);
         let named = self.named_generation(listing);
@@ -127,22 +127,22 @@ impl<'a> Turn<'a> {
     }
 
     /// A call, on an object that was read just now.
-    fn call(&self, effect: Effect) -> Decision {
+    fn call(&self, effect: Effect) -> Step {
         let act = if self.seen.live { effect } else { Effect::Read };
-        Decision::act(act).watching(true)
+        Step::act(act).watching(true)
     }
 
-    pub(super) fn delete(&self, id: &str) -> Decision {
+    pub(super) fn delete(&self, id: &str) -> Step {
         if let Some(deleted) = self.memory.deleted {
             let wait = deleted
                 .saturating_add(super::DELETE_AGAIN)
                 .saturating_sub(self.seen.moment);
             if !wait.is_zero() {
-                return Decision::listing().within(wait);
+                return Step::listing().within(wait);
             }
         }
         if let Some(fault) = self.fault() {
-            return Decision::rest().within(self.until(fault));
+            return Step::rest().within(self.until(fault));
         }
         self.call(Effect::Delete {
             call: DeleteImageCache {

@@ -10,36 +10,36 @@ use crate::eci::request::{CreateImageCache, DeleteImageCache, Request as _, Upda
 
 /// What to do about an object now.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Decision {
+pub struct Step {
     /// The one act, if there is any. When it is performed and learnt ([`super::Memory::learn`]), ask again.
     pub act: Option<Effect>,
     /// What to tell people, as Events of the object, once the act has succeeded.
-    pub notes: Vec<Note>,
+    pub notes: Vec<EventNote>,
     /// Ask again so long from now, whatever happens.
     pub after: Option<Duration>,
     /// A listing newer than the last is needed to go on.
     pub listing: bool,
     /// What is wrong, where the object itself cannot tell it: for the log and an Event, once.
-    pub problem: Option<Note>,
+    pub problem: Option<EventNote>,
 }
 
-impl Decision {
+impl Step {
     pub(super) fn rest() -> Self {
-        Decision::default()
+        Step::default()
     }
 
     pub(super) fn act(effect: Effect) -> Self {
-        Decision {
+        Step {
             act: Some(effect),
-            ..Decision::default()
+            ..Step::default()
         }
     }
 
     /// Waits for a new listing.
     pub(super) fn listing() -> Self {
-        Decision {
+        Step {
             listing: true,
-            ..Decision::default()
+            ..Step::default()
         }
     }
 
@@ -134,7 +134,7 @@ impl fmt::Display for Effect {
 
 /// An Event of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct EventNote {
     /// `Warning`, not `Normal`.
     pub warning: bool,
     /// One word.

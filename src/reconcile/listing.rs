@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Moment;
+use super::Monotonic;
 use crate::annotation::OWNER_TAG;
 use crate::eci::reply::ImageCacheEntry;
 
@@ -20,7 +20,7 @@ use crate::eci::reply::ImageCacheEntry;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
-    begun: Moment,
+    begun: Monotonic,
     entries: Vec<ImageCacheEntry>,
     /// Places in `entries`, by id.
     ids: BTreeMap<String, usize>,
@@ -37,7 +37,7 @@ pub(super) fn owner(entry: &ImageCacheEntry) -> Option<&str> {
 impl Listing {
     /// A listing whose first page was asked for at `begun`. A cache that two pages tell counts once, as the later told.
     #[must_use]
-    pub fn new(mut entries: Vec<ImageCacheEntry>, begun: Moment) -> Self {
+    pub fn new(mut entries: Vec<ImageCacheEntry>, begun: Monotonic) -> Self {
         // of equal ids the sort keeps the order, and the later one is to stay
         entries.reverse();
         entries.sort_by(|a, b| a.image_cache_id.cmp(&b.image_cache_id));
@@ -68,7 +68,7 @@ impl Listing {
 
     /// When the first page was asked for.
     #[must_use]
-    pub fn begun(&self) -> Moment {
+    pub fn begun(&self) -> Monotonic {
         self.begun
     }
 

@@ -60,13 +60,13 @@
 //! Once a cache has come to its end and is gone, the status has no `phase`: ECI knows none for a cache that is not there.
 //! The condition `Ready` says `Expired` or `Eliminated`, and `imageCacheId` which cache it was.
 
-mod altered;
 mod call;
 mod condition;
+mod drift;
 mod effect;
-mod intake;
+mod inputs;
 mod listing;
-mod memory;
+mod record;
 mod removal;
 mod status;
 mod step;
@@ -75,17 +75,17 @@ mod subject;
 use std::time::Duration;
 
 pub use condition::{READY, SYNCED};
-pub use effect::{Decision, Effect, Note, Outcome, patched};
-pub use intake::{Login, SecretFault};
+pub use effect::{Effect, EventNote, Outcome, Step, patched};
+pub use inputs::{SecretFault, SecretLogins};
 pub use listing::Listing;
-pub use memory::{Memory, backoff};
+pub use record::{ReconcileRecord, backoff};
 pub use step::step;
-pub use subject::{Rival, claim, refusal};
+pub use subject::{AdoptionClaim, claim, refusal};
 
-use crate::eci::object::Defaults;
+use crate::eci::object::CallDefaults;
 
 /// A point on a clock that never goes back: the time since the host started.
-pub type Moment = Duration;
+pub type Monotonic = Duration;
 
 /// A call whose answer was lost has had its effect by now, or never will. Calls are given up within a minute.
 pub const SETTLE: Duration = Duration::from_secs(60);
@@ -96,30 +96,30 @@ pub const DELETE_AGAIN: Duration = Duration::from_secs(60);
 
 /// What holds for all objects.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub struct ReconcileSettings {
     /// The region.
     pub region_id: String,
     /// For what an object does not say.
-    pub defaults: Defaults,
+    pub defaults: CallDefaults,
     /// Touch nothing.
     pub paused: bool,
 }
 
 /// What was seen besides the object.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
+pub struct Observed<'a> {
     /// The caches of the region; `None` until there was a listing.
     pub listing: Option<&'a Listing>,
     /// The object is an answer of the API server to this host, given just now. Otherwise it is out of the watch, or such
     /// an answer from before the last call.
     pub live: bool,
     /// The logins in the secrets that the object names, in order; `None` until [`Effect::ReadSecrets`] was performed.
-    pub logins: Option<&'a [Login]>,
+    pub logins: Option<&'a [SecretLogins]>,
     /// Pods that name the object's cache, as `namespace/name`, sorted; `None` when that is not known.
     pub pods: Option<&'a [String]>,
     /// Other objects that [`claim`] the cache that this one wants to adopt; out of the same watch as the object, and seen
     /// no earlier.
-    pub rivals: &'a [Rival],
+    pub rivals: &'a [AdoptionClaim],
     /// The present on the clock of [`Listing::begun`].
-    pub moment: Moment,
+    pub moment: Monotonic,
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::condition::{Condition, READY, SYNCED, reason, sentence, transition};
-use super::effect::{Decision, Effect, Note};
+use super::effect::{Effect, EventNote, Step};
 use super::subject::Subject;
 use crate::eci::object;
 use crate::eci::reply::ImageCacheEntry;
@@ -120,7 +120,7 @@ impl<'a> Draft<'a> {
             "spec": self.subject.object.get("spec"),
             "status": status,
         });
-        if let Some(end) = expiry::end(&expiry::Facts::read(&told)) {
+        if let Some(end) = expiry::end(&expiry::ExpiryFacts::read(&told)) {
             self.fields.insert("expireDateTime".to_owned(), json!(end));
         }
         self
@@ -184,7 +184,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The patch that makes it so, and what is told with it; nothing when it is so already.
-    pub(super) fn decide(mut self) -> Decision {
+    pub(super) fn decide(mut self) -> Step {
         let before = self.subject.status();
         let mut notes = Vec::new();
         let mut conditions = before
@@ -215,16 +215,16 @@ impl<'a> Draft<'a> {
             }
         }
         if patch.is_empty() {
-            return Decision::rest();
+            return Step::rest();
         }
         patch.insert("lastUpdatedTime".to_owned(), json!(self.now));
         let patch = json!({
             "metadata": {"resourceVersion": self.subject.version, "uid": self.subject.uid},
             "status": patch,
         });
-        Decision {
+        Step {
             notes,
-            ..Decision::act(Effect::Status {
+            ..Step::act(Effect::Status {
                 patch,
                 opens: self.opens,
             })
@@ -233,7 +233,7 @@ impl<'a> Draft<'a> {
 }
 
 /// The Event that tells of a change of a condition. The way there is told by the condition alone.
-fn note(before: Option<&Condition>, after: &Condition) -> Option<Note> {
+fn note(before: Option<&Condition>, after: &Condition) -> Option<EventNote> {
     let same = before.is_some_and(|before| {
         (before.holds, &before.reason) == (after.holds, &after.reason)
             && (after.holds == before.holds && before.generation == after.generation
@@ -253,7 +253,7 @@ fn note(before: Option<&Condition>, after: &Condition) -> Option<Note> {
     }
     let calm =
         after.holds || [reason::EXPIRED, reason::ELIMINATED].contains(&after.reason.as_str());
-    Some(Note {
+    Some(EventNote {
         warning: !calm,
         reason: after.reason.clone(),
         message: after.message.clone(),

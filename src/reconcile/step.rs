@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::condition::{reason, sentence};
-use super::effect::{Decision, Effect};
-use super::intake::difference;
+use super::effect::{Effect, Step};
+use super::inputs::difference;
 use super::listing::{Listing, owner};
-use super::memory::{Accepted, Memory};
+use super::record::{Accepted, ReconcileRecord};
 use super::status::Draft;
 use super::subject::Subject;
-use super::{Rival, SETTLE, Seen, Settings, UPDATE_AGAIN};
+use super::{AdoptionClaim, Observed, ReconcileSettings, SETTLE, UPDATE_AGAIN};
 use crate::annotation::{ADOPT, FINALIZER};
 use crate::eci::reply::ImageCacheEntry;
 use crate::resource::Phase;
@@ -37,18 +37,18 @@ use crate::time::{DAY, Timestamp};
 #[must_use]
 pub fn step(
     object: &serde_json::Value,
-    seen: &Seen<'_>,
-    settings: &Settings,
-    memory: &Memory,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
     now: Timestamp,
-) -> Decision {
+) -> Step {
     let stored = object;
     let object = memory.as_sent(stored);
     let Some(subject) = Subject::read(&object) else {
-        return Decision::rest();
+        return Step::rest();
     };
     if settings.paused || subject.is_paused() {
-        return Decision::rest();
+        return Step::rest();
     }
     let turn = Turn {
         subject: &subject,
@@ -60,7 +60,7 @@ pub fn step(
     };
     let mut decision = match (subject.deleting, subject.is_held()) {
         // others hold it, or nobody: nothing of ours is left
-        (true, false) => Decision::rest(),
+        (true, false) => Step::rest(),
         (true, true) => turn.remove(),
         (false, held) => turn.keep(held),
     };
@@ -76,9 +76,9 @@ pub(super) struct Turn<'a> {
     pub(super) subject: &'a Subject<'a>,
     /// The object as the API server has it.
     stored: &'a serde_json::Value,
-    pub(super) seen: &'a Seen<'a>,
-    pub(super) settings: &'a Settings,
-    pub(super) memory: &'a Memory,
+    pub(super) seen: &'a Observed<'a>,
+    pub(super) settings: &'a ReconcileSettings,
+    pub(super) memory: &'a ReconcileRecord,
     pub(super) now: Timestamp,
 }
 
@@ -91,14 +91,14 @@ enum Found<'a> {
 }
 
 impl<'a> Turn<'a> {
-    fn keep(&self, held: bool) -> Decision {
+    fn keep(&self, held: bool) -> Step {
         let Some(listing) = self.seen.listing else {
-            return Decision::listing();
+            return Step::listing();
         };
         if let Some(bar) = self.memory.altered.bar(self.stored) {
-            return Decision {
+            return Step {
                 problem: Some(bar),
-                ..Decision::rest()
+                ..Step::rest()
             };
         }
         if !held {
@@ -113,7 +113,7 @@ impl<'a> Turn<'a> {
             }
         }
         if !self.is_fresh(listing) {
-            return Decision::listing();
+            return Step::listing();
         }
         match self.find(listing) {
             Found::Own(entry) if self.subject.id == Some(entry.image_cache_id.as_str()) => {
@@ -132,8 +132,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    pub(super) fn finalizers(&self, finalizers: &[&str]) -> Decision {
-        Decision::act(Effect::Finalizers {
+    pub(super) fn finalizers(&self, finalizers: &[&str]) -> Step {
+        Step::act(Effect::Finalizers {
             patch: json!({"metadata": {
                 "resourceVersion": self.subject.version,
                 "uid": self.subject.uid,
@@ -232,8 +232,8 @@ impl<'a> Turn<'a> {
     }
 
     /// The object that comes first among those that claim the same cache, unless it is this one.
-    fn rival(&self) -> Option<&Rival> {
-        let own = Rival::read(self.subject.object);
+    fn rival(&self) -> Option<&AdoptionClaim> {
+        let own = AdoptionClaim::read(self.subject.object);
         let first = self.seen.rivals.iter().min()?;
         own.is_none_or(|own| *first < own).then_some(first)
     }
@@ -241,11 +241,13 @@ impl<'a> Turn<'a> {
     /// Whether the wanted cache can be nobody else's: see [the module](super#adoption).
     fn may_take(&self) -> bool {
         let rivals = self.seen.rivals;
-        self.subject.is_adopting() && !self.seen.live && !rivals.iter().any(Rival::is_adopting)
+        self.subject.is_adopting()
+            && !self.seen.live
+            && !rivals.iter().any(AdoptionClaim::is_adopting)
     }
 
     /// ECI has accepted a call, and the status may not say so yet.
-    fn accepted(&self, accepted: &Accepted) -> Decision {
+    fn accepted(&self, accepted: &Accepted) -> Step {
         let generation = accepted.generation;
         let draft = match &accepted.made {
             Some(id) => self
@@ -300,7 +302,7 @@ impl<'a> Turn<'a> {
     }
 
     /// A cache that the status does not name: made by a call whose answer nobody noted, or to be adopted.
-    fn take(&self, entry: &ImageCacheEntry) -> Decision {
+    fn take(&self, entry: &ImageCacheEntry) -> Step {
         let id = &entry.image_cache_id;
         let made = owner(entry) == Some(self.subject.uid);
         let draft = self.draft().entry(entry).opens();
@@ -330,7 +332,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The object's own cache, as ECI tells it.
-    fn own(&self, entry: &ImageCacheEntry) -> Decision {
+    fn own(&self, entry: &ImageCacheEntry) -> Step {
         let id = &entry.image_cache_id;
         let accepted = self.subject.is_accepted();
         let draft = || self.draft().entry(entry);
@@ -395,8 +397,8 @@ impl<'a> Turn<'a> {
     }
 
     /// Looks again when the cache ends.
-    fn until_the_end(&self, decision: Decision) -> Decision {
-        let facts = crate::expiry::Facts::read(self.subject.object);
+    fn until_the_end(&self, decision: Step) -> Step {
+        let facts = crate::expiry::ExpiryFacts::read(self.subject.object);
         let left = facts.recorded.map(|end| end.since(self.now));
         match left.and_then(|left| u64::try_from(left).ok()) {
             Some(left) if left <= 3600 => decision.within(Duration::from_secs(left + 1)),
@@ -407,7 +409,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The cache that the status names is not there.
-    fn gone(&self, id: &str) -> Decision {
+    fn gone(&self, id: &str) -> Step {
         let failed = self.subject.phase == Some(Phase::Failed.as_str());
         if self.subject.is_accepted() && !failed {
             let ended = if self.subject.has_expired(self.now) {

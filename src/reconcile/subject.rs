@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Memory;
+use super::ReconcileRecord;
 use super::condition::{Condition, SYNCED, reason};
 use crate::annotation;
 use crate::expiry;
@@ -148,7 +148,7 @@ impl<'a> Subject<'a> {
         if retention.is_none_or(Value::is_null) {
             return false;
         }
-        let facts = expiry::Facts::read(self.object);
+        let facts = expiry::ExpiryFacts::read(self.object);
         let end = facts.recorded.or_else(|| expiry::end(&facts));
         end.is_some_and(|end| end <= now.plus(expiry::TOLERANCE))
     }
@@ -182,7 +182,7 @@ pub fn claim(object: &Value) -> Option<&str> {
 /// assert_eq!(refusal(&object, &Memory::default()).unwrap(), "QuotaExceeded: too many caches");
 /// ```
 #[must_use]
-pub fn refusal(object: &Value, memory: &Memory) -> Option<String> {
+pub fn refusal(object: &Value, memory: &ReconcileRecord) -> Option<String> {
     let synced = Subject::read(object)?.synced;
     let under_way = [reason::SUBMITTING, reason::ADOPTING];
     let open = synced.filter(|one| !one.holds && !under_way.contains(&one.reason.as_str()));
@@ -195,7 +195,7 @@ pub fn refusal(object: &Value, memory: &Memory) -> Option<String> {
 
 /// An object that claims a cache. Who has it comes before who wants it, then the older, then the first by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rival {
+pub struct AdoptionClaim {
     /// Not in its status: it only wants to.
     wants: bool,
     created: Option<Timestamp>,
@@ -205,14 +205,14 @@ pub struct Rival {
     adopting: bool,
 }
 
-impl Rival {
+impl AdoptionClaim {
     /// The claim of this object, if it claims any cache.
     #[must_use]
     pub fn read(object: &Value) -> Option<Self> {
         let subject = Subject::read(object)?;
         claim(object)?;
         let created = object.get("metadata")?.get("creationTimestamp")?.as_str();
-        Some(Rival {
+        Some(AdoptionClaim {
             wants: subject.id.is_none(),
             created: created.and_then(|text| text.parse().ok()),
             uid: subject.uid.to_owned(),

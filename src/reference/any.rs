@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::digest;
-use super::error::Error;
+use super::error::ReferenceError;
 use super::familiar::Familiar;
 use super::grammar;
 use super::named::Named;
@@ -38,7 +38,7 @@ impl<'a> AnyReference<'a> {
     /// assert_eq!(AnyReference::parse(&id).unwrap().to_string(), format!("sha256:{id}"));
     /// assert_eq!(AnyReference::parse("redis").unwrap().to_string(), "docker.io/library/redis");
     /// ```
-    pub fn parse(text: &'a str) -> Result<Self, Error<'a>> {
+    pub fn parse(text: &'a str) -> Result<Self, ReferenceError<'a>> {
         if grammar::is_identifier(text) {
             return Ok(Self::Digest(Digest {
                 algorithm: "sha256",

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{Class, Error};
+use super::error::{ReferenceError, ReferenceFaultClass};
 use super::named::Named;
 
 /// What a text means as an image. Fields that do not apply are null in JSON, never left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Description {
+pub struct Reference {
     /// The text as given.
     pub input: String,
     /// Whether it is a reference; if so `error` is null, else everything between is.
@@ -28,14 +28,14 @@ pub struct Description {
     /// The short text, nothing added: Go's `FamiliarString(ParseNormalizedNamed(input))`.
     pub familiar: Option<String>,
     /// Why it is no reference.
-    pub error: Option<Fault>,
+    pub error: Option<ReferenceFault>,
 }
 
 /// Why a text is no reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fault {
+pub struct ReferenceFault {
     /// The kind of fault.
-    pub class: Class,
+    pub class: ReferenceFaultClass,
     /// What Go's error says.
     pub message: String,
 }
@@ -51,15 +51,15 @@ pub struct Fault {
 /// assert_eq!(describe("").error.unwrap().class, Class::Empty);
 /// ```
 #[must_use]
-pub fn describe(text: &str) -> Description {
+pub fn describe(text: &str) -> Reference {
     let parsed = if text.is_empty() {
-        Err(Error::empty())
+        Err(ReferenceError::empty())
     } else {
         Named::parse(text)
     };
     let named = parsed.as_ref().ok();
     let owned = |text: &str| text.to_owned();
-    Description {
+    Reference {
         input: text.to_owned(),
         valid: named.is_some(),
         name: named.map(|named| named.repository().to_string()),
@@ -72,7 +72,7 @@ pub fn describe(text: &str) -> Description {
         digest: named.and_then(Named::digest).map(owned),
         normalized: named.map(|named| named.with_default_tag().to_string()),
         familiar: named.map(|named| named.familiar().to_string()),
-        error: parsed.err().map(|error| Fault {
+        error: parsed.err().map(|error| ReferenceFault {
             class: error.class(),
             message: error.to_string(),
         }),

@@ -1,6 +1,6 @@
 //! Digests: which algorithms there are, and how long each one's hexadecimal digits are.
 
-use super::error::{Class, Error};
+use super::error::{ReferenceError, ReferenceFaultClass};
 use super::grammar;
 
 /// The algorithms that a digest may have, and their number of hexadecimal digits.
@@ -11,19 +11,23 @@ const SUPPORTED: &str = "a digest's algorithm is sha256, sha384 or sha512";
 const LOWER: &str = "a digest is lower case";
 
 /// Checks a digest that follows the grammar, as go-digest's `Validate` does. `at` offsets are into `digest`.
-pub(super) fn check(digest: &str) -> Result<(), Error<'static>> {
+pub(super) fn check(digest: &str) -> Result<(), ReferenceError<'static>> {
     let (algorithm, encoded) = digest.split_once(':').unwrap_or((digest, ""));
     let all = algorithm.len() + 1..digest.len();
     let Some((_, length)) = ALGORITHMS.iter().find(|(name, _)| *name == algorithm) else {
         let range = 0..algorithm.len();
         return Err(if algorithm.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            Error::bad_digest(Class::DigestFormat, range, LOWER)
+            ReferenceError::bad_digest(ReferenceFaultClass::DigestFormat, range, LOWER)
         } else {
-            Error::bad_digest(Class::DigestUnsupported, range, SUPPORTED)
+            ReferenceError::bad_digest(ReferenceFaultClass::DigestUnsupported, range, SUPPORTED)
         });
     };
     if encoded.len() != *length {
-        return Err(Error::bad_digest(Class::DigestLength, all, DIGITS));
+        return Err(ReferenceError::bad_digest(
+            ReferenceFaultClass::DigestLength,
+            all,
+            DIGITS,
+        ));
     }
     // Without a way out on the way the check runs over many bytes together.
     if encoded
@@ -34,5 +38,9 @@ pub(super) fn check(digest: &str) -> Result<(), Error<'static>> {
     }
     let upper = encoded.bytes().position(|byte| !grammar::lower_hex(byte));
     let at = all.start + upper.unwrap_or_default();
-    Err(Error::bad_digest(Class::DigestFormat, at..at + 1, LOWER))
+    Err(ReferenceError::bad_digest(
+        ReferenceFaultClass::DigestFormat,
+        at..at + 1,
+        LOWER,
+    ))
 }

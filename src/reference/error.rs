@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::grammar::Stop;
+use super::grammar::GrammarError;
 
 /// What kind of fault a reference has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Class {
+pub enum ReferenceFaultClass {
     /// The text does not follow the grammar.
     InvalidFormat,
     /// It would follow the grammar in lower case.
@@ -30,24 +30,24 @@ pub enum Class {
     Empty,
 }
 
-impl Class {
+impl ReferenceFaultClass {
     /// The class as the command line and the JSON door write it: `invalid_format`, `uppercase`, …
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Class::InvalidFormat => "invalid_format",
-            Class::Uppercase => "uppercase",
-            Class::DigestUnsupported => "digest_unsupported",
-            Class::DigestLength => "digest_length",
-            Class::DigestFormat => "digest_format",
-            Class::TooLong => "too_long",
-            Class::Hex64Identifier => "hex64_identifier",
-            Class::Empty => "empty",
+            ReferenceFaultClass::InvalidFormat => "invalid_format",
+            ReferenceFaultClass::Uppercase => "uppercase",
+            ReferenceFaultClass::DigestUnsupported => "digest_unsupported",
+            ReferenceFaultClass::DigestLength => "digest_length",
+            ReferenceFaultClass::DigestFormat => "digest_format",
+            ReferenceFaultClass::TooLong => "too_long",
+            ReferenceFaultClass::Hex64Identifier => "hex64_identifier",
+            ReferenceFaultClass::Empty => "empty",
         }
     }
 }
 
-impl fmt::Display for Class {
+impl fmt::Display for ReferenceFaultClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -64,8 +64,8 @@ impl fmt::Display for Class {
 /// assert_eq!(error.rule(), "a repository name is lower case");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error<'a> {
-    class: Class,
+pub struct ReferenceError<'a> {
+    class: ReferenceFaultClass,
     at: Range<usize>,
     rule: &'static str,
     wording: Wording<'a>,
@@ -80,10 +80,10 @@ enum Wording<'a> {
 
 const LOWER_CASE: &str = "a repository name is lower case";
 
-impl<'a> Error<'a> {
+impl<'a> ReferenceError<'a> {
     /// The kind of fault.
     #[must_use]
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> ReferenceFaultClass {
         self.class
     }
 
@@ -100,8 +100,8 @@ impl<'a> Error<'a> {
     }
 
     pub(super) fn empty() -> Self {
-        Error {
-            class: Class::Empty,
+        ReferenceError {
+            class: ReferenceFaultClass::Empty,
             at: 0..0,
             rule: "a reference is not empty",
             wording: Wording::Plain("repository name must have at least one component"),
@@ -109,29 +109,49 @@ impl<'a> Error<'a> {
     }
 
     pub(super) fn identifier(text: &'a str) -> Self {
-        Error {
-            class: Class::Hex64Identifier,
+        ReferenceError {
+            class: ReferenceFaultClass::Hex64Identifier,
             at: 0..text.len(),
             rule: "64 hexadecimal digits are an image id, not a name",
             wording: Wording::Identifier(text),
         }
     }
 
-    pub(super) fn format(text: &str, stop: Stop) -> Self {
-        Self::stopped(text, stop, Class::InvalidFormat, "invalid reference format")
+    pub(super) fn format(text: &str, stop: GrammarError) -> Self {
+        Self::stopped(
+            text,
+            stop,
+            ReferenceFaultClass::InvalidFormat,
+            "invalid reference format",
+        )
     }
 
-    pub(super) fn tag(text: &str, stop: Stop) -> Self {
-        Self::stopped(text, stop, Class::InvalidFormat, "invalid tag format")
+    pub(super) fn tag(text: &str, stop: GrammarError) -> Self {
+        Self::stopped(
+            text,
+            stop,
+            ReferenceFaultClass::InvalidFormat,
+            "invalid tag format",
+        )
     }
 
-    pub(super) fn digest(text: &str, stop: Stop) -> Self {
-        Self::stopped(text, stop, Class::DigestFormat, "invalid digest format")
+    pub(super) fn digest(text: &str, stop: GrammarError) -> Self {
+        Self::stopped(
+            text,
+            stop,
+            ReferenceFaultClass::DigestFormat,
+            "invalid digest format",
+        )
     }
 
-    fn stopped(text: &str, stop: Stop, class: Class, words: &'static str) -> Self {
+    fn stopped(
+        text: &str,
+        stop: GrammarError,
+        class: ReferenceFaultClass,
+        words: &'static str,
+    ) -> Self {
         let at = character(text, stop.at);
-        Error {
+        ReferenceError {
             class,
             at,
             rule: stop.rule,
@@ -142,8 +162,8 @@ impl<'a> Error<'a> {
     /// `remote` has a character that lower-casing changes at `at`, an offset into the input.
     pub(super) fn uppercase_remote(at: Range<usize>, library: bool, remote: &'a str) -> Self {
         let wording = Wording::Remote { library, remote };
-        Error {
-            class: Class::Uppercase,
+        ReferenceError {
+            class: ReferenceFaultClass::Uppercase,
             at,
             rule: LOWER_CASE,
             wording,
@@ -152,8 +172,8 @@ impl<'a> Error<'a> {
 
     pub(super) fn uppercase(at: Range<usize>) -> Self {
         let wording = Wording::Plain("repository name must be lowercase");
-        Error {
-            class: Class::Uppercase,
+        ReferenceError {
+            class: ReferenceFaultClass::Uppercase,
             at,
             rule: LOWER_CASE,
             wording,
@@ -161,21 +181,25 @@ impl<'a> Error<'a> {
     }
 
     pub(super) fn too_long(at: Range<usize>) -> Self {
-        Error {
-            class: Class::TooLong,
+        ReferenceError {
+            class: ReferenceFaultClass::TooLong,
             at,
             rule: "a repository path has at most 255 characters",
             wording: Wording::Plain("repository name must not be more than 255 characters"),
         }
     }
 
-    pub(super) fn bad_digest(class: Class, at: Range<usize>, rule: &'static str) -> Self {
+    pub(super) fn bad_digest(
+        class: ReferenceFaultClass,
+        at: Range<usize>,
+        rule: &'static str,
+    ) -> Self {
         let words = match class {
-            Class::DigestUnsupported => "unsupported digest algorithm",
-            Class::DigestLength => "invalid checksum digest length",
+            ReferenceFaultClass::DigestUnsupported => "unsupported digest algorithm",
+            ReferenceFaultClass::DigestLength => "invalid checksum digest length",
             _ => "invalid checksum digest format",
         };
-        Error {
+        ReferenceError {
             class,
             at,
             rule,
@@ -190,7 +214,7 @@ impl<'a> Error<'a> {
     }
 }
 
-impl fmt::Display for Error<'_> {
+impl fmt::Display for ReferenceError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.wording {
             Wording::Plain(words) => f.write_str(words),
@@ -209,7 +233,7 @@ impl fmt::Display for Error<'_> {
     }
 }
 
-impl std::error::Error for Error<'_> {}
+impl std::error::Error for ReferenceError<'_> {}
 
 /// The bytes of the character at `at`; nothing at the end.
 pub(super) fn character(text: &str, at: usize) -> Range<usize> {

@@ -31,7 +31,7 @@ const HEX: &str =
 
 /// The parts of a text that the grammar accepts. Lengths and digest algorithms are not the grammar's matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parts<'a> {
+pub struct ReferenceParts<'a> {
     /// Domain and path as written.
     pub name: &'a str,
     /// Host and port; empty when there is none.
@@ -46,7 +46,7 @@ pub struct Parts<'a> {
 
 /// Where a text leaves the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stop {
+pub struct GrammarError {
     /// Byte offset of the first character that no reference could have here; the length of the text at its end.
     pub at: usize,
     /// The rule that it breaks, a sentence without its full stop.
@@ -64,7 +64,7 @@ pub struct Stop {
 /// assert_eq!((parts.domain, parts.path, parts.tag), ("localhost:5000", "team/app", Some("1.0")));
 /// assert_eq!(grammar::reference("team/app:v1/x").unwrap_err().at, 11);
 /// ```
-pub fn reference(text: &str) -> Result<Parts<'_>, Stop> {
+pub fn reference(text: &str) -> Result<ReferenceParts<'_>, GrammarError> {
     read(text, Scan::tail)
 }
 
@@ -72,12 +72,12 @@ pub fn reference(text: &str) -> Result<Parts<'_>, Stop> {
 ///
 /// # Errors
 /// The farthest place that any reading reaches.
-pub fn name(text: &str) -> Result<Parts<'_>, Stop> {
+pub fn name(text: &str) -> Result<ReferenceParts<'_>, GrammarError> {
     read(text, Scan::end_of_path)
 }
 
 /// Reads a reference that has no domain: its first component is a path component whatever it looks like.
-pub(super) fn remote(text: &str) -> Result<Parts<'_>, Stop> {
+pub(super) fn remote(text: &str) -> Result<ReferenceParts<'_>, GrammarError> {
     Scan::new(text, 0).path(Scan::tail)
 }
 
@@ -106,13 +106,13 @@ pub fn is_identifier(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(lower_hex)
 }
 
-pub(super) fn tag(text: &str) -> Result<(), Stop> {
+pub(super) fn tag(text: &str) -> Result<(), GrammarError> {
     let mut scan = Scan::new(text, 0);
     scan.tag()?;
     scan.end(AFTER_TAG)
 }
 
-pub(super) fn digest(text: &str) -> Result<(), Stop> {
+pub(super) fn digest(text: &str) -> Result<(), GrammarError> {
     Scan::new(text, 0).digest()
 }
 
@@ -121,23 +121,23 @@ pub(super) fn lower_hex(byte: u8) -> bool {
 }
 
 /// One of the whole-string matches of this module.
-pub(super) type Grammar = for<'t> fn(&'t str) -> Result<Parts<'t>, Stop>;
+pub(super) type Grammar = for<'t> fn(&'t str) -> Result<ReferenceParts<'t>, GrammarError>;
 
 type Tail<'a> = (Option<&'a str>, Option<&'a str>);
 
 /// Reads `[domain "/"] path` and then what `tail` reads.
 fn read<'a>(
     text: &'a str,
-    tail: fn(&mut Scan<'a>) -> Result<Tail<'a>, Stop>,
-) -> Result<Parts<'a>, Stop> {
+    tail: fn(&mut Scan<'a>) -> Result<Tail<'a>, GrammarError>,
+) -> Result<ReferenceParts<'a>, GrammarError> {
     let mut scan = Scan::new(text, 0);
     match scan.domain() {
         Ok(domain) => {
-            let Parts {
+            let ReferenceParts {
                 path, tag, digest, ..
             } = scan.path(tail)?;
             let name = scan.slice(0, domain.len() + 1 + path.len());
-            Ok(Parts {
+            Ok(ReferenceParts {
                 name,
                 domain,
                 path,
@@ -152,14 +152,14 @@ fn read<'a>(
 }
 
 /// Of the faults of the two readings the one that went farther; where a `/` follows, a domain was meant.
-fn farther(text: &str, no_domain: Stop, no_path: Stop) -> Stop {
-    let rest = |stop: Stop| text.get(stop.at..).unwrap_or_default();
+fn farther(text: &str, no_domain: GrammarError, no_path: GrammarError) -> GrammarError {
+    let rest = |stop: GrammarError| text.get(stop.at..).unwrap_or_default();
     let domain_meant = no_path.rule == AFTER_TAG && rest(no_path).starts_with('/')
         || no_path.at == no_domain.at && rest(no_path).contains('/');
     if !domain_meant && no_path.at >= no_domain.at {
         no_path
     } else if no_domain.rule == PORT && rest(no_domain).starts_with("//") {
-        Stop {
+        GrammarError {
             rule: SCHEME,
             ..no_domain
         }
@@ -188,8 +188,8 @@ impl<'a> Scan<'a> {
         self.text.get(from..to).unwrap_or_default()
     }
 
-    fn stop<T>(&self, rule: &'static str) -> Result<T, Stop> {
-        Err(Stop { at: self.at, rule })
+    fn stop<T>(&self, rule: &'static str) -> Result<T, GrammarError> {
+        Err(GrammarError { at: self.at, rule })
     }
 
     /// Passes over the bytes of one kind; says how many.
@@ -209,7 +209,7 @@ impl<'a> Scan<'a> {
         found
     }
 
-    fn end(&self, rule: &'static str) -> Result<(), Stop> {
+    fn end(&self, rule: &'static str) -> Result<(), GrammarError> {
         if self.rest().is_empty() {
             Ok(())
         } else {
@@ -218,7 +218,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The domain, and over the `/` that makes it one.
-    fn domain(&mut self) -> Result<&'a str, Stop> {
+    fn domain(&mut self) -> Result<&'a str, GrammarError> {
         let from = self.at;
         let rule = self.host_and_port()?;
         let domain = self.slice(from, self.at);
@@ -230,7 +230,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Says which rule the next byte breaks unless it ends the domain.
-    fn host_and_port(&mut self) -> Result<&'static str, Stop> {
+    fn host_and_port(&mut self) -> Result<&'static str, GrammarError> {
         let rule = if self.eat(b'[') {
             if self.run(Kind::IPV6) == 0 || !self.eat(b']') {
                 return self.stop(IPV6);
@@ -250,7 +250,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn labels(&mut self) -> Result<(), Stop> {
+    fn labels(&mut self) -> Result<(), GrammarError> {
         loop {
             if self.rest().first() == Some(&b'-') {
                 return self.stop(DOMAIN);
@@ -269,8 +269,8 @@ impl<'a> Scan<'a> {
     /// Components up to the end of the path, then what `tail` reads.
     fn path(
         &mut self,
-        tail: fn(&mut Scan<'a>) -> Result<Tail<'a>, Stop>,
-    ) -> Result<Parts<'a>, Stop> {
+        tail: fn(&mut Scan<'a>) -> Result<Tail<'a>, GrammarError>,
+    ) -> Result<ReferenceParts<'a>, GrammarError> {
         let from = self.at;
         self.component()?;
         while self.eat(b'/') {
@@ -278,7 +278,7 @@ impl<'a> Scan<'a> {
         }
         let path = self.slice(from, self.at);
         let (tag, digest) = tail(self)?;
-        Ok(Parts {
+        Ok(ReferenceParts {
             name: path,
             domain: "",
             path,
@@ -287,7 +287,7 @@ impl<'a> Scan<'a> {
         })
     }
 
-    fn component(&mut self) -> Result<(), Stop> {
+    fn component(&mut self) -> Result<(), GrammarError> {
         loop {
             if self.run(Kind::COMPONENT) == 0 {
                 return self.stop(COMPONENT);
@@ -303,11 +303,11 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn end_of_path(&mut self) -> Result<Tail<'a>, Stop> {
+    fn end_of_path(&mut self) -> Result<Tail<'a>, GrammarError> {
         self.end(COMPONENT).map(|()| (None, None))
     }
 
-    fn tail(&mut self) -> Result<Tail<'a>, Stop> {
+    fn tail(&mut self) -> Result<Tail<'a>, GrammarError> {
         let mut rule = COMPONENT;
         let mut tag = None;
         if self.eat(b':') {
@@ -324,7 +324,7 @@ impl<'a> Scan<'a> {
         Ok((tag, Some(self.slice(from, self.at))))
     }
 
-    fn tag(&mut self) -> Result<(), Stop> {
+    fn tag(&mut self) -> Result<(), GrammarError> {
         let from = self.at;
         if self
             .rest()
@@ -337,7 +337,7 @@ impl<'a> Scan<'a> {
         match length {
             0 => self.stop(TAG),
             1..=TAG_LENGTH_MAX => Ok(()),
-            _ => Err(Stop {
+            _ => Err(GrammarError {
                 at: from + TAG_LENGTH_MAX,
                 rule: TAG_LENGTH,
             }),
@@ -345,7 +345,7 @@ impl<'a> Scan<'a> {
     }
 
     /// A digest up to the end of the text.
-    fn digest(&mut self) -> Result<(), Stop> {
+    fn digest(&mut self) -> Result<(), GrammarError> {
         loop {
             if !self.rest().first().is_some_and(u8::is_ascii_alphabetic) {
                 return self.stop(ALGORITHM);

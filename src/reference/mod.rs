@@ -38,14 +38,14 @@ mod pattern;
 mod written;
 
 pub use any::{AnyReference, Digest};
-pub use describe::{Description, Fault, describe};
-pub use error::{Class, Error};
+pub use describe::{Reference, ReferenceFault, describe};
+pub use error::{ReferenceError, ReferenceFaultClass};
 pub use familiar::{Familiar, FamiliarName};
 pub(crate) use lower::ascii_lower;
 pub use named::{DEFAULT_DOMAIN, DEFAULT_TAG, Named, Repository};
 pub use order::sort;
 pub use pattern::{BadPattern, MATCH_STEPS_MAX, familiar_match};
-pub use written::Reference;
+pub use written::ParsedReference;
 
 /// A path longer than this (bytes, without the domain, with `library/`) is [`Class::TooLong`].
 pub const PATH_LENGTH_MAX: usize = 255;

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::error::Error;
+use super::error::ReferenceError;
 use super::familiar::{Familiar, FamiliarName};
 use super::grammar::{self, Grammar};
 use super::lower;
-use super::written::{Reference, misfit, write_suffix};
+use super::written::{ParsedReference, misfit, write_suffix};
 
 /// The registry of a name that gives none.
 pub const DEFAULT_DOMAIN: &str = "docker.io";
@@ -52,9 +52,9 @@ impl<'a> Named<'a> {
     /// # Errors
     /// Every [`Class`](super::Class) but `Empty`, which Go reports as `InvalidFormat` here; the first that applies of
     /// image id, upper case in the path up to its first `:`, grammar (or upper case elsewhere), length, digest.
-    pub fn parse(text: &'a str) -> Result<Self, Error<'a>> {
+    pub fn parse(text: &'a str) -> Result<Self, ReferenceError<'a>> {
         if grammar::is_identifier(text) {
-            return Err(Error::identifier(text));
+            return Err(ReferenceError::identifier(text));
         }
         let split = Split::new(text);
         let parsed = split.parsed;
@@ -68,7 +68,11 @@ impl<'a> Named<'a> {
         outcome
             .map_err(|stop| misfit(parsed, stop, split.grammar))
             .and_then(|parts| {
-                Reference::checked(parsed, parts, if split.library { LIBRARY.len() } else { 0 })
+                ParsedReference::checked(
+                    parsed,
+                    parts,
+                    if split.library { LIBRARY.len() } else { 0 },
+                )
             })
             .map(|written| split.fill_in(written))
             .map_err(|error| error.moved(offset))
@@ -84,7 +88,7 @@ impl<'a> Named<'a> {
     /// use imagecache::reference::Named;
     /// assert_eq!(Named::parse_docker("busybox").unwrap().to_string(), "docker.io/library/busybox:latest");
     /// ```
-    pub fn parse_docker(text: &'a str) -> Result<Self, Error<'a>> {
+    pub fn parse_docker(text: &'a str) -> Result<Self, ReferenceError<'a>> {
         let named = Self::parse(text)?;
         Ok(match named.digest {
             Some(_) => Named { tag: None, ..named },
@@ -253,17 +257,17 @@ impl<'a> Split<'a> {
     }
 
     /// The fault if the remainder, up to a `:`, is not lower case.
-    fn uppercase_remote(&self, text: &str) -> Option<Error<'a>> {
+    fn uppercase_remote(&self, text: &str) -> Option<ReferenceError<'a>> {
         let remote = self
             .remainder
             .split_once(':')
             .map_or(self.remainder, |(remote, _)| remote);
         let change = lower::first_change(remote)?;
         let offset = text.len() - self.remainder.len();
-        Some(Error::uppercase_remote(change, self.library, remote).moved(offset))
+        Some(ReferenceError::uppercase_remote(change, self.library, remote).moved(offset))
     }
 
-    fn fill_in(&self, written: Reference<'a>) -> Named<'a> {
+    fn fill_in(&self, written: ParsedReference<'a>) -> Named<'a> {
         let domain = if self.hub {
             DEFAULT_DOMAIN
         } else {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::error::{Error, character};
-use super::grammar::{Grammar, Stop};
+use super::error::{ReferenceError, character};
+use super::grammar::{Grammar, GrammarError};
 use super::{PATH_LENGTH_MAX, digest, grammar, lower};
 
 /// A well-formed reference as written: Go's `Parse`. Nothing is added: `nginx` has no domain and no tag.
@@ -15,7 +15,7 @@ use super::{PATH_LENGTH_MAX, digest, grammar, lower};
 /// assert_eq!((reference.tag(), reference.digest()), (Some("1.0"), None));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Reference<'a> {
+pub struct ParsedReference<'a> {
     name: &'a str,
     domain: &'a str,
     path: &'a str,
@@ -23,15 +23,15 @@ pub struct Reference<'a> {
     digest: Option<&'a str>,
 }
 
-impl<'a> Reference<'a> {
+impl<'a> ParsedReference<'a> {
     /// Reads a reference.
     ///
     /// # Errors
     /// Every [`Class`](super::Class) but `Hex64Identifier`; the first that applies of empty, grammar (or upper case),
     /// length, digest.
-    pub fn parse(text: &'a str) -> Result<Self, Error<'a>> {
+    pub fn parse(text: &'a str) -> Result<Self, ReferenceError<'a>> {
         if text.is_empty() {
-            return Err(Error::empty());
+            return Err(ReferenceError::empty());
         }
         match grammar::reference(text) {
             Ok(parts) => Self::checked(text, parts, 0),
@@ -43,10 +43,10 @@ impl<'a> Reference<'a> {
     ///
     /// # Errors
     /// `InvalidFormat` or `TooLong`.
-    pub fn from_name(name: &'a str) -> Result<Self, Error<'a>> {
+    pub fn from_name(name: &'a str) -> Result<Self, ReferenceError<'a>> {
         match grammar::name(name) {
             Ok(parts) => Self::checked(name, parts, 0),
-            Err(stop) => Err(Error::format(name, stop)),
+            Err(stop) => Err(ReferenceError::format(name, stop)),
         }
     }
 
@@ -54,9 +54,9 @@ impl<'a> Reference<'a> {
     ///
     /// # Errors
     /// `InvalidFormat`, with a place in `tag`.
-    pub fn with_tag(self, tag: &'a str) -> Result<Self, Error<'a>> {
-        grammar::tag(tag).map_err(|stop| Error::tag(tag, stop))?;
-        Ok(Reference {
+    pub fn with_tag(self, tag: &'a str) -> Result<Self, ReferenceError<'a>> {
+        grammar::tag(tag).map_err(|stop| ReferenceError::tag(tag, stop))?;
+        Ok(ParsedReference {
             tag: Some(tag),
             ..self
         })
@@ -66,9 +66,9 @@ impl<'a> Reference<'a> {
     ///
     /// # Errors
     /// `DigestFormat`, with a place in `digest`.
-    pub fn with_digest(self, digest: &'a str) -> Result<Self, Error<'a>> {
-        grammar::digest(digest).map_err(|stop| Error::digest(digest, stop))?;
-        Ok(Reference {
+    pub fn with_digest(self, digest: &'a str) -> Result<Self, ReferenceError<'a>> {
+        grammar::digest(digest).map_err(|stop| ReferenceError::digest(digest, stop))?;
+        Ok(ParsedReference {
             digest: Some(digest),
             ..self
         })
@@ -77,10 +77,10 @@ impl<'a> Reference<'a> {
     /// Checks what the grammar leaves open, the path counted with `more` bytes before it.
     pub(super) fn checked(
         text: &'a str,
-        parts: grammar::Parts<'a>,
+        parts: grammar::ReferenceParts<'a>,
         more: usize,
-    ) -> Result<Self, Error<'a>> {
-        let grammar::Parts {
+    ) -> Result<Self, ReferenceError<'a>> {
+        let grammar::ReferenceParts {
             name,
             domain,
             path,
@@ -88,12 +88,14 @@ impl<'a> Reference<'a> {
             digest,
         } = parts;
         if path.len() + more > PATH_LENGTH_MAX {
-            return Err(Error::too_long(name.len() - path.len()..name.len()));
+            return Err(ReferenceError::too_long(
+                name.len() - path.len()..name.len(),
+            ));
         }
         if let Some(digest) = digest {
             digest::check(digest).map_err(|error| error.moved(text.len() - digest.len()))?;
         }
-        Ok(Reference {
+        Ok(ParsedReference {
             name,
             domain,
             path,
@@ -133,7 +135,7 @@ impl<'a> Reference<'a> {
     }
 }
 
-impl fmt::Display for Reference<'_> {
+impl fmt::Display for ParsedReference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)?;
         write_suffix(f, self.tag, self.digest)
@@ -155,9 +157,9 @@ pub(super) fn write_suffix(
 }
 
 /// Why a text does not follow the grammar: upper case if it would do so in lower case, else its format.
-pub(super) fn misfit<'a>(text: &str, stop: Stop, grammar: Grammar) -> Error<'a> {
+pub(super) fn misfit<'a>(text: &str, stop: GrammarError, grammar: Grammar) -> ReferenceError<'a> {
     if lower::ascii_lower(text).is_none_or(|lower| grammar(&lower).is_err()) {
-        return Error::format(text, stop);
+        return ReferenceError::format(text, stop);
     }
     let stopped = character(text, stop.at);
     let culprit = text.get(stopped.clone()).and_then(lower::first_change);
@@ -166,5 +168,5 @@ pub(super) fn misfit<'a>(text: &str, stop: Stop, grammar: Grammar) -> Error<'a> 
     } else {
         lower::first_change(text)
     };
-    Error::uppercase(at.unwrap_or_default())
+    ReferenceError::uppercase(at.unwrap_or_default())
 }

@@ -11,7 +11,7 @@ use super::{API_VERSION, GROUP, ImageCache, KIND, PLURAL, VERSION};
 
 /// An `ImageCache` with the metadata that the kube crates ask for; every other field is kept as it came.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Object {
+pub struct ImageCacheObject {
     /// Kubernetes' own metadata type, which knows every field.
     pub metadata: ObjectMeta,
     /// `apiVersion`, `kind`, `spec`, `status` and whatever else there is.
@@ -19,7 +19,7 @@ pub struct Object {
     pub rest: Map<String, Value>,
 }
 
-impl Resource for Object {
+impl Resource for ImageCacheObject {
     type DynamicType = ();
     type Scope = ClusterResourceScope;
 
@@ -48,12 +48,12 @@ impl Resource for Object {
     }
 }
 
-impl TryFrom<&ImageCache> for Object {
+impl TryFrom<&ImageCache> for ImageCacheObject {
     type Error = serde_json::Error;
 
     /// Sets `apiVersion` and `kind`, which items of a list lack. Fails on a time in `metadata` that is none.
     fn try_from(cache: &ImageCache) -> Result<Self, Self::Error> {
-        let mut object: Object = serde_json::from_value(serde_json::to_value(cache)?)?;
+        let mut object: ImageCacheObject = serde_json::from_value(serde_json::to_value(cache)?)?;
         object
             .rest
             .insert("apiVersion".to_owned(), API_VERSION.into());
@@ -62,11 +62,11 @@ impl TryFrom<&ImageCache> for Object {
     }
 }
 
-impl TryFrom<&Object> for ImageCache {
+impl TryFrom<&ImageCacheObject> for ImageCache {
     type Error = serde_json::Error;
 
     /// Fails when `spec` or `status` has not the form of an `ImageCache`.
-    fn try_from(object: &Object) -> Result<Self, Self::Error> {
+    fn try_from(object: &ImageCacheObject) -> Result<Self, Self::Error> {
         serde_json::from_value(serde_json::to_value(object)?)
     }
 }

@@ -15,7 +15,7 @@ pub use column::{COLUMNS, Column, cells, human_duration};
 pub use crd::{CrdVersion, SECRET_PATTERN, crd};
 #[cfg(feature = "eci")]
 pub(crate) use object::percent;
-pub use object::{Event, ImageCache, ImageCacheList, Metadata, Spec, Status};
+pub use object::{CacheEvent, ImageCache, ImageCacheList, Metadata, Spec, Status};
 pub(crate) use object::{whole, whole_part};
 pub use phase::Phase;
 pub use schema::{json_schema, pod_annotations_schema};

@@ -226,7 +226,7 @@ pub struct Status {
     pub expire_date_time: Option<String>,
     /// What happened while it was made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub events: Option<Vec<Event>>,
+    pub events: Option<Vec<CacheEvent>>,
     /// Fields that are not known here.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -287,7 +287,7 @@ impl Serialize for Status {
 /// Something that happened while a cache was made: a core/v1 Event, mostly empty, whose name is an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Event {
+pub struct CacheEvent {
     /// `Normal` or `Warning`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
@@ -311,7 +311,7 @@ pub struct Event {
     pub rest: Map<String, Value>,
 }
 
-impl Event {
+impl CacheEvent {
     /// The image that the event is about: its `metadata.name`.
     #[must_use]
     pub fn image(&self) -> Option<&str> {

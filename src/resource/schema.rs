@@ -7,7 +7,7 @@ use super::{
     MAX_RETENTION_DAYS, MAX_SECRET_LENGTH, MAX_SECRETS, MAX_SIZE_GIB, MIN_RETENTION_DAYS,
     MIN_SIZE_GIB, Phase, SECRET_PATTERN,
 };
-use crate::annotation::{Form, Holder, KNOWN, Known};
+use crate::annotation::{AnnotationHolder, KNOWN, KnownAnnotation, ValueForm};
 
 /// An RFC 1123 subdomain: what names an object.
 const NAME_PATTERN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
@@ -57,12 +57,12 @@ pub fn pod_annotations_schema() -> Value {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Annotations of pods",
         "type": ["object", "null"],
-        "properties": annotations(|known| known.holder != Holder::ImageCache && !known.result),
+        "properties": annotations(|known| known.holder != AnnotationHolder::ImageCache && !known.result),
         "additionalProperties": {"type": "string"},
     })
 }
 
-fn annotations(wanted: impl Fn(&Known) -> bool) -> Map<String, Value> {
+fn annotations(wanted: impl Fn(&KnownAnnotation) -> bool) -> Map<String, Value> {
     KNOWN
         .iter()
         .filter(|known| wanted(known))
@@ -71,7 +71,7 @@ fn annotations(wanted: impl Fn(&Known) -> bool) -> Map<String, Value> {
 }
 
 fn metadata() -> Value {
-    let annotations = annotations(|known| known.holder != Holder::Pod);
+    let annotations = annotations(|known| known.holder != AnnotationHolder::Pod);
     json!({
         "type": "object",
         "description": "Name and annotations. An ImageCache has no namespace: every namespace of the cluster may use it.",
@@ -105,7 +105,7 @@ fn metadata() -> Value {
 
 /// The form of one annotation's value. A list of more than is allowed is left to `imagecache validate`, which can
 /// name the surplus.
-fn annotation(known: &Known) -> Value {
+fn annotation(known: &KnownAnnotation) -> Value {
     const LIST: &str = "comma-separated";
     let list = |item: &str| format!("^\\s*{item}\\s*(,\\s*{item}\\s*)*$");
     let words = |words: &[&str]| {
@@ -113,37 +113,37 @@ fn annotation(known: &Known) -> Value {
         json!({"anyOf": [{"enum": words}, {"pattern": format!("^({})$", any_case.join("|"))}]})
     };
     let (form, mut schema) = match known.form {
-        Form::Bool => (
+        ValueForm::Bool => (
             "`true` or `false`, in quotes".to_owned(),
             words(&["true", "false"]),
         ),
-        Form::OneOf(allowed) => (allowed.join(" or "), json!({"enum": allowed})),
-        Form::Count => (
+        ValueForm::OneOf(allowed) => (allowed.join(" or "), json!({"enum": allowed})),
+        ValueForm::Count => (
             "a whole number of 1 and up, in quotes".to_owned(),
             json!({"pattern": "^[0-9]+$"}),
         ),
-        Form::CacheId => ("`imc-…`".to_owned(), json!({"pattern": "^imc-"})),
-        Form::Id(prefix) => (
+        ValueForm::CacheId => ("`imc-…`".to_owned(), json!({"pattern": "^imc-"})),
+        ValueForm::Id(prefix) => (
             format!("`{prefix}…`"),
             json!({"pattern": format!("^{prefix}")}),
         ),
-        Form::Ids(prefix, most) => (
+        ValueForm::Ids(prefix, most) => (
             format!("`{prefix}…`, {LIST}, at most {most}"),
             json!({"pattern": list(&format!("{prefix}[^,\\s]+"))}),
         ),
-        Form::AcrInstances => (
+        ValueForm::AcrInstances => (
             format!("`cri-…` or `region:cri-…`, {LIST}"),
             json!({"pattern": list("([^,:\\s]+:)?cri-[^,\\s]+")}),
         ),
-        Form::Arns => (
+        ValueForm::Arns => (
             format!("`acs:ram::account:role/name`, {LIST}"),
             json!({"pattern": list("acs:ram::[0-9]+:role/[^,\\s]+")}),
         ),
-        Form::Hosts => (
+        ValueForm::Hosts => (
             format!("`host` or `host:port`, {LIST}"),
             json!({"pattern": list("[^,\\s/]+")}),
         ),
-        Form::Quantity => (
+        ValueForm::Quantity => (
             "a quantity of bytes such as `50Gi`".to_owned(),
             json!({"pattern": "^[0-9.]+"}),
         ),

@@ -12,8 +12,8 @@ use super::images::MAX_ITEMS;
 use super::spelling::nearest;
 use super::value::{InQuotes, Typed};
 use super::{form, labels};
-use crate::annotation::{self, Form, Holder, KNOWN, Known, PREFIX};
-use crate::diagnostic::{Code, Part, Report};
+use crate::annotation::{self, AnnotationHolder, KNOWN, KnownAnnotation, PREFIX, ValueForm};
+use crate::diagnostic::{Code, QuotedPart, Report};
 use crate::find;
 use crate::path::Path;
 
@@ -75,7 +75,7 @@ pub(super) fn check(
 }
 
 fn judge(
-    known: &Known,
+    known: &KnownAnnotation,
     value: &Value,
     annotations: &Map<String, Value>,
     place: Place<'_>,
@@ -90,7 +90,7 @@ fn judge(
             report.add_part(
                 Code::IC055,
                 path,
-                Part::Key,
+                QuotedPart::Key,
                 format_args!("the old name of `{successor}`, which stands here too"),
                 "Remove the old one: no document says which of them wins.",
             );
@@ -98,7 +98,7 @@ fn judge(
             report.add_part(
                 Code::IC054,
                 path,
-                Part::Key,
+                QuotedPart::Key,
                 format_args!("an old name of `{successor}`"),
                 "Use the new name, unless the virtual node is too old for it.",
             );
@@ -118,7 +118,7 @@ fn judge(
         }
     };
     // A wrong switch or count is wrong by its form; an id of a strange form may still be one.
-    let code = if known.form == Form::CacheId {
+    let code = if known.form == ValueForm::CacheId {
         Code::IC066
     } else {
         Code::IC051
@@ -127,7 +127,7 @@ fn judge(
         report.add_part(
             code,
             path,
-            Part::Bytes(fault.at.clone()),
+            QuotedPart::Bytes(fault.at.clone()),
             &fault,
             form::example(known.form),
         );
@@ -136,9 +136,14 @@ fn judge(
 
 /// Whether the annotation does anything where it stands; reports it when not. True also where only its level is wrong:
 /// its value moves along.
-fn belongs(known: &Known, place: Place<'_>, path: &Path<'_>, report: &mut Report<'_>) -> bool {
+fn belongs(
+    known: &KnownAnnotation,
+    place: Place<'_>,
+    path: &Path<'_>,
+    report: &mut Report<'_>,
+) -> bool {
     match (place, known.holder) {
-        (Place::ImageCache, Holder::Pod) => {
+        (Place::ImageCache, AnnotationHolder::Pod) => {
             let help = match known.name {
                 annotation::POD_AUTO | annotation::POD_AUTO_OLD => {
                     "Pods match caches with it. To reuse layers while building, write `k8s.aliyun.com/imc-enable-reuse`."
@@ -148,13 +153,13 @@ fn belongs(known: &Known, place: Place<'_>, path: &Path<'_>, report: &mut Report
             report.add_part(
                 Code::IC056,
                 path,
-                Part::Key,
+                QuotedPart::Key,
                 "an annotation of pods, without effect on an ImageCache",
                 help,
             );
             false
         }
-        (Place::Pod { .. } | Place::Above { .. }, Holder::ImageCache) => {
+        (Place::Pod { .. } | Place::Above { .. }, AnnotationHolder::ImageCache) => {
             let help = match known.name {
                 annotation::ENABLE_REUSE | annotation::ENABLE_REUSE_OLD => {
                     "It is about building a cache. To match caches automatically, write `k8s.aliyun.com/eci-auto-imc`."
@@ -164,7 +169,7 @@ fn belongs(known: &Known, place: Place<'_>, path: &Path<'_>, report: &mut Report
             report.add_part(
                 Code::IC056,
                 path,
-                Part::Key,
+                QuotedPart::Key,
                 "an annotation of ImageCache, without effect on pods",
                 help,
             );
@@ -175,7 +180,7 @@ fn belongs(known: &Known, place: Place<'_>, path: &Path<'_>, report: &mut Report
             report.add_part(
                 Code::IC067,
                 path,
-                Part::Key,
+                QuotedPart::Key,
                 "ECI writes this annotation, nobody reads it",
                 "Remove it; to choose a cache, write `k8s.aliyun.com/eci-imc-id`.",
             );
@@ -185,7 +190,7 @@ fn belongs(known: &Known, place: Place<'_>, path: &Path<'_>, report: &mut Report
             report.add_part(
                 Code::IC060,
                 path,
-                Part::Key,
+                QuotedPart::Key,
                 format_args!("without effect on a {kind}, only pods are looked at"),
                 Level(there),
             );
@@ -219,14 +224,14 @@ fn unknown(name: &str, search: bool, place: Place<'_>, path: &Path<'_>, report: 
         Some(known) => report.add_part(
             Code::IC053,
             path,
-            Part::Key,
+            QuotedPart::Key,
             "not a known annotation",
             format_args!("Did you mean `{PREFIX}{known}`?"),
         ),
         None if matches!(place, Place::ImageCache) => report.add_part(
             Code::IC052,
             path,
-            Part::Key,
+            QuotedPart::Key,
             "not known here, so it passes through",
             "Check its spelling; the vendor's list is not complete.",
         ),
@@ -234,7 +239,7 @@ fn unknown(name: &str, search: bool, place: Place<'_>, path: &Path<'_>, report: 
     }
 }
 
-fn short(known: &'static Known) -> &'static str {
+fn short(known: &'static KnownAnnotation) -> &'static str {
     known.name.strip_prefix(PREFIX).unwrap_or(known.name)
 }
 
@@ -249,7 +254,7 @@ fn foreign(key: &str, path: &Path<'_>, report: &mut Report<'_>) {
         report.add_part(
             Code::IC053,
             path,
-            Part::Key,
+            QuotedPart::Key,
             "not a known annotation: the prefix is another",
             format_args!("Did you mean `{}`?", known.name),
         );

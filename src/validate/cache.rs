@@ -5,16 +5,18 @@ use serde_json::{Map, Value};
 use super::annotations::Place;
 use super::images::Access;
 use super::value::not_a;
-use super::{Options, annotations, fields, images, labels, name, retention, secrets, size, status};
+use super::{
+    ValidateOptions, annotations, fields, images, labels, name, retention, secrets, size, status,
+};
 use crate::annotation::ACR_INSTANCE_IDS;
 use crate::diagnostic::{Code, Report};
-use crate::expiry::{Facts, disagreement};
+use crate::expiry::{ExpiryFacts, disagreement};
 use crate::path::Path;
 
 pub(super) fn check(
     value: &Value,
     object: &Map<String, Value>,
-    options: &Options,
+    options: &ValidateOptions,
     path: &Path<'_>,
     report: &mut Report<'_>,
 ) {
@@ -42,7 +44,7 @@ pub(super) fn check(
 
 /// When the cache ends is another room's to say; here its finding gets its place.
 fn expiry(value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
-    if let Some(found) = disagreement(&Facts::read(value)) {
+    if let Some(found) = disagreement(&ExpiryFacts::read(value)) {
         let status = path.field("status");
         let path = status.field("expireDateTime");
         report.add(found.code, &path, found.message, found.help);
@@ -89,7 +91,7 @@ fn metadata<'v>(
 fn spec(
     spec: Option<&Value>,
     acr_instances: bool,
-    options: &Options,
+    options: &ValidateOptions,
     path: &Path<'_>,
     report: &mut Report<'_>,
 ) {

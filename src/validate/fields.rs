@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::spelling::nearest;
 use crate::annotation;
-use crate::diagnostic::{Code, Part, Quoted, Report};
+use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
 use crate::resource::SPEC_FIELDS;
 
@@ -97,7 +97,7 @@ pub(super) fn check(
             report.add_part(
                 Code::IC015,
                 &path.field(field),
-                Part::Key,
+                QuotedPart::Key,
                 format_args!("no ImageCache has the field {}", Quoted(field)),
                 Help { field, place },
             );

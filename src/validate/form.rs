@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::name;
-use crate::annotation::{Form, parse_bool};
+use crate::annotation::{ValueForm, parse_bool};
 use crate::diagnostic::Quoted;
 use crate::find;
 use crate::matching::storage_bytes;
@@ -18,7 +18,7 @@ pub(super) struct Fault<'v> {
     /// The item of the comma list, from 0, where there is more than one.
     item: Option<usize>,
     text: &'v str,
-    wanted: Form,
+    wanted: ValueForm,
     why: Why,
 }
 
@@ -58,53 +58,55 @@ impl fmt::Display for Fault<'_> {
 }
 
 /// A form in words, with an article.
-struct Wanted(Form);
+struct Wanted(ValueForm);
 
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Form::Bool => f.write_str("`true` or `false`"),
-            Form::Count => f.write_str("a whole number of 1 and up"),
-            Form::CacheId => f.write_str("a cache id (imc-…)"),
-            Form::Id(prefix) | Form::Ids(prefix, _) => write!(f, "an id ({prefix}…)"),
-            Form::OneOf(words) => {
+            ValueForm::Bool => f.write_str("`true` or `false`"),
+            ValueForm::Count => f.write_str("a whole number of 1 and up"),
+            ValueForm::CacheId => f.write_str("a cache id (imc-…)"),
+            ValueForm::Id(prefix) | ValueForm::Ids(prefix, _) => write!(f, "an id ({prefix}…)"),
+            ValueForm::OneOf(words) => {
                 for (index, word) in words.iter().enumerate() {
                     write!(f, "{}`{word}`", if index == 0 { "" } else { " or " })?;
                 }
                 Ok(())
             }
-            Form::AcrInstances => f.write_str("a registry instance ([region:]cri-…)"),
-            Form::Arns => f.write_str("a role (acs:ram::ACCOUNT:role/NAME)"),
-            Form::Hosts => f.write_str("a host[:port]"),
-            Form::Quantity => f.write_str("a quantity of bytes (50Gi)"),
+            ValueForm::AcrInstances => f.write_str("a registry instance ([region:]cri-…)"),
+            ValueForm::Arns => f.write_str("a role (acs:ram::ACCOUNT:role/NAME)"),
+            ValueForm::Hosts => f.write_str("a host[:port]"),
+            ValueForm::Quantity => f.write_str("a quantity of bytes (50Gi)"),
         }
     }
 }
 
 /// What to write, by form.
-pub(super) fn example(form: Form) -> &'static str {
+pub(super) fn example(form: ValueForm) -> &'static str {
     match form {
-        Form::Bool => "Write \"true\" or \"false\".",
-        Form::Count => "Write how many images must match: \"2\".",
-        Form::CacheId => "Copy status.imageCacheId of the cache: \"imc-…\".",
-        Form::Id(_) => "Write one id.",
-        Form::Ids(..) => "Write ids with commas between them and nothing else: \"vsw-a,vsw-b\".",
-        Form::OneOf(_) => "Write one of the words, in lower case.",
-        Form::AcrInstances => {
+        ValueForm::Bool => "Write \"true\" or \"false\".",
+        ValueForm::Count => "Write how many images must match: \"2\".",
+        ValueForm::CacheId => "Copy status.imageCacheId of the cache: \"imc-…\".",
+        ValueForm::Id(_) => "Write one id.",
+        ValueForm::Ids(..) => {
+            "Write ids with commas between them and nothing else: \"vsw-a,vsw-b\"."
+        }
+        ValueForm::OneOf(_) => "Write one of the words, in lower case.",
+        ValueForm::AcrInstances => {
             "Write ids with commas between them, another region's before a colon: \"cri-a,cn-beijing:cri-b\"."
         }
-        Form::Arns => "Copy the role's ARN: \"acs:ram::1234567890123456:role/name\".",
-        Form::Hosts => {
+        ValueForm::Arns => "Copy the role's ARN: \"acs:ram::1234567890123456:role/name\".",
+        ValueForm::Hosts => {
             "Write hosts with commas between them and nothing else: \"registry.example.com,192.0.2.10:5000\"."
         }
-        Form::Quantity => "Write a number and a unit: \"50Gi\".",
+        ValueForm::Quantity => "Write a number and a unit: \"50Gi\".",
     }
 }
 
 /// Every fault of the first items; a list that is too long has one fault for that and is read no further.
 ///
 /// `report` is called for each fault in order.
-pub(super) fn check<'v>(text: &'v str, wanted: Form, mut report: impl FnMut(Fault<'v>)) {
+pub(super) fn check<'v>(text: &'v str, wanted: ValueForm, mut report: impl FnMut(Fault<'v>)) {
     let mut fault = |at: Range<usize>, item, text, why| {
         report(Fault {
             at,
@@ -156,34 +158,36 @@ pub(super) fn check<'v>(text: &'v str, wanted: Form, mut report: impl FnMut(Faul
 }
 
 /// How many items a form takes at most, if it is a list. Where no document gives a number, a high one bounds the work.
-fn items(form: Form) -> Option<usize> {
+fn items(form: ValueForm) -> Option<usize> {
     match form {
-        Form::Ids(_, limit) => Some(limit),
-        Form::AcrInstances | Form::Arns => Some(20),
-        Form::Hosts => Some(100),
-        Form::Bool
-        | Form::Count
-        | Form::CacheId
-        | Form::Id(_)
-        | Form::OneOf(_)
-        | Form::Quantity => None,
+        ValueForm::Ids(_, limit) => Some(limit),
+        ValueForm::AcrInstances | ValueForm::Arns => Some(20),
+        ValueForm::Hosts => Some(100),
+        ValueForm::Bool
+        | ValueForm::Count
+        | ValueForm::CacheId
+        | ValueForm::Id(_)
+        | ValueForm::OneOf(_)
+        | ValueForm::Quantity => None,
     }
 }
 
-fn single(text: &str, form: Form) -> Result<(), Why> {
+fn single(text: &str, form: ValueForm) -> Result<(), Why> {
     let fits = match form {
-        Form::Bool => parse_bool(text).is_some(),
-        Form::Count => text.bytes().all(|byte| byte.is_ascii_digit()),
-        Form::CacheId => text.strip_prefix("imc-").is_some_and(is_id),
-        Form::Id(prefix) | Form::Ids(prefix, _) => text.strip_prefix(prefix).is_some_and(is_id),
-        Form::OneOf(words) => words.contains(&text),
-        Form::AcrInstances => {
+        ValueForm::Bool => parse_bool(text).is_some(),
+        ValueForm::Count => text.bytes().all(|byte| byte.is_ascii_digit()),
+        ValueForm::CacheId => text.strip_prefix("imc-").is_some_and(is_id),
+        ValueForm::Id(prefix) | ValueForm::Ids(prefix, _) => {
+            text.strip_prefix(prefix).is_some_and(is_id)
+        }
+        ValueForm::OneOf(words) => words.contains(&text),
+        ValueForm::AcrInstances => {
             let (region, id) = find::cut(text, b':').unwrap_or(("cn", text));
             name::label(region).is_ok() && id.strip_prefix("cri-").is_some_and(is_id)
         }
-        Form::Arns => is_role(text),
-        Form::Hosts => return host(text),
-        Form::Quantity => storage_bytes(text).is_some(),
+        ValueForm::Arns => is_role(text),
+        ValueForm::Hosts => return host(text),
+        ValueForm::Quantity => storage_bytes(text).is_some(),
     };
     match text {
         _ if fits => Ok(()),

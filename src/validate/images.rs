@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 
 use super::registry;
 use super::value::{Typed, not_a, not_a_string};
-use crate::diagnostic::{Code, Part, Quoted, Report};
+use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::find;
 use crate::path::Path;
-use crate::reference::{Class, Error, Named, ascii_lower};
+use crate::reference::{Named, ReferenceError, ReferenceFaultClass, ascii_lower};
 use crate::resource::MAX_IMAGES;
 
 /// Items of one list (images, secrets, containers) that are looked at; the rest is only counted, so that the work on a
@@ -162,7 +162,7 @@ pub(super) fn reference<'v>(
             report.add_part(
                 Code::IC023,
                 path,
-                Part::Bytes(error.at()),
+                QuotedPart::Bytes(error.at()),
                 format_args!("{} is no image reference: {}", Quoted(text), error.rule()),
                 Remedy {
                     text,
@@ -176,7 +176,7 @@ pub(super) fn reference<'v>(
 
 struct Remedy<'a> {
     text: &'a str,
-    error: &'a Error<'a>,
+    error: &'a ReferenceError<'a>,
 }
 
 impl fmt::Display for Remedy<'_> {
@@ -192,22 +192,22 @@ impl fmt::Display for Remedy<'_> {
             return f.write_str("Fill the placeholder in first: nothing replaces it later.");
         }
         match self.error.class() {
-            Class::Uppercase => {
+            ReferenceFaultClass::Uppercase => {
                 let (name, version) = text.split_at_checked(version(text)).unwrap_or((text, ""));
                 let lower = ascii_lower(name).unwrap_or_else(|| name.to_ascii_lowercase());
                 let lower = [&lower, version].concat();
                 write!(f, "Write it in lower case: {}.", Quoted(&lower))
             }
-            Class::Hex64Identifier => {
+            ReferenceFaultClass::Hex64Identifier => {
                 f.write_str("Name the repository, and this as its digest: `name@sha256:…`.")
             }
-            Class::TooLong => f.write_str("Shorten the path."),
-            Class::DigestUnsupported => {
+            ReferenceFaultClass::TooLong => f.write_str("Shorten the path."),
+            ReferenceFaultClass::DigestUnsupported => {
                 f.write_str("Take the digest that the registry gives: `sha256:…`.")
             }
-            Class::DigestLength => f.write_str("Copy the digest again, whole."),
-            Class::DigestFormat => f.write_str("Write the digest in lower case."),
-            Class::InvalidFormat | Class::Empty => {
+            ReferenceFaultClass::DigestLength => f.write_str("Copy the digest again, whole."),
+            ReferenceFaultClass::DigestFormat => f.write_str("Write the digest in lower case."),
+            ReferenceFaultClass::InvalidFormat | ReferenceFaultClass::Empty => {
                 f.write_str("The form is `host[:port]/path:tag` or `…@sha256:digest`.")
             }
         }
@@ -252,7 +252,7 @@ pub(super) fn mutable_tag(text: &str, named: &Named<'_>, path: &Path<'_>, report
         Some(tag) => report.add_part(
             Code::IC025,
             path,
-            Part::Bytes(text.len().saturating_sub(tag.len())..text.len()),
+            QuotedPart::Bytes(text.len().saturating_sub(tag.len())..text.len()),
             format_args!("{} has the tag `{tag}`, which moves", Quoted(text)),
             HELP,
         ),

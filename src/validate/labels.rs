@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::name;
 use super::value::{InQuotes, Typed, not_a, not_a_string};
-use crate::diagnostic::{Code, Part, Quoted, Report};
+use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
 
 /// Most bytes of all keys and values of one object's annotations together.
@@ -39,7 +39,7 @@ pub(super) fn labels(labels: &Value, path: &Path<'_>, report: &mut Report<'_>) {
                     report.add_part(
                         Code::IC017,
                         &path,
-                        Part::Bytes(fault.at.clone()),
+                        QuotedPart::Bytes(fault.at.clone()),
                         format_args!("{} is no label value: {fault}", Quoted(text)),
                         "Use at most 63 letters, digits, `-`, `_` and `.`, a letter or digit first and last.",
                     );
@@ -96,7 +96,7 @@ fn bad_key(what: &str, key: &str, fault: &name::Fault, path: &Path<'_>, report: 
     report.add_part(
         Code::IC017,
         path,
-        Part::Key,
+        QuotedPart::Key,
         format_args!("{} is no {what} key: {fault}", Quoted(key)),
         "A key is `name` or `prefix/name`: a domain, and at most 63 letters, digits, `-`, `_` and `.`.",
     );

@@ -44,11 +44,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Levels, Report};
+use crate::document::{self, TextFormat, TextLimits};
 use crate::order;
 use crate::path::Path;
 use crate::resource::MAX_SIZE_GIB;
 use crate::setting::{Setting, choices};
-use crate::source::{self, Format, Limits};
 use identity::{Subject, TypeMeta};
 
 pub(crate) use spelling::nearest;
@@ -72,19 +72,19 @@ pub const MAX_LIST_DEPTH: usize = 8;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Options {
+pub struct ValidateOptions {
     /// Severities by code.
     pub levels: Levels,
     /// Largest `spec.imageCacheSize` in GiB; 32768 unless set.
     pub max_size_gib: i64,
 }
 
-choices!(Options {
+choices!(ValidateOptions {
     "levels" => levels,
     "maxSizeGib" => max_size_gib,
 });
 
-impl Options {
+impl ValidateOptions {
     /// Reads the options that a JSON object chooses; the others keep their defaults.
     ///
     /// # Errors
@@ -98,9 +98,9 @@ impl Options {
     pub const MAX_SIZE_2020: i64 = 500;
 }
 
-impl Default for Options {
+impl Default for ValidateOptions {
     fn default() -> Self {
-        Options {
+        ValidateOptions {
             levels: Levels::default(),
             max_size_gib: MAX_SIZE_GIB,
         }
@@ -110,7 +110,7 @@ impl Default for Options {
 /// One object that was met, judged or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Checked {
+pub struct CheckedObject {
     /// Which document of the text, from 0.
     pub document: usize,
     /// Where in the document: empty, or the item of a list, `items[3]`.
@@ -131,7 +131,7 @@ pub struct Validation {
     /// Findings by document, then by place.
     pub diagnostics: Vec<Diagnostic>,
     /// Every object that was met, items of lists included, in order.
-    pub objects: Vec<Checked>,
+    pub objects: Vec<CheckedObject>,
 }
 
 /// Judges one object (or list) that has no text: findings carry no span.
@@ -148,7 +148,7 @@ pub struct Validation {
 /// assert_eq!(found[0].to_string(), "spec.retentionDays: 0 days, at least 1 needed");
 /// ```
 #[must_use]
-pub fn object(value: &Value, options: &Options) -> Vec<Diagnostic> {
+pub fn object(value: &Value, options: &ValidateOptions) -> Vec<Diagnostic> {
     let mut report = Report::new(&options.levels);
     Walk { options, met: None }.object(value, &Path::Root, Inherited::default(), 0, &mut report);
     report.finish()
@@ -163,15 +163,20 @@ pub fn object(value: &Value, options: &Options) -> Vec<Diagnostic> {
 /// assert!(validation.diagnostics.is_empty());
 /// ```
 #[must_use]
-pub fn text(text: &str, format: Format, options: &Options) -> Validation {
-    text_within(text, format, options, &Limits::default())
+pub fn text(text: &str, format: TextFormat, options: &ValidateOptions) -> Validation {
+    text_within(text, format, options, &TextLimits::default())
 }
 
 /// Judges every document of a text, as far as the limits allow: for hosts that read their user's own files, which may
 /// be longer than those of a stranger.
 #[must_use]
-pub fn text_within(text: &str, format: Format, options: &Options, limits: &Limits) -> Validation {
-    let (documents, mut diagnostics) = source::read_within(text, format, &options.levels, limits);
+pub fn text_within(
+    text: &str,
+    format: TextFormat,
+    options: &ValidateOptions,
+    limits: &TextLimits,
+) -> Validation {
+    let (documents, mut diagnostics) = document::read_within(text, format, &options.levels, limits);
     let mut objects = Vec::new();
     for document in &documents {
         let mut report = Report::on(document, &options.levels);
@@ -209,9 +214,9 @@ struct Inherited<'v> {
 
 /// A walk over an object and, if it is a list, its items.
 struct Walk<'w> {
-    options: &'w Options,
+    options: &'w ValidateOptions,
     /// The document and the objects met, where somebody wants to know.
-    met: Option<(usize, &'w mut Vec<Checked>)>,
+    met: Option<(usize, &'w mut Vec<CheckedObject>)>,
 }
 
 impl Walk<'_> {
@@ -310,7 +315,7 @@ impl Walk<'_> {
                 .and_then(|metadata| metadata.get(name))
                 .and_then(Value::as_str)
         };
-        objects.push(Checked {
+        objects.push(CheckedObject {
             document: *document,
             path: path.to_string(),
             api_version: meta.api_version.to_owned(),

@@ -9,7 +9,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::value::not_a_string;
-use crate::diagnostic::{Code, Part, Quoted, Report};
+use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::find;
 use crate::path::Path;
 use crate::resource::MAX_NAME_LENGTH;
@@ -282,7 +282,7 @@ fn invalid(name: &str, fault: &Fault, path: &Path<'_>, report: &mut Report<'_>) 
     report.add_part(
         Code::IC014,
         path,
-        Part::Bytes(fault.at.clone()),
+        QuotedPart::Bytes(fault.at.clone()),
         format_args!("{} is not an RFC 1123 subdomain: {fault}", Quoted(name)),
         Proposal(name),
     );

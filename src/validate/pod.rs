@@ -13,7 +13,7 @@ use crate::annotation::{
     ECI_BURST, ECI_INSTANCE_ID, ECI_LABEL, POD_AUTO, POD_AUTO_OLD, POD_CACHE_ID, POD_CACHE_ID_OLD,
     POD_MATCH_COUNT, POD_PERFECT_MATCH, parse_bool,
 };
-use crate::diagnostic::{Code, Part, Quoted, Report};
+use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
 use crate::reference::Named;
 
@@ -41,7 +41,7 @@ pub(super) fn check(pod: &Value, path: &Path<'_>, report: &mut Report<'_>) {
             report.add_part(
                 Code::IC065,
                 &path.key(name),
-                Part::Key,
+                QuotedPart::Key,
                 "nothing in this pod asks for ECI, and only there are image caches used",
                 "Label it `alibabacloud.com/eci: \"true\"`; on a serverless cluster, where every pod runs on ECI, ignore this.",
             );
@@ -190,7 +190,7 @@ fn conflicts(
         report.add_part(
             Code::IC061,
             &path.key(auto),
-            Part::Key,
+            QuotedPart::Key,
             format_args!("idle, since `{explicit}` names a cache"),
             "Keep one of them. If the named cache is missing or not Ready, the pod fails; nothing else is matched.",
         );
@@ -199,7 +199,7 @@ fn conflicts(
         report.add_part(
             Code::IC062,
             &path.key(POD_MATCH_COUNT),
-            Part::Key,
+            QuotedPart::Key,
             format_args!("idle, since `{POD_PERFECT_MATCH}` wins"),
             "Remove one of them; perfect match is the recommended one.",
         );

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::images::{MAX_ITEMS, Unread};
 use super::name;
 use super::value::{not_a, not_a_string, type_of};
-use crate::diagnostic::{Code, Part, Quoted, Report};
+use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::find;
 use crate::path::Path;
 use crate::resource::MAX_SECRETS;
@@ -54,7 +54,7 @@ pub(super) fn check(spec: &Map<String, Value>, path: &Path<'_>, report: &mut Rep
                     report.add_part(
                         Code::IC030,
                         &path,
-                        Part::Bytes(fault.at.clone()),
+                        QuotedPart::Bytes(fault.at.clone()),
                         format_args!("{} is not namespace:name: {}", Quoted(text), fault.why),
                         Remedy(text),
                     );

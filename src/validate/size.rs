@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::{Map, Number, Value};
 
-use super::Options;
+use super::ValidateOptions;
 use super::value::Typed;
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
@@ -23,7 +23,7 @@ use crate::resource::MIN_SIZE_GIB;
 /// | `25.5`, `"25"`, `25Gi`, `true` | IC016 |
 pub(super) fn check(
     spec: &Map<String, Value>,
-    options: &Options,
+    options: &ValidateOptions,
     path: &Path<'_>,
     report: &mut Report<'_>,
 ) {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::form;
 use super::spelling::nearest;
 use super::value::{Typed, type_of};
-use crate::annotation::Form;
+use crate::annotation::ValueForm;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::resource::Phase;
@@ -84,7 +84,7 @@ fn field(key: &str, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
                 report,
             );
         }
-        "imageCacheId" => form::check(text, Form::CacheId, |fault| {
+        "imageCacheId" => form::check(text, ValueForm::CacheId, |fault| {
             wrong(path, format_args!("{fault}"), report)
         }),
         "progress" => {}

@@ -152,7 +152,7 @@ fn bodies_that_are_no_error_are_not_taken_for_one() {
 
 #[test]
 fn xml_errors_are_escaped() {
-    let reply = imagecache::eci::error::Refusal::new(ErrorCode::QuotaExceeded, "a<b>&\u{1}")
+    let reply = imagecache::eci::error::ApiError::new(ErrorCode::QuotaExceeded, "a<b>&\u{1}")
         .reply("R", "h");
     insta::assert_snapshot!(reply.to_xml(), @"<?xml version='1.0' encoding='UTF-8'?><Error><RequestId>R</RequestId><HostId>h</HostId><Code>QuotaExceeded</Code><Message>a&lt;b&gt;&amp;�</Message><Recommend></Recommend></Error>");
 }

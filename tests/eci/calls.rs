@@ -1,5 +1,5 @@
 use imagecache::eci::Secret;
-use imagecache::eci::error::Refusal;
+use imagecache::eci::error::ApiError;
 use imagecache::eci::params::Params;
 use imagecache::eci::request::*;
 use imagecache::eci::signature::{HttpRequest, Received};
@@ -136,7 +136,7 @@ fn switches_are_read_in_any_case_and_empty_ones_are_absent() {
             "ImageCacheSize: must be a whole number of 32 bits",
         ),
     ] {
-        let refusal = Refusal::from(create(&[(name, text)]).unwrap_err());
+        let refusal = ApiError::from(create(&[(name, text)]).unwrap_err());
         assert_eq!(
             refusal.to_string(),
             format!("InvalidParameter.Format: {message}")
@@ -171,7 +171,7 @@ fn what_no_field_knows_is_kept_apart_under_its_own_name() {
 fn missing_and_doubled_parameters_are_named() {
     let message = |params: &[(&str, &str)]| {
         let params = Params::from_iter(params.iter().copied());
-        Refusal::from(CreateImageCache::from_params(&params).unwrap_err()).to_string()
+        ApiError::from(CreateImageCache::from_params(&params).unwrap_err()).to_string()
     };
     assert_eq!(
         message(&[]),

@@ -1,6 +1,6 @@
 use imagecache::eci::Secret;
 use imagecache::eci::login::{BadSecret, RegistryLogin, credentials_for, logins};
-use imagecache::eci::object::{Context, Defaults, client_token, create, status, update};
+use imagecache::eci::object::{CallContext, CallDefaults, client_token, create, status, update};
 use imagecache::eci::reply::{DescribeImageCachesReply, ImageCacheEntry};
 use imagecache::eci::request::Request as _;
 use imagecache::resource::{ImageCache, Status};
@@ -70,9 +70,9 @@ fn shown(params: &imagecache::eci::params::Params) -> String {
 #[test]
 fn every_annotation_finds_its_parameter() {
     let logins = [login("harbor.example.com:5000", "", "robot")];
-    let context = Context {
+    let context = CallContext {
         region_id: "cn-hangzhou",
-        defaults: &Defaults::default(),
+        defaults: &CallDefaults::default(),
         logins: &logins,
         attempt: 0,
     };
@@ -93,13 +93,16 @@ fn what_an_object_does_not_say_comes_from_the_profile_or_is_left_out() {
         json!({"images": ["nginx"]}),
     );
     let profile = json!({"vpcId": "vpc-example", "vSwitchIds": "vsw-1,vsw-2", "securityGroupId": "sg-1", "selectors": "[]"});
-    let context = |defaults| Context {
+    let context = |defaults| CallContext {
         region_id: "cn-hangzhou",
         defaults,
         logins: &[],
         attempt: 2,
     };
-    let (none, profile) = (Defaults::default(), Defaults::from_profile(&profile));
+    let (none, profile) = (
+        CallDefaults::default(),
+        CallDefaults::from_profile(&profile),
+    );
     let call = create(&bare, &context(&none)).unwrap();
     assert_eq!(
         shown(&call.to_params()),
@@ -121,9 +124,9 @@ fn what_an_object_does_not_say_comes_from_the_profile_or_is_left_out() {
 #[test]
 fn the_old_name_of_reuse_works_and_the_new_one_wins() {
     let reuse = |annotations| {
-        let context = Context {
+        let context = CallContext {
             region_id: "r",
-            defaults: &Defaults::default(),
+            defaults: &CallDefaults::default(),
             logins: &[],
             attempt: 0,
         };
@@ -144,9 +147,9 @@ fn the_old_name_of_reuse_works_and_the_new_one_wins() {
 #[test]
 fn what_cannot_be_sent_is_told_with_its_place() {
     let told = |annotations: Value, spec: Value, logins: &[RegistryLogin]| {
-        let context = Context {
+        let context = CallContext {
             region_id: "r",
-            defaults: &Defaults::default(),
+            defaults: &CallDefaults::default(),
             logins,
             attempt: 0,
         };
@@ -420,7 +423,7 @@ fn a_status_keeps_what_eci_does_not_know_and_its_date_when_nothing_changed() {
 fn a_status_holds_the_newest_fifty_events() {
     let mut long = entry("describe-ready.response.json");
     long.events = (0..60)
-        .map(|n| imagecache::eci::reply::Event {
+        .map(|n| imagecache::eci::reply::EventEntry {
             name: Some(n.to_string()),
             ..Default::default()
         })

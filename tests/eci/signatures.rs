@@ -1,7 +1,7 @@
 use imagecache::eci::error::ErrorCode;
 use imagecache::eci::params::Params;
 use imagecache::eci::signature::{
-    Call, Credential, Format, HttpRequest, Prepared, Received, Scheme, v1, v3,
+    ApiCall, Credential, HttpRequest, Received, ReplyFormat, Scheme, SignedCall, v1, v3,
 };
 use imagecache::eci::{Secret, VERSION};
 use imagecache::time::Timestamp;
@@ -121,8 +121,8 @@ fn credential(token: Option<&str>) -> Credential {
     }
 }
 
-fn sign(scheme: Scheme, params: &Params, host: &str, token: Option<&str>) -> Prepared {
-    let call = Call {
+fn sign(scheme: Scheme, params: &Params, host: &str, token: Option<&str>) -> SignedCall {
+    let call = ApiCall {
         action: "CreateImageCache",
         version: VERSION,
         params,
@@ -457,9 +457,15 @@ fn a_request_is_good_for_fifteen_minutes_either_way() {
 fn the_form_of_the_answer_follows_format_or_accept() {
     let params = Params::from_iter([("Format", "xml")]);
     let v3 = sign(Scheme::V3, &params, "localhost", None);
-    assert_eq!(Received::read(&v3.as_http()).unwrap().format, Format::Xml);
+    assert_eq!(
+        Received::read(&v3.as_http()).unwrap().format,
+        ReplyFormat::Xml
+    );
     let v3 = sign(Scheme::V3, &Params::new(), "localhost", None);
-    assert_eq!(Received::read(&v3.as_http()).unwrap().format, Format::Json);
+    assert_eq!(
+        Received::read(&v3.as_http()).unwrap().format,
+        ReplyFormat::Json
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The twenty cases: what documents say, and what this project settled where they are silent.
 
-use imagecache::matching::{Decision, Image, Index, Pod, Rules, SizeTie};
+use imagecache::matching::{Decision, Image, Index, MatchRules, Pod, SizeTie};
 use serde_json::Value;
 
 use super::{cache, data, explain};
@@ -42,7 +42,11 @@ fn every_case_is_answered_as_decided() {
     assert_eq!(cases.len(), 20);
     for case in cases {
         let name = case["name"].as_str().unwrap();
-        let answer = explain(&index(case), &pod(&case["instance"]), &Rules::default());
+        let answer = explain(
+            &index(case),
+            &pod(&case["instance"]),
+            &MatchRules::default(),
+        );
         let expected = case["expect"].as_object().unwrap();
         let winner = answer
             .winner
@@ -78,16 +82,16 @@ fn case(name: &str) -> (Index, Pod) {
     (index(case), pod(&case["instance"]))
 }
 
-fn winner(name: &str, rules: &Rules) -> Option<String> {
+fn winner(name: &str, rules: &MatchRules) -> Option<String> {
     let (index, pod) = case(name);
     explain(&index, &pod, rules).winner?.image_cache_id
 }
 
 #[test]
 fn strict_rules_take_no_cache_for_another_tag() {
-    let strict = Rules {
+    let strict = MatchRules {
         strict: true,
-        ..Rules::default()
+        ..MatchRules::default()
     };
     assert_eq!(winner("same-repo-other-tag", &strict), None);
     assert_eq!(
@@ -98,9 +102,9 @@ fn strict_rules_take_no_cache_for_another_tag() {
 
 #[test]
 fn updating_cache_serves_its_old_snapshot_only_on_demand() {
-    let stale = Rules {
+    let stale = MatchRules {
         serve_stale_while_updating: true,
-        ..Rules::default()
+        ..MatchRules::default()
     };
     assert_eq!(winner("updating-ignored", &stale).as_deref(), Some("imc-a"));
     assert_eq!(
@@ -111,9 +115,9 @@ fn updating_cache_serves_its_old_snapshot_only_on_demand() {
 
 #[test]
 fn automatic_creation_can_be_switched_off() {
-    let rules = Rules {
+    let rules = MatchRules {
         auto_create: false,
-        ..Rules::default()
+        ..MatchRules::default()
     };
     let (index, pod) = case("no-match");
     let answer = explain(&index, &pod, &rules);
@@ -123,9 +127,9 @@ fn automatic_creation_can_be_switched_off() {
 
 #[test]
 fn matched_bytes_decide_only_where_they_are_asked_to() {
-    let rules = Rules {
+    let rules = MatchRules {
         size_tie: SizeTie::MatchedBytes,
-        ..Rules::default()
+        ..MatchRules::default()
     };
     // No size is known, so bytes are equal and the newest wins.
     assert_eq!(

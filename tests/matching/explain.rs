@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use imagecache::matching::{
-    Answer, Cache, Facts, Image, Index, Pod, Rules, SizeTie, Surface, manifest_bytes,
+    Cache, Explanation, Image, ImageFacts, Index, MatchRules, Pod, PodSource, SizeTie,
+    manifest_bytes,
 };
 use serde_json::{Value, json};
 
@@ -86,10 +87,10 @@ fn losers() -> Vec<Cache> {
     ]
 }
 
-fn rules() -> Rules {
-    Rules {
+fn rules() -> MatchRules {
+    MatchRules {
         now: Some("2026-02-01T00:00:00Z".parse().unwrap()),
-        ..Rules::default()
+        ..MatchRules::default()
     }
 }
 
@@ -98,7 +99,7 @@ fn index() -> Index {
 }
 
 /// The candidates, one a line.
-fn table(answer: &Answer) -> String {
+fn table(answer: &Explanation) -> String {
     let mut text = format!("{} {:?}\n", answer.decision.as_str(), answer.winner);
     for candidate in &answer.candidates {
         let name = candidate
@@ -123,7 +124,7 @@ fn table(answer: &Answer) -> String {
     text
 }
 
-fn contract(answer: &Answer) -> String {
+fn contract(answer: &Explanation) -> String {
     serde_json::to_string_pretty(answer).unwrap()
 }
 
@@ -134,7 +135,7 @@ fn every_loser_is_told_why() {
 
 #[test]
 fn on_demand_strangers_are_listed_too() {
-    let rules = Rules {
+    let rules = MatchRules {
         explain_all: true,
         ..rules()
     };
@@ -170,7 +171,7 @@ fn perfect_match_counts_and_strictness_bar_with_their_own_words() {
     let mut count = pod();
     count.wish.count = Some(2);
     text.push_str(&table(&explain(&index, &count, &rules())));
-    let strict = Rules {
+    let strict = MatchRules {
         strict: true,
         ..rules()
     };
@@ -193,7 +194,7 @@ fn partial_answer_as_json_is_the_contract() {
         entry("imc-b", &[PODS[1]], json!({"Status": "Updating"})),
         entry("imc-c", &["registry.example.com/demo/mysql:8"], json!({})),
     ];
-    let mut facts = Facts::default();
+    let mut facts = ImageFacts::default();
     facts.size(PODS[0], 405_022_965).unwrap();
     let mut pod = pod();
     pod.extra_storage_gib = 10;
@@ -257,19 +258,19 @@ fn automatic_matching_follows_pod_then_cluster_then_surface() {
             .collect::<Index>()
     };
     for (pod_says, cluster_says, surface, matched) in [
-        (None, None, Surface::Kubernetes, true),
-        (None, None, Surface::OpenApi, false),
-        (None, Some(false), Surface::Kubernetes, false),
-        (None, Some(true), Surface::OpenApi, true),
-        (Some(true), Some(false), Surface::OpenApi, true),
-        (Some(false), Some(true), Surface::Kubernetes, false),
+        (None, None, PodSource::Kubernetes, true),
+        (None, None, PodSource::OpenApi, false),
+        (None, Some(false), PodSource::Kubernetes, false),
+        (None, Some(true), PodSource::OpenApi, true),
+        (Some(true), Some(false), PodSource::OpenApi, true),
+        (Some(false), Some(true), PodSource::Kubernetes, false),
     ] {
         let mut pod = pod();
         (pod.wish.auto, pod.surface) = (pod_says, surface);
         let answer = explain(
             &caches(),
             &pod,
-            &Rules {
+            &MatchRules {
                 auto_match: cluster_says,
                 ..rules()
             },
@@ -291,7 +292,7 @@ fn automatic_matching_follows_pod_then_cluster_then_surface() {
 
 #[test]
 fn pod_speaks_before_the_rules() {
-    let rules = Rules {
+    let rules = MatchRules {
         region: Some("cn-beijing".to_owned()),
         arch: Some("arm64".to_owned()),
         os: Some("windows".to_owned()),
@@ -299,7 +300,7 @@ fn pod_speaks_before_the_rules() {
         ..rules()
     };
     let mut pod = pod();
-    let why = |pod: &Pod, rules: &Rules| {
+    let why = |pod: &Pod, rules: &MatchRules| {
         let index = [entry("imc-1", &PODS, json!({}))].into_iter().collect();
         explain(&index, pod, rules).candidates.remove(0).why
     };
@@ -328,7 +329,7 @@ fn pod_speaks_before_the_rules() {
         why(&pod, &rules),
         "has 40 GiB, the pod needs 60 GiB of temporary storage"
     );
-    let less = Rules {
+    let less = MatchRules {
         require_storage: 40,
         ..rules
     };
@@ -365,7 +366,7 @@ fn image_that_is_no_reference_matches_nothing_and_is_told_so() {
 #[test]
 fn savings_are_told_as_far_as_sizes_are_known() {
     let saved = |sizes: &[(&str, u64)], rate: u64| {
-        let mut facts = Facts::default();
+        let mut facts = ImageFacts::default();
         for (reference, bytes) in sizes {
             facts.size(reference, *bytes).unwrap();
         }
@@ -375,7 +376,7 @@ fn savings_are_told_as_far_as_sizes_are_known() {
         let answer = explain(
             &index,
             &pod,
-            &Rules {
+            &MatchRules {
                 bytes_per_second: rate,
                 ..rules()
             },
@@ -413,12 +414,12 @@ fn larger_matched_images_win_where_bytes_break_ties() {
         entry("imc-redis", &[redis], json!({})),
     ];
     let index: Index = caches.into_iter().collect();
-    let mut facts = Facts::default();
+    let mut facts = ImageFacts::default();
     facts.size(nginx, 100).unwrap();
     facts.size(redis, 200).unwrap();
     let mut pod = pod();
     pod.apply(&facts);
-    let bytes = Rules {
+    let bytes = MatchRules {
         size_tie: SizeTie::MatchedBytes,
         ..rules()
     };
@@ -442,9 +443,9 @@ fn larger_matched_images_win_where_bytes_break_ties() {
 fn same_content_under_two_tags_is_one_image_once_digests_are_known() {
     let digest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     let by_digest = format!("nginx@{digest}");
-    let mut facts = Facts::default();
+    let mut facts = ImageFacts::default();
     facts.digest("nginx:stable", digest).unwrap();
-    let decision = |cached: &str, wanted: &str, facts: &Facts| {
+    let decision = |cached: &str, wanted: &str, facts: &ImageFacts| {
         let mut cache = Cache::ready("imc-1", [Image::new(cached)]);
         cache.apply(facts);
         let mut pod = Pod::new("web", [Image::new(wanted)]);
@@ -453,7 +454,7 @@ fn same_content_under_two_tags_is_one_image_once_digests_are_known() {
             .decision
             .as_str()
     };
-    let nothing = Facts::default();
+    let nothing = ImageFacts::default();
     assert_eq!(decision(&by_digest, "nginx:stable", &nothing), "Partial");
     assert_eq!(decision(&by_digest, "nginx:stable", &facts), "Hit");
     assert_eq!(decision("nginx:stable", &by_digest, &facts), "Hit");
@@ -472,7 +473,7 @@ fn same_content_under_two_tags_is_one_image_once_digests_are_known() {
 fn addresses_of_one_registry_are_one_only_where_told() {
     let [public, vpc, other] = ["public.example.com", "vpc.example.com", "third.example.com"]
         .map(|host| format!("{host}/a:1"));
-    let decision = |facts: &Facts, wanted: &str| {
+    let decision = |facts: &ImageFacts, wanted: &str| {
         let mut cache = Cache::ready("imc-1", [Image::new(&public)]);
         cache.apply(facts);
         let mut pod = Pod::new("web", [Image::new(wanted)]);
@@ -481,21 +482,21 @@ fn addresses_of_one_registry_are_one_only_where_told() {
             .decision
             .as_str()
     };
-    assert_eq!(decision(&Facts::default(), &vpc), "Miss");
+    assert_eq!(decision(&ImageFacts::default(), &vpc), "Miss");
     // Three addresses, told of in pairs, in any order.
     let pairs = [
         ("vpc.example.com", "third.example.com"),
         ("third.example.com", "public.example.com"),
     ];
     for order in [[0, 1], [1, 0]] {
-        let mut facts = Facts::default();
+        let mut facts = ImageFacts::default();
         for pair in order {
             facts.alias(pairs[pair].0, pairs[pair].1);
         }
         assert_eq!(decision(&facts, &vpc), "Hit");
         assert_eq!(decision(&facts, &other), "Hit");
     }
-    let mut facts = Facts::default();
+    let mut facts = ImageFacts::default();
     facts.alias("docker.io", "mirror.example.com");
     assert!(
         facts
@@ -541,7 +542,7 @@ fn typed_manifests_tell_the_same_as_their_json() {
         "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": 32_654,
             "digest": "sha256:9834876dcfb05cb167a5c24953eba58c4ac89b1adf57f28f2f9d09af107ee8f0"}],
     });
-    let mut facts = Facts::default();
+    let mut facts = ImageFacts::default();
     facts
         .manifest(PODS[0], &serde_json::from_value(manifest.clone()).unwrap())
         .unwrap();

@@ -18,7 +18,7 @@ mod worlds;
 use std::fs;
 
 use imagecache::diagnostic::{Levels, Report};
-use imagecache::matching::{Answer, Cache, Index, Inventory, Pod, Rules, Scratch};
+use imagecache::matching::{Cache, Explanation, Index, Inventory, MatchRules, Pod, SearchBuffers};
 use serde_json::Value;
 
 /// A file of `tests/data/matching`.
@@ -50,8 +50,8 @@ fn inventory(documents: &[Value]) -> (Inventory, Vec<String>) {
 }
 
 /// The full answer, once it agrees with the fast one.
-fn explain(index: &Index, pod: &Pod, rules: &Rules) -> Answer {
-    let mut scratch = Scratch::default();
+fn explain(index: &Index, pod: &Pod, rules: &MatchRules) -> Explanation {
+    let mut scratch = SearchBuffers::default();
     let answer = index.explain(pod, rules, &mut scratch);
     let verdict = index.winner(pod, rules, &mut scratch);
     assert_eq!(verdict.decision, answer.decision);

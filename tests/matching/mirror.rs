@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use imagecache::diagnostic::{Levels, Report};
-use imagecache::matching::{Cache, Index, Mirror};
+use imagecache::matching::{Cache, CacheStore, Index};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ fn sorted(index: &Index) -> Vec<String> {
 proptest! {
     #[test]
     fn a_mirror_holds_what_an_index_built_anew_holds(changes in changes()) {
-        let mut mirror = Mirror::default();
+        let mut mirror = CacheStore::default();
         let mut objects = BTreeMap::new();
         for change in changes {
             match change {
@@ -84,7 +84,7 @@ proptest! {
 
 #[test]
 fn what_has_no_name_changes_nothing() {
-    let mut mirror = Mirror::default();
+    let mut mirror = CacheStore::default();
     for odd in [
         json!(null),
         json!([]),

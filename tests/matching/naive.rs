@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use imagecache::matching::{Cache, Facts, Image, Pod, Rules, SizeTie};
+use imagecache::matching::{Cache, Image, ImageFacts, MatchRules, Pod, SizeTie};
 use imagecache::resource::Phase;
 use imagecache::time::Timestamp;
 
@@ -43,8 +43,8 @@ pub(crate) fn written(number: usize) -> String {
 
 /// What registries tell in a world where they tell anything: `a.io` is `vpc.a.io`, `nginx:1` is what `latest` is,
 /// `a.io/app:2` is the content DIGEST.
-pub(crate) fn facts() -> Facts {
-    let mut facts = Facts::default();
+pub(crate) fn facts() -> ImageFacts {
+    let mut facts = ImageFacts::default();
     facts.alias("vpc.a.io", "a.io");
     facts.digest("nginx", "sha256:1").unwrap();
     facts.digest("nginx:1", "sha256:1").unwrap();
@@ -153,7 +153,7 @@ impl SmallCache {
         format!("name-{}", self.name)
     }
 
-    pub(crate) fn real(&self, facts: Option<&Facts>) -> Cache {
+    pub(crate) fn real(&self, facts: Option<&ImageFacts>) -> Cache {
         let mut cache = Cache {
             id: self.id_text(),
             name: self.name_text(),
@@ -190,7 +190,7 @@ pub(crate) struct SmallPod {
 }
 
 impl SmallPod {
-    pub(crate) fn real(&self, facts: Option<&Facts>) -> Pod {
+    pub(crate) fn real(&self, facts: Option<&ImageFacts>) -> Pod {
         let mut pod = Pod::new(
             "p",
             self.images
@@ -221,7 +221,12 @@ pub(crate) struct Outcome {
     pub(crate) ranked: Vec<(Option<String>, String)>,
 }
 
-pub(crate) fn decide(caches: &[SmallCache], pod: &SmallPod, rules: &Rules, facts: bool) -> Outcome {
+pub(crate) fn decide(
+    caches: &[SmallCache],
+    pod: &SmallPod,
+    rules: &MatchRules,
+    facts: bool,
+) -> Outcome {
     let mut images: Vec<Meaning> = Vec::new();
     let mut unreadable: BTreeSet<usize> = BTreeSet::new();
     for number in &pod.images {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use imagecache::matching::{Cache, GIB, Image, Index, Origin, Pod, storage_bytes};
+use imagecache::matching::{Cache, CacheOrigin, GIB, Image, Index, Pod, storage_bytes};
 use imagecache::resource::Phase;
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ fn replies_of_the_api_are_read_in_every_state() {
                 .filter_map(|cache| cache.phase.clone()),
         );
         for cache in &inventory.caches {
-            assert_eq!(cache.origin, Origin::Reply);
+            assert_eq!(cache.origin, CacheOrigin::Reply);
             assert_eq!(cache.region.as_deref(), Some("cn-beijing"));
             assert_eq!(cache.created.unwrap().to_string(), "2026-01-18T03:18:02Z");
             assert_eq!(cache.images.len(), 3);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use imagecache::matching::{Index, Rules, Scratch, SizeTie};
+use imagecache::matching::{Index, MatchRules, SearchBuffers, SizeTie};
 use imagecache::time::Timestamp;
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
@@ -17,7 +17,7 @@ enum Step {
     Insert(SmallCache),
     Remove(u8),
     RemoveNameless(u8),
-    Ask(SmallPod, Rules),
+    Ask(SmallPod, MatchRules),
 }
 
 fn cache() -> impl Strategy<Value = SmallCache> {
@@ -78,7 +78,7 @@ fn pod() -> impl Strategy<Value = SmallPod> {
         )
 }
 
-fn rules() -> impl Strategy<Value = Rules> {
+fn rules() -> impl Strategy<Value = MatchRules> {
     let matched_bytes = any::<bool>();
     (
         (
@@ -95,7 +95,7 @@ fn rules() -> impl Strategy<Value = Rules> {
         any::<bool>(),
     )
         .prop_map(
-            |((now, strict, stale, create), (bytes, auto_match, storage), all)| Rules {
+            |((now, strict, stale, create), (bytes, auto_match, storage), all)| MatchRules {
                 now: now.map(|now| Timestamp::from_seconds(1_000 + now)),
                 strict,
                 serve_stale_while_updating: stale,
@@ -108,7 +108,7 @@ fn rules() -> impl Strategy<Value = Rules> {
                 auto_match,
                 require_storage: storage,
                 explain_all: all,
-                ..Rules::default()
+                ..MatchRules::default()
             },
         )
 }
@@ -125,7 +125,7 @@ fn step() -> impl Strategy<Value = Step> {
 type World = BTreeMap<(Option<u8>, Option<u8>), SmallCache>;
 
 /// Asks the index and the slow matcher.
-fn ask(index: &Index, world: &World, pod: &SmallPod, rules: &Rules, with_facts: bool) {
+fn ask(index: &Index, world: &World, pod: &SmallPod, rules: &MatchRules, with_facts: bool) {
     let caches: Vec<SmallCache> = world.values().cloned().collect();
     let expected = decide(&caches, pod, rules, with_facts);
     let facts = facts();
@@ -189,11 +189,11 @@ fn ask(index: &Index, world: &World, pod: &SmallPod, rules: &Rules, with_facts: 
             .count()
     };
     assert_eq!(
-        have(imagecache::matching::Have::Exact),
+        have(imagecache::matching::ImageMatch::Exact),
         winner.map_or(0, |winner| winner.exact)
     );
     assert_eq!(
-        have(imagecache::matching::Have::RepositoryOnly),
+        have(imagecache::matching::ImageMatch::RepositoryOnly),
         winner.map_or(0, |winner| winner.repository_only)
     );
 }
@@ -254,7 +254,7 @@ fn index_and_slow_matcher_agree_in_random_worlds() {
                     .rev()
                     .map(|cache| cache.real(known))
                     .collect();
-                let mut scratch = Scratch::default();
+                let mut scratch = SearchBuffers::default();
                 for (pod, rules) in &last {
                     ask(&index, &world, pod, rules, with);
                     let real = pod.real(known);

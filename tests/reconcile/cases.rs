@@ -5,7 +5,7 @@ use std::time::Duration;
 use imagecache::eci::error::{ErrorCode, Retry};
 use imagecache::eci::reply::ImageCacheEntry;
 use imagecache::reconcile::{
-    Decision, Effect, Listing, Memory, Outcome, Seen, Settings, patched, step,
+    Effect, Listing, Observed, Outcome, ReconcileRecord, ReconcileSettings, Step, patched, step,
 };
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
@@ -50,12 +50,12 @@ fn entry(changes: Value) -> ImageCacheEntry {
 fn decide(
     object: &Value,
     entries: Vec<ImageCacheEntry>,
-    memory: &Memory,
+    memory: &ReconcileRecord,
     pods: Option<&[String]>,
-) -> Decision {
+) -> Step {
     let minute = Duration::from_secs(100);
     let listing = Listing::new(entries, minute);
-    let seen = Seen {
+    let seen = Observed {
         listing: Some(&listing),
         live: true,
         logins: None,
@@ -63,15 +63,15 @@ fn decide(
         rivals: &[],
         moment: minute,
     };
-    let settings = Settings {
+    let settings = ReconcileSettings {
         region_id: "cn-hangzhou".to_owned(),
-        ..Settings::default()
+        ..ReconcileSettings::default()
     };
     step(object, &seen, &settings, memory, now())
 }
 
 /// What a decision does, in a word, and the reasons that it writes: `status Ready:Expired`.
-fn told(decision: &Decision) -> String {
+fn told(decision: &Step) -> String {
     let Some(act) = &decision.act else {
         return if decision.listing { "waits" } else { "rests" }.to_owned();
     };
@@ -244,7 +244,12 @@ fn each_state_of_object_and_cache_has_its_act() {
         ),
     ];
     for (name, changes, entries, expected) in cases {
-        let decision = decide(&object(changes), entries, &Memory::default(), Some(&[]));
+        let decision = decide(
+            &object(changes),
+            entries,
+            &ReconcileRecord::default(),
+            Some(&[]),
+        );
         assert_eq!(told(&decision), expected, "{name}: {decision:#?}");
     }
 }
@@ -256,7 +261,7 @@ fn pods_that_name_a_cache_keep_it_until_they_go_or_protection_is_switched_off() 
     let kept = decide(
         &object(deleting.clone()),
         vec![entry(json!({}))],
-        &Memory::default(),
+        &ReconcileRecord::default(),
         Some(&pods),
     );
     assert_eq!(told(&kept), "status Ready:Ready Synced:InUse");
@@ -269,7 +274,7 @@ fn pods_that_name_a_cache_keep_it_until_they_go_or_protection_is_switched_off() 
     let unknown = decide(
         &object(deleting.clone()),
         vec![entry(json!({}))],
-        &Memory::default(),
+        &ReconcileRecord::default(),
         None,
     );
     assert_eq!(told(&unknown), "status Ready:Ready Synced:UsersUnknown");
@@ -277,7 +282,7 @@ fn pods_that_name_a_cache_keep_it_until_they_go_or_protection_is_switched_off() 
     let gone = decide(
         &object(patched(&deleting, &off)),
         vec![entry(json!({}))],
-        &Memory::default(),
+        &ReconcileRecord::default(),
         Some(&pods),
     );
     assert_eq!(told(&gone), "delete imc-1");
@@ -289,12 +294,12 @@ fn a_retention_that_was_taken_back_is_told_and_everything_else_is_ready() {
         "metadata": {"generation": 2}, "status": {"expireDateTime": "2026-03-18T13:40:58Z"},
     });
     let object = object(changes);
-    let mut memory = Memory::default();
+    let mut memory = ReconcileRecord::default();
     let update = Effect::Update {
         call: Box::default(),
         generation: 2,
     };
-    memory.learn(&update, &Outcome::Accepted, 2, &[], Duration::from_secs(1));
+    memory.record(&update, &Outcome::Accepted, 2, &[], Duration::from_secs(1));
     let accepted = decide(&object, vec![], &memory, Some(&[]));
     assert_eq!(
         told(&accepted),
@@ -306,7 +311,7 @@ fn a_retention_that_was_taken_back_is_told_and_everything_else_is_ready() {
     let ready = decide(
         &patched(&object, &patch),
         vec![entry(json!({}))],
-        &Memory::default(),
+        &ReconcileRecord::default(),
         Some(&[]),
     );
     assert_eq!(told(&ready), "status Ready:Ready Synced:RetentionStays");
@@ -324,11 +329,11 @@ fn what_passes_by_itself_is_told_only_when_it_lasts_and_waits_longer_each_time()
         message: "slower".to_owned(),
         retry: Retry::After(Duration::from_secs(1)),
     };
-    let mut memory = Memory::default();
+    let mut memory = ReconcileRecord::default();
     let mut waits = Vec::new();
     for attempt in 1..=4 {
         // just before the listing that `decide` gives, so that it is fresh
-        memory.learn(
+        memory.record(
             &update,
             &throttled,
             2,
@@ -362,9 +367,9 @@ fn a_cluster_that_drops_the_conditions_is_told_of_before_a_cache_is_made() {
         },
         "spec": {"images": ["nginx:1.27"]},
     });
-    let intent = decide(&object, vec![], &Memory::default(), Some(&[]));
-    let mut memory = Memory::default();
-    memory.learn(
+    let intent = decide(&object, vec![], &ReconcileRecord::default(), Some(&[]));
+    let mut memory = ReconcileRecord::default();
+    memory.record(
         &intent.act.unwrap(),
         &Outcome::Object(object.clone()),
         1,

@@ -2,7 +2,9 @@
 
 use imagecache::annotation::FINALIZER;
 use imagecache::eci::request::DeleteImageCache;
-use imagecache::reconcile::{Decision, Effect, Listing, Memory, Seen, Settings, patched, step};
+use imagecache::reconcile::{
+    Effect, Listing, Observed, ReconcileRecord, ReconcileSettings, Step, patched, step,
+};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -12,11 +14,11 @@ use crate::world::{Budget, FOREIGN, PASSWORD, Step, World};
 /// No call has a token: nothing tells a repeated call from a new one.
 fn forgets_tokens(
     object: &Value,
-    seen: &Seen<'_>,
-    settings: &Settings,
-    memory: &Memory,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
     now: Timestamp,
-) -> Decision {
+) -> Step {
     let mut decision = step(object, seen, settings, memory, now);
     if let Some(Effect::Create { call, .. }) = &mut decision.act {
         call.client_token = None;
@@ -27,11 +29,11 @@ fn forgets_tokens(
 /// The token names the generation of the moment, not the one that was written down.
 fn names_another_generation(
     object: &Value,
-    seen: &Seen<'_>,
-    settings: &Settings,
-    memory: &Memory,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
     now: Timestamp,
-) -> Decision {
+) -> Step {
     let mut decision = step(object, seen, settings, memory, now);
     if let Some(Effect::Create { call, .. }) = &mut decision.act {
         call.client_token = Some(format!("create.{}", object["metadata"]["generation"]));
@@ -42,18 +44,18 @@ fn names_another_generation(
 /// Old listings are news.
 fn believes_old_listings(
     object: &Value,
-    seen: &Seen<'_>,
-    settings: &Settings,
-    memory: &Memory,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
     now: Timestamp,
-) -> Decision {
+) -> Step {
     let listing = seen.listing.map(|listing| {
         Listing::new(
             listing.entries().to_vec(),
             seen.moment * 2 + std::time::Duration::from_secs(1),
         )
     });
-    let seen = Seen {
+    let seen = Observed {
         listing: listing.as_ref(),
         ..*seen
     };
@@ -63,23 +65,23 @@ fn believes_old_listings(
 /// The finalizer goes as soon as the object is to go.
 fn lets_go_at_once(
     object: &Value,
-    seen: &Seen<'_>,
-    settings: &Settings,
-    memory: &Memory,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
     now: Timestamp,
-) -> Decision {
+) -> Step {
     let held = object["metadata"]["finalizers"]
         .as_array()
         .is_some_and(|list| list.contains(&json!(FINALIZER)));
     if held && object["metadata"].get("deletionTimestamp").is_some() {
         let metadata = &object["metadata"];
-        return Decision {
+        return Step {
             act: Some(Effect::Finalizers {
                 patch: json!({"metadata": {
                     "resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"], "finalizers": [],
                 }}),
             }),
-            ..Decision::default()
+            ..Step::default()
         };
     }
     step(object, seen, settings, memory, now)
@@ -88,11 +90,11 @@ fn lets_go_at_once(
 /// Whatever has the same name is ours.
 fn deletes_by_name(
     object: &Value,
-    seen: &Seen<'_>,
-    settings: &Settings,
-    memory: &Memory,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
     now: Timestamp,
-) -> Decision {
+) -> Step {
     let mut decision = step(object, seen, settings, memory, now);
     let deleting = object["metadata"].get("deletionTimestamp").is_some();
     if deleting
@@ -117,11 +119,11 @@ fn deletes_by_name(
 /// What is there is what was asked.
 fn claims_ready(
     object: &Value,
-    seen: &Seen<'_>,
-    settings: &Settings,
-    memory: &Memory,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
     now: Timestamp,
-) -> Decision {
+) -> Step {
     let mut decision = step(object, seen, settings, memory, now);
     if let Some(Effect::Status { patch, .. }) = &mut decision.act
         && patch["status"]["phase"] == "Updating"
@@ -134,11 +136,11 @@ fn claims_ready(
 /// A status is written whether it has changed or not.
 fn writes_always(
     object: &Value,
-    seen: &Seen<'_>,
-    settings: &Settings,
-    memory: &Memory,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
     now: Timestamp,
-) -> Decision {
+) -> Step {
     let mut decision = step(object, seen, settings, memory, now);
     let metadata = &object["metadata"];
     if decision.act.is_none() && !seen.live && metadata.get("deletionTimestamp").is_none() {
@@ -156,11 +158,11 @@ fn writes_always(
 /// What was sent stands in the status.
 fn tells_passwords(
     object: &Value,
-    seen: &Seen<'_>,
-    settings: &Settings,
-    memory: &Memory,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
     now: Timestamp,
-) -> Decision {
+) -> Step {
     let mut decision = step(object, seen, settings, memory, now);
     if let (Some(Effect::Status { patch, .. }), Some(logins)) = (&mut decision.act, seen.logins) {
         let login = &logins[0].found.as_ref().unwrap()[0];
@@ -172,11 +174,11 @@ fn tells_passwords(
 /// A cache that nobody else is seen to want is taken without a word.
 fn takes_at_once(
     object: &Value,
-    seen: &Seen<'_>,
-    settings: &Settings,
-    memory: &Memory,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
     now: Timestamp,
-) -> Decision {
+) -> Step {
     let decision = step(object, seen, settings, memory, now);
     let Some(Effect::Status { patch, .. }) = &decision.act else {
         return decision;
@@ -184,7 +186,7 @@ fn takes_at_once(
     if !patch.to_string().contains(r#""reason":"Adopting""#) {
         return decision;
     }
-    let seen = Seen {
+    let seen = Observed {
         live: false,
         ..*seen
     };
@@ -194,14 +196,14 @@ fn takes_at_once(
 /// Once it has announced that it takes a cache, it looks at nobody else.
 fn looks_at_nobody(
     object: &Value,
-    seen: &Seen<'_>,
-    settings: &Settings,
-    memory: &Memory,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
     now: Timestamp,
-) -> Decision {
+) -> Step {
     let announced = object["status"].to_string().contains("Adopting");
     let rivals = if announced { &[] } else { seen.rivals };
-    step(object, &Seen { rivals, ..*seen }, settings, memory, now)
+    step(object, &Observed { rivals, ..*seen }, settings, memory, now)
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::time::Duration;
 use imagecache::annotation::{ADOPT, FINALIZER};
 use imagecache::eci::login::RegistryLogin;
 use imagecache::reconcile::{
-    Decision, Effect, Listing, Login, Memory, Outcome, Rival, Seen, Settings, claim, patched, step,
+    AdoptionClaim, Effect, Listing, Observed, Outcome, ReconcileRecord, ReconcileSettings,
+    SecretLogins, Step, claim, patched, step,
 };
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
@@ -21,7 +22,8 @@ pub(crate) const PASSWORD: &str = "hunter2";
 pub(crate) const FOREIGN: &str = "imc-foreign";
 
 /// The function under test: [`step`], or a mutant of it.
-pub(crate) type Step = fn(&Value, &Seen<'_>, &Settings, &Memory, Timestamp) -> Decision;
+pub(crate) type Step =
+    fn(&Value, &Observed<'_>, &ReconcileSettings, &ReconcileRecord, Timestamp) -> Step;
 pub(crate) const REAL: Step = step;
 
 /// What becomes of an act and its answer.
@@ -131,7 +133,7 @@ struct Run {
 /// What is remembered of an object; the hash leaves its times out.
 #[derive(Debug)]
 struct Known {
-    memory: Memory,
+    memory: ReconcileRecord,
     hash: u64,
     times: Vec<Duration>,
 }
@@ -413,18 +415,18 @@ impl World {
     }
 
     /// What is decided about an object, with its secrets read when that is needed.
-    fn decide(&self, index: usize) -> Option<Decision> {
+    fn decide(&self, index: usize) -> Option<Step> {
         let (object, live) = match self.host.runs.get(&index) {
             Some(run) => (&run.object.value, run.live),
             None if self.may_begin(index) => (&self.host.store.get(&index)?.value, false),
             None => return None,
         };
         let uid = object["metadata"]["uid"].as_str()?;
-        let unknown = Memory::default();
+        let unknown = ReconcileRecord::default();
         let known = self.host.memories.get(uid);
         let memory = known.map_or(&unknown, |known| &known.memory);
         let wanted = claim(object);
-        let rivals: Vec<Rival> = self
+        let rivals: Vec<AdoptionClaim> = self
             .host
             .store
             .iter()
@@ -432,10 +434,10 @@ impl World {
             .filter(|(other, object)| {
                 **other != index && wanted.is_some() && claim(object) == wanted
             })
-            .filter_map(|(_, object)| Rival::read(object))
+            .filter_map(|(_, object)| AdoptionClaim::read(object))
             .collect();
         let listing = self.host.listing.as_ref();
-        let seen = Seen {
+        let seen = Observed {
             listing: listing.map(|listing| &listing.value),
             live,
             logins: None,
@@ -443,17 +445,17 @@ impl World {
             rivals: &rivals,
             moment: self.host.moment,
         };
-        let settings = Settings {
+        let settings = ReconcileSettings {
             region_id: "cn-hangzhou".to_owned(),
-            ..Settings::default()
+            ..ReconcileSettings::default()
         };
         let decision = (self.step)(object, &seen, &settings, memory, self.now);
         let Some(Effect::ReadSecrets(names)) = &decision.act else {
             return Some(decision);
         };
         // reading changes nothing, and gives the same at any time
-        let logins: Vec<Login> = names.iter().map(|name| login(name)).collect();
-        let seen = Seen {
+        let logins: Vec<SecretLogins> = names.iter().map(|name| login(name)).collect();
+        let seen = Observed {
             logins: Some(&logins),
             ..seen
         };
@@ -632,9 +634,9 @@ impl World {
         let uid = metadata["uid"].as_str().unwrap().to_owned();
         self.host.moment += Duration::from_nanos(1);
         let known = self.host.memories.get(&uid);
-        let mut memory = known.map_or_else(Memory::default, |known| known.memory.clone());
+        let mut memory = known.map_or_else(ReconcileRecord::default, |known| known.memory.clone());
         let logins = [login("default:registry")];
-        memory.learn(&act, &outcome, generation, &logins, self.host.moment);
+        memory.record(&act, &outcome, generation, &logins, self.host.moment);
         let (hash, times) = timeless(&memory);
         let known = Known {
             memory,
@@ -1016,7 +1018,7 @@ fn wishes(object: &Value) -> bool {
 }
 
 /// The hash of a memory without its times, and these in their order.
-fn timeless(memory: &Memory) -> (u64, Vec<Duration>) {
+fn timeless(memory: &ReconcileRecord) -> (u64, Vec<Duration>) {
     let text = format!("{memory:?}");
     let mut hasher = DefaultHasher::new();
     let mut times = Vec::new();
@@ -1048,8 +1050,8 @@ fn timeless(memory: &Memory) -> (u64, Vec<Duration>) {
     (hasher.finish(), times)
 }
 
-fn login(secret: &str) -> Login {
-    Login {
+fn login(secret: &str) -> SecretLogins {
+    SecretLogins {
         secret: secret.to_owned(),
         found: Ok(vec![RegistryLogin {
             host: "registry.example.com".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use imagecache::reference::{AnyReference, Error, Named, Reference, describe};
+use imagecache::reference::{AnyReference, Named, ParsedReference, ReferenceError, describe};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::strategy::ValueTree;
@@ -223,11 +223,11 @@ fn names() -> BoxedStrategy<String> {
     .boxed()
 }
 
-fn fault(error: &Error<'_>) -> Fault {
+fn fault(error: &ReferenceError<'_>) -> Fault {
     (error.class().as_str(), error.to_string())
 }
 
-fn written(reference: &Reference<'_>) -> Parsed {
+fn written(reference: &ParsedReference<'_>) -> Parsed {
     Parsed {
         domain: reference.domain().into(),
         path: reference.path().into(),
@@ -246,7 +246,7 @@ fn in_full(named: &Named<'_>) -> Parsed {
 }
 
 /// Every place in an error is a caret's place: on character boundaries, empty only at the end.
-fn assert_place(text: &str, error: &Error<'_>) {
+fn assert_place(text: &str, error: &ReferenceError<'_>) {
     let at = error.at();
     assert!(text.get(at.clone()).is_some(), "{at:?} in {text:?}");
     assert!(
@@ -257,7 +257,7 @@ fn assert_place(text: &str, error: &Error<'_>) {
 }
 
 fn assert_same(text: &str) {
-    let as_written = Reference::parse(text);
+    let as_written = ParsedReference::parse(text);
     assert_eq!(
         as_written.as_ref().map(written).map_err(fault),
         oracle::parse(text),

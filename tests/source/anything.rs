@@ -1,8 +1,8 @@
 //! What must hold for any text.
 
-use imagecache::diagnostic::{Levels, Part};
+use imagecache::diagnostic::{Levels, QuotedPart};
+use imagecache::document::{Document, TextFormat, read};
 use imagecache::path::Path;
-use imagecache::source::{Document, Format, read};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,7 @@ fn walk(value: &Value, path: &Path<'_>, then: &mut dyn FnMut(&Path<'_>, &Value))
 }
 
 /// The text at a place; a place outside the text or inside a character fails the test.
-fn shown<'t>(text: &'t str, document: &Document, path: &Path<'_>, part: &Part) -> &'t str {
+fn shown<'t>(text: &'t str, document: &Document, path: &Path<'_>, part: &QuotedPart) -> &'t str {
     let span = document.locate(path, part);
     assert!(span.start <= span.end);
     text.get(span.start.offset..span.end.offset)
@@ -34,7 +34,7 @@ fn shown<'t>(text: &'t str, document: &Document, path: &Path<'_>, part: &Part) -
 
 /// Reads a text in every format and asks for every place.
 fn exercise(text: &str) {
-    for format in [Format::Auto, Format::Json, Format::Yaml] {
+    for format in [TextFormat::Auto, TextFormat::Json, TextFormat::Yaml] {
         let (documents, findings) = read(text, format, &Levels::default());
         for finding in &findings {
             let span = finding.span.expect("every finding has a place");
@@ -46,16 +46,16 @@ fn exercise(text: &str) {
         for document in &documents {
             walk(document.value(), &Path::Root, &mut |path, value| {
                 for part in [
-                    Part::Value,
-                    Part::Key,
-                    Part::Bytes(0..1),
-                    Part::Bytes(1..3),
-                    Part::Bytes(std::ops::Range { start: 5, end: 2 }),
+                    QuotedPart::Value,
+                    QuotedPart::Key,
+                    QuotedPart::Bytes(0..1),
+                    QuotedPart::Bytes(1..3),
+                    QuotedPart::Bytes(std::ops::Range { start: 5, end: 2 }),
                 ] {
                     shown(text, document, path, &part);
                 }
-                shown(text, document, &path.field("none"), &Part::Value);
-                shown(text, document, &path.index(99), &Part::Key);
+                shown(text, document, &path.field("none"), &QuotedPart::Value);
+                shown(text, document, &path.index(99), &QuotedPart::Key);
                 if let Value::String(string) = value
                     && document.is_exact(path)
                 {
@@ -74,9 +74,9 @@ fn string_is_where_it_is_said_to_be(
     path: &Path<'_>,
     string: &str,
 ) {
-    let whole = shown(text, document, path, &Part::Value);
+    let whole = shown(text, document, path, &QuotedPart::Value);
     let by_key =
-        matches!(path, Path::Field(..)) && whole == shown(text, document, path, &Part::Key);
+        matches!(path, Path::Field(..)) && whole == shown(text, document, path, &QuotedPart::Key);
     let fits = string.is_empty()
         || whole == string
         || text.contains("!!binary")
@@ -85,7 +85,12 @@ fn string_is_where_it_is_said_to_be(
         || string.trim_start_matches([' ', '\n']).starts_with(whole);
     assert!(fits, "{path}: {string:?} at {whole:?}");
     for (at, char) in string.char_indices().take(40) {
-        let part = shown(text, document, path, &Part::Bytes(at..at + char.len_utf8()));
+        let part = shown(
+            text,
+            document,
+            path,
+            &QuotedPart::Bytes(at..at + char.len_utf8()),
+        );
         let exact = part == char.to_string();
         assert!(
             exact || part.len() >= whole.len() || by_key,
@@ -258,7 +263,7 @@ proptest! {
     fn a_value_written_as_yaml_comes_back(value in value()) {
         let mut text = String::new();
         to_yaml(&value, 0, &mut text);
-        let (documents, findings) = read(&text, Format::Yaml, &Levels::default());
+        let (documents, findings) = read(&text, TextFormat::Yaml, &Levels::default());
         prop_assert_eq!(&findings, &[], "{}", text);
         prop_assert_eq!(documents.first().map_or(&Value::Null, |document| document.value()), &value, "{}", text);
     }
@@ -266,7 +271,7 @@ proptest! {
     #[test]
     fn json_read_as_yaml_means_the_same(value in value()) {
         let text = value.to_string();
-        let (documents, findings) = read(&text, Format::Yaml, &Levels::default());
+        let (documents, findings) = read(&text, TextFormat::Yaml, &Levels::default());
         prop_assert_eq!(&findings, &[], "{}", text);
         prop_assert_eq!(documents.first().map_or(&Value::Null, |document| document.value()), &value, "{}", text);
     }
@@ -274,7 +279,7 @@ proptest! {
 
 #[test]
 fn the_manifest_is_read() {
-    let (documents, findings) = read(MANIFEST, Format::Auto, &Levels::default());
+    let (documents, findings) = read(MANIFEST, TextFormat::Auto, &Levels::default());
     assert_eq!((documents.len(), findings.len()), (2, 0));
     assert_eq!(
         documents[0].value()["metadata"]["annotations"]["it's"],

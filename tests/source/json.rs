@@ -1,7 +1,7 @@
 //! JSON against `serde_json`: the same texts are taken, with the same values.
 
 use imagecache::diagnostic::{Code, Levels};
-use imagecache::source::{Format, read};
+use imagecache::document::{TextFormat, read};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn reference(text: &str) -> (Vec<Value>, bool) {
 }
 
 fn ours(text: &str) -> (Vec<Value>, bool) {
-    let (documents, findings) = read(text, Format::Json, &Levels::default());
+    let (documents, findings) = read(text, TextFormat::Json, &Levels::default());
     let refused = findings.iter().any(|finding| finding.code == Code::IC001);
     (
         documents

@@ -5,7 +5,7 @@
 //! what it answers.
 
 use imagecache::diagnostic::{Code, Levels};
-use imagecache::source::{Format, read};
+use imagecache::document::{TextFormat, read};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
@@ -58,7 +58,7 @@ fn yaml_means_what_kubectl_says_it_means() {
     for row in &rows {
         let (documents, findings) = read(
             &format!("{HEAD}{}", row.text),
-            Format::Yaml,
+            TextFormat::Yaml,
             &Levels::default(),
         );
         let refused = findings.iter().any(|finding| finding.code == Code::IC001);
@@ -122,7 +122,7 @@ fn streams_are_cut_as_kubectl_cuts_them() {
         serde_json::from_str(include_str!("../data/source/kubectl-streams.json")).unwrap();
     let mut wrong = Vec::new();
     for row in &rows {
-        let (documents, findings) = read(&row.text, Format::Auto, &Levels::default());
+        let (documents, findings) = read(&row.text, TextFormat::Auto, &Levels::default());
         let ours: Vec<&Value> = documents.iter().map(|document| document.value()).collect();
         let faults = findings
             .iter()

@@ -1,14 +1,14 @@
 //! Every limit, just kept and just passed.
 
-use imagecache::diagnostic::{Code, Diagnostic, Level, Levels, Part, Report};
-use imagecache::path::Path;
-use imagecache::source::{
-    Document, Format, Limits, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, MAX_YAML_NODES, read,
-    read_within,
+use imagecache::diagnostic::{Code, Diagnostic, Level, Levels, QuotedPart, Report};
+use imagecache::document::{
+    Document, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, MAX_YAML_NODES, TextFormat,
+    TextLimits, read, read_within,
 };
+use imagecache::path::Path;
 
 fn auto(text: &str) -> (Vec<Document>, Vec<Diagnostic>) {
-    read(text, Format::Auto, &Levels::default())
+    read(text, TextFormat::Auto, &Levels::default())
 }
 
 /// The text is read whole.
@@ -156,26 +156,26 @@ fn findings_are_limited() {
 #[test]
 fn a_host_may_allow_more_or_less() {
     let large = "- a\n".repeat(MAX_YAML_NODES);
-    let more = Limits {
+    let more = TextLimits {
         yaml_nodes: usize::MAX,
-        ..Limits::default()
+        ..TextLimits::default()
     };
-    let (documents, findings) = read_within(&large, Format::Auto, &Levels::default(), &more);
+    let (documents, findings) = read_within(&large, TextFormat::Auto, &Levels::default(), &more);
     assert_eq!((documents.len(), findings.len()), (1, 0));
-    let less = Limits {
+    let less = TextLimits {
         bytes: 3,
-        ..Limits::default()
+        ..TextLimits::default()
     };
-    let (documents, findings) = read_within("a: 1", Format::Auto, &Levels::default(), &less);
+    let (documents, findings) = read_within("a: 1", TextFormat::Auto, &Levels::default(), &less);
     assert_eq!((documents.len(), findings[0].code), (0, Code::IC003));
-    let none = Limits {
+    let none = TextLimits {
         nodes: 0,
         yaml_nodes: 0,
         documents: 0,
         bytes: 0,
     };
     assert_eq!(
-        read_within("", Format::Auto, &Levels::default(), &none)
+        read_within("", TextFormat::Auto, &Levels::default(), &none)
             .1
             .len(),
         1
@@ -187,7 +187,7 @@ fn levels_are_obeyed() {
     let mut levels = Levels::default();
     levels.set(Code::IC001, Level::Off);
     levels.set(Code::IC002, Level::Hint);
-    let (documents, findings) = read("a: [\n---\nb: 1\nb: 2\n", Format::Auto, &levels);
+    let (documents, findings) = read("a: [\n---\nb: 1\nb: 2\n", TextFormat::Auto, &levels);
     assert_eq!((documents.len(), documents[0].index()), (1, 1));
     assert_eq!(findings.len(), 1);
     assert_eq!(
@@ -215,22 +215,28 @@ fn long_lists_and_mappings_are_searched_by_a_table() {
         keys.join(", ")
     );
     let (documents, _) = auto(&text);
-    let shown = |path: &Path<'_>, part: Part| {
+    let shown = |path: &Path<'_>, part: QuotedPart| {
         let span = documents[0].locate(path, &part);
         &text[span.start.offset..span.end.offset]
     };
     let (items, keys) = (Path::Root.field("items"), Path::Root.field("keys"));
     for at in [0, 31, 32, 33, 4_999] {
         let name = format!("key{at}");
-        assert_eq!(shown(&keys.field(&name), Part::Key), format!("\"{name}\""));
-        assert_eq!(shown(&keys.field(&name), Part::Value), at.to_string());
-        assert_eq!(shown(&items.index(at).field("name"), Part::Value), "\"n\"");
+        assert_eq!(
+            shown(&keys.field(&name), QuotedPart::Key),
+            format!("\"{name}\"")
+        );
+        assert_eq!(shown(&keys.field(&name), QuotedPart::Value), at.to_string());
+        assert_eq!(
+            shown(&items.index(at).field("name"), QuotedPart::Value),
+            "\"n\""
+        );
     }
     assert_eq!(
-        shown(&keys.field("key7"), Part::Value),
+        shown(&keys.field("key7"), QuotedPart::Value),
         "\"again\"",
         "the last of two counts"
     );
-    assert_eq!(shown(&keys.field("none"), Part::Value), "\"keys\"");
-    assert_eq!(shown(&items.index(5_000), Part::Value), "\"items\"");
+    assert_eq!(shown(&keys.field("none"), QuotedPart::Value), "\"keys\"");
+    assert_eq!(shown(&items.index(5_000), QuotedPart::Value), "\"items\"");
 }

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use imagecache::diagnostic::{Diagnostic, Levels, Part};
+use imagecache::diagnostic::{Diagnostic, Levels, QuotedPart};
+use imagecache::document::{Document, Span, Text, TextFormat, read};
 use imagecache::path::Path;
-use imagecache::source::{Document, Format, Span, Text, read};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,11 +24,11 @@ struct Case {
     ask: Vec<String>,
 }
 
-fn format(case: &Case) -> Format {
+fn format(case: &Case) -> TextFormat {
     match case.format.as_deref() {
-        None => Format::Auto,
-        Some("json") => Format::Json,
-        Some("yaml") => Format::Yaml,
+        None => TextFormat::Auto,
+        Some("json") => TextFormat::Json,
+        Some("yaml") => TextFormat::Yaml,
         Some(other) => panic!("no format {other}"),
     }
 }
@@ -92,7 +92,7 @@ fn draw_all(out: &mut String, document: &Document, path: &Path<'_>, value: &Valu
         out,
         text,
         &format!("{path} = {value}{exact}"),
-        document.locate(path, &Part::Value),
+        document.locate(path, &QuotedPart::Value),
     );
     match value {
         Value::Array(items) => {
@@ -136,15 +136,15 @@ fn drawn(case: &Case) -> String {
         draw_all(&mut out, document, &Path::Root, document.value());
         for ask in &case.ask {
             let (path, part) = match ask.rsplit_once(' ') {
-                Some((path, "key")) => (path, Part::Key),
+                Some((path, "key")) => (path, QuotedPart::Key),
                 Some((path, bytes)) if bytes.contains("..") => {
                     let (start, end) = bytes.split_once("..").unwrap();
                     (
                         path,
-                        Part::Bytes(start.parse().unwrap()..end.parse().unwrap()),
+                        QuotedPart::Bytes(start.parse().unwrap()..end.parse().unwrap()),
                     )
                 }
-                _ => (ask.as_str(), Part::Value),
+                _ => (ask.as_str(), QuotedPart::Value),
             };
             with_path(path, &Path::Root, &mut |path| {
                 let exact = if document.is_exact(path) {

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use imagecache::eci::request::{ListUsage, Request as _};
-use imagecache::eci::signature::{Call, Credential, Prepared, Received, Scheme};
+use imagecache::eci::signature::{ApiCall, Credential, Received, Scheme, SignedCall};
 use imagecache::time::Timestamp;
 use imagecache_eci::{Client, Config, Credentials};
 use imagecache_local::cloud::gateway::Gateway;
@@ -61,7 +61,7 @@ fn verified(scheme: Scheme) -> f64 {
     let now = Timestamp::from_seconds(i64::try_from(since.as_secs()).unwrap());
     let (credential, params) = (credential(), usage().to_params());
     let signed = |number: u32| {
-        let call = Call {
+        let call = ApiCall {
             action: ListUsage::ACTION,
             version: imagecache::eci::VERSION,
             params: &params,
@@ -72,7 +72,7 @@ fn verified(scheme: Scheme) -> f64 {
         };
         call.sign(scheme, &credential)
     };
-    let requests: Vec<Prepared> = (0..REQUESTS).map(signed).collect();
+    let requests: Vec<SignedCall> = (0..REQUESTS).map(signed).collect();
     let keys = vec![("testid".to_owned(), "testsecret".into())];
     let mut gateway = Gateway::new(keys, None);
     let start = Instant::now();

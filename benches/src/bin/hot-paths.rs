@@ -4,10 +4,10 @@
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use imagecache::matching::{Cache, Image, Index, Pod, Rules, Scratch};
+use imagecache::document::TextFormat;
+use imagecache::matching::{Cache, Image, Index, MatchRules, Pod, SearchBuffers};
 use imagecache::reference::Named;
-use imagecache::source::Format;
-use imagecache::validate::{self, Options};
+use imagecache::validate::{self, ValidateOptions};
 use imagecache_bench::{Find, MANIFEST, NAMES, manifest_value, pods, world};
 
 #[inline(never)]
@@ -16,19 +16,19 @@ fn hot_reference(text: &str) -> bool {
 }
 
 #[inline(never)]
-fn hot_validate(value: &serde_json::Value, options: &Options) -> usize {
+fn hot_validate(value: &serde_json::Value, options: &ValidateOptions) -> usize {
     validate::object(black_box(value), options).len()
 }
 
 #[inline(never)]
-fn hot_yaml(text: &str, options: &Options) -> usize {
-    validate::text(black_box(text), Format::Auto, options)
+fn hot_yaml(text: &str, options: &ValidateOptions) -> usize {
+    validate::text(black_box(text), TextFormat::Auto, options)
         .diagnostics
         .len()
 }
 
 #[inline(never)]
-fn hot_match(index: &Index, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> bool {
+fn hot_match(index: &Index, pod: &Pod, rules: &MatchRules, scratch: &mut SearchBuffers) -> bool {
     index
         .winner(black_box(pod), rules, scratch)
         .winner
@@ -36,7 +36,7 @@ fn hot_match(index: &Index, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> 
 }
 
 fn main() -> ExitCode {
-    let options = Options::default();
+    let options = ValidateOptions::default();
     match std::env::args().nth(1).as_deref() {
         Some("manifest") => print!("{MANIFEST}"),
         Some("reference") => drop(black_box(hot_reference(
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
             let index: Index = caches.collect();
             let images = pods(1, &rows, Find::Exact).remove(0);
             let pod = Pod::new("web", images.iter().map(|image| Image::new(image)));
-            let (rules, mut scratch) = (Rules::default(), Scratch::default());
+            let (rules, mut scratch) = (MatchRules::default(), SearchBuffers::default());
             // The first call makes room in the scratch space; it is not what is counted.
             index.winner(&pod, &rules, &mut scratch);
             black_box(hot_match(&index, &pod, &rules, &mut scratch));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use imagecache::eci::signature::Credential;
-use imagecache::resource::kube::Object;
+use imagecache::resource::kube::ImageCacheObject;
 use imagecache_eci::Credentials;
 use imagecache_local::cloud::world::{Quotas, Settings};
 use imagecache_local::cloud::{self, Clock, Cloud, Log};
@@ -69,13 +69,13 @@ async fn main() {
         async move { cloud.serve(listener, stop).await }
     });
     let client = kube::Client::try_from(kube::Config::new(server.parse().unwrap())).unwrap();
-    let api: Api<Object> = Api::all(client.clone());
+    let api: Api<ImageCacheObject> = Api::all(client.clone());
     for number in 0..count {
         let object = json!({
             "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache",
             "metadata": {"name": format!("cache-{number}")}, "spec": {"images": [format!("nginx:{number}")]},
         });
-        let object: Object = serde_json::from_value(object).unwrap();
+        let object: ImageCacheObject = serde_json::from_value(object).unwrap();
         api.create(&PostParams::default(), &object).await.unwrap();
     }
     let before = resident_mib();

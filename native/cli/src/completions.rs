@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Context;
 use clap_complete::Shell;
 
-use crate::args;
+use crate::cli;
 use crate::console::{Console, UNWRITABLE};
 use crate::exit::Exit;
 
@@ -30,7 +30,7 @@ impl Completions {
         let mut script = Vec::new();
         clap_complete::generate(
             self.shell,
-            &mut args::command(None),
+            &mut cli::command(None),
             "imagecache",
             &mut script,
         );

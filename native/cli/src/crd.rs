@@ -6,7 +6,7 @@ use anyhow::Context;
 use imagecache::resource::{CrdVersion, crd};
 
 use crate::console::{Console, UNWRITABLE};
-use crate::data;
+use crate::encode;
 use crate::exit::Exit;
 
 const EXAMPLES: &str = "\
@@ -27,7 +27,7 @@ pub(crate) struct Crd {
     v1beta1: bool,
     /// How to print
     #[arg(short, long, value_name = "FORM", default_value = "yaml")]
-    output: data::Form,
+    output: encode::Form,
 }
 
 impl Crd {

@@ -1,7 +1,7 @@
 //! The objects in every input, for the verbs that ask about them.
 
 use imagecache::diagnostic::{Code, Levels, Report};
-use imagecache::source::read_within;
+use imagecache::document::read_within;
 use rayon::prelude::*;
 use serde_json::Value;
 

@@ -5,14 +5,14 @@ use std::io::Write;
 use anstyle::AnsiColor;
 use anyhow::Context;
 use clap::ValueEnum;
-use imagecache::expiry::{Expiry, State, expiry, facts};
+use imagecache::expiry::{Expiry, ExpiryState, expiry, facts};
 use imagecache::time::{DAY, Timestamp};
 
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
-use crate::{data, documents, table};
+use crate::{documents, encode, table};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,8 +93,8 @@ impl Expire {
         }
         let text = match self.output {
             Form::Text => text(&mut ends, now, console),
-            Form::Json => data::json(&ends)?,
-            Form::Yaml => data::yaml(&ends)?,
+            Form::Json => encode::json(&ends)?,
+            Form::Yaml => encode::yaml(&ends)?,
             Form::Name => names(&ends),
         };
         console.write_all(text.as_bytes()).context(UNWRITABLE)?;
@@ -120,7 +120,7 @@ fn names(ends: &[Expiry]) -> String {
 
 fn text(ends: &mut [Expiry], now: Timestamp, console: &Console) -> String {
     // The next end first; what never ends, or at no known time, last.
-    ends.sort_by_key(|end| (end.state == State::Never, end.at.is_none(), end.at));
+    ends.sort_by_key(|end| (end.state == ExpiryState::Never, end.at.is_none(), end.at));
     let mut table = table::new(&["CACHE", "ID", "ENDS", RULER, ""]);
     for end in &*ends {
         table.add_row([
@@ -152,7 +152,7 @@ fn text(ends: &mut [Expiry], now: Timestamp, console: &Console) -> String {
 
 fn at(end: &Expiry) -> String {
     match (end.state, end.at) {
-        (State::Never, _) => "never".to_owned(),
+        (ExpiryState::Never, _) => "never".to_owned(),
         (_, Some(at)) => at.to_string(),
         (_, None) => "-".to_owned(),
     }
@@ -176,10 +176,10 @@ const RULER: &str = "now   1d    7d    30d   90d   1y    10y";
 fn timeline(end: &Expiry) -> String {
     let whole = CELLS.saturating_mul(6);
     match (end.state, end.seconds_left) {
-        (State::Ended, _) => "x".to_owned(),
-        (State::At, None) => String::new(),
-        (State::Never, _) => line(whole, '>'),
-        (State::At, Some(left)) => match cell(left) {
+        (ExpiryState::Ended, _) => "x".to_owned(),
+        (ExpiryState::At, None) => String::new(),
+        (ExpiryState::Never, _) => line(whole, '>'),
+        (ExpiryState::At, Some(left)) => match cell(left) {
             Some(cell) => line(cell, '*'),
             None => line(whole, '>'),
         },

@@ -7,10 +7,10 @@ use anyhow::Context;
 use imagecache::diagnostic::{Code, Severity};
 use serde::Serialize;
 
-use crate::codes::CodeParser;
+use crate::code_arg::CodeParser;
 use crate::console::{Console, UNWRITABLE};
 use crate::exit::Exit;
-use crate::{data, table};
+use crate::{encode, table};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,8 +78,8 @@ impl Explain {
                 let pages: Vec<String> = asked.iter().map(|code| page(*code, console)).collect();
                 pages.join("\n\n")
             }
-            Form::Json => data::json(&entries(asked))?,
-            Form::Yaml => data::yaml(&entries(asked))?,
+            Form::Json => encode::json(&entries(asked))?,
+            Form::Yaml => encode::yaml(&entries(asked))?,
         };
         console.write_all(text.as_bytes()).context(UNWRITABLE)?;
         Ok(Exit::Ok)

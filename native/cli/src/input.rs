@@ -6,10 +6,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use imagecache::diagnostic::{Code, Diagnostic, Severity};
-use imagecache::source::{Format, Limits, Position, Span};
+use imagecache::document::{Position, Span, TextFormat, TextLimits};
 use walkdir::{DirEntry, WalkDir};
 
-use crate::args::usage_error;
+use crate::cli::usage_error;
 use crate::console::reason;
 
 /// What a folder is searched for; a file that is named by itself may be called anything.
@@ -17,7 +17,7 @@ const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// How much of one input is read. The core's own limits are for text of strangers; these files are the user's own, and a
 /// listing of a large cluster is large. Kept values take some ten times their text in memory, one text per core.
-pub(crate) const LIMITS: Limits = Limits {
+pub(crate) const LIMITS: TextLimits = TextLimits {
     bytes: 256 << 20,
     documents: 1_000_000,
     nodes: 50_000_000,
@@ -280,12 +280,12 @@ fn end_of(text: &str) -> Position {
 }
 
 /// A file called JSON is read as JSON, so that its faults are told as faults of JSON.
-pub(crate) fn format_of(name: &str) -> Format {
+pub(crate) fn format_of(name: &str) -> TextFormat {
     let extension = Path::new(name).extension();
     if extension.is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
-        Format::Json
+        TextFormat::Json
     } else {
-        Format::Auto
+        TextFormat::Auto
     }
 }
 

@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::args::usage_error;
+use crate::cli::usage_error;
 
 /// The variable of the environment that says what to log where `--log-level` does not.
 const VARIABLE: &str = "RUST_LOG";

@@ -3,24 +3,24 @@
 //! No rule about image caches lives here. One file a verb; [`args`] is the list of verbs, [`exit`] what the exit code
 //! means; [`input`] and [`console`] are the two ends of the pipe, [`report`] the forms of findings.
 
-mod args;
+mod cli;
 mod clock;
-mod codes;
+mod code_arg;
 mod completions;
 mod console;
 mod crd;
-mod data;
-mod definition;
+mod crd_file;
 mod dev;
 mod documents;
 mod eci;
+mod encode;
 mod exit;
 mod expire;
 mod explain;
 mod input;
 mod kubeconfig;
 mod log;
-mod matching;
+mod match_pods;
 mod page;
 mod progress;
 mod reference;
@@ -36,5 +36,5 @@ mod webhook;
 use exit::Exit;
 
 fn main() -> Exit {
-    args::run()
+    cli::run()
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use imagecache::resource::json_schema;
 
 use crate::console::{Console, UNWRITABLE};
-use crate::data;
+use crate::encode;
 use crate::exit::Exit;
 
 const EXAMPLES: &str = "\
@@ -28,7 +28,7 @@ Examples:
 pub(crate) struct Schema {
     /// How to print
     #[arg(short, long, value_name = "FORM", default_value = "json")]
-    output: data::Form,
+    output: encode::Form,
 }
 
 impl Schema {

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use imagecache::admission::{Mode, Settings};
+use imagecache::admission::{AdmissionMode, AdmissionSettings};
 use imagecache_local::cluster::{Cluster, Config};
 use tokio::net::TcpListener;
 
 use crate::console::{self, Console, UNWRITABLE};
-use crate::definition;
+use crate::crd_file;
 use crate::exit::Exit;
 use crate::log::Log;
 use crate::page;
@@ -70,15 +70,15 @@ impl Serve {
     }
 
     async fn serve(&self, console: &mut Console) -> anyhow::Result<Exit> {
-        let definition = self.crd.as_deref().map(definition::read).transpose()?;
+        let definition = self.crd.as_deref().map(crd_file::read).transpose()?;
         let stop = signal::stop()?;
         let listener = listen(self.listen).await?;
         let address = listener.local_addr().context("cannot listen")?;
         let cluster = Cluster::open(Config {
             directory: self.data.clone(),
-            admission: self.admission.then(|| Settings {
-                mode: Mode::Pin,
-                ..Settings::default()
+            admission: self.admission.then(|| AdmissionSettings {
+                mode: AdmissionMode::Pin,
+                ..AdmissionSettings::default()
             }),
             page: Some(page::file),
             definition,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use imagecache::eci::object::Defaults;
+use imagecache::eci::object::CallDefaults;
 use imagecache_sync::cluster::Client;
 use imagecache_sync::controller::lease::{Candidate, Terms};
 use imagecache_sync::controller::{CONCURRENCY, Config, Controller};
@@ -198,7 +198,7 @@ impl Sync {
 
     fn config(&self, region: &str, tell: mpsc::UnboundedSender<String>) -> Config {
         let mut config = Config::new(region);
-        config.settings.defaults = Defaults {
+        config.settings.defaults = CallDefaults {
             vswitch_ids: self.builder.vswitch_ids.clone(),
             security_group_id: self.builder.security_group_id.clone(),
             resource_group_id: self.builder.resource_group_id.clone(),
@@ -223,7 +223,7 @@ impl Election {
             let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "imagecache".to_owned());
             format!(
                 "{host}_{:016x}",
-                cloud.client.nature().random() & u128::from(u64::MAX)
+                cloud.client.environment().random() & u128::from(u64::MAX)
             )
         });
         let namespace = self

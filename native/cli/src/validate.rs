@@ -5,11 +5,11 @@ use std::io;
 use anyhow::Context;
 use clap::ValueEnum;
 use imagecache::diagnostic::{Code, Level, Levels, Severity};
-use imagecache::validate::{self as core, Options};
+use imagecache::validate::{self as core, ValidateOptions};
 use rayon::prelude::*;
 
-use crate::args::usage_error;
-use crate::codes::CodeParser;
+use crate::cli::usage_error;
+use crate::code_arg::CodeParser;
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::input::{Input, Inputs, LIMITS, format_of};
@@ -147,9 +147,9 @@ impl SeverityOptions {
 
 impl Validate {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
-        let mut options = Options {
+        let mut options = ValidateOptions {
             levels: self.severity.levels()?,
-            ..Options::default()
+            ..ValidateOptions::default()
         };
         if let Some(gib) = self.max_size {
             options.max_size_gib = gib;
@@ -190,7 +190,7 @@ impl Validate {
 
 /// One run over all inputs.
 struct Run {
-    options: Options,
+    options: ValidateOptions,
     fail_on: Option<Severity>,
     quiet: bool,
 }

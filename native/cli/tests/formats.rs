@@ -128,8 +128,8 @@ fn junit_is_valid_by_the_schema_of_jenkins() {
 
 /// The one document of a YAML text (JSON is YAML, too).
 fn read_yaml(text: &str) -> Value {
-    use imagecache::source::{Format, read};
-    let (documents, findings) = read(text, Format::Yaml, &Levels::default());
+    use imagecache::document::{TextFormat, read};
+    let (documents, findings) = read(text, TextFormat::Yaml, &Levels::default());
     assert!(findings.is_empty(), "{findings:?}");
     assert_eq!(documents.len(), 1);
     documents[0].value().clone()

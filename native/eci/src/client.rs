@@ -11,15 +11,15 @@ use imagecache::eci::error::{ErrorReply, FAILURE_PAUSE, Retry, THROTTLING_PAUSE}
 use imagecache::eci::params::Params;
 use imagecache::eci::reply::{DescribeImageCachesReply, ImageCacheEntry};
 use imagecache::eci::request::{DescribeImageCaches, Request};
-use imagecache::eci::signature::{Call, Credential, Prepared, Scheme};
+use imagecache::eci::signature::{ApiCall, Credential, Scheme, SignedCall};
 use serde::de::DeserializeOwned;
 
 use crate::USER_AGENT;
 use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
+use crate::environment::{Environment, Real};
 use crate::error::Error;
 use crate::http::{Answer, Http, Lost};
-use crate::nature::{Nature, Real};
 use crate::rate::Bucket;
 
 /// Largest answer that is read, in bytes. A page of 100 caches with 50 events each has about 2 MB.
@@ -45,7 +45,7 @@ pub struct Config {
     /// Calls that may go out at once.
     pub burst: u32,
     /// Clocks and chance.
-    pub nature: Arc<dyn Nature>,
+    pub environment: Arc<dyn Environment>,
 }
 
 impl Config {
@@ -60,7 +60,7 @@ impl Config {
             attempt_time: Duration::from_secs(15),
             rate: 10.0,
             burst: 20,
-            nature: Arc::new(Real::default()),
+            environment: Arc::new(Real::default()),
         }
     }
 }
@@ -115,7 +115,7 @@ impl Client {
         R::Reply: DeserializeOwned,
     {
         let inner = &*self.inner;
-        let (config, nature) = (&inner.config, &*inner.config.nature);
+        let (config, nature) = (&inner.config, &*inner.config.environment);
         let params = self.params(request);
         let end = nature.elapsed().saturating_add(config.deadline);
         let mut attempts: u32 = 0;
@@ -175,7 +175,7 @@ impl Client {
     ///
     /// # Errors
     /// When there are no credentials.
-    pub async fn prepare<R: Request>(&self, request: &R) -> Result<Prepared, Error> {
+    pub async fn prepare<R: Request>(&self, request: &R) -> Result<SignedCall, Error> {
         let credential = self.inner.credentials.current().await?;
         Ok(self.sign(R::ACTION, &self.params(request), &credential))
     }
@@ -224,40 +224,44 @@ impl Client {
 
     /// The clocks and the chance of this client.
     #[must_use]
-    pub fn nature(&self) -> &Arc<dyn Nature> {
-        &self.inner.config.nature
+    pub fn environment(&self) -> &Arc<dyn Environment> {
+        &self.inner.config.environment
     }
 
     /// The parameters of a call, with a `ClientToken` where one can be: all attempts share it.
     fn params<R: Request>(&self, request: &R) -> Params {
         let mut params = request.to_params();
         if R::PARAMETERS.contains(&"ClientToken") && params.get("ClientToken").is_none() {
-            params.push("ClientToken", uuid(self.inner.config.nature.random()));
+            params.push("ClientToken", uuid(self.inner.config.environment.random()));
         }
         params
     }
 
-    fn sign(&self, action: &str, params: &Params, credential: &Credential) -> Prepared {
+    fn sign(&self, action: &str, params: &Params, credential: &Credential) -> SignedCall {
         let config = &self.inner.config;
-        let call = Call {
+        let call = ApiCall {
             action,
             version: VERSION,
             params,
             host: config.endpoint.authority(),
             user_agent: USER_AGENT,
-            date: config.nature.now(),
-            nonce: &format!("{:032x}", config.nature.random()),
+            date: config.environment.now(),
+            nonce: &format!("{:032x}", config.environment.random()),
         };
         call.sign(config.scheme, credential)
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, prepared: &Prepared, end: Duration) -> Outcome<T> {
+    async fn attempt<T: DeserializeOwned>(
+        &self,
+        prepared: &SignedCall,
+        end: Duration,
+    ) -> Outcome<T> {
         let config = &self.inner.config;
         let request = match http_request(&config.endpoint, prepared) {
             Ok(request) => request,
             Err(error) => return Outcome::Broken(error, Retry::Never),
         };
-        let left = end.saturating_sub(config.nature.elapsed());
+        let left = end.saturating_sub(config.environment.elapsed());
         let time = left.min(config.attempt_time);
         match self.inner.http.send(request, MAX_REPLY_BYTES, time).await {
             Ok(answer) => read(&answer),
@@ -270,7 +274,7 @@ impl Client {
 }
 
 /// Waits, if there is something to wait for: a timer of no time would still take a millisecond.
-async fn wait(nature: &dyn Nature, time: Duration) {
+async fn wait(nature: &dyn Environment, time: Duration) {
     if !time.is_zero() {
         nature.sleep(time).await;
     }
@@ -279,7 +283,7 @@ async fn wait(nature: &dyn Nature, time: Duration) {
 /// A signed request as HTTP. Fails when a credential or an endpoint holds what no header can.
 pub(crate) fn http_request(
     endpoint: &Endpoint,
-    prepared: &Prepared,
+    prepared: &SignedCall,
 ) -> Result<HttpRequest<Full<Bytes>>, String> {
     let mut request = HttpRequest::post(format!("{endpoint}{}", prepared.target));
     for (name, value) in &prepared.headers {

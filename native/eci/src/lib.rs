@@ -31,16 +31,16 @@
 mod client;
 pub mod credentials;
 mod endpoint;
+mod environment;
 mod error;
 mod http;
-mod nature;
 mod rate;
 
 pub use client::{Client, Config};
-pub use credentials::{Credentials, NoCredentials, Setting};
+pub use credentials::{Credentials, NoCredentials, ProcessEnvironment};
 pub use endpoint::{BadEndpoint, Endpoint};
+pub use environment::{Environment, Real};
 pub use error::Error;
-pub use nature::{Nature, Real};
 
 /// What this client calls itself.
 pub const USER_AGENT: &str = concat!("imagecache/", env!("CARGO_PKG_VERSION"));

@@ -10,7 +10,7 @@
 
 use imagecache_local::api::options::WriteOptions;
 use imagecache_local::api::patch::PatchKind;
-use imagecache_local::api::verb::{self, Context, Effect, Subresource};
+use imagecache_local::api::write::{self, Context, Effect, Subresource};
 use imagecache_local::api::{ApiError, Resource, resource};
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ impl Story {
             admit: None,
         };
         let body = body.to_string();
-        let outcome = verb::patch(
+        let outcome = write::patch(
             self.resource,
             self.object.as_ref(),
             kind,

@@ -12,7 +12,7 @@ use imagecache_local::api::options::DeleteOptions;
 use imagecache_local::api::patch::PatchKind;
 use imagecache_local::api::table::{self, Include};
 use imagecache_local::api::{ApiError, definition_faults};
-use imagecache_local::cluster::verbs::{Body, Place, Written};
+use imagecache_local::cluster::requests::{Body, Place, Written};
 use imagecache_local::cluster::{Cluster, Config};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use imagecache::eci::object::Defaults;
+use imagecache::eci::object::CallDefaults;
 use imagecache::eci::request::{CreateImageCache, DescribeContainerGroups, DescribeImageCaches};
 use imagecache_local::cloud::{Clock, Cloud, Config, Hand};
-use imagecache_local::cluster::verbs::Body;
+use imagecache_local::cluster::requests::Body;
 use imagecache_local::node::{ClusterPods, Name, Node, Pods};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -147,7 +147,12 @@ fn stage() -> (Cluster, Cloud, Hand) {
 }
 
 fn node(cluster: &Cluster, cloud: &Cloud) -> Node<Cluster> {
-    Node::new(cluster.clone(), cloud.clone(), REGION, Defaults::default())
+    Node::new(
+        cluster.clone(),
+        cloud.clone(),
+        REGION,
+        CallDefaults::default(),
+    )
 }
 
 fn cache(cloud: &Cloud, name: &str, image: &str) -> String {
@@ -394,7 +399,7 @@ async fn pods_of_the_cluster_in_this_process_run_on_the_cloud_in_this_process() 
         ClusterPods::new(cluster.clone()),
         cloud.clone(),
         REGION,
-        Defaults::default(),
+        CallDefaults::default(),
     );
     let running = tokio::spawn(node.run(stop.clone()));
     let pods = |name| {

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use imagecache::admission::{self, Caches, Settings, Verdict};
+use imagecache::admission::{self, AdmissionSettings, AdmissionVerdict, CacheSource};
 use serde_json::{Map, Value, json};
 use wapc_guest::{CallResult, host_call, register_function};
 

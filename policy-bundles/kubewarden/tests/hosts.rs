@@ -160,7 +160,8 @@ fn every_setting_is_in_the_readme_and_in_the_form() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(here.join("README.md")).unwrap();
     let form = fs::read_to_string(here.join("questions-ui.yml")).unwrap();
-    let settings = serde_json::to_value(imagecache::admission::Settings::default()).unwrap();
+    let settings =
+        serde_json::to_value(imagecache::admission::AdmissionSettings::default()).unwrap();
     for (name, default) in settings.as_object().unwrap() {
         let row = readme
             .lines()

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::tree::Node;
-use crate::eci::error::{ErrorCode, Refusal};
+use crate::eci::error::{ApiError, ErrorCode};
 use crate::eci::params::Params;
 use crate::eci::secret::Secret;
 
@@ -51,12 +51,12 @@ impl fmt::Display for BadParameter {
 
 impl std::error::Error for BadParameter {}
 
-impl From<BadParameter> for Refusal {
+impl From<BadParameter> for ApiError {
     /// `Missing<Name>`, or `InvalidParameter.Format` for everything else.
     fn from(bad: BadParameter) -> Self {
         match bad {
-            BadParameter::Missing { name } => Refusal::missing(&name),
-            other => Refusal::new(ErrorCode::InvalidParameterFormat, other.to_string()),
+            BadParameter::Missing { name } => ApiError::missing(&name),
+            other => ApiError::new(ErrorCode::InvalidParameterFormat, other.to_string()),
         }
     }
 }

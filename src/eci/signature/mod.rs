@@ -11,7 +11,7 @@ mod received;
 pub mod v1;
 pub mod v3;
 
-pub use received::{CLOCK_WINDOW, Format, HttpRequest, Received};
+pub use received::{CLOCK_WINDOW, HttpRequest, Received, ReplyFormat};
 
 use std::fmt;
 
@@ -44,7 +44,7 @@ pub struct Credential {
 
 /// A call to be signed.
 #[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
+pub struct ApiCall<'a> {
     /// The operation: `CreateImageCache`.
     pub action: &'a str,
     /// Version of the API, mostly [`super::VERSION`].
@@ -63,7 +63,7 @@ pub struct Call<'a> {
 
 /// A request that is signed and ready to be sent, always as POST.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Prepared {
+pub struct SignedCall {
     /// Path and query. V3 puts the parameters here, as the official SDKs do.
     pub target: String,
     /// Headers in the order to send them; `Host` is among them, `Content-Length` is not.
@@ -72,7 +72,7 @@ pub struct Prepared {
     pub body: String,
 }
 
-impl Call<'_> {
+impl ApiCall<'_> {
     /// Signs the call.
     ///
     /// ```
@@ -105,7 +105,7 @@ impl Call<'_> {
     /// }
     /// ```
     #[must_use]
-    pub fn sign(&self, scheme: Scheme, credential: &Credential) -> Prepared {
+    pub fn sign(&self, scheme: Scheme, credential: &Credential) -> SignedCall {
         match scheme {
             Scheme::V1 => v1::prepare(self, credential),
             Scheme::V3 => v3::prepare(self, credential),
@@ -113,7 +113,7 @@ impl Call<'_> {
     }
 }
 
-impl Prepared {
+impl SignedCall {
     /// The request as a server will see it.
     #[must_use]
     pub fn as_http(&self) -> HttpRequest<'_> {
@@ -130,7 +130,7 @@ impl Prepared {
 }
 
 /// The request as text, to be shown to people: passwords, tokens and the signature are `***`.
-impl fmt::Display for Prepared {
+impl fmt::Display for SignedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
         writeln!(f, "POST {path}")?;
@@ -152,13 +152,13 @@ impl fmt::Display for Prepared {
     }
 }
 
-impl fmt::Debug for Prepared {
+impl fmt::Debug for SignedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Prepared({})", self.to_string().escape_debug())
     }
 }
 
-impl Drop for Prepared {
+impl Drop for SignedCall {
     fn drop(&mut self) {
         use zeroize::Zeroize as _;
         self.target.zeroize();

@@ -1,7 +1,7 @@
 use super::v3::split_target;
 use super::{Scheme, v1, v3};
 use crate::eci::Secret;
-use crate::eci::error::{ErrorCode, Refusal};
+use crate::eci::error::{ApiError, ErrorCode};
 use crate::eci::params::Params;
 use crate::time::Timestamp;
 
@@ -53,7 +53,7 @@ impl<'a> HttpRequest<'a> {
         self.header_values(name).next()
     }
 
-    fn form(&self) -> Result<Params, Refusal> {
+    fn form(&self) -> Result<Params, ApiError> {
         let form = self.header("content-type").is_some_and(|kind| {
             let kind = kind.split(';').next().unwrap_or(kind);
             kind.trim()
@@ -69,7 +69,7 @@ impl<'a> HttpRequest<'a> {
 
 /// The form of the answer that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
+pub enum ReplyFormat {
     /// JSON.
     #[default]
     Json,
@@ -87,7 +87,7 @@ pub struct Received {
     /// The version of the API.
     pub version: String,
     /// The form of the answer that is wanted.
-    pub format: Format,
+    pub format: ReplyFormat,
     /// Who claims to ask.
     pub access_key_id: String,
     /// The token of temporary credentials. A server that issued it must check that it belongs to the key.
@@ -102,8 +102,8 @@ pub struct Received {
     signature: String,
 }
 
-fn malformed() -> Refusal {
-    Refusal::new(
+fn malformed() -> ApiError {
+    ApiError::new(
         ErrorCode::InvalidParameterFormat,
         "A parameter is not percent-encoded UTF-8.",
     )
@@ -122,9 +122,9 @@ impl Received {
     /// The answer to give: another method than GET and POST, an unsigned or half-signed request, an unknown algorithm,
     /// parameters that cannot be decoded, a body that is not the one that was signed, a V3 signature that leaves out
     /// `host` or an `x-acs-…` header.
-    pub fn read(request: &HttpRequest<'_>) -> Result<Self, Refusal> {
+    pub fn read(request: &HttpRequest<'_>) -> Result<Self, ApiError> {
         if !matches!(request.method, "GET" | "POST") {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 ErrorCode::UnsupportedHttpMethod,
                 "This http method is not supported.",
             ));
@@ -146,7 +146,7 @@ impl Received {
     /// `SignatureDoesNotMatch`, with the text that should have been signed (for V3: its hash), so that the author of a
     /// client can compare. Parameters that hold secrets would be in V1's text, so it is told only up to the first
     /// parameter.
-    pub fn verify(&self, secret: &Secret) -> Result<(), Refusal> {
+    pub fn verify(&self, secret: &Secret) -> Result<(), ApiError> {
         let (matches, told) = match self.scheme {
             Scheme::V1 => (
                 v1::verify(secret, &self.string_to_sign, &self.signature),
@@ -160,7 +160,7 @@ impl Received {
         if matches {
             return Ok(());
         }
-        Err(Refusal::new(
+        Err(ApiError::new(
             ErrorCode::SignatureMismatch,
             format!(
                 "Specified signature is not matched with our calculation. server string to sign is:{told}"
@@ -173,16 +173,16 @@ impl Received {
     /// # Errors
     /// `InvalidTimeStamp.Format` when the date is not of the form `2026-01-02T03:04:05Z`, `InvalidTimeStamp.Expired`
     /// when it is more than [`CLOCK_WINDOW`] before or after `now`.
-    pub fn check_clock(&self, now: Timestamp) -> Result<(), Refusal> {
+    pub fn check_clock(&self, now: Timestamp) -> Result<(), ApiError> {
         let date: Option<Timestamp> = self.date.parse().ok();
         let Some(date) = date.filter(|date| date.to_string() == self.date) else {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 ErrorCode::TimestampFormat,
                 "Specified time stamp or date value is not well formatted.",
             ));
         };
         if now.since(date).saturating_abs() > CLOCK_WINDOW {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 ErrorCode::TimestampExpired,
                 "Specified time stamp or date value is expired.",
             ));
@@ -210,14 +210,14 @@ impl Drop for Received {
 }
 
 /// Takes a mandatory value.
-fn need(value: Option<&str>, name: &str) -> Result<String, Refusal> {
+fn need(value: Option<&str>, name: &str) -> Result<String, ApiError> {
     match value {
         Some(value) if !value.is_empty() => Ok(value.to_owned()),
-        _ => Err(Refusal::missing(name)),
+        _ => Err(ApiError::missing(name)),
     }
 }
 
-fn read_v1(method: &str, mut params: Params) -> Result<Received, Refusal> {
+fn read_v1(method: &str, mut params: Params) -> Result<Received, ApiError> {
     let access_key_id = need(params.get("AccessKeyId"), "AccessKeyId")?;
     let signature = need(params.get("Signature"), "Signature")?;
     let algorithm = need(params.get("SignatureMethod"), "SignatureMethod")?;
@@ -234,7 +234,11 @@ fn read_v1(method: &str, mut params: Params) -> Result<Received, Refusal> {
         scheme: Scheme::V1,
         action: need(protocol.get("Action"), "Action")?,
         version: need(protocol.get("Version"), "Version")?,
-        format: if xml { Format::Xml } else { Format::Json },
+        format: if xml {
+            ReplyFormat::Xml
+        } else {
+            ReplyFormat::Json
+        },
         access_key_id,
         security_token: protocol.get("SecurityToken").map(Secret::from),
         date: need(protocol.get("Timestamp"), "Timestamp")?,
@@ -249,7 +253,7 @@ fn read_v3(
     request: &HttpRequest<'_>,
     authorization: &str,
     mut params: Params,
-) -> Result<Received, Refusal> {
+) -> Result<Received, ApiError> {
     let (algorithm, rest) = authorization.split_once(' ').unwrap_or_default();
     if algorithm != v3::ALGORITHM {
         return Err(unknown_algorithm());
@@ -268,7 +272,7 @@ fn read_v3(
         "x-acs-content-sha256",
     )?;
     if digest != v3::content_sha256(request.body) {
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             ErrorCode::SignatureMismatch,
             "The body is not the one that was signed.",
         ));
@@ -285,7 +289,11 @@ fn read_v3(
         scheme: Scheme::V3,
         action: need(request.header("x-acs-action"), "Action")?,
         version: need(request.header("x-acs-version"), "Version")?,
-        format: if xml { Format::Xml } else { Format::Json },
+        format: if xml {
+            ReplyFormat::Xml
+        } else {
+            ReplyFormat::Json
+        },
         access_key_id,
         security_token: request.header("x-acs-security-token").map(Secret::from),
         date: need(request.header("x-acs-date"), "Timestamp")?,
@@ -296,8 +304,8 @@ fn read_v3(
     })
 }
 
-fn unknown_algorithm() -> Refusal {
-    Refusal::new(
+fn unknown_algorithm() -> ApiError {
+    ApiError::new(
         ErrorCode::InvalidSignatureMethod,
         "Only HMAC-SHA1 in version 1.0 and ACS3-HMAC-SHA256 are supported.",
     )
@@ -305,14 +313,14 @@ fn unknown_algorithm() -> Refusal {
 
 /// The host and every `x-acs-…` header must be signed, else somebody on the way could change the operation; and a
 /// header that is signed must be there.
-fn check_signed(request: &HttpRequest<'_>, signed: &[&str]) -> Result<(), Refusal> {
+fn check_signed(request: &HttpRequest<'_>, signed: &[&str]) -> Result<(), ApiError> {
     let unsigned = request.headers.iter().map(|(name, _)| *name).find(|name| {
         let name = name.to_ascii_lowercase();
         (name == "host" || name.starts_with("x-acs-")) && !signed.contains(&name.as_str())
     });
     let absent = signed.iter().find(|name| request.header(name).is_none());
     match unsigned.or(absent.copied()) {
-        Some(name) => Err(Refusal::new(
+        Some(name) => Err(ApiError::new(
             ErrorCode::SignatureMismatch,
             format!("The header {name} must be there and be signed."),
         )),

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
-use super::{Call, Credential, Prepared};
+use super::{ApiCall, Credential, SignedCall};
 use crate::eci::encoding::encode_into;
 use crate::eci::params::Params;
 use crate::eci::secret::Secret;
@@ -61,7 +61,7 @@ pub fn verify(secret: &Secret, text: &str, signature: &str) -> bool {
 }
 
 /// Signs a call. Everything, the signature included, goes into a form body: secrets stay out of URLs.
-pub(super) fn prepare(call: &Call<'_>, credential: &Credential) -> Prepared {
+pub(super) fn prepare(call: &ApiCall<'_>, credential: &Credential) -> SignedCall {
     let mut params = call.params.clone();
     for (name, value) in [
         ("Action", call.action),
@@ -80,7 +80,7 @@ pub(super) fn prepare(call: &Call<'_>, credential: &Credential) -> Prepared {
     }
     let text = zeroize::Zeroizing::new(string_to_sign("POST", &params));
     params.push("Signature", signature(&credential.access_key_secret, &text));
-    Prepared {
+    SignedCall {
         target: "/".to_owned(),
         headers: vec![
             ("host", call.host.to_owned()),

@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use super::{Call, Credential, HttpRequest, Prepared};
+use super::{ApiCall, Credential, HttpRequest, SignedCall};
 use crate::eci::encoding::{BadEncoding, hex, unhex};
 use crate::eci::params::Params;
 use crate::eci::secret::Secret;
@@ -95,7 +95,7 @@ pub fn verify(secret: &Secret, text: &str, signature: &str) -> bool {
 }
 
 /// Signs a call. The parameters go into the query and the body stays empty, as with the official SDKs.
-pub(super) fn prepare(call: &Call<'_>, credential: &Credential) -> Prepared {
+pub(super) fn prepare(call: &ApiCall<'_>, credential: &Credential) -> SignedCall {
     let mut headers = vec![
         ("accept", "application/json".to_owned()),
         ("host", call.host.to_owned()),
@@ -112,7 +112,7 @@ pub(super) fn prepare(call: &Call<'_>, credential: &Credential) -> Prepared {
         headers.push(("x-acs-security-token", token.expose().to_owned()));
         headers.sort_unstable();
     }
-    let mut prepared = Prepared {
+    let mut prepared = SignedCall {
         target: if call.params.is_empty() {
             "/".to_owned()
         } else {

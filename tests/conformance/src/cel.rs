@@ -10,7 +10,7 @@ use cel::common::value::CowVal;
 use cel::extensions;
 use cel::{Context, Env, ExecutionError, Program};
 use imagecache::diagnostic::Levels;
-use imagecache::source::{Format, read};
+use imagecache::document::{TextFormat, read};
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
@@ -90,7 +90,7 @@ struct Rule {
 /// If it cannot be read.
 pub fn documents(path: &Path) -> Result<Vec<Value>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let (documents, faults) = read(&text, Format::Yaml, &Levels::default());
+    let (documents, faults) = read(&text, TextFormat::Yaml, &Levels::default());
     ensure!(faults.is_empty(), "{}: {faults:?}", path.display());
     Ok(documents
         .iter()

@@ -1,14 +1,14 @@
 //! The core itself, called as a host would: JSON in, JSON out.
 
 use anyhow::{Context, Result, bail};
-use imagecache::admission::{Caches, NO_CACHES, Settings, Verdict, decide};
+use imagecache::admission::{AdmissionSettings, AdmissionVerdict, CacheSource, NO_CACHES, decide};
 use imagecache::diagnostic::{Code, Levels, Report};
-use imagecache::expiry::{Facts, expiry};
-use imagecache::matching::{Index, Inventory, Pod, Rules, Scratch};
+use imagecache::document::TextFormat;
+use imagecache::expiry::{ExpiryFacts, expiry};
+use imagecache::matching::{Index, Inventory, MatchRules, Pod, SearchBuffers};
 use imagecache::reference::describe;
 use imagecache::resource::{CrdVersion, crd};
-use imagecache::source::Format;
-use imagecache::validate::{self, Options};
+use imagecache::validate::{self, ValidateOptions};
 use serde_json::{Value, json};
 
 /// What the core answers.
@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 pub fn answer(call: &str, input: &Value) -> Result<Value> {
     Ok(match call {
         "validate" => {
-            let options = Options::default();
+            let options = ValidateOptions::default();
             let found = match input.get("text").and_then(Value::as_str) {
-                Some(text) => validate::text(text, Format::Auto, &options).diagnostics,
+                Some(text) => validate::text(text, TextFormat::Auto, &options).diagnostics,
                 None => validate::object(field(input, "object")?, &options),
             };
             serde_json::to_value(found)?
@@ -28,7 +28,7 @@ pub fn answer(call: &str, input: &Value) -> Result<Value> {
         "reference" => serde_json::to_value(describe(text(input, "text")?))?,
         "expire" => {
             let now = text(input, "now")?.parse()?;
-            let expiry = expiry(&Facts::read(field(input, "cache")?), now);
+            let expiry = expiry(&ExpiryFacts::read(field(input, "cache")?), now);
             json!({"expiry": expiry, "says": expiry.to_string()})
         }
         "match" => matched(input)?,
@@ -59,9 +59,9 @@ fn text<'v>(input: &'v Value, name: &str) -> Result<&'v str> {
 }
 
 fn matched(input: &Value) -> Result<Value> {
-    let rules: Rules = match input.get("rules") {
+    let rules: MatchRules = match input.get("rules") {
         Some(rules) => serde_json::from_value(rules.clone())?,
-        None => Rules::default(),
+        None => MatchRules::default(),
     };
     let levels = Levels::default();
     let mut report = Report::new(&levels);
@@ -70,20 +70,20 @@ fn matched(input: &Value) -> Result<Value> {
     let mut inventory = Inventory::default();
     inventory.add(field(input, "caches")?, &mut report);
     let index: Index = inventory.caches.into_iter().collect();
-    let answer = index.explain(&pod, &rules, &mut Scratch::default());
+    let answer = index.explain(&pod, &rules, &mut SearchBuffers::default());
     Ok(json!({"answer": answer, "diagnostics": report.finish()}))
 }
 
 fn admitted(input: &Value) -> Result<Value> {
     let settings = match input.get("settings") {
-        Some(settings) => match Settings::parse(settings) {
+        Some(settings) => match AdmissionSettings::parse(settings) {
             Ok(settings) => settings,
-            Err(faults) => return told(&Verdict::unconfigured(&faults)),
+            Err(faults) => return told(&AdmissionVerdict::unconfigured(&faults)),
         },
-        None => Settings::default(),
+        None => AdmissionSettings::default(),
     };
     let caches = || match input.get("caches") {
-        Some(Value::Array(caches)) => Ok(Caches::Objects(caches)),
+        Some(Value::Array(caches)) => Ok(CacheSource::Objects(caches)),
         Some(Value::String(refusal)) => Err(refusal.clone()),
         _ => Err(NO_CACHES.to_owned()),
     };
@@ -91,7 +91,7 @@ fn admitted(input: &Value) -> Result<Value> {
 }
 
 /// A verdict as data. The object with the patch says nothing more than the patch.
-fn told(verdict: &Verdict) -> Result<Value> {
+fn told(verdict: &AdmissionVerdict) -> Result<Value> {
     let mut verdict = serde_json::to_value(verdict)?;
     if let Some(fields) = verdict.as_object_mut() {
         fields.remove("object");

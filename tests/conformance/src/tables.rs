@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use imagecache::diagnostic::{Code, Levels};
-use imagecache::source::{Format, read};
+use imagecache::document::{TextFormat, read};
 use serde_json::{Map, Value, json};
 
 use crate::case::{Case, Corpus, read_json, root};
@@ -74,7 +74,7 @@ fn manifest_files() -> Result<Vec<(String, String)>> {
 /// The documents of those manifests.
 fn manifests(corpus: &mut Corpus) -> Result<()> {
     for (name, text) in manifest_files()? {
-        let (documents, _) = read(&text, Format::Auto, &Levels::default());
+        let (documents, _) = read(&text, TextFormat::Auto, &Levels::default());
         for document in documents {
             let object = document.value();
             let case = Case::ask(

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use imagecache::admission::Settings;
+use imagecache::admission::AdmissionSettings;
 use imagecache::eci::Secret;
 use imagecache::resource::{API_VERSION, KIND, PLURAL};
 use imagecache_local::cloud::world::{self, Pace};
@@ -150,7 +150,7 @@ impl Dev {
         Ok(Exit::Ok)
     }
 
-    async fn cluster(&self, settings: Settings) -> anyhow::Result<Cluster> {
+    async fn cluster(&self, settings: AdmissionSettings) -> anyhow::Result<Cluster> {
         let opened = Cluster::open(cluster::Config {
             directory: self.data.as_ref().map(|folder| folder.join("cluster")),
             admission: Some(settings),
@@ -174,9 +174,9 @@ impl Dev {
         })?)
     }
 
-    fn settings(&self) -> anyhow::Result<Settings> {
+    fn settings(&self) -> anyhow::Result<AdmissionSettings> {
         let Some(path) = &self.settings else {
-            return Ok(Settings::default());
+            return Ok(AdmissionSettings::default());
         };
         let text = std::fs::read_to_string(path)
             .map_err(|error| anyhow::anyhow!("{}: {}", path.display(), console::reason(&error)))?;

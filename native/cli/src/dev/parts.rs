@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use imagecache::eci::object::Defaults;
+use imagecache::eci::object::CallDefaults;
 use imagecache::eci::signature::Credential;
 use imagecache_eci::{Client, Config, Credentials, Endpoint};
 use imagecache_local::cloud::Cloud;
@@ -107,7 +107,7 @@ impl Parts {
             });
         }
         let pods = ClusterPods::new(self.cluster.clone());
-        let node = Node::new(pods, self.cloud.clone(), REGION, Defaults::default());
+        let node = Node::new(pods, self.cloud.clone(), REGION, CallDefaults::default());
         let ended = stop.clone();
         parts.spawn(async move {
             node.run(ended).await;

@@ -8,9 +8,9 @@ use clap::ValueEnum;
 use imagecache::eci::region::Network;
 use imagecache::eci::request::Request;
 use imagecache::eci::signature::{Credential, Scheme};
-use imagecache_eci::{Client, Config, Credentials, Endpoint, Error, Setting};
+use imagecache_eci::{Client, Config, Credentials, Endpoint, Error, ProcessEnvironment};
 
-use crate::args::usage_error;
+use crate::cli::usage_error;
 use crate::console::{self, Console, UNWRITABLE};
 
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ pub(crate) struct Cloud {
 
 impl Connection {
     pub(crate) fn cloud(&self) -> anyhow::Result<Cloud> {
-        let setting = Setting::of_process();
+        let setting = ProcessEnvironment::of_process();
         let credentials = match &self.profile {
             Some(profile) => Credentials::profile(profile, setting.clone()),
             None => Credentials::chain(setting.clone()),
@@ -57,7 +57,11 @@ impl Connection {
         self.with(credentials, &setting)
     }
 
-    fn with(&self, credentials: Credentials, setting: &Setting) -> anyhow::Result<Cloud> {
+    fn with(
+        &self,
+        credentials: Credentials,
+        setting: &ProcessEnvironment,
+    ) -> anyhow::Result<Cloud> {
         let named = self.region.clone();
         let region = named.or_else(|| setting.region(self.profile.as_deref()));
         let region = region.ok_or_else(|| {
@@ -103,7 +107,7 @@ impl Connection {
                     security_token: None,
                     provider: "none",
                 });
-                let cloud = self.with(nobody, &Setting::of_process())?;
+                let cloud = self.with(nobody, &ProcessEnvironment::of_process())?;
                 cloud.client.prepare(call).await?
             }
             other => other?,

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use imagecache::eci::object::{Context, create};
+use imagecache::eci::object::{CallContext, create};
 use imagecache::eci::request::CreateImageCache;
 use imagecache::resource::{ImageCache, Spec};
 use serde::Serialize;
@@ -12,10 +12,10 @@ use super::connection::{Cloud, Connection, block_on};
 use super::manifests::{Manifests, Read};
 use super::show::{self, Form};
 use super::watch::{self, Watch};
-use crate::args::usage_error;
+use crate::cli::usage_error;
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
-use crate::data;
+use crate::encode;
 use crate::exit::Exit;
 
 const EXAMPLES: &str = "\
@@ -124,7 +124,7 @@ impl Create {
         for cache in &read.caches {
             let name = cache.metadata.name.clone().unwrap_or_default();
             let logins = read.logins(cache).with_context(|| name.clone())?;
-            let context = Context {
+            let context = CallContext {
                 region_id: &cloud.region,
                 defaults: &read.defaults,
                 logins: &logins,
@@ -188,8 +188,8 @@ impl Create {
                     format!("{} is being made as {}\n", visible(name), visible(id))
                 })
                 .collect(),
-            Form::Json => data::json(&made)?,
-            Form::Yaml => data::yaml(&made)?,
+            Form::Json => encode::json(&made)?,
+            Form::Yaml => encode::yaml(&made)?,
             Form::Name => made
                 .iter()
                 .map(|made| format!("{}\n", visible(&made.image_cache_id)))

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use imagecache::diagnostic::Severity;
 use imagecache::eci::login::{RegistryLogin, logins};
-use imagecache::eci::object::Defaults;
+use imagecache::eci::object::CallDefaults;
 use imagecache::resource::ImageCache;
-use imagecache::validate::{self, Options};
+use imagecache::validate::{self, ValidateOptions};
 use serde_json::{Value, json};
 
 use crate::console;
@@ -31,7 +31,7 @@ pub(crate) struct Read {
     /// The caches, in the order of the inputs.
     pub(crate) caches: Vec<ImageCache>,
     /// From a ConfigMap `kube-system/eci-profile` among the inputs.
-    pub(crate) defaults: Defaults,
+    pub(crate) defaults: CallDefaults,
     secrets: BTreeMap<String, Value>,
     docker_config: Vec<RegistryLogin>,
     /// Something could not be read.
@@ -85,7 +85,8 @@ impl Read {
                     .insert(format!("{namespace}:{name}"), object.clone());
             }
             "ConfigMap" if name == "eci-profile" => {
-                self.defaults = Defaults::from_profile(object.get("data").unwrap_or(&Value::Null));
+                self.defaults =
+                    CallDefaults::from_profile(object.get("data").unwrap_or(&Value::Null));
             }
             "ImageCache" => self.add_cache(name, object),
             _ => {}
@@ -94,7 +95,7 @@ impl Read {
 
     fn add_cache(&mut self, name: &str, object: &Value) {
         let mut valid = true;
-        for found in validate::object(object, &Options::default()) {
+        for found in validate::object(object, &ValidateOptions::default()) {
             if found.severity == Severity::Error {
                 valid = false;
                 console::complain(&format!("{name}: {found} [{}]", found.code));

@@ -4,12 +4,12 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use imagecache::eci::reply::{Event, ImageCacheEntry};
+use imagecache::eci::reply::{EventEntry, ImageCacheEntry};
 use imagecache::resource::human_duration;
 use imagecache::time::Timestamp;
 
 use crate::console::{Console, UNWRITABLE, visible};
-use crate::{data, table};
+use crate::{encode, table};
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Form {
@@ -33,8 +33,8 @@ impl Form {
     ) -> anyhow::Result<()> {
         let text = match self {
             Form::Text => text(caches),
-            Form::Json => data::json(&caches)?,
-            Form::Yaml => data::yaml(&caches)?,
+            Form::Json => encode::json(&caches)?,
+            Form::Yaml => encode::yaml(&caches)?,
             Form::Name => caches
                 .iter()
                 .map(|cache| format!("{}\n", visible(&cache.image_cache_id)))
@@ -128,7 +128,10 @@ fn one(cache: &ImageCacheEntry, now: Timestamp) -> String {
 }
 
 /// A line an event.
-pub(crate) fn events<'a>(events: impl IntoIterator<Item = &'a Event>, now: Timestamp) -> String {
+pub(crate) fn events<'a>(
+    events: impl IntoIterator<Item = &'a EventEntry>,
+    now: Timestamp,
+) -> String {
     let mut table = table::new(&["AGE", "TYPE", "REASON", "MESSAGE"]);
     for event in events {
         table.add_row([

@@ -13,7 +13,7 @@ use imagecache_local::cloud::images::Images;
 use imagecache_local::cloud::world::{Quotas, Settings};
 use imagecache_local::cloud::{Clock, Cloud, Config, Entry, Log};
 
-use crate::args::usage_error;
+use crate::cli::usage_error;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::signal;

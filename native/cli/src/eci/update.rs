@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use imagecache::eci::object::{Context, update};
+use imagecache::eci::object::{CallContext, update};
 use imagecache::eci::request::UpdateImageCache;
 
 use super::connection::{Cloud, Connection, block_on};
@@ -11,7 +11,7 @@ use super::manifests::{Manifests, Read};
 use super::show::{self, Form};
 use super::target;
 use super::watch::{self, Watch};
-use crate::args::usage_error;
+use crate::cli::usage_error;
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
@@ -125,7 +125,7 @@ impl Update {
             let target = self.cache.as_deref().or(recorded).unwrap_or(&name);
             let id = target::id(cloud, target).await?;
             let logins = read.logins(cache).with_context(|| name.clone())?;
-            let context = Context {
+            let context = CallContext {
                 region_id: &cloud.region,
                 defaults: &read.defaults,
                 logins: &logins,

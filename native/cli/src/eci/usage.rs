@@ -10,7 +10,7 @@ use imagecache::eci::request::ListUsage;
 use super::connection::{Connection, block_on};
 use crate::console::{Console, UNWRITABLE};
 use crate::exit::Exit;
-use crate::{data, table};
+use crate::{encode, table};
 
 /// Tell how many caches the account may have and has in a region
 #[derive(Debug, clap::Args)]
@@ -41,8 +41,8 @@ impl Usage {
         let usage = block_on(async { Ok(cloud.client.call(&call).await?) })?.attributes;
         let text = match self.output {
             Form::Text => text(&usage),
-            Form::Json => data::json(&usage)?,
-            Form::Yaml => data::yaml(&usage)?,
+            Form::Json => encode::json(&usage)?,
+            Form::Yaml => encode::yaml(&usage)?,
         };
         console.write_all(text.as_bytes()).context(UNWRITABLE)?;
         Ok(Exit::Ok)

@@ -87,7 +87,7 @@ impl Watch {
         cloud: &Cloud,
         mut ask: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
     ) -> anyhow::Result<T> {
-        let nature = cloud.client.nature().clone();
+        let nature = cloud.client.environment().clone();
         let most = Duration::from_secs(self.timeout.saturating_mul(60));
         let end = nature.elapsed().saturating_add(most);
         loop {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::row::rows;
 use super::{Checked, Form, Tally};
 use crate::console::Console;
-use crate::data;
+use crate::encode;
 
 /// The array so far.
 #[derive(Default)]
@@ -17,7 +17,7 @@ impl Form for Json {
     type Part = String;
 
     fn part(&self, checked: &Checked) -> String {
-        data::json_elements(&rows(checked)).unwrap_or_default()
+        encode::json_elements(&rows(checked)).unwrap_or_default()
     }
 
     fn start(&mut self, console: &mut Console) -> io::Result<()> {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use imagecache::diagnostic::{Code, Diagnostic, Severity};
-use imagecache::validate::Checked as Object;
+use imagecache::validate::CheckedObject as Object;
 
 use crate::console::Console;
 use crate::input::{Fault, Input};

@@ -7,7 +7,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 use imagecache::diagnostic::{Code, Diagnostic, Severity};
-use imagecache::source::Span;
+use imagecache::document::Span;
 
 use super::{Checked, Form, Tally};
 use crate::console::{Console, visible, width};
@@ -184,7 +184,7 @@ fn boundary(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use imagecache::diagnostic::{Code, Diagnostic, Severity};
-    use imagecache::source::{Position, Span};
+    use imagecache::document::{Position, Span};
 
     use super::{Text, renderer};
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::row::rows;
 use super::{Checked, Form, Tally};
 use crate::console::Console;
-use crate::data;
+use crate::encode;
 
 /// The sequence so far.
 #[derive(Default)]
@@ -20,7 +20,7 @@ impl Form for Yaml {
         if checked.findings.is_empty() {
             return String::new();
         }
-        data::yaml(&rows(checked)).unwrap_or_default()
+        encode::yaml(&rows(checked)).unwrap_or_default()
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {

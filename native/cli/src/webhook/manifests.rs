@@ -10,9 +10,9 @@ use imagecache_sync::webhook::manifests::{
 use imagecache_sync::webhook::{bundle, parse_settings, self_signed};
 use serde_json::json;
 
-use crate::args::usage_error;
+use crate::cli::usage_error;
 use crate::console::{Console, UNWRITABLE};
-use crate::data;
+use crate::encode;
 use crate::exit::Exit;
 
 const EXAMPLES: &str = "\
@@ -76,7 +76,7 @@ pub(super) struct Print {
     pods_failure_policy: Policy,
     /// How to print
     #[arg(short, long, value_name = "FORM", default_value = "yaml")]
-    output: data::Form,
+    output: encode::Form,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -109,11 +109,11 @@ impl Print {
         };
         let objects = manifests.objects();
         let text = match self.output {
-            data::Form::Json => {
-                data::json(&json!({"apiVersion": "v1", "kind": "List", "items": objects}))?
+            encode::Form::Json => {
+                encode::json(&json!({"apiVersion": "v1", "kind": "List", "items": objects}))?
             }
-            data::Form::Yaml => {
-                let documents: Result<Vec<_>, _> = objects.iter().map(data::yaml).collect();
+            encode::Form::Yaml => {
+                let documents: Result<Vec<_>, _> = objects.iter().map(encode::yaml).collect();
                 documents?.join("---\n")
             }
         };

@@ -7,12 +7,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use imagecache::admission::Settings;
+use imagecache::admission::AdmissionSettings;
 use imagecache_sync::webhook::{
     Caches, Certificate, Policy, RELOAD_PAUSE, Webhook as Server, self_signed,
 };
 
-use crate::args::usage_error;
+use crate::cli::usage_error;
 use crate::clock;
 use crate::console::{self, Console};
 use crate::exit::Exit;
@@ -94,7 +94,7 @@ impl Webhook {
         let (certificate, authority) = self.certificate()?;
         let policy = match &self.settings {
             Some(path) => Policy::open(path.clone(), RELOAD_PAUSE)?,
-            None => Policy::fixed(&Settings::default()),
+            None => Policy::fixed(&AdmissionSettings::default()),
         };
         self.log.start("webhook")?;
         let runtime = tokio::runtime::Builder::new_multi_thread()

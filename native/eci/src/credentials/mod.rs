@@ -16,11 +16,11 @@
 mod ini;
 mod instance;
 mod profile;
-mod setting;
 mod sts;
 mod uri;
+mod variables;
 
-pub use setting::Setting;
+pub use variables::ProcessEnvironment;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,8 +32,8 @@ use imagecache::time::Timestamp;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
+use crate::environment::{Environment, Real};
 use crate::http::Http;
-use crate::nature::{Nature, Real};
 
 /// Longest answer or file that is read for a credential, in bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -100,8 +100,8 @@ impl std::error::Error for NoCredentials {}
 #[derive(Debug)]
 pub struct Credentials {
     sources: Vec<Source>,
-    setting: Setting,
-    nature: Arc<dyn Nature>,
+    setting: ProcessEnvironment,
+    nature: Arc<dyn Environment>,
     state: Mutex<State>,
 }
 
@@ -120,7 +120,7 @@ struct Held {
 }
 
 impl Credentials {
-    fn of(sources: Vec<Source>, setting: Setting) -> Self {
+    fn of(sources: Vec<Source>, setting: ProcessEnvironment) -> Self {
         Credentials {
             sources,
             setting,
@@ -132,12 +132,15 @@ impl Credentials {
     /// Always this one.
     #[must_use]
     pub fn fixed(credential: Credential) -> Self {
-        Self::of(vec![Source::Fixed(credential)], Setting::default())
+        Self::of(
+            vec![Source::Fixed(credential)],
+            ProcessEnvironment::default(),
+        )
     }
 
     /// The first of all sources that has one.
     #[must_use]
-    pub fn chain(setting: Setting) -> Self {
+    pub fn chain(setting: ProcessEnvironment) -> Self {
         let sources = vec![
             Source::Environment,
             Source::Oidc,
@@ -151,7 +154,7 @@ impl Credentials {
 
     /// The profile of this name: of the `aliyun` command, else of the ini file.
     #[must_use]
-    pub fn profile(name: &str, setting: Setting) -> Self {
+    pub fn profile(name: &str, setting: ProcessEnvironment) -> Self {
         let sources = vec![
             Source::Profile(Some(name.to_owned())),
             Source::Ini(Some(name.to_owned())),
@@ -161,7 +164,7 @@ impl Credentials {
 
     /// The same, with other clocks.
     #[must_use]
-    pub fn with_nature(mut self, nature: Arc<dyn Nature>) -> Self {
+    pub fn with_environment(mut self, nature: Arc<dyn Environment>) -> Self {
         self.nature = nature;
         self
     }
@@ -254,8 +257,8 @@ fn renew_at(now: Timestamp, expires: Timestamp) -> Timestamp {
 /// What a source needs to answer.
 struct Ask<'a> {
     http: &'a Http,
-    setting: &'a Setting,
-    nature: &'a dyn Nature,
+    setting: &'a ProcessEnvironment,
+    nature: &'a dyn Environment,
 }
 
 impl Ask<'_> {

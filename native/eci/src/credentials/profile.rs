@@ -7,7 +7,7 @@ use imagecache::eci::Secret;
 use serde::Deserialize;
 
 use super::sts::Oidc;
-use super::{Ask, Issued, Setting, parse, read_file, static_key};
+use super::{Ask, Issued, ProcessEnvironment, parse, read_file, static_key};
 
 /// Longest chain of profiles that assume roles from one another.
 const MAX_CHAIN: u8 = 5;
@@ -37,14 +37,14 @@ struct Profile {
 }
 
 /// The region of a profile, or of the current one.
-pub(super) fn region(setting: &Setting, name: Option<&str>) -> Option<String> {
+pub(super) fn region(setting: &ProcessEnvironment, name: Option<&str>) -> Option<String> {
     let file = File::read(setting).ok()?;
     let region = &file.find(setting, name).ok()?.region_id;
     (!region.is_empty()).then(|| region.clone())
 }
 
 impl File {
-    fn read(setting: &Setting) -> Result<Self, String> {
+    fn read(setting: &ProcessEnvironment) -> Result<Self, String> {
         if setting.is_true("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
             return Err("ALIBABA_CLOUD_CLI_PROFILE_DISABLED is true".to_owned());
         }
@@ -52,7 +52,7 @@ impl File {
         parse(&read_file(&path)?, &path.display().to_string())
     }
 
-    fn find(&self, setting: &Setting, name: Option<&str>) -> Result<&Profile, String> {
+    fn find(&self, setting: &ProcessEnvironment, name: Option<&str>) -> Result<&Profile, String> {
         let name = name
             .or_else(|| setting.get("ALIBABA_CLOUD_PROFILE"))
             .or(self.current.as_deref())

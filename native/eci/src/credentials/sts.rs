@@ -4,7 +4,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use imagecache::eci::error::ErrorReply;
 use imagecache::eci::params::Params;
-use imagecache::eci::signature::{Call, Credential, Scheme};
+use imagecache::eci::signature::{ApiCall, Credential, Scheme};
 use serde::Deserialize;
 
 use super::{Ask, Issued, MAX_BYTES, TIME, Temporary, parse, read_file};
@@ -82,7 +82,7 @@ impl Ask<'_> {
             ("DurationSeconds", DURATION),
         ]);
         let endpoint = self.sts_endpoint();
-        let call = Call {
+        let call = ApiCall {
             action: "AssumeRole",
             version: VERSION,
             params: &params,

@@ -25,7 +25,7 @@ fn credential() -> Credential {
 
 fn config(server: &Server, nature: &Arc<Still>) -> Config {
     Config {
-        nature: nature.clone(),
+        environment: nature.clone(),
         attempt_time: Duration::from_secs(5),
         ..Config::new(server.address.parse().unwrap())
     }
@@ -212,7 +212,7 @@ async fn nobody_waits_past_the_deadline() {
     assert_eq!(server.seen().len(), 2);
     let nobody = "http://127.0.0.1:1".parse().unwrap();
     let config = Config {
-        nature: Still::new(),
+        environment: Still::new(),
         ..Config::new(nobody)
     };
     let client = Client::new(config, Credentials::fixed(credential())).unwrap();

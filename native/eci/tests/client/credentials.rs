@@ -3,19 +3,19 @@ use std::sync::Arc;
 use imagecache::eci::request::ListUsage;
 use imagecache::eci::signature::Credential;
 use imagecache::time::Timestamp;
-use imagecache_eci::{Client, Config, Credentials, Setting};
+use imagecache_eci::{Client, Config, Credentials, ProcessEnvironment};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::loopback::{Reply, Seen, Server, Still, ok, refusal};
 
-fn variables(pairs: &[(&str, &str)]) -> Setting {
+fn variables(pairs: &[(&str, &str)]) -> ProcessEnvironment {
     let own = |(name, value): &(&str, &str)| (format!("ALIBABA_CLOUD_{name}"), (*value).to_owned());
-    Setting {
+    ProcessEnvironment {
         variables: pairs.iter().map(own).collect(),
         // nobody answers there
         instance: "http://127.0.0.1:1".to_owned(),
-        ..Setting::default()
+        ..ProcessEnvironment::default()
     }
 }
 
@@ -30,8 +30,8 @@ fn home(files: &[(&str, &str)]) -> TempDir {
     home
 }
 
-fn at_home(setting: Setting, home: &TempDir) -> Setting {
-    Setting {
+fn at_home(setting: ProcessEnvironment, home: &TempDir) -> ProcessEnvironment {
+    ProcessEnvironment {
         home: Some(home.path().to_owned()),
         ..setting
     }
@@ -49,8 +49,8 @@ fn assumed(id: &str) -> Reply {
     ok(json!({"RequestId": "R", "Credentials": temporary(id, 3600)}))
 }
 
-fn chain(setting: Setting) -> Credentials {
-    Credentials::chain(setting).with_nature(Still::new())
+fn chain(setting: ProcessEnvironment) -> Credentials {
+    Credentials::chain(setting).with_environment(Still::new())
 }
 
 fn told(credential: &Credential) -> (&str, &str, Option<&str>, &str) {
@@ -177,12 +177,13 @@ const PROFILES: &str = r#"{
 async fn profiles_of_the_aliyun_command_are_read() {
     let home = home(&[(".aliyun/config.json", PROFILES)]);
     let server = Server::start(|at, _| assumed(&format!("STS.{at}"))).await;
-    let setting = Setting {
+    let setting = ProcessEnvironment {
         sts: Some(server.address.parse().unwrap()),
         ..at_home(variables(&[]), &home)
     };
     let get = async |name: &str| {
-        let credentials = Credentials::profile(name, setting.clone()).with_nature(Still::new());
+        let credentials =
+            Credentials::profile(name, setting.clone()).with_environment(Still::new());
         credentials.current().await
     };
     let current = chain(setting.clone()).current().await.unwrap();
@@ -220,7 +221,7 @@ async fn profiles_of_the_aliyun_command_are_read() {
     }
     assert_eq!(setting.region(None).as_deref(), Some("cn-beijing"));
     assert_eq!(setting.region(Some("role")), None);
-    let named = Setting {
+    let named = ProcessEnvironment {
         home: setting.home.clone(),
         ..variables(&[("PROFILE", "token"), ("REGION_ID", "cn-shanghai")])
     };
@@ -279,13 +280,13 @@ type = rsa_key_pair
         ),
     ]);
     let server = Server::script(vec![assumed("STS.ini")]).await;
-    let setting = Setting {
+    let setting = ProcessEnvironment {
         sts: Some(server.address.parse().unwrap()),
         ..at_home(variables(&[]), &home)
     };
     let get = async |name: &str| {
         Credentials::profile(name, setting.clone())
-            .with_nature(Still::new())
+            .with_environment(Still::new())
             .current()
             .await
     };
@@ -330,8 +331,8 @@ fn metadata(request: &Seen) -> Reply {
     }
 }
 
-fn on_instance(server: &Server, pairs: &[(&str, &str)]) -> Setting {
-    Setting {
+fn on_instance(server: &Server, pairs: &[(&str, &str)]) -> ProcessEnvironment {
+    ProcessEnvironment {
         instance: server.address.clone(),
         ..variables(pairs)
     }
@@ -443,7 +444,7 @@ async fn credentials_are_renewed_before_they_end() {
     let nature = Still::new();
     let server = issuing(&nature, usize::MAX).await;
     let setting = variables(&[("CREDENTIALS_URI", &server.address)]);
-    let credentials = Credentials::chain(setting).with_nature(nature.clone());
+    let credentials = Credentials::chain(setting).with_environment(nature.clone());
     let id = async || credentials.current().await.unwrap().access_key_id.clone();
     assert_eq!(id().await, "STS.0");
     nature.pass(3600 - 15 * 60 - 1);
@@ -459,7 +460,7 @@ async fn a_renewal_that_fails_is_no_harm_while_the_old_credential_holds() {
     let nature = Still::new();
     let server = issuing(&nature, 1).await;
     let setting = variables(&[("CREDENTIALS_URI", &server.address)]);
-    let credentials = Credentials::chain(setting).with_nature(nature.clone());
+    let credentials = Credentials::chain(setting).with_environment(nature.clone());
     credentials.current().await.unwrap();
     nature.pass(3600 - 15 * 60);
     for _ in 0..3 {
@@ -484,9 +485,9 @@ async fn a_credential_that_the_service_calls_expired_is_replaced() {
     })
     .await;
     let setting = variables(&[("CREDENTIALS_URI", &keys.address)]);
-    let credentials = Credentials::chain(setting).with_nature(nature.clone());
+    let credentials = Credentials::chain(setting).with_environment(nature.clone());
     let config = Config {
-        nature,
+        environment,
         ..Config::new(server.address.parse().unwrap())
     };
     let client = Client::new(config, credentials).unwrap();

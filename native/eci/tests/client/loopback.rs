@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use imagecache::eci::error::Refusal;
+use imagecache::eci::error::ApiError;
 use imagecache::eci::signature::{HttpRequest, Received};
 use imagecache::time::Timestamp;
-use imagecache_eci::Nature;
+use imagecache_eci::Environment;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,7 +32,7 @@ impl Seen {
         found.map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn received(&self) -> Result<Received, Refusal> {
+    pub(crate) fn received(&self) -> Result<Received, ApiError> {
         let headers = self.headers.iter();
         Received::read(&HttpRequest {
             method: &self.method,
@@ -204,7 +204,7 @@ impl Still {
     }
 }
 
-impl Nature for Still {
+impl Environment for Still {
     fn now(&self) -> Timestamp {
         let slept = i64::try_from(self.elapsed().as_secs()).unwrap();
         Timestamp::from_seconds(*self.date.lock().unwrap() + slept)

@@ -1,14 +1,14 @@
 //! Bodies to values: JSON and YAML, with the real server's words for what is wrong with them.
 
 use imagecache::diagnostic::{Code, Diagnostic, Levels};
-use imagecache::source::{self, Format};
+use imagecache::document::{self, TextFormat};
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use super::options::FieldValidation;
 use super::resource::Resource;
 use super::schema::{prune, trim};
-use super::{go, json, meta, protobuf};
+use super::{go_fmt, json, meta, protobuf};
 
 /// Media types of bodies and answers, as the real server lists them. Protobuf is named there and not offered here:
 /// clients fall back to JSON.
@@ -85,7 +85,7 @@ pub fn object(
         let version = api_version.rsplit('/').next().unwrap_or_default();
         ApiError::bad_request(format!(
             "{kind} in version {} cannot be handled as a {}: {words}",
-            go::quote(version),
+            go_fmt::quote(version),
             resource.kind
         ))
     };
@@ -167,7 +167,7 @@ pub fn take_in(
     (resource.prepare)(value)?;
     Ok(unknown
         .iter()
-        .map(|path| format!("unknown field {}", go::quote(path)))
+        .map(|path| format!("unknown field {}", go_fmt::quote(path)))
         .collect())
 }
 
@@ -201,7 +201,7 @@ pub fn apply(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
     if !value.is_object() && !value.is_null() {
         return Err(ApiError::bad_request(format!(
             "error decoding YAML: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            go::json_kind(&value)
+            go_fmt::json_kind(&value)
         )));
     }
     normalize(&mut value);
@@ -224,7 +224,7 @@ pub fn patch(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
             normalize(&mut value);
             let duplicates = duplicates
                 .iter()
-                .map(|path| format!("duplicate field {}", go::quote(path)))
+                .map(|path| format!("duplicate field {}", go_fmt::quote(path)))
                 .collect();
             (value, duplicates)
         })
@@ -242,8 +242,8 @@ pub fn delete_options(body: &[u8], content_type: Option<&str>) -> Result<Value, 
         return Err(ApiError::bad_request(format!(
             "no kind {} is registered for version {} in scheme \
              \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27\"",
-            go::quote(kind),
-            go::quote(version)
+            go_fmt::quote(kind),
+            go_fmt::quote(version)
         )));
     }
     Ok(text.value)
@@ -273,7 +273,7 @@ fn read(body: &[u8], content_type: Option<&str>) -> Result<Text, Fault> {
                 value,
                 duplicates: duplicates
                     .iter()
-                    .map(|path| format!("duplicate field {}", go::quote(path)))
+                    .map(|path| format!("duplicate field {}", go_fmt::quote(path)))
                     .collect(),
                 is_yaml: false,
             })
@@ -297,7 +297,7 @@ fn type_of(value: &Value) -> Result<(&str, &str), String> {
                 Some(Value::String(text)) => Ok(text.as_str()),
                 Some(other) => Err(format!(
                     "json: cannot unmarshal {} into Go struct field .{name} of type string",
-                    go::json_kind(other)
+                    go_fmt::json_kind(other)
                 )),
             };
             Ok((text("kind")?, text("apiVersion")?))
@@ -305,7 +305,7 @@ fn type_of(value: &Value) -> Result<(&str, &str), String> {
         other => Err(format!(
             "json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \
              \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
-            go::json_kind(other)
+            go_fmt::json_kind(other)
         )),
     }
 }
@@ -329,12 +329,12 @@ fn summary(body: &[u8]) -> String {
 /// Reads the first document of a YAML text, by the rules that `kubectl` reads YAML by.
 fn yaml(body: &[u8]) -> Result<Text, String> {
     let text = String::from_utf8_lossy(body);
-    let limits = source::Limits {
+    let limits = document::TextLimits {
         bytes: MAX_BODY,
-        ..source::Limits::default()
+        ..document::TextLimits::default()
     };
     let (documents, findings) =
-        source::read_within(&text, Format::Yaml, &Levels::default(), &limits);
+        document::read_within(&text, TextFormat::Yaml, &Levels::default(), &limits);
     let first = documents.first();
     let mut duplicates = Vec::new();
     for finding in &findings {
@@ -359,7 +359,7 @@ fn twice(finding: &Diagnostic, text: &str) -> Option<String> {
     Some(format!(
         "line {}: key {} already set in map",
         span.start.line,
-        go::quote(key)
+        go_fmt::quote(key)
     ))
 }
 

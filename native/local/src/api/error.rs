@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::go;
+use super::go_fmt;
 use super::resource::Resource;
 
 /// A refusal: an HTTP status code, a reason for machines, a message for people.
@@ -96,7 +96,7 @@ impl Cause {
         Self::new(
             "FieldValueInvalid",
             field,
-            format!("Invalid value: {}: {detail}", go::shown(value)),
+            format!("Invalid value: {}: {detail}", go_fmt::shown(value)),
         )
     }
 
@@ -106,14 +106,14 @@ impl Cause {
         Self::new(
             "FieldValueTypeInvalid",
             field,
-            format!("Invalid value: {}: {detail}", go::quote(value)),
+            format!("Invalid value: {}: {detail}", go_fmt::quote(value)),
         )
     }
 
     /// A value outside an enumeration; `shown` is the value as it is to be printed.
     #[must_use]
     pub fn not_supported(field: &str, shown: &str, supported: &[&str]) -> Self {
-        let supported: Vec<String> = supported.iter().map(|value| go::quote(value)).collect();
+        let supported: Vec<String> = supported.iter().map(|value| go_fmt::quote(value)).collect();
         Self::new(
             "FieldValueNotSupported",
             field,
@@ -156,7 +156,7 @@ impl Cause {
         Self::new(
             "FieldValueDuplicate",
             field,
-            format!("Duplicate value: {}", go::shown(value)),
+            format!("Duplicate value: {}", go_fmt::shown(value)),
         )
     }
 }
@@ -217,7 +217,7 @@ impl ApiError {
     /// 404: there is no such object.
     #[must_use]
     pub fn not_found(resource: &Resource, name: &str) -> Self {
-        let message = format!("{} {} not found", resource.qualified(), go::quote(name));
+        let message = format!("{} {} not found", resource.qualified(), go_fmt::quote(name));
         Self::new(404, "NotFound", message).on(resource, name)
     }
 
@@ -236,7 +236,7 @@ impl ApiError {
     /// 404: objects are to be in a namespace that is not there.
     #[must_use]
     pub fn no_namespace(name: &str) -> Self {
-        let message = format!("namespaces {} not found", go::quote(name));
+        let message = format!("namespaces {} not found", go_fmt::quote(name));
         let mut error = Self::new(404, "NotFound", message);
         error.details = Some(Box::new(Details {
             name: name.to_owned(),
@@ -264,7 +264,7 @@ impl ApiError {
         let message = format!(
             "{prefix}{} {} already exists",
             resource.qualified(),
-            go::quote(name)
+            go_fmt::quote(name)
         );
         Self::new(409, "AlreadyExists", message).on(resource, name)
     }
@@ -275,7 +275,7 @@ impl ApiError {
         let message = format!(
             "Operation cannot be fulfilled on {} {}: {why}",
             resource.qualified(),
-            go::quote(name)
+            go_fmt::quote(name)
         );
         Self::new(409, "Conflict", message).on(resource, name)
     }
@@ -290,7 +290,7 @@ impl ApiError {
         };
         let message = format!(
             "Operation cannot be fulfilled on {kind} {}: {why}",
-            go::quote(name)
+            go_fmt::quote(name)
         );
         let mut error = Self::new(409, "Conflict", message).on(resource, name);
         if let Some(details) = &mut error.details {
@@ -330,7 +330,7 @@ impl ApiError {
         };
         let message = format!(
             "{qualified} {} is invalid: {}",
-            go::quote(name),
+            go_fmt::quote(name),
             joined(&causes)
         );
         let mut error = Self::new(422, "Invalid", message);
@@ -374,7 +374,7 @@ impl ApiError {
         let message = format!(
             "{} {} is forbidden: {why}",
             resource.qualified(),
-            go::quote(name)
+            go_fmt::quote(name)
         );
         Self::new(403, "Forbidden", message).on(resource, name)
     }
@@ -404,7 +404,7 @@ impl ApiError {
     pub fn method_not_supported(resource: &Resource, verb: &str) -> Self {
         let message = format!(
             "{verb} is not supported on resources of kind {}",
-            go::quote(&resource.qualified())
+            go_fmt::quote(&resource.qualified())
         );
         Self::new(405, "MethodNotAllowed", message).on(resource, "")
     }

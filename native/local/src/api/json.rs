@@ -206,7 +206,7 @@ fn unexpected(byte: u8, place: &str) -> String {
         '\'' => "'\\''".to_owned(),
         '"' => "'\"'".to_owned(),
         c => {
-            let quoted = super::go::quote(&c.to_string());
+            let quoted = super::go_fmt::quote(&c.to_string());
             format!("'{}'", quoted.trim_matches('"'))
         }
     };

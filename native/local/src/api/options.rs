@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::decode;
 use super::error::{ApiError, Cause};
-use super::go;
+use super::go_fmt;
 use super::patch::PatchKind;
 
 /// What happens to unknown and duplicate fields of a body.
@@ -106,7 +106,7 @@ impl WriteOptions {
             Some(other) => {
                 causes.push(Cause::not_supported(
                     "fieldValidation",
-                    &go::quote(other),
+                    &go_fmt::quote(other),
                     &["", "Ignore", "Strict", "Warn"],
                 ));
                 FieldValidation::Warn
@@ -141,7 +141,7 @@ fn dry_run_fault(values: &[&str]) -> Option<Cause> {
     }
     let shown = values
         .iter()
-        .map(|value| go::quote(value))
+        .map(|value| go_fmt::quote(value))
         .collect::<Vec<_>>()
         .join(",");
     Some(Cause::not_supported(
@@ -233,7 +233,7 @@ impl DeleteOptions {
                         options.grace_period_seconds = Some(value.parse().map_err(|_| {
                             ApiError::bad_request(format!(
                                 "strconv.ParseInt: parsing {}: invalid syntax",
-                                go::quote(value)
+                                go_fmt::quote(value)
                             ))
                         })?);
                     }
@@ -263,7 +263,7 @@ impl DeleteOptions {
             Some(other) => {
                 causes.push(Cause::not_supported(
                     "propagationPolicy",
-                    &go::quote(other),
+                    &go_fmt::quote(other),
                     &["Foreground", "Background", "Orphan", "nil"],
                 ));
                 Propagation::Background

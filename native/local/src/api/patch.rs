@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::error::ApiError;
 use super::resource::Resource;
 use super::schema::{ListType, Schema};
-use super::{decode, go};
+use super::{decode, go_fmt};
 
 /// A kind of patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(super) fn apply(
     if !patch.is_object() {
         return Err(ApiError::bad_request(format!(
             "error decoding patch: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            go::json_kind(&patch)
+            go_fmt::json_kind(&patch)
         )));
     }
     if kind == PatchKind::Strategic {
@@ -91,7 +91,7 @@ fn apply_json(object: &mut Value, patch: Value) -> Result<(), ApiError> {
     let Value::Array(operations) = &patch else {
         return Err(ApiError::bad_request(format!(
             "error decoding patch: json: cannot unmarshal {} into Go value of type []handlers.jsonPatchOp",
-            go::json_kind(&patch)
+            go_fmt::json_kind(&patch)
         )));
     };
     if operations.len() > MAX_OPERATIONS {

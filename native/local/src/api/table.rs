@@ -33,7 +33,7 @@ impl Include {
             Some(other) => Err(ApiError::bad_request(format!(
                 "Unable to convert to Table as requested: includeObject: Invalid value: {}: \
                  must be 'Metadata', 'Object', 'None', or empty",
-                super::go::quote(other)
+                super::go_fmt::quote(other)
             ))),
         }
     }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use imagecache::diagnostic::Levels;
-use imagecache::source::{self, Format};
+use imagecache::document::{self, TextFormat};
 use serde_json::Value;
 
 /// A value as one YAML document, with a final line break.
@@ -88,7 +88,7 @@ fn leaf(value: &Value, depth: usize, column: usize, out: &mut String) {
         Value::Bool(flag) => {
             let _ = write!(out, "{flag}");
         }
-        Value::Number(number) => out.push_str(&super::go::number(number)),
+        Value::Number(number) => out.push_str(&super::go_fmt::number(number)),
         Value::String(words) => text(words, depth, column, false, out),
         Value::Array(_) => out.push_str("[]"),
         Value::Object(_) => out.push_str("{}"),
@@ -228,7 +228,7 @@ fn reads_as_text(words: &str) -> bool {
     if looks_like_time(words) {
         return false;
     }
-    let (documents, findings) = source::read(words, Format::Yaml, &Levels::default());
+    let (documents, findings) = document::read(words, TextFormat::Yaml, &Levels::default());
     findings.is_empty()
         && documents.len() == 1
         && documents
@@ -308,7 +308,7 @@ mod tests {
         #[test]
         fn what_is_written_reads_back(value in json_value()) {
             let yaml = write(&json!({"value": value}));
-            let (documents, findings) = source::read(&yaml, Format::Yaml, &Levels::default());
+            let (documents, findings) = document::read(&yaml, TextFormat::Yaml, &Levels::default());
             prop_assert!(findings.is_empty(), "{findings:?}\n{yaml}");
             prop_assert_eq!(&documents[0].value()["value"], &value, "{}", yaml);
         }

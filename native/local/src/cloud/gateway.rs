@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use imagecache::eci::error::{ErrorCode, Refusal};
+use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::signature::{CLOCK_WINDOW, Received};
 use imagecache::eci::{Secret, VERSION};
 use imagecache::time::Timestamp;
@@ -32,13 +32,13 @@ pub struct Throttle {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turned {
     /// The answer.
-    pub refusal: Refusal,
+    pub refusal: ApiError,
     /// When it is worth another try.
     pub retry_after: Option<Duration>,
 }
 
-impl From<Refusal> for Turned {
-    fn from(refusal: Refusal) -> Self {
+impl From<ApiError> for Turned {
+    fn from(refusal: ApiError) -> Self {
         Turned {
             refusal,
             retry_after: None,
@@ -82,11 +82,11 @@ impl Gateway {
     ) -> Result<(), Turned> {
         if received.version != VERSION {
             let message = "Specified version is not found, please check your url and method.";
-            return Err(Refusal::new(ErrorCode::InvalidApiNotFound, message).into());
+            return Err(ApiError::new(ErrorCode::InvalidApiNotFound, message).into());
         }
         let Some(secret) = self.keys.get(&received.access_key_id) else {
             let message = "Specified access key is not found.";
-            return Err(Refusal::new(ErrorCode::AccessKeyNotFound, message).into());
+            return Err(ApiError::new(ErrorCode::AccessKeyNotFound, message).into());
         };
         received.check_clock(wall)?;
         received.verify(secret)?;
@@ -103,7 +103,7 @@ impl Gateway {
         }
         if received.nonce.len() > MAX_NONCE_BYTES {
             let message = format!("SignatureNonce: more than {MAX_NONCE_BYTES} bytes");
-            return Err(Refusal::new(ErrorCode::InvalidParameterFormat, message).into());
+            return Err(ApiError::new(ErrorCode::InvalidParameterFormat, message).into());
         }
         if self.nonces.len() >= MAX_NONCES {
             return Err(throttled(Duration::from_secs(60)));
@@ -111,7 +111,7 @@ impl Gateway {
         let nonce = (received.access_key_id.clone(), received.nonce.clone());
         if !self.nonces.insert(nonce.clone()) {
             let message = "Specified signature nonce was used already.";
-            return Err(Refusal::new(ErrorCode::NonceUsed, message).into());
+            return Err(ApiError::new(ErrorCode::NonceUsed, message).into());
         }
         self.forget.push_back((wall.plus(NONCE_KEPT), nonce));
         Ok(())
@@ -140,7 +140,7 @@ impl Gateway {
 #[must_use]
 pub fn throttled(wait: Duration) -> Turned {
     Turned {
-        refusal: Refusal::new(
+        refusal: ApiError::new(
             ErrorCode::ThrottlingUser,
             "Request was denied due to user flow control.",
         ),

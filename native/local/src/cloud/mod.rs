@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use imagecache::eci::Secret;
-use imagecache::eci::error::{ErrorCode, Refusal};
+use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::request::{Operation, Request};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -184,7 +184,7 @@ impl Cloud {
     ///
     /// # Errors
     /// The refusal that a client would get.
-    pub fn call<R>(&self, request: &R) -> Result<R::Reply, Refusal>
+    pub fn call<R>(&self, request: &R) -> Result<R::Reply, ApiError>
     where
         R: Request,
         R::Reply: DeserializeOwned,
@@ -199,7 +199,7 @@ impl Cloud {
     ///
     /// # Errors
     /// The refusal that a client would get.
-    pub fn answer(&self, operation: &Operation) -> Result<Value, Refusal> {
+    pub fn answer(&self, operation: &Operation) -> Result<Value, ApiError> {
         let now = self.inner.clock.now();
         let mut state = lock(&self.inner.state);
         if state.broken {
@@ -233,15 +233,15 @@ impl Cloud {
     }
 }
 
-fn unknown_action() -> Refusal {
-    Refusal::new(
+fn unknown_action() -> ApiError {
+    ApiError::new(
         ErrorCode::InvalidActionNotFound,
         "Specified api is not found, please check your url and method.",
     )
 }
 
-fn failed(fact: &str) -> Refusal {
-    Refusal::new(
+fn failed(fact: &str) -> ApiError {
+    ApiError::new(
         ErrorCode::InternalError,
         format!("The request processing has failed due to some unknown error: {fact}."),
     )

@@ -12,9 +12,9 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 use imagecache::eci::MAX_REQUEST_BYTES;
-use imagecache::eci::error::{ErrorCode, Refusal};
+use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::request::Operation;
-use imagecache::eci::signature::{Format, HttpRequest, Received, Scheme};
+use imagecache::eci::signature::{HttpRequest, Received, ReplyFormat, Scheme};
 use imagecache_http::{Body, Limits, NoBody, whole};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -69,7 +69,7 @@ impl fmt::Debug for Log {
 struct Asked {
     host: String,
     request_id: String,
-    format: Format,
+    format: ReplyFormat,
     entry: Entry,
 }
 
@@ -110,7 +110,7 @@ impl Cloud {
             },
             host,
             request_id,
-            format: Format::default(),
+            format: ReplyFormat::default(),
         };
         let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
         let outcome = match self.respond(request, number, &mut asked).await {
@@ -164,7 +164,7 @@ impl Cloud {
             match fault {
                 Fault::Delay(time) => tokio::time::sleep(*time).await,
                 Fault::Error(code) => {
-                    let refusal = Refusal::new(code.clone(), "A fault that was asked for.");
+                    let refusal = ApiError::new(code.clone(), "A fault that was asked for.");
                     return Ok((asked.refused(refusal.into()), faults));
                 }
                 Fault::Throttle(time) => return Ok((asked.refused(throttled(*time)), faults)),
@@ -184,7 +184,7 @@ impl Cloud {
         lock(&self.inner.gateway).admit(received, clock::wall(), elapsed)?;
         let read =
             Operation::read(&received.action, &received.params).ok_or_else(unknown_action)?;
-        let (operation, _) = read.map_err(Refusal::from)?;
+        let (operation, _) = read.map_err(ApiError::from)?;
         if !self.inner.durable || world::is_read(&operation) {
             return Ok(self.answer(&operation)?);
         }
@@ -206,7 +206,7 @@ fn head_bytes(head: &http::request::Parts) -> usize {
     headers.fold(target, usize::saturating_add)
 }
 
-fn read(head: &http::request::Parts, body: &[u8]) -> Result<Received, Refusal> {
+fn read(head: &http::request::Parts, body: &[u8]) -> Result<Received, ApiError> {
     let target = head
         .uri
         .path_and_query()
@@ -219,20 +219,20 @@ fn read(head: &http::request::Parts, body: &[u8]) -> Result<Received, Refusal> {
     })
 }
 
-fn headers(headers: &HeaderMap) -> Result<Vec<(&str, &str)>, Refusal> {
+fn headers(headers: &HeaderMap) -> Result<Vec<(&str, &str)>, ApiError> {
     let mut read = Vec::with_capacity(headers.len());
     for (name, value) in headers {
         let value = std::str::from_utf8(value.as_bytes()).map_err(|_| {
             let message = format!("The header {name} is not UTF-8.");
-            Refusal::new(ErrorCode::InvalidParameterFormat, message)
+            ApiError::new(ErrorCode::InvalidParameterFormat, message)
         })?;
         read.push((name.as_str(), value));
     }
     Ok(read)
 }
 
-fn too_large() -> Refusal {
-    Refusal::new(
+fn too_large() -> ApiError {
+    ApiError::new(
         ErrorCode::InvalidParameterFormat,
         format!("The request is larger than {MAX_REQUEST_BYTES} bytes."),
     )
@@ -263,8 +263,8 @@ impl Asked {
         self.entry.outcome = turned.refusal.code.to_string();
         let reply = turned.refusal.reply(&self.request_id, &self.host);
         let (kind, body) = match self.format {
-            Format::Xml => ("text/xml;charset=utf-8", reply.to_xml()),
-            Format::Json => (
+            ReplyFormat::Xml => ("text/xml;charset=utf-8", reply.to_xml()),
+            ReplyFormat::Json => (
                 "application/json;charset=utf-8",
                 serde_json::to_string(&reply).unwrap_or_default(),
             ),

@@ -1,17 +1,17 @@
 //! The core's admission on the way into the store.
 
-use imagecache::admission::{Caches, Settings, decide};
+use imagecache::admission::{AdmissionSettings, CacheSource, decide};
 use imagecache::resource::{GROUP, PLURAL};
 use serde_json::{Value, json};
 
 use super::now;
 use super::store::{Transaction, prefix};
-use crate::api::verb::Admitted;
+use crate::api::write::Admitted;
 use crate::api::{ApiError, Resource};
 
 /// Asks the core about an object as an API server asks a webhook: what it may not be, what to tell, what to change.
 pub(super) fn admit(
-    settings: &Settings,
+    settings: &AdmissionSettings,
     transaction: &Transaction<'_>,
     resource: &Resource,
     live: Option<&Value>,
@@ -34,7 +34,7 @@ pub(super) fn admit(
     let verdict = decide(
         &request,
         settings,
-        || Ok(Caches::Text(caches(transaction))),
+        || Ok(CacheSource::Text(caches(transaction))),
         Some(now()),
     );
     if !verdict.allowed {

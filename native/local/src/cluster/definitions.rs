@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError};
 use imagecache::resource::CRD_NAME;
 use serde_json::Value;
 
+use super::requests::{Body, Place};
 use super::store::{self, List, Object, Transaction};
-use super::verbs::{Body, Place};
 use super::{Cluster, now};
 use crate::api::fields::{self, Writer};
 use crate::api::patch::PatchKind;

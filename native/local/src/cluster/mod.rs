@@ -19,18 +19,18 @@
 //! unless somebody asks for more.
 
 pub mod admission;
-mod collect;
+pub mod continue_token;
 mod definitions;
+mod garbage_collector;
+pub mod requests;
 pub mod serve;
 pub mod store;
-pub mod token;
-pub mod verbs;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use imagecache::admission::Settings;
+use imagecache::admission::AdmissionSettings;
 use imagecache::time::Timestamp;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -51,7 +51,7 @@ pub struct Config {
     /// How much of the past can be watched and listed.
     pub history: History,
     /// The core's admission for image caches, pods and workloads; without it only the API's own validation.
-    pub admission: Option<Settings>,
+    pub admission: Option<AdmissionSettings>,
     /// Files for browsers by their path, served beside the API.
     pub page: Option<fn(&str) -> Option<PageFile>>,
     /// What strangers may cost.
@@ -72,7 +72,7 @@ impl std::fmt::Debug for Cluster {
 
 struct Inner {
     store: Store,
-    admission: Option<Settings>,
+    admission: Option<AdmissionSettings>,
     page: Option<fn(&str) -> Option<PageFile>>,
     limits: serve::Limits,
     watches: Arc<tokio::sync::Semaphore>,
@@ -121,7 +121,7 @@ impl Cluster {
 
     /// Serves the API until `stop`; then streams end, and requests under way get their answers.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
-        let collect = tokio::spawn(collect::run(self.clone(), stop.clone()));
+        let collect = tokio::spawn(garbage_collector::run(self.clone(), stop.clone()));
         serve::run(self.clone(), listener, stop).await;
         let _ = collect.await;
     }

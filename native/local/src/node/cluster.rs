@@ -9,8 +9,8 @@ use super::{Name, Pods};
 use crate::api::ApiError;
 use crate::api::options::DeleteOptions;
 use crate::api::patch::PatchKind;
-use crate::api::select::Selector;
-use crate::cluster::verbs::{Body, Place};
+use crate::api::selector::Selector;
+use crate::cluster::requests::{Body, Place};
 use crate::cluster::{self, Cluster};
 
 /// Who writes.

@@ -14,10 +14,10 @@ use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use imagecache::eci::error::Refusal;
+use imagecache::eci::error::ApiError;
 use imagecache::eci::group::{POD_TAG, create, pod_event, refused};
 use imagecache::eci::login::{RegistryLogin, logins};
-use imagecache::eci::object::{Context, Defaults};
+use imagecache::eci::object::{CallContext, CallDefaults};
 use imagecache::eci::reply::ContainerGroupEntry;
 use imagecache::eci::request::{DeleteContainerGroup, DescribeContainerGroups, Request, Tag};
 use serde::de::DeserializeOwned;
@@ -68,7 +68,7 @@ pub struct Node<P> {
     pods: P,
     cloud: Cloud,
     region: String,
-    defaults: Defaults,
+    defaults: CallDefaults,
     memory: Memory,
 }
 
@@ -83,7 +83,7 @@ struct Memory {
 
 impl<P: Pods> Node<P> {
     /// A node in a region.
-    pub fn new(pods: P, cloud: Cloud, region: &str, defaults: Defaults) -> Self {
+    pub fn new(pods: P, cloud: Cloud, region: &str, defaults: CallDefaults) -> Self {
         Node {
             pods,
             cloud,
@@ -179,7 +179,7 @@ impl<P: Pods> Node<P> {
             return Ok(());
         }
         let logins = self.logins(pod).await?;
-        let context = Context {
+        let context = CallContext {
             region_id: &self.region,
             defaults: &self.defaults,
             logins: &logins,
@@ -189,7 +189,7 @@ impl<P: Pods> Node<P> {
         let (refusal, cache) = match create(pod, &context) {
             Err(unfit) => {
                 let code = imagecache::eci::error::ErrorCode::InvalidParameterFormat;
-                (Refusal::new(code, unfit.to_string()), None)
+                (ApiError::new(code, unfit.to_string()), None)
             }
             Ok(call) => {
                 let cache = call.image_snapshot_id.clone();
@@ -256,7 +256,7 @@ impl<P: Pods> Node<P> {
     }
 
     /// Calls the cloud where waiting for a disk holds up nobody.
-    async fn call<R>(&self, call: R) -> Result<Result<R::Reply, Refusal>, String>
+    async fn call<R>(&self, call: R) -> Result<Result<R::Reply, ApiError>, String>
     where
         R: Request + Send + 'static,
         R::Reply: DeserializeOwned + Send + 'static,

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 
 use crate::{NGINX, REGION, create, find, get, list, names, stepped};
 
-fn code<T: std::fmt::Debug>(result: Result<T, imagecache::eci::error::Refusal>) -> String {
+fn code<T: std::fmt::Debug>(result: Result<T, imagecache::eci::error::ApiError>) -> String {
     result.unwrap_err().code.to_string()
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use imagecache::eci::params::Params;
 use imagecache::eci::request::Request as _;
-use imagecache::eci::signature::{Call, Credential, Prepared, Scheme};
+use imagecache::eci::signature::{ApiCall, Credential, Scheme, SignedCall};
 use imagecache::time::Timestamp;
 use imagecache_local::cloud::gateway::Throttle;
 use imagecache_local::cloud::{Cloud, Config};
@@ -96,14 +96,14 @@ impl Make {
         }
     }
 
-    fn prepared(&self) -> Prepared {
+    fn prepared(&self) -> SignedCall {
         let credential = Credential {
             access_key_id: self.key.into(),
             access_key_secret: self.secret.into(),
             security_token: None,
             provider: "static_ak",
         };
-        let call = Call {
+        let call = ApiCall {
             action: self.action,
             version: self.version,
             params: &self.params,
@@ -120,7 +120,7 @@ impl Make {
     }
 }
 
-fn raw(method: &str, sent: &Prepared) -> Vec<u8> {
+fn raw(method: &str, sent: &SignedCall) -> Vec<u8> {
     let mut text = format!("{method} {} HTTP/1.1\r\nconnection: close\r\n", sent.target);
     for (name, value) in &sent.headers {
         text.push_str(&format!("{name}: {value}\r\n"));

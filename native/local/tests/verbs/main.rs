@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use imagecache_local::api::options::{DeleteOptions, Write, WriteOptions, manager};
 use imagecache_local::api::patch::PatchKind;
 use imagecache_local::api::resource::own_definition;
-use imagecache_local::api::verb::{self, Context, Effect, Outcome, Subresource};
+use imagecache_local::api::write::{self, Context, Effect, Outcome, Subresource};
 use imagecache_local::api::{ApiError, Resource, Resources, Status};
 use regex::Regex;
 use serde_json::{Value, json};
@@ -224,7 +224,7 @@ impl Store {
         };
         let result: Result<(Outcome, bool), ApiError> = match exchange.method() {
             "POST" if whole => run(Write::Create, &|context| {
-                let outcome = verb::create(resource, &body, content_type, context)?;
+                let outcome = write::create(resource, &body, content_type, context)?;
                 match &live {
                     Some(live) => {
                         let deleting = live["metadata"]["deletionTimestamp"].is_string();
@@ -234,11 +234,11 @@ impl Store {
                 }
             }),
             "PUT" if name.is_some() => run(Write::Update, &|context| {
-                verb::update(resource, live.as_ref(), &body, content_type, context)
+                write::update(resource, live.as_ref(), &body, content_type, context)
             }),
             "PATCH" if name.is_some() => PatchKind::of(resource, content_type).and_then(|kind| {
                 run(Write::Patch(kind), &|context| {
-                    verb::patch(resource, live.as_ref(), kind, &body, context)
+                    write::patch(resource, live.as_ref(), kind, &body, context)
                 })
             }),
             "DELETE" if name.is_some() && whole => {
@@ -246,7 +246,7 @@ impl Store {
                     let live = live
                         .as_ref()
                         .ok_or_else(|| ApiError::not_found(resource, &named))?;
-                    let outcome = verb::delete(resource, live, &options, now)?;
+                    let outcome = write::delete(resource, live, &options, now)?;
                     Ok((outcome, options.dry_run))
                 })
             }

@@ -3,21 +3,25 @@
 //! Each tells a change of a condition and stands for itself: nothing is counted or remembered. (The recorder of the kube
 //! crates keeps every Event for minutes and looks through all of them for each new one.)
 
-use imagecache::reconcile::Note;
-use imagecache::resource::kube::Object;
+use imagecache::reconcile::EventNote;
+use imagecache::resource::kube::ImageCacheObject;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, PostParams};
 use kube::{Client, Resource as _, ResourceExt as _};
 
-use super::host::MANAGER;
+use super::context::MANAGER;
 
 /// Where Events of objects without a namespace stand.
 const NAMESPACE: &str = "default";
 
 /// Stores an Event.
-pub(super) async fn tell(client: &Client, object: &Object, note: &Note) -> Result<(), kube::Error> {
+pub(super) async fn tell(
+    client: &Client,
+    object: &ImageCacheObject,
+    note: &EventNote,
+) -> Result<(), kube::Error> {
     let api: Api<Event> = Api::namespaced(client.clone(), NAMESPACE);
     api.create(
         &PostParams::default(),
@@ -27,7 +31,7 @@ pub(super) async fn tell(client: &Client, object: &Object, note: &Note) -> Resul
     .map(drop)
 }
 
-fn event(object: &Object, note: &Note, now: Timestamp) -> Event {
+fn event(object: &ImageCacheObject, note: &EventNote, now: Timestamp) -> Event {
     Event {
         metadata: ObjectMeta {
             name: Some(format!("{}.{:x}", object.name_any(), now.as_nanosecond())),

@@ -8,8 +8,8 @@ use imagecache::eci::request::DescribeImageCaches;
 use imagecache::reconcile::Listing;
 use tokio_util::sync::CancellationToken;
 
-use super::host::Host;
-use super::words;
+use super::context::Host;
+use super::messages;
 
 /// Caches on a page; the largest there is.
 const PAGE: i32 = 100;
@@ -75,7 +75,7 @@ pub(super) async fn once(host: &Host) -> Result<(), String> {
         Ok(entries) => entries,
         Err(error) => {
             host.metrics.listing_faults.inc();
-            let why = words::of_cloud(&error, &host.cloud.endpoint().to_string());
+            let why = messages::of_cloud(&error, &host.cloud.endpoint().to_string());
             host.cannot_list(&why);
             return Err(why);
         }

@@ -15,17 +15,17 @@
 //!
 //! At rest it writes nothing: a listing now and then, and watches.
 
-mod acts;
+mod context;
+mod effects;
 mod events;
-mod host;
 pub mod lease;
 mod lister;
+mod messages;
 mod metrics;
 mod pods;
+mod reconcile;
 mod secrets;
 mod server;
-mod turn;
-mod words;
 
 use std::fmt;
 use std::future::ready;
@@ -34,9 +34,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use imagecache::reconcile::Settings;
+use imagecache::reconcile::ReconcileSettings;
 use imagecache::resource::PLURAL;
-use imagecache::resource::kube::Object;
+use imagecache::resource::kube::ImageCacheObject;
 use imagecache::time::Timestamp;
 use imagecache_eci::Client as Cloud;
 use kube::api::ListParams;
@@ -50,7 +50,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use host::Host;
+use context::Host;
 use lease::Candidate;
 
 /// Most objects that are worked on at once, unless told otherwise.
@@ -69,7 +69,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Clone)]
 pub struct Config {
     /// What the core is told about all objects.
-    pub settings: Settings,
+    pub settings: ReconcileSettings,
     /// How often caches are listed while something is awaited.
     pub poll: Duration,
     /// How often they are listed while nothing is.
@@ -87,9 +87,9 @@ impl Config {
     #[must_use]
     pub fn new(region_id: &str) -> Self {
         Config {
-            settings: Settings {
+            settings: ReconcileSettings {
                 region_id: region_id.to_owned(),
-                ..Settings::default()
+                ..ReconcileSettings::default()
             },
             poll: Duration::from_secs(5),
             rest: Duration::from_secs(60),
@@ -186,7 +186,7 @@ impl Controller {
             .touched_objects();
         let woken = stream::unfold(
             woken,
-            async |mut woken: mpsc::UnboundedReceiver<ObjectRef<Object>>| {
+            async |mut woken: mpsc::UnboundedReceiver<ObjectRef<ImageCacheObject>>| {
                 Some((woken.recv().await?, woken))
             },
         );
@@ -194,8 +194,8 @@ impl Controller {
         let queue = stream::select(trigger_self(objects, ()), woken)
             .take_until(stop.clone().cancelled_owned());
         let work = controller::applier(
-            |object, host| Box::pin(turn::reconcile(object, host)),
-            turn::again,
+            |object, host| Box::pin(reconcile::reconcile(object, host)),
+            reconcile::again,
             Arc::clone(host),
             reader,
             queue,
@@ -240,7 +240,7 @@ impl Controller {
                 .api
                 .list(&page)
                 .await
-                .map_err(|error| Fault(words::of_cluster(&error, PLURAL)))?;
+                .map_err(|error| Fault(messages::of_cluster(&error, PLURAL)))?;
             for object in list.items {
                 writer.apply_watcher_event(&watcher::Event::InitApply(object));
             }
@@ -251,7 +251,7 @@ impl Controller {
         }
         writer.apply_watcher_event(&watcher::Event::InitDone);
         if let Err(error) = host.pods.list(host.client.clone()).await {
-            let why = words::of_cluster(&error, "pods");
+            let why = messages::of_cluster(&error, "pods");
             tracing::warn!(
                 why,
                 "pods cannot be listed; deleted caches wait until they can"
@@ -260,7 +260,7 @@ impl Controller {
         lister::once(host).await.map_err(Fault)?;
         let each = stream::iter(reader.state()).map(async |object| {
             let name = object.name_any();
-            let done = turn::reconcile(object, Arc::clone(host)).await;
+            let done = reconcile::reconcile(object, Arc::clone(host)).await;
             let why = match done {
                 Err(broken) => Some(broken.to_string()),
                 Ok(_) => host.refused(&name),

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::{PoisonError, RwLock};
 
 use futures_util::StreamExt as _;
-use imagecache::matching::Wish;
+use imagecache::matching::CacheRequest;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::WatchStreamExt as _;
@@ -16,7 +16,7 @@ use kube::{Client, ResourceExt as _};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::words;
+use super::messages;
 
 /// Pods that have ended hold nothing.
 const LIVING: &str = "status.phase!=Succeeded,status.phase!=Failed";
@@ -75,7 +75,7 @@ fn named(pod: &PartialObjectMeta<Pod>) -> Option<String> {
         .iter()
         .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
         .collect();
-    Wish::read(&annotations, &mut Vec::new()).explicit
+    CacheRequest::read(&annotations, &mut Vec::new()).explicit
 }
 
 impl Pods {
@@ -150,7 +150,7 @@ impl Pods {
                     .into_iter()
                     .collect(),
                 Err(error) => {
-                    let why = words::of_watch(&error, "pods");
+                    let why = messages::of_watch(&error, "pods");
                     if told != why {
                         tracing::warn!(
                             why,

@@ -1,16 +1,16 @@
 //! The logins that ImageCaches name, out of the secrets of the cluster. Nothing of them is kept.
 
 use imagecache::eci::login;
-use imagecache::reconcile::{Login, SecretFault};
+use imagecache::reconcile::{SecretFault, SecretLogins};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 
-use super::host::Host;
-use super::words;
+use super::context::Host;
+use super::messages;
 
 impl Host {
     /// Reads the logins in secrets, each `namespace:name`.
-    pub(super) async fn logins(&self, names: &[String]) -> Vec<Login> {
+    pub(super) async fn logins(&self, names: &[String]) -> Vec<SecretLogins> {
         let mut logins = Vec::with_capacity(names.len());
         for secret in names {
             let (namespace, name) = secret.split_once(':').unwrap_or(("default", secret));
@@ -22,11 +22,11 @@ impl Host {
                     })
                     .and_then(|secret| login::logins(&secret).map_err(SecretFault::Bad)),
                 Ok(None) => Err(SecretFault::Missing),
-                Err(error) => Err(SecretFault::Unreadable(words::of_cluster(
+                Err(error) => Err(SecretFault::Unreadable(messages::of_cluster(
                     &error, "secrets",
                 ))),
             };
-            logins.push(Login {
+            logins.push(SecretLogins {
                 secret: secret.clone(),
                 found,
             });

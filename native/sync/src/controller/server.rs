@@ -8,7 +8,7 @@ use imagecache_http::{Body, Limits, whole};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::host::Host;
+use super::context::Host;
 
 /// Those who ask are few, and their requests small.
 const LIMITS: Limits = Limits {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use imagecache::admission::{self, Caches as Known};
+use imagecache::admission::{self, CacheSource as Known};
 use imagecache_http::{Body, NoBody, body, whole};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use futures_util::StreamExt as _;
-use imagecache::matching::{Index, Mirror};
+use imagecache::matching::{CacheStore, Index};
 use imagecache::resource::{API_VERSION, GROUP, KIND, PLURAL, VERSION};
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::WatchStreamExt as _;
@@ -21,7 +21,7 @@ pub struct Caches(RwLock<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    mirror: Mirror,
+    mirror: CacheStore,
     /// The list was complete once. Later breaks of the watch leave what was known last.
     listed: bool,
     /// The cluster has answered, one way or the other.
@@ -74,10 +74,10 @@ impl Caches {
         let api = Api::<DynamicObject>::all_with(client, &resource);
         let changes = watcher(api, watcher::Config::default()).default_backoff();
         let mut changes = pin!(changes.take_until(stop.cancelled_owned()));
-        let mut listing = Mirror::default();
+        let mut listing = CacheStore::default();
         while let Some(change) = changes.next().await {
             match change {
-                Ok(Event::Init) => listing = Mirror::default(),
+                Ok(Event::Init) => listing = CacheStore::default(),
                 Ok(Event::InitApply(object)) => apply(&mut listing, object),
                 Ok(Event::InitDone) => {
                     let mirror = std::mem::take(&mut listing);
@@ -146,7 +146,7 @@ impl Reading<'_> {
     }
 }
 
-fn apply(mirror: &mut Mirror, mut object: DynamicObject) {
+fn apply(mirror: &mut CacheStore, mut object: DynamicObject) {
     // Who wrote which field is most of an object's bytes and nothing that matching reads.
     object.metadata.managed_fields = None;
     if let Ok(object) = serde_json::to_value(&object) {

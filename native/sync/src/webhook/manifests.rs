@@ -7,7 +7,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use imagecache::admission::{IMAGE_CACHES, Kinds, PODS, WORKLOADS};
+use imagecache::admission::{AdmittedKinds, IMAGE_CACHES, PODS, WORKLOADS};
 use imagecache::resource::{GROUP, PLURAL, VERSION};
 use serde_json::{Value, json};
 
@@ -366,7 +366,7 @@ fn labels() -> Value {
     json!({"app.kubernetes.io/name": NAME})
 }
 
-fn rule(kinds: &Kinds, operations: &[&str], scope: &str) -> Value {
+fn rule(kinds: &AdmittedKinds, operations: &[&str], scope: &str) -> Value {
     json!({
         "apiGroups": [kinds.group], "apiVersions": [VERSION], "resources": kinds.resources,
         "operations": operations, "scope": scope,
@@ -375,7 +375,7 @@ fn rule(kinds: &Kinds, operations: &[&str], scope: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use imagecache::admission::{Settings, decide};
+    use imagecache::admission::{AdmissionSettings, decide};
     use k8s_openapi::api::admissionregistration::v1::{
         MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
     };
@@ -478,7 +478,12 @@ mod tests {
                 "kind": {"group": group, "version": "v1", "kind": kind}, "operation": "CREATE",
                 "object": {"kind": "Other"},
             });
-            let verdict = decide(&request, &Settings::default(), || Err(String::new()), None);
+            let verdict = decide(
+                &request,
+                &AdmissionSettings::default(),
+                || Err(String::new()),
+                None,
+            );
             let looked = !verdict.allowed || !verdict.warnings.is_empty();
             assert!(looked, "{group}/{resource}");
         }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use imagecache::admission::Settings;
+use imagecache::admission::AdmissionSettings;
 use imagecache::diagnostic::Levels;
-use imagecache::source::{self, Format};
+use imagecache::document::{self, TextFormat};
 use serde_json::Value;
 
 use super::Error;
@@ -18,8 +18,8 @@ pub struct Policy(Reload<Doors>);
 /// What each address does of the settings.
 #[derive(Debug)]
 pub(super) struct Doors {
-    pub(super) validate: Settings,
-    pub(super) mutate: Settings,
+    pub(super) validate: AdmissionSettings,
+    pub(super) mutate: AdmissionSettings,
 }
 
 impl Policy {
@@ -33,7 +33,7 @@ impl Policy {
 
     /// Settings that stay.
     #[must_use]
-    pub fn fixed(settings: &Settings) -> Self {
+    pub fn fixed(settings: &AdmissionSettings) -> Self {
         Policy(Reload::fixed(Doors::of(settings)))
     }
 
@@ -43,7 +43,7 @@ impl Policy {
 }
 
 impl Doors {
-    fn of(settings: &Settings) -> Self {
+    fn of(settings: &AdmissionSettings) -> Self {
         Doors {
             validate: settings.judging(),
             mutate: settings.changing(),
@@ -55,8 +55,8 @@ impl Doors {
 ///
 /// # Errors
 /// Everything that is wrong with it, at once.
-pub fn parse(text: &str) -> Result<Settings, Error> {
-    let (documents, findings) = source::read(text, Format::Auto, &Levels::default());
+pub fn parse(text: &str) -> Result<AdmissionSettings, Error> {
+    let (documents, findings) = document::read(text, TextFormat::Auto, &Levels::default());
     if !findings.is_empty() {
         let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
         return Err(Error::because(findings.join("; ")));
@@ -69,7 +69,7 @@ pub fn parse(text: &str) -> Result<Settings, Error> {
             return Err(Error::because(message));
         }
     };
-    Settings::parse(value).map_err(|faults| {
+    AdmissionSettings::parse(value).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         Error::because(faults.join("; "))
     })
@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn the_page_about_the_webhook_names_every_setting() {
         let page = include_str!("../../../../docs/webhook.md");
-        let settings = serde_json::to_value(imagecache::admission::Settings::default()).unwrap();
+        let settings =
+            serde_json::to_value(imagecache::admission::AdmissionSettings::default()).unwrap();
         for name in settings.as_object().unwrap().keys() {
             assert!(page.contains(&format!("\n| `{name}` | ")), "{name}");
         }

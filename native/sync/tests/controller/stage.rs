@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use imagecache::eci::reply::ImageCacheEntry;
 use imagecache::eci::request::DescribeImageCaches;
 use imagecache::eci::signature::Credential;
-use imagecache::resource::kube::Object;
+use imagecache::resource::kube::ImageCacheObject;
 use imagecache_eci::Credentials;
 use imagecache_local::cloud::faults::Faults;
 use imagecache_local::cloud::{self, Clock, Cloud, Hand, Log};
@@ -127,7 +127,7 @@ impl Stage {
         )
     }
 
-    pub(crate) fn api(&self) -> Api<Object> {
+    pub(crate) fn api(&self) -> Api<ImageCacheObject> {
         Api::all(self.client.clone())
     }
 
@@ -136,7 +136,7 @@ impl Stage {
             "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache",
             "metadata": {"name": name, "annotations": annotations}, "spec": spec,
         });
-        let object: Object = serde_json::from_value(object).unwrap();
+        let object: ImageCacheObject = serde_json::from_value(object).unwrap();
         self.api()
             .create(&PostParams::default(), &object)
             .await

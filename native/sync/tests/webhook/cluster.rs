@@ -103,7 +103,7 @@ fn refusal(code: u16, reason: &str, message: &str) -> Value {
 
 fn pinning() -> Policy {
     let settings = json!({"mode": "pin", "onMiss": "warn"});
-    Policy::fixed(&imagecache::admission::Settings::parse(&settings).unwrap())
+    Policy::fixed(&imagecache::admission::AdmissionSettings::parse(&settings).unwrap())
 }
 
 fn counts(expected: usize) -> impl Fn(&crate::server::Answer) -> bool {

@@ -24,7 +24,7 @@ async fn what_is_done_to_image_caches_is_what_pods_get() {
     let client = Client::try_from(Address::new(url.parse().unwrap())).unwrap();
 
     let settings = json!({"mode": "pin", "ifNotPresent": true, "onMiss": "reject"});
-    let settings = imagecache::admission::Settings::parse(&settings).unwrap();
+    let settings = imagecache::admission::AdmissionSettings::parse(&settings).unwrap();
     let policy = Policy::fixed(&settings);
     let server = Server::start(policy, Caches::default(), now, Some(client.clone())).await;
     server.until("/readyz", |answer| answer.status == 200).await;

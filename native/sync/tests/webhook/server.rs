@@ -9,7 +9,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use imagecache::admission::Settings;
+use imagecache::admission::AdmissionSettings;
 use imagecache::time::Timestamp;
 use imagecache_sync::webhook::{Caches, Certificate, Policy, SelfSigned, Webhook, self_signed};
 use kube::Client as Cluster;
@@ -37,7 +37,7 @@ pub(crate) struct Server {
 impl Server {
     /// With these settings and nothing known of a cluster.
     pub(crate) async fn with(settings: Value) -> Server {
-        let settings = Settings::parse(&settings).unwrap();
+        let settings = AdmissionSettings::parse(&settings).unwrap();
         let caches = Caches::never("nobody listed them");
         Self::start(Policy::fixed(&settings), caches, now, None).await
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::error::{ApiError, Cause};
 use super::super::resource::Resource;
-use super::super::{go, meta};
+use super::super::{go_fmt, meta};
 use super::set::Set;
 use super::typed::{self, Comparison};
 
@@ -97,11 +97,11 @@ impl Entry {
 
     /// As conflicts name it.
     fn shown(&self) -> String {
-        let mut shown = go::quote(&self.manager);
+        let mut shown = go_fmt::quote(&self.manager);
         if !self.subresource.is_empty() {
             shown.push_str(&format!(
                 " with subresource {}",
-                go::quote(&self.subresource)
+                go_fmt::quote(&self.subresource)
             ));
         }
         if !self.applies {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::super::go;
+use super::super::go_fmt;
 
 /// A set of fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -151,7 +151,7 @@ fn shown(step: &str) -> String {
             let keys: Map<String, Value> = serde_json::from_str(keys).unwrap_or_default();
             let keys: Vec<String> = keys
                 .iter()
-                .map(|(key, value)| format!("{key}={}", go::shown(value)))
+                .map(|(key, value)| format!("{key}={}", go_fmt::shown(value)))
                 .collect();
             format!("[{}]", keys.join(","))
         }

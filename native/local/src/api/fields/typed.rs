@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::super::go;
+use super::super::go_fmt;
 use super::super::schema::{ListType, Schema, Type};
 use super::set::Set;
 
@@ -383,7 +383,7 @@ fn plain(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".to_owned(),
         Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => go::number(number),
+        Value::Number(number) => go_fmt::number(number),
         Value::String(text) => text.clone(),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(plain).collect();

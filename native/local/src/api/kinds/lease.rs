@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{age_column, builtin, column, name_column, text};
-use crate::api::go;
+use crate::api::go_fmt;
 use crate::api::resource::{Cell, Resource};
 
 pub(super) fn leases() -> Resource {
@@ -60,10 +60,10 @@ pub(super) fn micro_time(text: &str) -> Result<(), String> {
     let refuse = |rest: &str, wanted: &str| {
         Err(format!(
             "parsing time {} as {}: cannot parse {} as {}",
-            go::quote(text),
-            go::quote(LAYOUT),
-            go::quote(rest),
-            go::quote(wanted)
+            go_fmt::quote(text),
+            go_fmt::quote(LAYOUT),
+            go_fmt::quote(rest),
+            go_fmt::quote(wanted)
         ))
     };
     if text.is_empty() {

@@ -156,7 +156,7 @@ pub(super) fn validate_spec(spec: &Value, at: &str) -> Vec<Cause> {
             if !matches!(policy, "" | "Always" | "IfNotPresent" | "Never") {
                 causes.push(Cause::not_supported(
                     &field("imagePullPolicy"),
-                    &crate::api::go::quote(policy),
+                    &crate::api::go_fmt::quote(policy),
                     &["Always", "IfNotPresent", "Never"],
                 ));
             }
@@ -166,7 +166,7 @@ pub(super) fn validate_spec(spec: &Value, at: &str) -> Vec<Cause> {
     if !matches!(policy, "" | "Always" | "OnFailure" | "Never") {
         causes.push(Cause::not_supported(
             &format!("{at}.restartPolicy"),
-            &crate::api::go::quote(policy),
+            &crate::api::go_fmt::quote(policy),
             &["Always", "OnFailure", "Never"],
         ));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::go;
+use crate::api::go_fmt;
 use crate::api::schema::Schema;
 
 /// What a field of `metadata` holds.
@@ -49,7 +49,7 @@ pub(in crate::api) fn decode(
     let Value::Object(fields) = metadata else {
         return Err(format!(
             "json: cannot unmarshal {} into Go value of type v1.ObjectMeta",
-            go::json_kind(&metadata)
+            go_fmt::json_kind(&metadata)
         ));
     };
     let mut decoded = Map::new();
@@ -85,7 +85,7 @@ fn field(
     let refuse = |value: &Value, wanted: &str| {
         Err(format!(
             "json: cannot unmarshal {} into Go struct field ObjectMeta.{name} of type {wanted}",
-            go::json_kind(value)
+            go_fmt::json_kind(value)
         ))
     };
     match (shape, value) {
@@ -94,13 +94,13 @@ fn field(
         (Shape::Whole, value) if value.as_i64().is_some() => Ok(value),
         (Shape::Whole, Value::Number(number)) => Err(format!(
             "json: cannot unmarshal number {} into Go struct field ObjectMeta.{name} of type int64",
-            go::number(&number)
+            go_fmt::number(&number)
         )),
         (Shape::Whole, value) => refuse(&value, "int64"),
         (Shape::Time, Value::String(text)) => time(&text).map(Value::from),
         (Shape::Time, value) => Err(format!(
             "json: cannot unmarshal {} into Go value of type string",
-            go::json_kind(&value)
+            go_fmt::json_kind(&value)
         )),
         (Shape::Texts, Value::Object(mut fields)) => {
             for value in fields.values_mut() {
@@ -144,7 +144,7 @@ fn owner_of(index: usize, owner: Value, unknown: &mut Vec<String>) -> Result<Val
     let refuse = |value: &Value, name: &str, wanted: &str| {
         Err(format!(
             "json: cannot unmarshal {} into Go struct field OwnerReference.metadata.ownerReferences{name} of type {wanted}",
-            go::json_kind(value)
+            go_fmt::json_kind(value)
         ))
     };
     let Value::Object(mut fields) = owner else {
@@ -188,8 +188,8 @@ fn time(text: &str) -> Result<String, String> {
         .map_err(|_| {
             format!(
                 "parsing time {} as \"2006-01-02T15:04:05Z07:00\": cannot parse {} as \"2006\"",
-                go::quote(text),
-                go::quote(text)
+                go_fmt::quote(text),
+                go_fmt::quote(text)
             )
         })
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::names::{NameRule, key_faults, name_faults, value_faults};
 use super::{finalizers, get, is_deleting, text};
 use crate::api::error::Cause;
-use crate::api::{go, options};
+use crate::api::{go_fmt, options};
 
 /// Largest sum of the keys and values of all annotations, in bytes.
 pub const MAX_ANNOTATIONS: usize = 256 << 10;
@@ -211,7 +211,7 @@ pub(in crate::api) fn validate_update(object: &Value, live: &Value) -> Vec<Cause
         if !added.is_empty() {
             let detail = format!(
                 "no new finalizers can be added if the object is being deleted, found new finalizers {}",
-                go::string_slice(&added)
+                go_fmt::string_slice(&added)
             );
             causes.push(Cause::forbidden("metadata.finalizers", &detail));
         }
@@ -230,7 +230,7 @@ pub(in crate::api) fn finalizer_warnings(object: &Value, live: Option<&Value>) -
             format!(
                 "metadata.finalizers: {}: prefer a domain-qualified finalizer name to avoid accidental conflicts \
                  with other finalizer writers",
-                go::quote(name)
+                go_fmt::quote(name)
             )
         })
         .collect()

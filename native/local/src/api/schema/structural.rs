@@ -54,7 +54,10 @@ pub fn faults(schema: &Value, field: &str) -> Vec<Cause> {
 fn walk(schema: &Value, field: &str, level: Level, depth: usize, causes: &mut Vec<Cause>) {
     let Some(words) = schema.as_object() else {
         let found = super::validate::found(schema);
-        let why = format!("must be of type object: {}", crate::api::go::quote(found));
+        let why = format!(
+            "must be of type object: {}",
+            crate::api::go_fmt::quote(found)
+        );
         causes.push(Cause::wrong_type(field, found, &why));
         return;
     };

@@ -43,7 +43,7 @@ impl Run<'_> {
         let detail = format!(
             "{} must be of type {expected}: {}",
             in_body(path),
-            crate::api::go::quote(found)
+            crate::api::go_fmt::quote(found)
         );
         self.causes
             .push(Cause::wrong_type(&self.at(path), found, &detail));
@@ -77,7 +77,7 @@ impl Run<'_> {
                 .collect();
             let mut allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
             allowed.sort_unstable();
-            let shown = crate::api::go::shown(value);
+            let shown = crate::api::go_fmt::shown(value);
             self.causes
                 .push(Cause::not_supported(&self.at(path), &shown, &allowed));
         }
@@ -168,7 +168,7 @@ impl Run<'_> {
             let detail = format!(
                 "{} must be of type date-time: {}",
                 in_body(path),
-                crate::api::go::quote(text)
+                crate::api::go_fmt::quote(text)
             );
             self.causes
                 .push(Cause::wrong_type(&self.at(path), text, &detail));

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use imagecache::eci::reply::{Event, ImageCacheEntry, TagEntry};
-use imagecache::expiry::{self, Facts, Retention};
-use imagecache::matching::{Cache, Image, Origin};
+use imagecache::eci::reply::{EventEntry, ImageCacheEntry, TagEntry};
+use imagecache::expiry::{self, ExpiryFacts, Retention};
+use imagecache::matching::{Cache, CacheOrigin, Image};
 use imagecache::resource::{MAX_EVENTS, Phase};
 use imagecache::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,13 +39,13 @@ pub(super) enum Turn {
     /// The builder is ready.
     Begin,
     /// Something is told.
-    Tell(Event),
+    Tell(EventEntry),
     /// The local snapshot can be used.
     Flash(String),
     /// The snapshot is there, or what is changed without one.
     Finish(Option<String>),
     /// It failed.
-    Fail(Event),
+    Fail(EventEntry),
 }
 
 /// A cache.
@@ -64,7 +64,7 @@ pub(super) struct Record {
     pub(super) target: Option<Box<Spec>>,
     pub(super) snapshot: Option<String>,
     pub(super) flash_snapshot: Option<String>,
-    pub(super) events: VecDeque<Event>,
+    pub(super) events: VecDeque<EventEntry>,
     pub(super) failed: Option<Timestamp>,
     pub(super) last_matched: Option<Timestamp>,
     /// What will happen, in the order of time.
@@ -81,7 +81,7 @@ impl Record {
 
     /// When it ends, by the rules of the core.
     pub(super) fn ends(&self) -> Option<Timestamp> {
-        expiry::end(&Facts {
+        expiry::end(&ExpiryFacts {
             phase: Some(self.phase.clone()),
             retention: match self.spec.retention_days {
                 Some(days) => Retention::Days(days),
@@ -91,7 +91,7 @@ impl Record {
             created: Some(self.created),
             updated: self.failed,
             last_matched: self.last_matched,
-            ..Facts::default()
+            ..ExpiryFacts::default()
         })
     }
 
@@ -153,7 +153,7 @@ impl Record {
         }
     }
 
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, event: EventEntry) {
         self.events.push_back(event);
         while self.events.len() > MAX_EVENTS {
             self.events.pop_front();
@@ -220,7 +220,7 @@ impl Record {
             os: self.spec.os.clone(),
             snapshot: self.snapshot.clone(),
             flash_snapshot: self.flash_snapshot.clone(),
-            origin: Origin::Reply,
+            origin: CacheOrigin::Reply,
             ..Cache::ready(&self.id, images)
         }
     }
@@ -243,8 +243,8 @@ pub(super) fn event(
     message: &str,
     at: Timestamp,
     mark: u64,
-) -> Event {
-    Event {
+) -> EventEntry {
+    EventEntry {
         count: Some(1),
         r#type: Some(kind.to_owned()),
         reason: Some(reason.to_owned()),

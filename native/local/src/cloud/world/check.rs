@@ -1,6 +1,6 @@
 //! The limits of single values.
 
-use imagecache::eci::error::{ErrorCode, Refusal};
+use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::region::{Network, host};
 use imagecache::reference::Named;
 use imagecache::resource::{
@@ -14,11 +14,11 @@ const MAX_TOKEN: usize = 64;
 /// Longest name of a cache, in characters. No rule is published; this is this project's.
 const MAX_NAME: usize = 128;
 
-pub(super) fn bad(name: &str, fact: impl std::fmt::Display) -> Refusal {
-    Refusal::new(ErrorCode::InvalidParameterFormat, format!("{name}: {fact}"))
+pub(super) fn bad(name: &str, fact: impl std::fmt::Display) -> ApiError {
+    ApiError::new(ErrorCode::InvalidParameterFormat, format!("{name}: {fact}"))
 }
 
-pub(super) fn region(text: &str) -> Result<(), Refusal> {
+pub(super) fn region(text: &str) -> Result<(), ApiError> {
     match host(text, Network::Public) {
         Some(_) => Ok(()),
         None => Err(bad(
@@ -28,7 +28,7 @@ pub(super) fn region(text: &str) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn client_token(text: &str) -> Result<(), Refusal> {
+pub(super) fn client_token(text: &str) -> Result<(), ApiError> {
     if text.is_ascii() && text.len() <= MAX_TOKEN {
         return Ok(());
     }
@@ -38,7 +38,7 @@ pub(super) fn client_token(text: &str) -> Result<(), Refusal> {
     ))
 }
 
-pub(super) fn cache_name(text: &str) -> Result<(), Refusal> {
+pub(super) fn cache_name(text: &str) -> Result<(), ApiError> {
     match text.chars().count() {
         1..=MAX_NAME => Ok(()),
         count => Err(bad(
@@ -48,7 +48,7 @@ pub(super) fn cache_name(text: &str) -> Result<(), Refusal> {
     }
 }
 
-pub(super) fn images(images: &[String]) -> Result<(), Refusal> {
+pub(super) fn images(images: &[String]) -> Result<(), ApiError> {
     for (number, image) in (1..).zip(images) {
         if let Err(error) = Named::parse(image) {
             return Err(bad(
@@ -61,7 +61,7 @@ pub(super) fn images(images: &[String]) -> Result<(), Refusal> {
 }
 
 /// The size that a wish is given, and whether it was raised.
-pub(super) fn size(wish: Option<i32>, settings: &Settings) -> Result<(i64, bool), Refusal> {
+pub(super) fn size(wish: Option<i32>, settings: &Settings) -> Result<(i64, bool), ApiError> {
     let size = wish.map_or(DEFAULT_SIZE_GIB, i64::from);
     let most = settings.max_size_gib;
     if size > most || size < MIN_SIZE_GIB && (size < 1 || !settings.raise_small) {
@@ -71,7 +71,7 @@ pub(super) fn size(wish: Option<i32>, settings: &Settings) -> Result<(i64, bool)
     Ok((size.max(MIN_SIZE_GIB), size < MIN_SIZE_GIB))
 }
 
-pub(super) fn retention(days: Option<i32>) -> Result<Option<i64>, Refusal> {
+pub(super) fn retention(days: Option<i32>) -> Result<Option<i64>, ApiError> {
     let allowed = MIN_RETENTION_DAYS..=MAX_RETENTION_DAYS;
     match days.map(i64::from) {
         Some(days) if !allowed.contains(&days) => Err(bad(
@@ -82,14 +82,14 @@ pub(super) fn retention(days: Option<i32>) -> Result<Option<i64>, Refusal> {
     }
 }
 
-pub(super) fn elimination(strategy: Option<&str>) -> Result<(), Refusal> {
+pub(super) fn elimination(strategy: Option<&str>) -> Result<(), ApiError> {
     match strategy {
         None | Some("" | "LRU") => Ok(()),
         Some(_) => Err(bad("EliminationStrategy", "must be LRU or empty")),
     }
 }
 
-pub(super) fn copies(name: &str, count: Option<i32>) -> Result<(), Refusal> {
+pub(super) fn copies(name: &str, count: Option<i32>) -> Result<(), ApiError> {
     match count {
         Some(count) if count < 1 => Err(bad(name, format_args!("{count}, at least 1 needed"))),
         _ => Ok(()),

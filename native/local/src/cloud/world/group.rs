@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use imagecache::eci::error::{ErrorCode, Refusal};
+use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::group::{MAX_NAME, MIN_NAME, is_name, matching_pod};
-use imagecache::eci::reply::{ContainerGroupEntry, Event};
+use imagecache::eci::reply::{ContainerGroupEntry, EventEntry};
 use imagecache::eci::request::{Container, CreateContainerGroup, DeleteContainerGroup};
-use imagecache::matching::{self, Answer, Have, Image, Rules, Scratch};
+use imagecache::matching::{self, Explanation, Image, ImageMatch, MatchRules, SearchBuffers};
 use imagecache::resource::AUTO_NAME_PREFIX;
 use imagecache::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::build::pairs;
 use super::cache::{Spec, event, tag};
+use super::image_build::pairs;
 use super::{Chance, Table, World, check, id};
 use crate::cloud::images::{Access, Pull};
 
@@ -23,7 +23,7 @@ const DEFAULT_CPU: f64 = 2.0;
 /// What happens to a group at a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Turn {
-    Tell(Event),
+    Tell(EventEntry),
     Become(String),
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Group {
     address: String,
     containers: Vec<Value>,
     init_containers: Vec<Value>,
-    events: Vec<Event>,
+    events: Vec<EventEntry>,
     steps: VecDeque<(Timestamp, Turn)>,
 }
 
@@ -93,7 +93,7 @@ impl World {
         &mut self,
         call: &CreateContainerGroup,
         chance: Chance<'_>,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, ApiError> {
         if !is_name(&call.container_group_name) {
             let fact = format!(
                 "{MIN_NAME} to {MAX_NAME} lower-case letters, digits and hyphens allowed, no hyphen first or last"
@@ -101,24 +101,26 @@ impl World {
             return Err(check::bad("ContainerGroupName", fact));
         }
         if call.container.is_empty() {
-            return Err(Refusal::missing("Container"));
+            return Err(ApiError::missing("Container"));
         }
         let cpu = cpu(call)?;
         if self.used_cpu(&call.region_id) + cpu > f64::from(self.settings.quotas.cpu) {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 ErrorCode::QuotaExceeded,
                 "Cpu quota exceeded.",
             ));
         }
-        let rules = Rules {
+        let rules = MatchRules {
             now: Some(self.now),
             auto_create: self.settings.auto_create,
-            ..Rules::default()
+            ..MatchRules::default()
         };
         let pod = matching_pod(call);
-        let answer = self.index.explain(&pod, &rules, &mut Scratch::default());
+        let answer = self
+            .index
+            .explain(&pod, &rules, &mut SearchBuffers::default());
         if let Some(error) = &answer.error {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 ErrorCode::from(error.code),
                 error.message.clone(),
             ));
@@ -132,13 +134,13 @@ impl World {
             .and_then(|winner| winner.image_cache_id.clone());
         let mut told = Vec::new();
         if let Some(winner) = winner {
-            told.push((soon, matching::Event::hit(&winner)));
+            told.push((soon, matching::PodEvent::hit(&winner)));
             self.use_cache(&winner);
-        } else if answer.events.contains(&matching::Event::missed()) {
-            told.push((soon, matching::Event::missed()));
+        } else if answer.events.contains(&matching::PodEvent::missed()) {
+            told.push((soon, matching::PodEvent::missed()));
         }
         told.extend(self.create_automatic(call, &id, &answer, chance));
-        let tell = |(at, told): (Timestamp, matching::Event)| {
+        let tell = |(at, told): (Timestamp, matching::PodEvent)| {
             let told = event(told.kind, told.reason, &name, &told.message, at, chance());
             (at, Turn::Tell(told))
         };
@@ -178,9 +180,9 @@ impl World {
         &mut self,
         call: &CreateContainerGroup,
         group: &str,
-        answer: &Answer,
+        answer: &Explanation,
         chance: Chance<'_>,
-    ) -> Vec<(Timestamp, matching::Event)> {
+    ) -> Vec<(Timestamp, matching::PodEvent)> {
         let Some(creation) = &answer.next.create else {
             return Vec::new();
         };
@@ -210,12 +212,12 @@ impl World {
         };
         let soon = self.now.plus(2);
         match self.build_automatic(&call.region_id, spec, &access, chance) {
-            Err(why) => vec![(soon, matching::Event::auto_create_failed(why))],
+            Err(why) => vec![(soon, matching::PodEvent::auto_create_failed(why))],
             Ok(automatic) => {
-                let begun = matching::Event::auto_created(&automatic.id);
+                let begun = matching::PodEvent::auto_created(&automatic.id);
                 let failed = automatic
                     .failure
-                    .map(|(at, why)| (at, matching::Event::auto_create_failed(&why)));
+                    .map(|(at, why)| (at, matching::PodEvent::auto_create_failed(&why)));
                 std::iter::once((soon, begun)).chain(failed).collect()
             }
         }
@@ -226,7 +228,7 @@ impl World {
     fn start(
         &self,
         call: &CreateContainerGroup,
-        answer: &Answer,
+        answer: &Explanation,
         mut at: Timestamp,
         steps: &mut VecDeque<(Timestamp, Turn)>,
         chance: Chance<'_>,
@@ -235,7 +237,7 @@ impl World {
         let exact = answer
             .images
             .iter()
-            .filter(|found| found.found == Have::Exact);
+            .filter(|found| found.found == ImageMatch::Exact);
         let mut present: BTreeSet<String> = exact.map(|found| full(&found.image)).collect();
         let access = Access {
             credentials: &call.image_registry_credential,
@@ -295,7 +297,7 @@ fn full(image: &str) -> String {
 }
 
 /// vCPUs of all containers.
-fn cpu(call: &CreateContainerGroup) -> Result<f64, Refusal> {
+fn cpu(call: &CreateContainerGroup) -> Result<f64, ApiError> {
     let mut sum = 0.0;
     for (number, container) in (1..).zip(&call.container) {
         let Some(text) = container.cpu.as_deref().filter(|text| !text.is_empty()) else {

@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use imagecache::eci::error::Refusal;
+use imagecache::eci::error::ApiError;
 use imagecache::eci::request::{DescribeContainerGroups, DescribeImageCaches, Tag};
-use imagecache::matching::{Image, Pod, Rules, Scratch, Wish};
+use imagecache::matching::{CacheRequest, Image, MatchRules, Pod, SearchBuffers};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn page<T>(
     mut entries: Vec<(String, T)>,
     limit: Option<i32>,
     token: Option<&str>,
-) -> Result<(Vec<T>, String), Refusal> {
+) -> Result<(Vec<T>, String), ApiError> {
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(check::bad(
@@ -65,7 +65,7 @@ fn tagged(filter: &[Tag], tags: &[(String, String)]) -> bool {
 }
 
 impl World {
-    pub(super) fn describe_caches(&self, call: &DescribeImageCaches) -> Result<Value, Refusal> {
+    pub(super) fn describe_caches(&self, call: &DescribeImageCaches) -> Result<Value, ApiError> {
         let found: Vec<(String, &Record)> = if call.match_image.is_empty() {
             let caches = self.caches.values();
             caches
@@ -89,7 +89,7 @@ impl World {
     }
 
     /// The caches that fit these images, best first: the winner of a container group with them, then those it beat.
-    fn best_matches(&self, call: &DescribeImageCaches) -> Result<Vec<(String, &Record)>, Refusal> {
+    fn best_matches(&self, call: &DescribeImageCaches) -> Result<Vec<(String, &Record)>, ApiError> {
         let count = match call.image_match_count_request {
             None => None,
             Some(count) => match usize::try_from(count) {
@@ -103,22 +103,24 @@ impl World {
         let images = call.match_image.iter().map(|image| Image::new(image));
         let mut pod = Pod::new("MatchImage", images);
         pod.region = Some(call.region_id.clone());
-        pod.wish = Wish {
+        pod.wish = CacheRequest {
             explicit: None,
             auto: Some(true),
             perfect: call.image_full_match.unwrap_or_default(),
             count,
         };
-        let rules = Rules {
+        let rules = MatchRules {
             now: Some(self.now),
-            ..Rules::default()
+            ..MatchRules::default()
         };
-        let answer = self.index.explain(&pod, &rules, &mut Scratch::default());
+        let answer = self
+            .index
+            .explain(&pod, &rules, &mut SearchBuffers::default());
         let fits = answer.candidates.into_iter().filter(|candidate| {
             candidate
                 .reason
                 .as_ref()
-                .is_none_or(imagecache::matching::Reason::is_rank)
+                .is_none_or(imagecache::matching::LossReason::is_rank)
         });
         let ranked = fits.zip(0_u32..).filter_map(|(candidate, rank)| {
             let record = self.caches.get(&candidate.cache.image_cache_id?)?;
@@ -127,7 +129,10 @@ impl World {
         Ok(ranked.collect())
     }
 
-    pub(super) fn describe_groups(&self, call: &DescribeContainerGroups) -> Result<Value, Refusal> {
+    pub(super) fn describe_groups(
+        &self,
+        call: &DescribeContainerGroups,
+    ) -> Result<Value, ApiError> {
         let asked = |group: &&Group| {
             let ids = &call.container_group_ids.0;
             group.region == call.region_id

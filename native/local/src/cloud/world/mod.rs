@@ -6,16 +6,16 @@
 //! Which cache a group gets is decided by [`imagecache::matching`], when a cache ends by [`imagecache::expiry`]; how a
 //! cache comes about over time, quotas and idempotency are this world's own.
 
-mod build;
 mod cache;
 mod check;
 mod group;
+mod image_build;
 mod list;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use imagecache::eci::error::{ErrorCode, Refusal};
+use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::reply::Usage;
 use imagecache::eci::request::{DeleteImageCache, ListUsage, Operation};
 use imagecache::eci::signature::v3::content_sha256;
@@ -151,7 +151,7 @@ impl World {
         operation: &Operation,
         now: Timestamp,
         chance: Chance<'_>,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, ApiError> {
         self.settle(now);
         let params = operation.to_params();
         check::region(params.get("RegionId").unwrap_or_default())?;
@@ -165,14 +165,14 @@ impl World {
             if known.digest == digest {
                 return Ok(known.reply.clone());
             }
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 ErrorCode::IdempotentParameterMismatch,
                 "The request uses the same client token as a previous, but non-identical request.",
             ));
         }
         if self.tokens.len() >= MAX_TOKENS {
             let message = "Request was denied due to api flow control: too many client tokens.";
-            return Err(Refusal::new(ErrorCode::ThrottlingApi, message));
+            return Err(ApiError::new(ErrorCode::ThrottlingApi, message));
         }
         let reply = self.perform(operation, chance)?;
         let token = Token {
@@ -184,7 +184,7 @@ impl World {
         Ok(reply)
     }
 
-    fn perform(&mut self, operation: &Operation, chance: Chance<'_>) -> Result<Value, Refusal> {
+    fn perform(&mut self, operation: &Operation, chance: Chance<'_>) -> Result<Value, ApiError> {
         match operation {
             Operation::CreateImageCache(call) => self.create_cache(call, chance),
             Operation::UpdateImageCache(call) => self.update_cache(call, chance),

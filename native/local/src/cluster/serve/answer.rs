@@ -12,8 +12,8 @@ use super::request::Request;
 use crate::api::table::{self, Include};
 use crate::api::{ApiError, Resource, yaml};
 use crate::cluster::now;
+use crate::cluster::requests::Place;
 use crate::cluster::store::Object;
-use crate::cluster::verbs::Place;
 
 /// An answer, or a refusal for which the form is still to be chosen.
 pub(super) type Answer = Result<Response<Body>, ApiError>;

@@ -5,11 +5,11 @@ use super::negotiate::Form;
 use super::request::{Request, Target};
 use crate::api::ApiError;
 use crate::api::error::Cause;
-use crate::api::select::Selector;
+use crate::api::selector::Selector;
 use crate::cluster::Cluster;
+use crate::cluster::continue_token::Token;
+use crate::cluster::requests::Place;
 use crate::cluster::store::{List, Page};
-use crate::cluster::token::Token;
-use crate::cluster::verbs::Place;
 
 /// Which moment a list is to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

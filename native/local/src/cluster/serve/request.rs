@@ -10,8 +10,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::api::ApiError;
 use crate::api::Resources;
-use crate::api::verb::Subresource;
-use crate::cluster::verbs::Place;
+use crate::api::write::Subresource;
+use crate::cluster::requests::Place;
 
 /// The head of a request.
 pub(super) struct Request {

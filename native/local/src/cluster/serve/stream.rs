@@ -21,10 +21,10 @@ use super::negotiate::{Form, Media, View};
 use super::read::{ListOptions, version};
 use super::request::{Request, Target};
 use crate::api::ApiError;
-use crate::api::select::Selector;
+use crate::api::selector::Selector;
 use crate::api::table::{self, Include};
+use crate::cluster::requests::Place;
 use crate::cluster::store::{Change, Compacted, Object, Watch};
-use crate::cluster::verbs::Place;
 use crate::cluster::{Cluster, now};
 
 /// How long a watch lasts if the client does not say; so much longer at most, that not all end at once.

@@ -13,9 +13,9 @@ use super::request::{Request, Target};
 use crate::api::decode::MAX_BODY;
 use crate::api::options::{DeleteOptions, Write, WriteOptions, manager};
 use crate::api::patch::PatchKind;
-use crate::api::verb::Effect;
+use crate::api::write::Effect;
 use crate::api::{ApiError, Status};
-use crate::cluster::verbs::{Body, Written};
+use crate::cluster::requests::{Body, Written};
 
 pub(super) async fn write(
     server: &Server,

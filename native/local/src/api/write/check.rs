@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Context, MAX_OBJECT, Subresource};
 use crate::api::error::{ApiError, Cause};
 use crate::api::resource::Resource;
-use crate::api::{go, meta, schema};
+use crate::api::{go_fmt, meta, schema};
 
 /// Compares resource versions, and fills in one that may be left out.
 pub(super) fn check_version(
@@ -25,7 +25,7 @@ pub(super) fn check_version(
         asked.parse::<u64>().map_err(|_| {
             ApiError::internal(format!(
                 "strconv.ParseUint: parsing {}: invalid syntax",
-                go::quote(asked)
+                go_fmt::quote(asked)
             ))
         })?
     };

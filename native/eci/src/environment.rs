@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use imagecache::time::Timestamp;
 
 /// What the client cannot compute: the time, the passing of time and chance. Tests bring their own.
-pub trait Nature: Send + Sync + fmt::Debug {
+pub trait Environment: Send + Sync + fmt::Debug {
     /// The date.
     fn now(&self) -> Timestamp;
 
@@ -34,7 +34,7 @@ impl Default for Real {
     }
 }
 
-impl Nature for Real {
+impl Environment for Real {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = since.map_or(0, |since| since.as_secs());

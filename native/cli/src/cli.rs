@@ -10,7 +10,7 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::{
-    completions, crd, dev, eci, expire, explain, matching, reference, schema, serve, sync,
+    completions, crd, dev, eci, expire, explain, match_pods, reference, schema, serve, sync,
     validate, webhook,
 };
 
@@ -59,7 +59,7 @@ pub(crate) struct Cli {
 enum Verb {
     Dev(dev::Dev),
     Validate(validate::Validate),
-    Match(matching::Match),
+    Match(match_pods::Match),
     Expire(expire::Expire),
     Eci(eci::Eci),
     Serve(serve::Serve),

@@ -6,17 +6,18 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use clap::ValueEnum;
 use imagecache::matching::{
-    Answer, CacheName, Decision, Facts, Have, Index, Inventory, Rules, Scratch, SizeTie,
+    CacheName, Decision, Explanation, ImageFacts, ImageMatch, Index, Inventory, MatchRules,
+    SearchBuffers, SizeTie,
 };
 use rayon::prelude::*;
 
-use crate::args::usage_error;
+use crate::cli::usage_error;
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
 use crate::report::count;
-use crate::{data, documents, table};
+use crate::{documents, encode, table};
 
 /// Pods that are answered at once, on all cores; so many answers, and no more, are kept before they are printed.
 const BATCH: usize = 256;
@@ -176,8 +177,8 @@ fn pair(text: &str) -> Result<(String, String), &'static str> {
 }
 
 impl ImageOptions {
-    fn facts(&self) -> anyhow::Result<Facts> {
-        let mut facts = Facts::default();
+    fn facts(&self) -> anyhow::Result<ImageFacts> {
+        let mut facts = ImageFacts::default();
         for (host, other) in &self.registry_alias {
             facts.alias(host, other);
         }
@@ -244,9 +245,9 @@ impl Match {
         let mut printer = Printer::new(self);
         let mut worst = Exit::Ok;
         for batch in pods.chunks(BATCH) {
-            let answers: Vec<Answer> = batch
+            let answers: Vec<Explanation> = batch
                 .par_iter()
-                .map_init(Scratch::default, |scratch, pod| {
+                .map_init(SearchBuffers::default, |scratch, pod| {
                     index.explain(pod, &rules, scratch)
                 })
                 .collect();
@@ -265,8 +266,8 @@ impl Match {
         })
     }
 
-    fn rules(&self) -> Rules {
-        Rules {
+    fn rules(&self) -> MatchRules {
+        MatchRules {
             region: self.pods.region.clone(),
             arch: self.pods.arch.clone(),
             os: self.pods.os.clone(),
@@ -280,7 +281,7 @@ impl Match {
             serve_stale_while_updating: self.rules.serve_stale,
             auto_create: !self.rules.no_auto_create,
             auto_match: self.pods.auto_match_default,
-            ..Rules::default()
+            ..MatchRules::default()
         }
     }
 
@@ -343,7 +344,7 @@ impl Printer {
         }
     }
 
-    fn put(&mut self, console: &mut Console, answer: Answer) -> anyhow::Result<()> {
+    fn put(&mut self, console: &mut Console, answer: Explanation) -> anyhow::Result<()> {
         match self {
             Printer::Table(table) => {
                 table.add_row(row(&answer));
@@ -360,9 +361,9 @@ impl Printer {
             }
             Printer::Json { first } => {
                 let between = if std::mem::take(first) { "[\n" } else { ",\n" };
-                write!(console, "{between}{}", data::json_elements(&[answer])?)
+                write!(console, "{between}{}", encode::json_elements(&[answer])?)
             }
-            Printer::Yaml => console.write_all(data::yaml(&[answer])?.as_bytes()),
+            Printer::Yaml => console.write_all(encode::yaml(&[answer])?.as_bytes()),
             Printer::Name => {
                 let winner = answer
                     .winner
@@ -393,11 +394,11 @@ fn cache_label(cache: &CacheName) -> String {
     }
 }
 
-fn row(answer: &Answer) -> [String; 6] {
+fn row(answer: &Explanation) -> [String; 6] {
     let exact = answer
         .images
         .iter()
-        .filter(|image| image.found == Have::Exact);
+        .filter(|image| image.found == ImageMatch::Exact);
     let pull = &answer.next.pull;
     let next = match (&answer.error, &answer.next.create) {
         (Some(error), _) => format!("refuses it: {}", error.message),
@@ -431,7 +432,7 @@ fn pulls(number: usize, images: &[String]) -> String {
 }
 
 /// Everything about one pod.
-fn page(console: &mut Console, answer: &Answer) -> io::Result<()> {
+fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     head(console, answer)?;
     if answer.error.is_none() {
         images(console, answer)?;
@@ -480,7 +481,7 @@ fn page(console: &mut Console, answer: &Answer) -> io::Result<()> {
     Ok(())
 }
 
-fn head(console: &mut Console, answer: &Answer) -> io::Result<()> {
+fn head(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     let color = match answer.decision {
         Decision::Hit => AnsiColor::Green,
         Decision::Partial | Decision::Miss => AnsiColor::Yellow,
@@ -500,23 +501,23 @@ fn head(console: &mut Console, answer: &Answer) -> io::Result<()> {
     }
 }
 
-fn images(console: &mut Console, answer: &Answer) -> io::Result<()> {
+fn images(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     writeln!(console, "  images")?;
     let mut rows = table::new(&[]);
     for image in &answer.images {
         let cached = image.cached.as_deref().unwrap_or_default();
         let found = match image.found {
-            Have::Exact => "cached".to_owned(),
-            Have::RepositoryOnly => format!("cached in another version: {cached}"),
-            Have::Nothing => "not cached".to_owned(),
-            Have::Invalid => "no image reference".to_owned(),
+            ImageMatch::Exact => "cached".to_owned(),
+            ImageMatch::RepositoryOnly => format!("cached in another version: {cached}"),
+            ImageMatch::Nothing => "not cached".to_owned(),
+            ImageMatch::Invalid => "no image reference".to_owned(),
         };
         rows.add_row([visible(&image.image).as_ref(), visible(&found).as_ref()]);
     }
     indented(console, &rows)
 }
 
-fn candidates(console: &mut Console, answer: &Answer) -> io::Result<()> {
+fn candidates(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     let unrelated = count(answer.unrelated, "cache");
     if answer.candidates.is_empty() {
         return writeln!(

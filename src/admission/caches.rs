@@ -2,16 +2,16 @@
 
 use serde_json::Value;
 
-use super::items::Items;
+use super::list_scanner::Items;
 use super::pod::Found;
 use crate::diagnostic::{Levels, Report};
 use crate::find;
-use crate::matching::{Cache, Index, Pod, Rules, Scratch};
+use crate::matching::{Cache, Index, MatchRules, Pod, SearchBuffers};
 use crate::reference::Named;
 
 /// The caches of a cluster, in the form that a host has them. The verdict is the same for each.
 #[derive(Debug, Clone)]
-pub enum Caches<'a> {
+pub enum CacheSource<'a> {
     /// Held ready by the host.
     Index(&'a Index),
     /// `ImageCache` objects.
@@ -21,20 +21,20 @@ pub enum Caches<'a> {
     Text(Vec<u8>),
 }
 
-impl Caches<'_> {
+impl CacheSource<'_> {
     /// The cache that a pod gets. A broken cache hides no other.
     ///
     /// # Errors
     /// A sentence that says why the text is no list.
-    pub(super) fn winner(&self, pod: &Pod, rules: &Rules) -> Result<Found, String> {
-        let mut scratch = Scratch::default();
+    pub(super) fn winner(&self, pod: &Pod, rules: &MatchRules) -> Result<Found, String> {
+        let mut scratch = SearchBuffers::default();
         let index = match self {
-            Caches::Index(index) => return Ok(index.winner(pod, rules, &mut scratch).into()),
-            Caches::Objects(objects) => objects
+            CacheSource::Index(index) => return Ok(index.winner(pod, rules, &mut scratch).into()),
+            CacheSource::Objects(objects) => objects
                 .iter()
                 .filter_map(|object| read(object, rules))
                 .collect::<Index>(),
-            Caches::Text(text) => {
+            CacheSource::Text(text) => {
                 let text = str::from_utf8(text).map_err(|_| "the list is not UTF-8".to_owned())?;
                 let paths = paths(pod);
                 // What a cache must name to concern the pod.
@@ -58,7 +58,7 @@ impl Caches<'_> {
     }
 }
 
-fn read(object: &Value, rules: &Rules) -> Option<Cache> {
+fn read(object: &Value, rules: &MatchRules) -> Option<Cache> {
     let levels = Levels::default();
     let mut report = Report::new(&levels);
     match rules.now {

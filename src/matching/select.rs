@@ -5,13 +5,13 @@ use std::cmp::Ordering;
 use super::image::{Key, Name};
 use super::index::{Index, Record, Stage, UNTOLD};
 use super::pod::Pod;
-use super::rules::{DEFAULT_ARCH, DEFAULT_OS, Rules, SizeTie};
-use super::verdict::{Refusal, Verdict};
+use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
+use super::verdict::{PinRefusal, Selection};
 
 /// Room for one search at a time, reused by the next: it grows to the largest index it has seen, and then a search
 /// allocates nothing.
 #[derive(Debug, Clone, Default)]
-pub struct Scratch {
+pub struct SearchBuffers {
     round: u64,
     caches: Vec<Mark>,
     repositories: Vec<RepositoryMark>,
@@ -50,7 +50,7 @@ struct RepositoryMark {
 
 /// How well a cache fits a pod.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
+pub(super) struct Score {
     pub(super) number: usize,
     pub(super) exact: usize,
     pub(super) repository_only: usize,
@@ -85,7 +85,7 @@ pub(super) struct Needs {
 /// What happens to a pod, before any search.
 pub(super) enum Course {
     /// It names a cache.
-    Named(Result<usize, Refusal>),
+    Named(Result<usize, PinRefusal>),
     /// It does not want to be matched.
     Off,
     /// It is matched.
@@ -97,20 +97,25 @@ impl Index {
     ///
     /// Takes time linear in the number of the pod's images and of the caches that share one of them: exactly, or,
     /// where no cache does, by repository.
-    pub fn winner<'i>(&'i self, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> Verdict<'i> {
+    pub fn winner<'i>(
+        &'i self,
+        pod: &Pod,
+        rules: &MatchRules,
+        scratch: &mut SearchBuffers,
+    ) -> Selection<'i> {
         let best = match self.course(pod, rules) {
             Course::Named(Ok(number)) => Some(self.standing_of(number, pod)),
-            Course::Named(Err(refusal)) => return Verdict::refused(pod, refusal),
-            Course::Off => return Verdict::of(self, pod, None, false),
+            Course::Named(Err(refusal)) => return Selection::refused(pod, refusal),
+            Course::Off => return Selection::of(self, pod, None, false),
             Course::Search => {
                 let best = self.search(pod, rules, scratch);
-                return Verdict::of(self, pod, best, rules.auto_create);
+                return Selection::of(self, pod, best, rules.auto_create);
             }
         };
-        Verdict::of(self, pod, best, false)
+        Selection::of(self, pod, best, false)
     }
 
-    pub(super) fn course(&self, pod: &Pod, rules: &Rules) -> Course {
+    pub(super) fn course(&self, pod: &Pod, rules: &MatchRules) -> Course {
         if let Some(id) = &pod.wish.explicit {
             return Course::Named(self.named(id, pod, rules));
         }
@@ -123,8 +128,8 @@ impl Index {
     }
 
     /// The cache that a pod names must exist, here and now, and be ready. Whether it fits is the pod's own business.
-    fn named(&self, id: &str, pod: &Pod, rules: &Rules) -> Result<usize, Refusal> {
-        let missing = || Refusal::NotFound { id: id.to_owned() };
+    fn named(&self, id: &str, pod: &Pod, rules: &MatchRules) -> Result<usize, PinRefusal> {
+        let missing = || PinRefusal::NotFound { id: id.to_owned() };
         let number = self.by_id(id).ok_or_else(missing)?;
         let entry = self.caches.get(number).ok_or_else(missing)?;
         let record = self.records.get(number).ok_or_else(missing)?;
@@ -132,17 +137,17 @@ impl Index {
             Some(Filter::Region) => Err(missing()),
             Some(Filter::Expired) => {
                 let (id, at) = (id.to_owned(), entry.cache.expires.unwrap_or_default());
-                Err(Refusal::Ended { id, at })
+                Err(PinRefusal::Ended { id, at })
             }
             Some(Filter::Phase) => {
                 let (id, phase) = (id.to_owned(), entry.cache.phase.clone());
-                Err(Refusal::NotReady { id, phase })
+                Err(PinRefusal::NotReady { id, phase })
             }
             None | Some(Filter::Arch | Filter::Os | Filter::Size) => Ok(number),
         }
     }
 
-    pub(super) fn needs(&self, pod: &Pod, rules: &Rules) -> Needs {
+    pub(super) fn needs(&self, pod: &Pod, rules: &MatchRules) -> Needs {
         let region = pod.region.as_deref().or(rules.region.as_deref());
         let arch = pod.arch.as_deref().or(rules.arch.as_deref());
         let os = pod.os.as_deref().or(rules.os.as_deref());
@@ -162,7 +167,7 @@ impl Index {
         }
     }
 
-    fn search(&self, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> Option<Standing> {
+    fn search(&self, pod: &Pod, rules: &MatchRules, scratch: &mut SearchBuffers) -> Option<Score> {
         scratch.begin(self);
         if !self.find_images(pod, scratch) {
             return None;
@@ -184,9 +189,9 @@ impl Index {
         &self,
         from: usize,
         needs: &Needs,
-        rules: &Rules,
-        scratch: &Scratch,
-    ) -> Option<Standing> {
+        rules: &MatchRules,
+        scratch: &SearchBuffers,
+    ) -> Option<Score> {
         let met = scratch.met.get(from..).unwrap_or_default();
         let usable = |number: usize| {
             self.records
@@ -203,17 +208,17 @@ impl Index {
         }
         let most = most?;
         let found = scratch.found.iter().flatten().count();
-        let mut best: Option<Standing> = None;
+        let mut best: Option<Score> = None;
         for number in met {
             let mark = scratch.marked(*number);
             if mark.exact as usize != most || !usable(*number) {
                 continue;
             }
-            let better = |standing: &Standing| {
+            let better = |standing: &Score| {
                 best.is_none_or(|best| self.compare(standing, &best, rules) == Ordering::Less)
             };
             // Counting what else it shares is the dear part: not for one that loses even if it shares all there is.
-            let mut standing = Standing::marked(*number, &mark);
+            let mut standing = Score::marked(*number, &mark);
             standing.repository_only = found.saturating_sub(most);
             if better(&standing) {
                 if standing.repository_only > 0 {
@@ -228,7 +233,7 @@ impl Index {
     }
 
     /// Finds the pod's images and their repositories; says whether any cache has one of them.
-    pub(super) fn find_images(&self, pod: &Pod, scratch: &mut Scratch) -> bool {
+    pub(super) fn find_images(&self, pod: &Pod, scratch: &mut SearchBuffers) -> bool {
         for image in pod.images() {
             let found = image.key().and_then(|key| self.find_image(key, scratch));
             if let Some(number) = found {
@@ -240,7 +245,7 @@ impl Index {
     }
 
     /// Finds the repository of an image, at one go with its versions where a cache has them.
-    fn find_image(&self, key: &Key, scratch: &mut Scratch) -> Option<usize> {
+    fn find_image(&self, key: &Key, scratch: &mut SearchBuffers) -> Option<usize> {
         let (image, versions) = (scratch.found.len(), scratch.versions.len());
         let found = key.names().filter_map(|name| self.find_version(name));
         scratch
@@ -253,7 +258,7 @@ impl Index {
     }
 
     /// Meets every cache that has an image of the pod exactly, and counts how many of them.
-    pub(super) fn meet_exact(&self, pod: &Pod, scratch: &mut Scratch) {
+    pub(super) fn meet_exact(&self, pod: &Pod, scratch: &mut SearchBuffers) {
         for found in 0..scratch.versions.len() {
             let Some((image, version)) = scratch.versions.get(found).copied() else {
                 continue;
@@ -267,7 +272,7 @@ impl Index {
     }
 
     /// Meets every cache that has any version of a repository of the pod's images.
-    pub(super) fn meet_by_repository(&self, scratch: &mut Scratch) {
+    pub(super) fn meet_by_repository(&self, scratch: &mut SearchBuffers) {
         scratch.by_repository = true;
         let mut before = None;
         for image in 0..scratch.found.len() {
@@ -292,9 +297,9 @@ impl Index {
     }
 
     /// How well a cache that was met fits.
-    pub(super) fn standing(&self, number: usize, scratch: &Scratch) -> Standing {
+    pub(super) fn standing(&self, number: usize, scratch: &SearchBuffers) -> Score {
         let mark = scratch.marked(number);
-        let standing = Standing::marked(number, &mark);
+        let standing = Score::marked(number, &mark);
         if scratch.by_repository {
             return standing;
         }
@@ -307,15 +312,15 @@ impl Index {
             .iter()
             .map(|held| scratch.images_of(*held) as usize)
             .sum();
-        Standing {
+        Score {
             repository_only: shared.saturating_sub(standing.exact),
             ..standing
         }
     }
 
     /// How well one cache fits, without a search.
-    pub(super) fn standing_of(&self, number: usize, pod: &Pod) -> Standing {
-        let mut standing = Standing {
+    pub(super) fn standing_of(&self, number: usize, pod: &Pod) -> Score {
+        let mut standing = Score {
             number,
             exact: 0,
             repository_only: 0,
@@ -344,7 +349,7 @@ impl Index {
 
     /// The total order of caches: `Less` ranks before. Exact matches, then those by repository (not when strict),
     /// then size, then the newest, then the lowest id.
-    pub(super) fn compare(&self, a: &Standing, b: &Standing, rules: &Rules) -> Ordering {
+    pub(super) fn compare(&self, a: &Score, b: &Score, rules: &MatchRules) -> Ordering {
         let degree = b.exact.cmp(&a.exact);
         let degree = if rules.strict {
             degree
@@ -352,7 +357,7 @@ impl Index {
             degree.then(b.repository_only.cmp(&a.repository_only))
         };
         degree.then_with(|| {
-            let record = |standing: &Standing| self.records.get(standing.number).copied();
+            let record = |standing: &Score| self.records.get(standing.number).copied();
             let (record_a, record_b) =
                 (record(a).unwrap_or_default(), record(b).unwrap_or_default());
             let size = match rules.size_tie {
@@ -362,7 +367,7 @@ impl Index {
             };
             size.then(record_b.created.cmp(&record_a.created))
                 .then_with(|| {
-                    let name = |standing: &Standing| {
+                    let name = |standing: &Score| {
                         self.caches
                             .get(standing.number)
                             .map(|entry| entry.cache.last_resort())
@@ -400,7 +405,7 @@ impl Needs {
     }
 }
 
-impl Scratch {
+impl SearchBuffers {
     pub(super) fn begin(&mut self, index: &Index) {
         self.round += 1;
         self.met.clear();
@@ -481,10 +486,10 @@ impl Scratch {
     }
 }
 
-impl Standing {
+impl Score {
     fn marked(number: usize, mark: &Mark) -> Self {
         let (exact, shared) = (mark.exact as usize, mark.shared as usize);
-        Standing {
+        Score {
             number,
             exact,
             repository_only: shared.saturating_sub(exact),

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
-use imagecache::diagnostic::{Levels, Part};
+use imagecache::diagnostic::{Levels, QuotedPart};
+use imagecache::document::{Document, TextFormat, TextLimits, read_within};
 use imagecache::path::Path as Place;
-use imagecache::source::{Document, Format, Limits, read_within};
 use imagecache_local::api::definition_faults;
 use serde_json::Value;
 
@@ -21,11 +21,11 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| anyhow!("{shown}: cannot be read: {}", reason(&error)))?;
-    let limits = Limits {
+    let limits = TextLimits {
         documents: 2,
         ..LIMITS
     };
-    let (documents, findings) = read_within(&text, Format::Auto, &Levels::default(), &limits);
+    let (documents, findings) = read_within(&text, TextFormat::Auto, &Levels::default(), &limits);
     if let Some(finding) = findings.first() {
         let at = finding.span.map(|span| span.start);
         let at = at.map(|at| format!(":{}:{}", at.line, at.column));
@@ -64,9 +64,13 @@ fn steps(field: &str) -> Vec<&str> {
     parts.filter(|part| !part.is_empty()).collect()
 }
 
-fn locate(document: &Document, steps: &[&str], place: &Place<'_>) -> imagecache::source::Position {
+fn locate(
+    document: &Document,
+    steps: &[&str],
+    place: &Place<'_>,
+) -> imagecache::document::Position {
     let Some((step, rest)) = steps.split_first() else {
-        return document.locate(place, &Part::Value).start;
+        return document.locate(place, &QuotedPart::Value).start;
     };
     match step.parse() {
         Ok(index) => locate(document, rest, &place.index(index)),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::error::{ApiError, Cause};
 use super::resource::Resource;
-use super::{go, meta};
+use super::{go_fmt, meta};
 
 /// Which objects of a list or watch are meant.
 ///
@@ -463,7 +463,7 @@ fn refuse(field: &str, value: &str, faults: Vec<String>) -> Result<(), String> {
     let faults = faults.join("; ");
     Err(format!(
         "{field}: Invalid value: {}: {faults}",
-        go::quote(value)
+        go_fmt::quote(value)
     ))
 }
 

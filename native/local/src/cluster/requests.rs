@@ -10,8 +10,8 @@ use super::store::{self, List, Object, Page, Transaction, Watch};
 use super::{Cluster, admission, definitions, now};
 use crate::api::options::{DeleteOptions, WriteOptions};
 use crate::api::patch::PatchKind;
-use crate::api::select::Selector;
-use crate::api::verb::{self, Context, Effect, Outcome, Subresource};
+use crate::api::selector::Selector;
+use crate::api::write::{self, Context, Effect, Outcome, Subresource};
 use crate::api::{ApiError, Resource, meta};
 
 /// How often another random suffix is tried when a generated name is taken.
@@ -202,7 +202,7 @@ impl Cluster {
                     (&chance.uid, &suffix),
                     |context| {
                         let content_type = body.content_type.as_deref();
-                        verb::create(&place.resource, &body.bytes, content_type, context)
+                        write::create(&place.resource, &body.bytes, content_type, context)
                     },
                 )?;
                 let name = meta::text(&outcome.object, "name");
@@ -228,7 +228,7 @@ impl Cluster {
     pub async fn update(&self, place: &Place, body: Body) -> Result<Written, ApiError> {
         self.change(place, body, |resource, live, body, context| {
             let content_type = body.content_type.as_deref();
-            verb::update(resource, live, &body.bytes, content_type, context)
+            write::update(resource, live, &body.bytes, content_type, context)
         })
         .await
     }
@@ -244,7 +244,7 @@ impl Cluster {
         body: Body,
     ) -> Result<Written, ApiError> {
         self.change(place, body, move |resource, live, body, context| {
-            verb::patch(resource, live, kind, &body.bytes, context)
+            write::patch(resource, live, kind, &body.bytes, context)
         })
         .await
     }
@@ -335,7 +335,7 @@ impl Cluster {
             subresource: place.subresource,
             manager: &body.manager,
             options: &body.options,
-            admit: admit.as_ref().map(|admit| admit as &verb::Admit<'_>),
+            admit: admit.as_ref().map(|admit| admit as &write::Admit<'_>),
         })
     }
 
@@ -495,7 +495,7 @@ pub(super) fn delete_one(
 ) -> Result<Written, ApiError> {
     let mut shown = live.value.clone();
     resource.read_stored(&mut shown);
-    let outcome = verb::delete(resource, &shown, options, now)?;
+    let outcome = write::delete(resource, &shown, options, now)?;
     if options.dry_run {
         return Ok(Written {
             object: outcome.object,

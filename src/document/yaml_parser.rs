@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use granit_parser::{ErrorKind, Event as Granit, Parser, ScalarStyle, ScanError, StrInput};
 
-use super::build::Fault;
+use super::builder::Fault;
 use super::json::shortened;
 use super::scalar::Tag;
 

@@ -13,11 +13,11 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::definitions::definition_key;
+use super::requests::{carry_out, delete_one};
 use super::store::{Change, List, Object, Transaction, key, prefix};
-use super::verbs::{carry_out, delete_one};
 use super::{Cluster, now};
 use crate::api::options::{DeleteOptions, Propagation};
-use crate::api::verb::{Effect, Outcome};
+use crate::api::write::{Effect, Outcome};
 use crate::api::{ApiError, Resource, Resources, meta};
 
 const FOREGROUND: &str = "foregroundDeletion";

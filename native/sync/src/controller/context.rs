@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use imagecache::reconcile::{Listing, Memory, Moment, Note, claim, refusal};
-use imagecache::resource::kube::Object;
+use imagecache::reconcile::{EventNote, Listing, Monotonic, ReconcileRecord, claim, refusal};
+use imagecache::resource::kube::ImageCacheObject;
 use imagecache::resource::{PLURAL, Phase};
 use imagecache::time::Timestamp;
 use imagecache_eci::Client as Cloud;
@@ -18,8 +18,8 @@ use tokio::sync::{Notify, mpsc};
 
 use super::metrics::Metrics;
 use super::pods::Pods;
-use super::turn::{Broken, Run};
-use super::{Config, words};
+use super::reconcile::{Broken, Run};
+use super::{Config, messages};
 
 /// The name under which the cluster knows what this process writes.
 pub(super) const MANAGER: &str = "imagecache-sync";
@@ -28,7 +28,7 @@ pub(super) const MANAGER: &str = "imagecache-sync";
 pub(super) struct Host {
     pub(super) config: Config,
     pub(super) client: Client,
-    pub(super) api: Api<Object>,
+    pub(super) api: Api<ImageCacheObject>,
     pub(super) cloud: Cloud,
     pub(super) pods: Pods,
     pub(super) metrics: Metrics,
@@ -60,8 +60,8 @@ impl Faults {
 
 /// What there is only while this process works.
 struct Work {
-    objects: Store<Object>,
-    wake: mpsc::UnboundedSender<ObjectRef<Object>>,
+    objects: Store<ImageCacheObject>,
+    wake: mpsc::UnboundedSender<ObjectRef<ImageCacheObject>>,
     watching: bool,
 }
 
@@ -69,12 +69,12 @@ struct Work {
 #[derive(Default)]
 pub(super) struct Slot {
     uid: String,
-    pub(super) memory: Memory,
+    pub(super) memory: ReconcileRecord,
     /// The version of the newest answer of the API server.
     pub(super) version: Option<u64>,
     /// Waits for a listing.
     pub(super) waits: bool,
-    pub(super) problem: Option<Note>,
+    pub(super) problem: Option<EventNote>,
     ready: bool,
     /// What was refused.
     pub(super) refused: Option<String>,
@@ -105,8 +105,8 @@ impl Host {
     /// Begins to work: nothing is remembered from before.
     pub(super) fn begin(
         &self,
-        objects: Store<Object>,
-        wake: mpsc::UnboundedSender<ObjectRef<Object>>,
+        objects: Store<ImageCacheObject>,
+        wake: mpsc::UnboundedSender<ObjectRef<ImageCacheObject>>,
     ) {
         let work = Work {
             objects,
@@ -153,25 +153,25 @@ impl Host {
     }
 
     /// The time since this process started.
-    pub(super) fn moment(&self) -> Moment {
-        self.cloud.nature().elapsed()
+    pub(super) fn moment(&self) -> Monotonic {
+        self.cloud.environment().elapsed()
     }
 
     pub(super) fn now(&self) -> Timestamp {
         match &self.config.clock {
             Some(clock) => clock(),
-            None => self.cloud.nature().now(),
+            None => self.cloud.environment().now(),
         }
     }
 
-    pub(super) fn objects(&self) -> Vec<Arc<Object>> {
+    pub(super) fn objects(&self) -> Vec<Arc<ImageCacheObject>> {
         let work = self.work.read().unwrap_or_else(PoisonError::into_inner);
         work.as_ref()
             .map(|work| work.objects.state())
             .unwrap_or_default()
     }
 
-    fn wake(&self, object: &Object) {
+    fn wake(&self, object: &ImageCacheObject) {
         let work = self.work.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(work) = work.as_ref() {
             // it fails when the work has ended
@@ -224,7 +224,7 @@ impl Host {
     }
 
     /// Keeps book of the watch of ImageCaches; a fault that goes on is told once.
-    pub(super) fn watched(&self, event: &Result<watcher::Event<Object>, watcher::Error>) {
+    pub(super) fn watched(&self, event: &Result<watcher::Event<ImageCacheObject>, watcher::Error>) {
         let fault = match event {
             Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => return,
             Ok(watcher::Event::InitDone) => {
@@ -237,7 +237,7 @@ impl Host {
             Ok(_) => None,
             Err(error) => {
                 self.metrics.watch_faults.inc();
-                Some(words::of_watch(error, PLURAL))
+                Some(messages::of_watch(error, PLURAL))
             }
         };
         let before = std::mem::replace(&mut lock(&self.faults).watch, fault.clone());
@@ -307,7 +307,10 @@ impl Host {
     /// Keeps book of finished work.
     pub(super) fn done(
         &self,
-        done: Result<(ObjectRef<Object>, Action), controller::Error<Broken, watcher::Error>>,
+        done: Result<
+            (ObjectRef<ImageCacheObject>, Action),
+            controller::Error<Broken, watcher::Error>,
+        >,
     ) {
         match done {
             Ok(_) => {}
@@ -343,6 +346,6 @@ impl Host {
     }
 }
 
-pub(super) fn value(object: &Object) -> Option<Value> {
+pub(super) fn value(object: &ImageCacheObject) -> Option<Value> {
     serde_json::to_value(object).ok()
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::path::Path;
 
-use super::build::{Build, Fault};
+use super::builder::{Build, Fault};
 use super::tree::Kind;
 
 /// Reads the text of the JSON values of a stream, one after the other.

@@ -27,7 +27,7 @@ use crate::diagnostic::{Levels, Report};
 /// assert!(mirror.index().is_empty());
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Mirror {
+pub struct CacheStore {
     index: Index,
     /// The id that each object has, by the object's name.
     ids: BTreeMap<String, Option<String>>,
@@ -35,7 +35,7 @@ pub struct Mirror {
     shared: BTreeMap<String, BTreeMap<String, Cache>>,
 }
 
-impl Mirror {
+impl CacheStore {
     /// The objects as caches, to ask.
     #[must_use]
     pub fn index(&self) -> &Index {

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::condition::{reason, sentence};
 use super::subject::Subject;
-use super::{Seen, Settings};
+use super::{Observed, ReconcileSettings};
 use crate::annotation::OWNER_TAG;
 use crate::diagnostic::Severity;
 use crate::eci::login::{BadSecret, RegistryLogin};
-use crate::eci::object::{Context, client_token, create, update};
+use crate::eci::object::{CallContext, client_token, create, update};
 use crate::eci::request::{CreateImageCache, Tag, UpdateImageCache};
 use crate::resource::{API_VERSION, ImageCache, KIND};
 use crate::time::Timestamp;
@@ -18,7 +18,7 @@ use crate::validate;
 
 /// What reading one secret came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
+pub struct SecretLogins {
     /// The secret, `namespace:name`.
     pub secret: String,
     /// The logins in it.
@@ -46,7 +46,7 @@ impl fmt::Display for SecretFault {
     }
 }
 
-impl Login {
+impl SecretLogins {
     /// The text without what must not be seen of this login.
     pub(super) fn redact(&self, text: &str) -> String {
         let logins = self.found.as_deref().unwrap_or_default();
@@ -89,7 +89,7 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn of(subject: &Subject<'_>, seen: &Seen<'_>) -> Result<Self, Held> {
+    pub(super) fn of(subject: &Subject<'_>, seen: &Observed<'_>) -> Result<Self, Held> {
         let mut object = subject.object.clone();
         if let Some(fields) = object.as_object_mut() {
             // items of a list lack them
@@ -98,7 +98,7 @@ impl Intake {
             // what was written there is not to be judged, and what is to be sent does not depend on it
             fields.remove("status");
         }
-        let found = validate::object(&object, &validate::Options::default());
+        let found = validate::object(&object, &validate::ValidateOptions::default());
         if let Some(error) = found.iter().find(|one| one.severity == Severity::Error) {
             return Err(blocked(
                 reason::INVALID,
@@ -138,8 +138,8 @@ impl Intake {
         Ok(Intake { cache, logins })
     }
 
-    fn context<'a>(&'a self, settings: &'a Settings) -> Context<'a> {
-        Context {
+    fn context<'a>(&'a self, settings: &'a ReconcileSettings) -> CallContext<'a> {
+        CallContext {
             region_id: &settings.region_id,
             defaults: &settings.defaults,
             logins: &self.logins,
@@ -150,7 +150,7 @@ impl Intake {
     pub(super) fn create(
         &self,
         subject: &Subject<'_>,
-        settings: &Settings,
+        settings: &ReconcileSettings,
         (generation, since): (i64, Timestamp),
     ) -> Result<CreateImageCache, Held> {
         let unfit = |error: crate::eci::object::Unfit| blocked(reason::INVALID, &error.to_string());
@@ -167,7 +167,7 @@ impl Intake {
         &self,
         subject: &Subject<'_>,
         id: &str,
-        settings: &Settings,
+        settings: &ReconcileSettings,
         (generation, since): (i64, Timestamp),
     ) -> Result<UpdateImageCache, Held> {
         let unfit = |error: crate::eci::object::Unfit| blocked(reason::INVALID, &error.to_string());

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::diagnostic::Part;
+use crate::diagnostic::QuotedPart;
 use crate::path::Step;
 
 use super::tree::{Kind, Tree};
@@ -101,17 +101,17 @@ impl Place<'_> {
     }
 
     /// The stretch of text to underline.
-    pub(super) fn range(&self, tree: &Tree, text: &str, part: &Part) -> Range<usize> {
+    pub(super) fn range(&self, tree: &Tree, text: &str, part: &QuotedPart) -> Range<usize> {
         let key = self.key.map(|key| tree.span(key));
         if let Some(used_at) = &self.used_at {
-            let own_key = key.filter(|_| *part == Part::Key && self.key_in_place);
+            let own_key = key.filter(|_| *part == QuotedPart::Key && self.key_in_place);
             return own_key.unwrap_or_else(|| used_at.clone());
         }
         let shown = match part {
-            Part::Key => None,
+            QuotedPart::Key => None,
             _ if self.value.is_none() => None,
-            Part::Value => value(tree, text, self.node),
-            Part::Bytes(bytes) => self
+            QuotedPart::Value => value(tree, text, self.node),
+            QuotedPart::Bytes(bytes) => self
                 .bytes(tree, text, bytes)
                 .or_else(|| scalar(tree, self.node)),
         };

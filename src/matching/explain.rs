@@ -1,15 +1,17 @@
 //! The slow way: who wins, why every other cache does not, and what follows.
 
-use super::answer::{Answer, Candidate, Creation, Found, Have, Next, Pin, Refused};
 use super::cache::Cache;
-use super::event::Event;
+use super::event::PodEvent;
+use super::explanation::{
+    Candidate, Creation, Explanation, FoundImage, ImageMatch, NextSteps, Pin, RefusedPin,
+};
 use super::image::{Key, Name};
 use super::index::{Index, Record};
 use super::pod::Pod;
-use super::reason::Reason;
-use super::rules::{DEFAULT_ARCH, DEFAULT_OS, Rules, SizeTie};
-use super::search::{Course, Filter, Needs, Scratch, Standing};
-use super::verdict::{Decision, Refusal, Verdict};
+use super::reason::LossReason;
+use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
+use super::select::{Course, Filter, Needs, Score, SearchBuffers};
+use super::verdict::{Decision, PinRefusal, Selection};
 use crate::{annotation, order, resource};
 
 impl Index {
@@ -18,7 +20,12 @@ impl Index {
     ///
     /// Takes time linear in the number of the pod's images and of the caches that share a repository with one, and
     /// sorts the latter.
-    pub fn explain(&self, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> Answer {
+    pub fn explain(
+        &self,
+        pod: &Pod,
+        rules: &MatchRules,
+        scratch: &mut SearchBuffers,
+    ) -> Explanation {
         let course = self.course(pod, rules);
         let standings = self.considered(pod, rules, scratch);
         let contest = Contest::new(self, pod, rules, course, standings);
@@ -27,7 +34,7 @@ impl Index {
         let next = next(pod, &verdict, &images);
         let bytes_saved = saved(pod, &images);
         let rate = rules.bytes_per_second;
-        Answer {
+        Explanation {
             pod: pod.full_name(),
             kind: pod.kind.clone(),
             winner: verdict.winner.map(Cache::named),
@@ -42,7 +49,7 @@ impl Index {
             }),
             bytes_saved,
             error: match &verdict.decision {
-                Decision::Refused(refusal) => Some(Refused {
+                Decision::Refused(refusal) => Some(RefusedPin {
                     http: refusal.http(),
                     code: refusal.code(),
                     message: refusal.to_string(),
@@ -57,7 +64,7 @@ impl Index {
     }
 
     /// Every cache that shares a repository with the pod, the named one, and on demand all others.
-    fn considered(&self, pod: &Pod, rules: &Rules, scratch: &mut Scratch) -> Vec<Standing> {
+    fn considered(&self, pod: &Pod, rules: &MatchRules, scratch: &mut SearchBuffers) -> Vec<Score> {
         scratch.begin(self);
         self.find_images(pod, scratch);
         self.meet_exact(pod, scratch);
@@ -81,20 +88,20 @@ impl Index {
 struct Contest<'a> {
     index: &'a Index,
     pod: &'a Pod,
-    rules: &'a Rules,
+    rules: &'a MatchRules,
     needs: Needs,
     course: Course,
-    standings: Vec<Standing>,
-    winner: Option<Standing>,
+    standings: Vec<Score>,
+    winner: Option<Score>,
 }
 
 impl<'a> Contest<'a> {
     fn new(
         index: &'a Index,
         pod: &'a Pod,
-        rules: &'a Rules,
+        rules: &'a MatchRules,
         course: Course,
-        standings: Vec<Standing>,
+        standings: Vec<Score>,
     ) -> Self {
         let needs = index.needs(pod, rules);
         let mut contest = Contest {
@@ -106,7 +113,7 @@ impl<'a> Contest<'a> {
             standings,
             winner: None,
         };
-        let mut ordered: Vec<(bool, Standing)> = std::mem::take(&mut contest.standings)
+        let mut ordered: Vec<(bool, Score)> = std::mem::take(&mut contest.standings)
             .into_iter()
             .map(|standing| (!contest.comes_first(&standing), standing))
             .collect();
@@ -125,7 +132,7 @@ impl<'a> Contest<'a> {
     }
 
     /// Is this the cache that the pod names, or one that it could have been given?
-    fn comes_first(&self, standing: &Standing) -> bool {
+    fn comes_first(&self, standing: &Score) -> bool {
         match &self.course {
             Course::Search => self.bar(standing).is_none(),
             Course::Off => false,
@@ -133,16 +140,16 @@ impl<'a> Contest<'a> {
         }
     }
 
-    fn is_named(&self, standing: &Standing) -> bool {
+    fn is_named(&self, standing: &Score) -> bool {
         let id = self.cache(standing).and_then(|cache| cache.id.as_deref());
         id.is_some() && id == self.pod.wish.explicit.as_deref()
     }
 
-    fn cache(&self, standing: &Standing) -> Option<&'a Cache> {
+    fn cache(&self, standing: &Score) -> Option<&'a Cache> {
         Some(&self.index.caches.get(standing.number)?.cache)
     }
 
-    fn record(&self, standing: &Standing) -> Record {
+    fn record(&self, standing: &Score) -> Record {
         self.index
             .records
             .get(standing.number)
@@ -150,20 +157,20 @@ impl<'a> Contest<'a> {
             .unwrap_or_default()
     }
 
-    fn verdict(&self) -> Verdict<'a> {
+    fn verdict(&self) -> Selection<'a> {
         match &self.course {
-            Course::Named(Err(refusal)) => Verdict::refused(self.pod, refusal.clone()),
+            Course::Named(Err(refusal)) => Selection::refused(self.pod, refusal.clone()),
             Course::Named(Ok(_)) | Course::Off => {
-                Verdict::of(self.index, self.pod, self.winner, false)
+                Selection::of(self.index, self.pod, self.winner, false)
             }
             Course::Search => {
-                Verdict::of(self.index, self.pod, self.winner, self.rules.auto_create)
+                Selection::of(self.index, self.pod, self.winner, self.rules.auto_create)
             }
         }
     }
 
     fn candidates(&self) -> Vec<Candidate> {
-        let candidate = |standing: &Standing| {
+        let candidate = |standing: &Score| {
             let cache = self.cache(standing)?;
             let reason = self.reason(standing);
             Some(Candidate {
@@ -172,7 +179,7 @@ impl<'a> Contest<'a> {
                 repository_only: standing.repository_only,
                 why: reason
                     .as_ref()
-                    .map_or_else(|| self.praise(standing), Reason::to_string),
+                    .map_or_else(|| self.praise(standing), LossReason::to_string),
                 reason,
                 phase: cache.phase.clone(),
                 size_gib: cache.size_gib,
@@ -183,7 +190,7 @@ impl<'a> Contest<'a> {
     }
 
     /// What the winner has.
-    fn praise(&self, standing: &Standing) -> String {
+    fn praise(&self, standing: &Score) -> String {
         let named = matches!(self.course, Course::Named(_));
         let start = if named {
             "is named by the pod; has"
@@ -202,7 +209,7 @@ impl<'a> Contest<'a> {
     }
 
     /// Why this cache was not taken; `None` for the winner.
-    fn reason(&self, standing: &Standing) -> Option<Reason> {
+    fn reason(&self, standing: &Score) -> Option<LossReason> {
         if self
             .winner
             .is_some_and(|winner| winner.number == standing.number)
@@ -214,11 +221,11 @@ impl<'a> Contest<'a> {
             _ => None,
         };
         if standing.exact + standing.repository_only == 0 && !self.is_named(standing) {
-            Some(Reason::NothingShared)
+            Some(LossReason::NothingShared)
         } else if let Some(id) = named {
-            Some(Reason::NotNamed { id })
+            Some(LossReason::NotNamed { id })
         } else if matches!(self.course, Course::Off) {
-            Some(Reason::MatchingOff)
+            Some(LossReason::MatchingOff)
         } else {
             self.bar(standing)
                 .or_else(|| Some(self.lost(standing, &self.winner?)))
@@ -226,7 +233,7 @@ impl<'a> Contest<'a> {
     }
 
     /// What keeps a cache from being a candidate at all.
-    fn bar(&self, standing: &Standing) -> Option<Reason> {
+    fn bar(&self, standing: &Score) -> Option<LossReason> {
         let cache = self.cache(standing)?;
         if let Some(filter) = self.needs.filter(&self.record(standing)) {
             return Some(self.filtered(filter, cache));
@@ -234,23 +241,23 @@ impl<'a> Contest<'a> {
         let (exact, images) = (standing.exact, self.pod.distinct());
         if exact < self.needs.exact {
             Some(if self.pod.wish.perfect {
-                Reason::NotPerfect { exact, images }
+                LossReason::NotPerfect { exact, images }
             } else {
-                Reason::BelowCount {
+                LossReason::BelowCount {
                     exact,
                     count: self.needs.exact,
                 }
             })
         } else if exact + standing.repository_only == 0 {
-            Some(Reason::NothingShared)
+            Some(LossReason::NothingShared)
         } else if exact == 0 && self.rules.strict {
-            Some(Reason::OtherVersionsOnly)
+            Some(LossReason::OtherVersionsOnly)
         } else {
             None
         }
     }
 
-    fn filtered(&self, filter: Filter, cache: &Cache) -> Reason {
+    fn filtered(&self, filter: Filter, cache: &Cache) -> LossReason {
         let of = |pod: &Option<String>, rules: &Option<String>, default: &str| {
             pod.as_deref()
                 .or(rules.as_deref())
@@ -261,25 +268,25 @@ impl<'a> Contest<'a> {
             |word: &Option<String>, default: &str| word.as_deref().unwrap_or(default).to_owned();
         let (pod, rules) = (self.pod, self.rules);
         match filter {
-            Filter::Region => Reason::OtherRegion {
+            Filter::Region => LossReason::OtherRegion {
                 cache: told(&cache.region, ""),
                 pod: of(&pod.region, &rules.region, ""),
             },
-            Filter::Phase => Reason::NotReady {
+            Filter::Phase => LossReason::NotReady {
                 phase: cache.phase.clone(),
             },
-            Filter::Expired => Reason::Ended {
+            Filter::Expired => LossReason::Ended {
                 at: cache.expires.unwrap_or_default(),
             },
-            Filter::Arch => Reason::OtherArchitecture {
+            Filter::Arch => LossReason::OtherArchitecture {
                 cache: told(&cache.arch, DEFAULT_ARCH),
                 pod: of(&pod.arch, &rules.arch, DEFAULT_ARCH),
             },
-            Filter::Os => Reason::OtherSystem {
+            Filter::Os => LossReason::OtherSystem {
                 cache: told(&cache.os, DEFAULT_OS),
                 pod: of(&pod.os, &rules.os, DEFAULT_OS),
             },
-            Filter::Size => Reason::TooSmall {
+            Filter::Size => LossReason::TooSmall {
                 size: cache.size_gib,
                 need: self.needs.storage_gib,
             },
@@ -287,42 +294,42 @@ impl<'a> Contest<'a> {
     }
 
     /// The first thing in which a candidate falls behind the winner; the order of [`Index::compare`].
-    fn lost(&self, standing: &Standing, winner: &Standing) -> Reason {
+    fn lost(&self, standing: &Score, winner: &Score) -> LossReason {
         let (record, best) = (self.record(standing), self.record(winner));
         let repositories = !self.rules.strict && standing.repository_only != winner.repository_only;
         if standing.exact != winner.exact {
-            Reason::FewerExact {
+            LossReason::FewerExact {
                 exact: standing.exact,
                 winner: winner.exact,
             }
         } else if repositories {
             let (count, winner) = (standing.repository_only, winner.repository_only);
-            Reason::FewerByRepository { count, winner }
+            LossReason::FewerByRepository { count, winner }
         } else if self.rules.size_tie == SizeTie::Closest && record.size_gib != best.size_gib {
-            Reason::LargerSurplus {
+            LossReason::LargerSurplus {
                 size: record.size_gib,
                 winner: best.size_gib,
             }
         } else if self.rules.size_tie == SizeTie::MatchedBytes && standing.bytes != winner.bytes {
-            Reason::FewerBytes {
+            LossReason::FewerBytes {
                 bytes: standing.bytes,
                 winner: winner.bytes,
             }
         } else if record.created != best.created {
             let created = |standing| self.cache(standing).and_then(|cache| cache.created);
-            Reason::Older {
+            LossReason::Older {
                 created: created(standing),
                 winner: created(winner),
             }
         } else {
-            Reason::LaterInOrder {
+            LossReason::LaterInOrder {
                 winner: self.cache(winner).map(label).unwrap_or_default(),
             }
         }
     }
 
     /// A pod that names its cache is held to it already.
-    fn pin(&self, verdict: &Verdict<'_>) -> Option<Pin> {
+    fn pin(&self, verdict: &Selection<'_>) -> Option<Pin> {
         let searched = matches!(self.course, Course::Search);
         let value = verdict.winner.filter(|_| searched)?.id.clone()?;
         Some(Pin {
@@ -331,18 +338,20 @@ impl<'a> Contest<'a> {
         })
     }
 
-    fn events(&self, verdict: &Verdict<'_>) -> Vec<Event> {
+    fn events(&self, verdict: &Selection<'_>) -> Vec<PodEvent> {
         let told = match (&verdict.decision, verdict.winner, &self.course) {
-            (Decision::Refused(Refusal::NotFound { id } | Refusal::Ended { id, .. }), ..) => {
-                Some(Event::not_found(id))
+            (Decision::Refused(PinRefusal::NotFound { id } | PinRefusal::Ended { id, .. }), ..) => {
+                Some(PodEvent::not_found(id))
             }
-            (Decision::Refused(Refusal::NotReady { id, .. }), ..) => Some(Event::not_complete(id)),
-            (_, Some(cache), _) => Some(Event::hit(&label(cache))),
-            (_, None, Course::Search) => Some(Event::missed()),
+            (Decision::Refused(PinRefusal::NotReady { id, .. }), ..) => {
+                Some(PodEvent::not_complete(id))
+            }
+            (_, Some(cache), _) => Some(PodEvent::hit(&label(cache))),
+            (_, None, Course::Search) => Some(PodEvent::missed()),
             (_, None, _) => None,
         };
         // The id is ECI's to give.
-        let auto = verdict.auto_create.then(|| Event::auto_created("imc-…"));
+        let auto = verdict.auto_create.then(|| PodEvent::auto_created("imc-…"));
         told.into_iter().chain(auto).collect()
     }
 
@@ -369,7 +378,7 @@ fn label(cache: &Cache) -> String {
 }
 
 /// What the winner has of every image of the pod.
-fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<Found> {
+fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
     // Any of several texts for one thing would do; the first by text does not depend on their order.
     let (mut names, mut repositories) = (Vec::new(), Vec::new());
     for image in winner.into_iter().flat_map(|cache| &cache.images) {
@@ -383,18 +392,18 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<Found> {
     let have = |key: &Key| {
         let same = |name: &Name| first(&names, &name.text);
         match key.names().find_map(same) {
-            Some(cached) => (Have::Exact, Some(cached)),
+            Some(cached) => (ImageMatch::Exact, Some(cached)),
             None => match first(&repositories, key.repository()) {
-                Some(cached) => (Have::RepositoryOnly, Some(cached)),
-                None => (Have::Nothing, None),
+                Some(cached) => (ImageMatch::RepositoryOnly, Some(cached)),
+                None => (ImageMatch::Nothing, None),
             },
         }
     };
     let images = pod.images().iter().chain(pod.unreadable());
     images
         .map(|image| {
-            let (found, cached) = image.key().map_or((Have::Invalid, None), have);
-            Found {
+            let (found, cached) = image.key().map_or((ImageMatch::Invalid, None), have);
+            FoundImage {
                 image: image.text().to_owned(),
                 found,
                 cached: cached.map(str::to_owned),
@@ -410,16 +419,21 @@ fn first<'a>(sorted: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
     Some(text)
 }
 
-fn next(pod: &Pod, verdict: &Verdict<'_>, images: &[Found]) -> Next {
+fn next(pod: &Pod, verdict: &Selection<'_>, images: &[FoundImage]) -> NextSteps {
     if matches!(verdict.decision, Decision::Refused(_)) {
-        return Next {
+        return NextSteps {
             pull: Vec::new(),
             create: None,
         };
     }
-    let pulled = |found: &&Found| matches!(found.found, Have::RepositoryOnly | Have::Nothing);
+    let pulled = |found: &&FoundImage| {
+        matches!(
+            found.found,
+            ImageMatch::RepositoryOnly | ImageMatch::Nothing
+        )
+    };
     let auto_size = u64::try_from(resource::AUTO_SIZE_GIB).unwrap_or_default();
-    Next {
+    NextSteps {
         pull: images
             .iter()
             .filter(pulled)
@@ -438,12 +452,12 @@ fn next(pod: &Pod, verdict: &Verdict<'_>, images: &[Found]) -> Next {
 }
 
 /// Bytes of the images that the winner has exactly; `None` when no size of them is known.
-fn saved(pod: &Pod, images: &[Found]) -> Option<u64> {
+fn saved(pod: &Pod, images: &[FoundImage]) -> Option<u64> {
     let exact = pod
         .images()
         .iter()
         .zip(images)
-        .filter(|(_, found)| found.found == Have::Exact);
+        .filter(|(_, found)| found.found == ImageMatch::Exact);
     let sizes = exact.filter_map(|(image, _)| image.key()?.bytes);
     sizes.reduce(u64::saturating_add)
 }

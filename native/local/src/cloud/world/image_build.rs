@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use imagecache::eci::error::{ErrorCode, Refusal};
+use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::object::cpu_arch;
 use imagecache::eci::request::{CreateImageCache, Tag, UpdateImageCache};
 use imagecache::matching::GIB;
@@ -41,10 +41,10 @@ impl World {
         &mut self,
         call: &CreateImageCache,
         chance: Chance<'_>,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, ApiError> {
         check::cache_name(&call.image_cache_name)?;
         if call.image.is_empty() {
-            return Err(Refusal::missing("Image"));
+            return Err(ApiError::missing("Image"));
         }
         check::images(&call.image)?;
         check::elimination(call.elimination_strategy.as_deref())?;
@@ -145,12 +145,12 @@ impl World {
     }
 
     /// At the quota the least recently used cache goes that may go; where none may, the new one is refused.
-    fn make_room(&mut self, region: &str) -> Result<(), Refusal> {
+    fn make_room(&mut self, region: &str) -> Result<(), ApiError> {
         if self.count(region, false) < self.settings.quotas.caches {
             return Ok(());
         }
         let Some(oldest) = self.eliminable(region, false) else {
-            return Err(Refusal::new(
+            return Err(ApiError::new(
                 ErrorCode::QuotaExceeded,
                 "ImageCache quota exceeded.",
             ));
@@ -176,19 +176,19 @@ impl World {
         &mut self,
         call: &UpdateImageCache,
         chance: Chance<'_>,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Value, ApiError> {
         let known = self.caches.get(&call.image_cache_id);
         let Some(known) = known.filter(|cache| cache.region == call.region_id) else {
             let id = &call.image_cache_id;
             let message = format!("The specified image cache {id} does not exist.");
-            return Err(Refusal::new(ErrorCode::InvalidImageCacheNotFound, message));
+            return Err(ApiError::new(ErrorCode::InvalidImageCacheNotFound, message));
         };
         if !known.phase.can_update() || known.is_building() {
             let (id, phase) = (&known.id, &known.phase);
             let message = format!(
                 "The image cache {id} is {phase}; only Ready and UpdateFailed can be updated."
             );
-            return Err(Refusal::new(ErrorCode::ImageCacheIncorrectStatus, message));
+            return Err(ApiError::new(ErrorCode::ImageCacheIncorrectStatus, message));
         }
         let mut target = self.merged(&known.spec, call)?;
         let access = Access {
@@ -200,7 +200,7 @@ impl World {
             || known.phase == Phase::UpdateFailed;
         if !builds && target == known.spec {
             let message = "There are no changes to be updated for current resource.";
-            return Err(Refusal::new(ErrorCode::NoNeedUpdate, message));
+            return Err(ApiError::new(ErrorCode::NoNeedUpdate, message));
         }
         let (steps, span) = if builds {
             let plan = self.plan(&known.region, &target, &access, chance);
@@ -225,7 +225,7 @@ impl World {
     }
 
     /// What a cache is after an update: what the call does not say stays.
-    fn merged(&self, spec: &Spec, call: &UpdateImageCache) -> Result<Spec, Refusal> {
+    fn merged(&self, spec: &Spec, call: &UpdateImageCache) -> Result<Spec, ApiError> {
         let mut target = spec.clone();
         if let Some(name) = &call.image_cache_name {
             check::cache_name(name)?;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::cache::CacheName;
-use super::event::Event;
-use super::reason::Reason;
+use super::event::PodEvent;
+use super::reason::LossReason;
 use super::verdict::Decision;
 use crate::resource::Phase;
 use crate::time::Timestamp;
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// What happens to a pod, with every reason. As JSON it is the contract of the command line's `match`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct Explanation {
     /// `namespace/name` of the pod, or its name alone.
     pub pod: String,
     /// Kind of the object: `Pod`, `Deployment`, …
@@ -27,21 +27,21 @@ pub struct Answer {
     /// So many more caches share nothing with the pod.
     pub unrelated: usize,
     /// The pod's distinct images, and what the winner has of each.
-    pub images: Vec<Found>,
+    pub images: Vec<FoundImage>,
     /// Does ECI start to make a cache of its own?
     pub auto_create: bool,
     /// What ECI does next.
-    pub next: Next,
+    pub next: NextSteps,
     /// The annotation that holds the pod to this result.
     pub pin: Option<Pin>,
     /// The pod events that ECI emits, in order.
-    pub events: Vec<Event>,
+    pub events: Vec<PodEvent>,
     /// Bytes that need not travel, as far as sizes are known.
     pub bytes_saved: Option<u64>,
     /// Seconds that the pod starts earlier, at the rules' rate.
     pub seconds_saved: Option<u64>,
     /// Why the pod is refused.
-    pub error: Option<Refused>,
+    pub error: Option<RefusedPin>,
     /// What of the pod could not be read or will not work, in sentences.
     pub warnings: Vec<String>,
 }
@@ -58,7 +58,7 @@ pub struct Candidate {
     /// More images of the pod that it has in another version.
     pub repository_only: usize,
     /// Why it was not taken; `None` for the winner. One word in JSON.
-    pub reason: Option<Reason>,
+    pub reason: Option<LossReason>,
     /// The reason as a sentence about the cache; for the winner, what it has.
     pub why: String,
     /// Its phase, once it has one.
@@ -72,11 +72,11 @@ pub struct Candidate {
 /// An image of the pod, and what the winner has of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Found {
+pub struct FoundImage {
     /// As the pod writes it.
     pub image: String,
     /// What the winner has.
-    pub found: Have,
+    pub found: ImageMatch,
     /// The image of the winner that matches, as the winner writes it.
     pub cached: Option<String>,
 }
@@ -84,7 +84,7 @@ pub struct Found {
 /// What a cache has of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Have {
+pub enum ImageMatch {
     /// The image itself.
     Exact,
     /// Another version of its repository: layers that both have need not travel.
@@ -98,7 +98,7 @@ pub enum Have {
 /// What ECI does next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Next {
+pub struct NextSteps {
     /// The images that it pulls, as the pod writes them; of those that the winner has in another version only what
     /// differs.
     pub pull: Vec<String>,
@@ -129,7 +129,7 @@ pub struct Pin {
 
 /// ECI's answer to a pod that it refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Refused {
+pub struct RefusedPin {
     /// HTTP status.
     pub http: u16,
     /// Error code.

@@ -5,27 +5,27 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::altered::Altered;
 use super::condition::{reason, sentence, word};
+use super::drift::Altered;
 use super::effect::{Effect, Outcome};
-use super::{Login, Moment};
+use super::{Monotonic, SecretLogins};
 use crate::eci::error::{ErrorCode, Retry};
 
 /// What is remembered of one object; the default for one that was never seen.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Memory {
+pub struct ReconcileRecord {
     /// When the last call about the object was answered or given up: what a listing said that began before is no news.
-    pub(super) changed: Option<Moment>,
+    pub(super) changed: Option<Monotonic>,
     /// What ECI accepted and the status may not say yet.
     pub(super) accepted: Option<Accepted>,
     /// Whether a call that makes a cache may be under way: `None` when a process before this one may have sent one.
     pub(super) under_way: Option<bool>,
     /// When such a call was last given up.
-    pub(super) lost: Option<Moment>,
+    pub(super) lost: Option<Monotonic>,
     /// The token of the intent was used with other parameters: another is needed.
     pub(super) spent: bool,
     /// When ECI accepted a deletion.
-    pub(super) deleted: Option<Moment>,
+    pub(super) deleted: Option<Monotonic>,
     /// Why the last call did not succeed.
     pub(super) fault: Option<Fault>,
     /// What the API server stored otherwise than it was sent.
@@ -52,7 +52,7 @@ pub(super) struct Fault {
     /// Worth telling people: it will not pass by itself, or it has lasted.
     pub(super) told: bool,
     /// Not to be tried before.
-    pub(super) until: Moment,
+    pub(super) until: Monotonic,
     /// How often in a row.
     pub(super) count: u32,
 }
@@ -76,16 +76,16 @@ pub fn backoff(failures: u32, first: Duration, most: Duration) -> Duration {
     first.saturating_mul(doubled).min(most)
 }
 
-impl Memory {
+impl ReconcileRecord {
     /// Notes how an act went. `generation` is that of the object the act was decided on, `logins` what was sent with it:
     /// ECI's words are kept without them.
-    pub fn learn(
+    pub fn record(
         &mut self,
         effect: &Effect,
         outcome: &Outcome,
         generation: i64,
-        logins: &[Login],
-        moment: Moment,
+        logins: &[SecretLogins],
+        moment: Monotonic,
     ) {
         match effect {
             Effect::Read | Effect::ReadSecrets(_) => {}
@@ -158,8 +158,8 @@ impl Memory {
         outcome: &Outcome,
         generation: i64,
         named: i64,
-        logins: &[Login],
-        moment: Moment,
+        logins: &[SecretLogins],
+        moment: Monotonic,
     ) {
         if !matches!(outcome, Outcome::Unsent(_)) {
             self.changed = Some(moment);
@@ -207,8 +207,8 @@ impl Memory {
         retry: Retry,
         generation: i64,
         named: i64,
-        logins: &[Login],
-        moment: Moment,
+        logins: &[SecretLogins],
+        moment: Monotonic,
     ) {
         match code {
             // it is as it should be
@@ -255,7 +255,7 @@ impl Memory {
         lasting: bool,
         first: Duration,
         most: Duration,
-        moment: Moment,
+        moment: Monotonic,
     ) {
         let before = self
             .fault

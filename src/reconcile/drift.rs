@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::condition::{Condition, SYNCED};
-use super::effect::{Note, patched};
+use super::effect::{EventNote, patched};
 use crate::annotation::FINALIZER;
 
 /// Written with every change, and the reason of none.
@@ -107,7 +107,7 @@ impl Altered {
     }
 
     /// Why nothing may be asked of ECI: what must be written down first does not stay.
-    pub(super) fn bar(&self, object: &Value) -> Option<Note> {
+    pub(super) fn bar(&self, object: &Value) -> Option<EventNote> {
         if self.unheld && self.generation == generation(object) {
             return Some(note(
                 "the cluster does not keep the finalizer, without which a cache could be left behind; something there \
@@ -130,7 +130,7 @@ impl Altered {
     }
 
     /// What people are told of an object in which something stands otherwise.
-    pub(super) fn note(&self, object: &Value) -> Option<Note> {
+    pub(super) fn note(&self, object: &Value) -> Option<EventNote> {
         let names: Vec<String> = self
             .in_force(object)
             .map(|(name, _)| format!("status.{name}"))
@@ -144,8 +144,8 @@ impl Altered {
     }
 }
 
-fn note(message: &str) -> Note {
-    Note {
+fn note(message: &str) -> EventNote {
+    EventNote {
         warning: true,
         reason: "StatusAltered".to_owned(),
         message: message.to_owned(),

@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::path::Path;
 
-use super::build::{Build, Fault};
-use super::granit::{Event, Events, Scalar, Style};
+use super::builder::{Build, Fault};
 use super::scalar::{self, Meaning, Tag};
 use super::tree::Kind;
+use super::yaml_parser::{Event, Events, Scalar, Style};
 use super::{BLANK, MAX_DEPTH};
 
 /// The text of one document, and of the line `---` above it.

@@ -1,15 +1,15 @@
 //! What the core decides, performed; and its outcome in the words of the core.
 
-use imagecache::reconcile::{Effect, Note, Outcome, patched};
+use imagecache::reconcile::{Effect, EventNote, Outcome, patched};
 use imagecache::resource::PLURAL;
-use imagecache::resource::kube::Object;
+use imagecache::resource::kube::ImageCacheObject;
 use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams};
 
-use super::host::{Host, MANAGER, value};
+use super::context::{Host, MANAGER, value};
 use super::metrics::Labels;
-use super::turn::Run;
-use super::{events, words};
+use super::reconcile::Run;
+use super::{events, messages};
 
 impl Host {
     pub(super) async fn perform(&self, run: &Run, effect: &Effect) -> Outcome {
@@ -48,20 +48,20 @@ impl Host {
             ),
             Effect::Create { call, .. } => match self.cloud.call(call.as_ref()).await {
                 Ok(reply) => Outcome::Created(reply.image_cache_id),
-                Err(error) => words::outcome(error),
+                Err(error) => messages::outcome(error),
             },
             Effect::Update { call, .. } => match self.cloud.call(call.as_ref()).await {
                 Ok(_) => Outcome::Accepted,
-                Err(error) => words::outcome(error),
+                Err(error) => messages::outcome(error),
             },
             Effect::Delete { call } => match self.cloud.call(call).await {
                 Ok(_) => Outcome::Accepted,
-                Err(error) => words::outcome(error),
+                Err(error) => messages::outcome(error),
             },
         }
     }
     /// Tells an Event of the object; one that is not stored is no reason to do anything again.
-    pub(super) async fn note(&self, object: &Object, note: &Note) {
+    pub(super) async fn note(&self, object: &ImageCacheObject, note: &EventNote) {
         if self.config.dry_run.is_some() {
             return;
         }
@@ -69,7 +69,7 @@ impl Host {
             tracing::debug!(
                 object = object.name_any(),
                 "an event was not stored: {}",
-                words::of_cluster(&error, "events")
+                messages::of_cluster(&error, "events")
             );
         }
     }
@@ -98,14 +98,14 @@ impl Host {
     }
 }
 
-fn stored(object: &Object) -> Outcome {
+fn stored(object: &ImageCacheObject) -> Outcome {
     match value(object) {
         Some(object) => Outcome::Object(object),
         None => Outcome::Unsent("the object cannot be read".to_owned()),
     }
 }
 
-fn written(result: Result<Object, kube::Error>) -> Outcome {
+fn written(result: Result<ImageCacheObject, kube::Error>) -> Outcome {
     match result {
         Ok(object) => stored(&object),
         Err(error) => unwritten(&error),
@@ -113,7 +113,7 @@ fn written(result: Result<Object, kube::Error>) -> Outcome {
 }
 
 fn unwritten(error: &kube::Error) -> Outcome {
-    let why = words::of_cluster(error, PLURAL);
+    let why = messages::of_cluster(error, PLURAL);
     match error {
         kube::Error::Api(status) if status.code == 404 => Outcome::NoObject,
         kube::Error::Api(status) if status.code == 409 => Outcome::Conflict,

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imagecache::reconcile::{
-    Decision, Effect, Login, Memory, Note, Outcome, Rival, Seen, claim, step,
+    AdoptionClaim, Effect, EventNote, Observed, Outcome, ReconcileRecord, SecretLogins, Step,
+    claim, step,
 };
-use imagecache::resource::kube::Object;
+use imagecache::resource::kube::ImageCacheObject;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use serde_json::Value;
 
-use super::host::{Host, value};
+use super::context::{Host, value};
 
 /// An object needs a few acts to be where it should; more is a fault of the core.
 const MAX_ACTS: u32 = 24;
@@ -38,11 +39,11 @@ pub(super) struct Run {
     pub(super) uid: String,
     pub(super) object: Value,
     live: bool,
-    logins: Option<Vec<Login>>,
+    logins: Option<Vec<SecretLogins>>,
 }
 impl Host {
     /// The objects that claim the same cache as this one, which does not have it yet.
-    fn rivals(&self, object: &Value) -> Vec<Rival> {
+    fn rivals(&self, object: &Value) -> Vec<AdoptionClaim> {
         let Some(id) = claim(object) else {
             return Vec::new();
         };
@@ -61,11 +62,11 @@ impl Host {
             .filter(|other| other.metadata.uid.as_deref() != uid.and_then(Value::as_str))
             .filter_map(|other| value(other))
             .filter(|other| claim(other) == Some(id))
-            .filter_map(|other| Rival::read(&other))
+            .filter_map(|other| AdoptionClaim::read(&other))
             .collect()
     }
 
-    fn decide(&self, run: &Run, memory: &Memory) -> Decision {
+    fn decide(&self, run: &Run, memory: &ReconcileRecord) -> Step {
         self.metrics.steps.inc();
         let listing = self.listing();
         let sent = memory.as_sent(&run.object);
@@ -74,7 +75,7 @@ impl Host {
             None => Some(Vec::new()),
         };
         let rivals = self.rivals(&sent);
-        let seen = Seen {
+        let seen = Observed {
             listing: listing.as_deref(),
             live: run.live,
             logins: run.logins.as_deref(),
@@ -92,7 +93,7 @@ impl Host {
     }
 
     /// Tells what is wrong, when it is news.
-    async fn tell_problem(&self, object: &Object, run: &Run, problem: Option<Note>) {
+    async fn tell_problem(&self, object: &ImageCacheObject, run: &Run, problem: Option<EventNote>) {
         let told = self.with_slot(run, |slot| {
             std::mem::replace(&mut slot.problem, problem.clone())
         });
@@ -104,7 +105,10 @@ impl Host {
 }
 
 /// Works on one object until there is nothing to do now.
-pub(super) async fn reconcile(object: Arc<Object>, host: Arc<Host>) -> Result<Action, Broken> {
+pub(super) async fn reconcile(
+    object: Arc<ImageCacheObject>,
+    host: Arc<Host>,
+) -> Result<Action, Broken> {
     let Some(start) = value(&object) else {
         return Ok(Action::await_change());
     };
@@ -153,7 +157,7 @@ pub(super) async fn reconcile(object: Arc<Object>, host: Arc<Host>) -> Result<Ac
             return Ok(Action::await_change());
         }
         let pause = host.with_slot(&run, |slot| {
-            slot.memory.learn(
+            slot.memory.record(
                 &effect,
                 &outcome,
                 generation.unwrap_or(1),
@@ -210,6 +214,6 @@ pub(super) async fn reconcile(object: Arc<Object>, host: Arc<Host>) -> Result<Ac
 }
 
 /// When a broken-off work is tried again.
-pub(super) fn again(_object: Arc<Object>, broken: &Broken, _host: Arc<Host>) -> Action {
+pub(super) fn again(_object: Arc<ImageCacheObject>, broken: &Broken, _host: Arc<Host>) -> Action {
     Action::requeue(broken.pause)
 }

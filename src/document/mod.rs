@@ -24,11 +24,9 @@
 //! assert_eq!(&text[tag.start.offset..tag.end.offset], "1.25");
 //! ```
 
-mod build;
+mod builder;
 #[cfg(feature = "yaml")]
 mod decimal;
-#[cfg(feature = "yaml")]
-mod granit;
 mod json;
 mod place;
 #[cfg(feature = "yaml")]
@@ -37,17 +35,19 @@ mod text;
 mod tree;
 #[cfg(feature = "yaml")]
 mod yaml;
+#[cfg(feature = "yaml")]
+mod yaml_parser;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Diagnostic, Levels, Part, Report};
+use crate::diagnostic::{Code, Diagnostic, Levels, QuotedPart, Report};
 use crate::path::Path;
 
 pub use text::{Position, Span, Text};
 
-use build::{Build, Fault};
+use builder::{Build, Fault};
 use text::usize_of;
 use tree::Tree;
 
@@ -57,7 +57,7 @@ pub const MAX_DEPTH: usize = 100;
 /// How much is read of one text before a finding ([`Code::IC003`]) ends it. The default holds for texts of anybody: a
 /// megabyte that wants to be slow is answered within some milliseconds. The time is linear in every limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct TextLimits {
     /// Bytes of text, up to 4 GiB. One Kubernetes object is at most 1.5 MiB.
     pub bytes: usize,
     /// Documents, empty ones included.
@@ -80,9 +80,9 @@ pub const MAX_NODES: usize = 100_000;
 /// The most keys and values of a YAML text unless a host says otherwise.
 pub const MAX_YAML_NODES: usize = 20_000;
 
-impl Limits {
+impl TextLimits {
     /// For texts that their reader chose, such as files named on a command line: a whole cluster written into one file.
-    pub const TRUSTED: Limits = Limits {
+    pub const TRUSTED: TextLimits = TextLimits {
         bytes: 256 << 20,
         documents: 1_000_000,
         nodes: 5_000_000,
@@ -90,10 +90,10 @@ impl Limits {
     };
 }
 
-impl Default for Limits {
+impl Default for TextLimits {
     /// For texts of anybody.
     fn default() -> Self {
-        Limits {
+        TextLimits {
             bytes: MAX_BYTES,
             documents: MAX_DOCUMENTS,
             nodes: MAX_NODES,
@@ -104,7 +104,7 @@ impl Default for Limits {
 
 /// How a text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
+pub enum TextFormat {
     /// JSON when the first character is `{` or `[` and the text reads as JSON, else YAML.
     #[default]
     Auto,
@@ -118,11 +118,11 @@ pub enum Format {
 /// none of what it takes to tell.
 pub(crate) trait Places {
     /// See [`Document::locate`].
-    fn locate(&self, path: &Path<'_>, part: &Part) -> Span;
+    fn locate(&self, path: &Path<'_>, part: &QuotedPart) -> Span;
 }
 
 impl Places for Document {
-    fn locate(&self, path: &Path<'_>, part: &Part) -> Span {
+    fn locate(&self, path: &Path<'_>, part: &QuotedPart) -> Span {
         self.locate(path, part)
     }
 }
@@ -175,7 +175,7 @@ impl Document {
     /// and the whole scalar where it has not (escapes, folded lines). What an alias stands for is shown where it is used
     /// (`*name`). When nothing stands at the path, the nearest value above it is shown by its key.
     #[must_use]
-    pub fn locate(&self, path: &Path<'_>, part: &Part) -> Span {
+    pub fn locate(&self, path: &Path<'_>, part: &QuotedPart) -> Span {
         let place = place::find(&self.tree, self.text.as_str(), &self.value, &path.steps());
         self.text
             .span(place.range(&self.tree, self.text.as_str(), part))
@@ -194,8 +194,8 @@ impl Document {
 /// Findings: [`Code::IC001`] (one for each document that is neither YAML nor JSON), [`Code::IC002`] (a key that stands
 /// twice) and [`Code::IC003`] (a limit). They come in the order of the documents.
 #[must_use]
-pub fn read(text: &str, format: Format, levels: &Levels) -> (Vec<Document>, Vec<Diagnostic>) {
-    read_within(text, format, levels, &Limits::default())
+pub fn read(text: &str, format: TextFormat, levels: &Levels) -> (Vec<Document>, Vec<Diagnostic>) {
+    read_within(text, format, levels, &TextLimits::default())
 }
 
 /// Reads every document of a text, as far as the limits allow.
@@ -213,9 +213,9 @@ pub fn read(text: &str, format: Format, levels: &Levels) -> (Vec<Document>, Vec<
 #[must_use]
 pub fn read_within(
     text: &str,
-    format: Format,
+    format: TextFormat,
     levels: &Levels,
-    limits: &Limits,
+    limits: &TextLimits,
 ) -> (Vec<Document>, Vec<Diagnostic>) {
     let most = limits.bytes.min(usize_of(u32::MAX));
     if text.len() > most {
@@ -230,16 +230,16 @@ pub fn read_within(
     }
     let mut reading = Reading::new(text, levels, limits);
     let is_json = match format {
-        Format::Json => true,
-        Format::Yaml => false,
-        Format::Auto => text.trim_start_matches(BLANK).starts_with(['{', '[']),
+        TextFormat::Json => true,
+        TextFormat::Yaml => false,
+        TextFormat::Auto => text.trim_start_matches(BLANK).starts_with(['{', '[']),
     };
     if !is_json {
         reading.read_yaml();
         return reading.finish();
     }
     let fault = reading.read_json();
-    if format == Format::Json || fault.is_none_or(|fault| fault.code != Code::IC001) {
+    if format == TextFormat::Json || fault.is_none_or(|fault| fault.code != Code::IC001) {
         return reading.finish();
     }
     // No JSON. YAML has braces and brackets, too; if it is no YAML either, the language it looks like has the word.
@@ -266,7 +266,7 @@ fn looks_like_json(text: &str) -> bool {
 struct Reading<'a> {
     text: Arc<Text>,
     levels: &'a Levels,
-    limits: &'a Limits,
+    limits: &'a TextLimits,
     documents: Vec<Document>,
     findings: Vec<Diagnostic>,
     /// Documents met, empty ones included.
@@ -279,7 +279,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(text: &str, levels: &'a Levels, limits: &'a Limits) -> Self {
+    fn new(text: &str, levels: &'a Levels, limits: &'a TextLimits) -> Self {
         Reading {
             text: Arc::new(Text::new(text)),
             levels,

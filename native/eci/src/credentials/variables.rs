@@ -7,7 +7,7 @@ use crate::endpoint::Endpoint;
 /// What the surroundings of the process say about credentials: variables, the home directory, and where services of
 /// credentials are.
 #[derive(Clone)]
-pub struct Setting {
+pub struct ProcessEnvironment {
     /// Environment variables. Empty ones count as not set.
     pub variables: BTreeMap<String, String>,
     /// The user's directory.
@@ -18,10 +18,10 @@ pub struct Setting {
     pub sts: Option<Endpoint>,
 }
 
-impl Default for Setting {
+impl Default for ProcessEnvironment {
     /// Nothing is set.
     fn default() -> Self {
-        Setting {
+        ProcessEnvironment {
             variables: BTreeMap::new(),
             home: None,
             instance: "http://100.100.100.200".to_owned(),
@@ -30,7 +30,7 @@ impl Default for Setting {
     }
 }
 
-impl Setting {
+impl ProcessEnvironment {
     /// The variables and the home directory of this process.
     #[must_use]
     pub fn of_process() -> Self {
@@ -38,10 +38,10 @@ impl Setting {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .filter(|(name, _)| name.starts_with("ALIBABA_CLOUD_"))
             .collect();
-        Setting {
+        ProcessEnvironment {
             variables,
             home: std::env::home_dir(),
-            ..Setting::default()
+            ..ProcessEnvironment::default()
         }
     }
 
@@ -77,7 +77,7 @@ impl Setting {
 }
 
 /// Names of variables, no values: keys are among them.
-impl fmt::Debug for Setting {
+impl fmt::Debug for ProcessEnvironment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Setting")
             .field("variables", &self.variables.keys())
