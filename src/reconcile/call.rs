@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::SETTLE;
 use super::condition::reason;
-use super::effect::{Effect, Step};
+use super::effect::{Effect, ReconcileDecision};
 use super::inputs::{Held, Intake};
 use super::listing::Listing;
 use super::record::Fault;
@@ -25,7 +25,7 @@ impl<'a> Turn<'a> {
         fault.until.saturating_sub(self.seen.moment)
     }
 
-    pub(super) fn update(&self, entry: &ImageCacheEntry) -> Step {
+    pub(super) fn update(&self, entry: &ImageCacheEntry) -> ReconcileDecision {
         let id = entry.image_cache_id.as_str();
         let generation = self.subject.generation;
         let refused = |reason: &str, message: &str| {
@@ -73,27 +73,27 @@ impl<'a> Turn<'a> {
     /// wrong with the object.
     fn sendable<C>(
         &self,
-        refused: impl Fn(&str, &str) -> Step,
+        refused: impl Fn(&str, &str) -> ReconcileDecision,
         call: impl FnOnce(Intake) -> Result<C, Held>,
-    ) -> Result<C, Box<Step>> {
+    ) -> Result<C, Box<ReconcileDecision>> {
         if let Some(fault) = self.fault() {
             let told = if fault.told {
                 refused(&fault.reason, &fault.message)
             } else {
-                Step::rest()
+                ReconcileDecision::rest()
             };
             return Err(Box::new(told.within(self.until(fault))));
         }
         let call = Intake::of(self.subject, self.seen).and_then(call);
         call.map_err(|held| {
             Box::new(match held {
-                Held::Unread(names) => Step::act(Effect::ReadSecrets(names)),
+                Held::Unread(names) => ReconcileDecision::act(Effect::ReadSecrets(names)),
                 Held::Blocked { reason, message } => refused(reason, &message).within(SETTLE),
             })
         })
     }
 
-    pub(super) fn create(&self, listing: &Listing) -> Step {
+    pub(super) fn create(&self, listing: &Listing) -> ReconcileDecision {
         let generation = self.subject.generation;
         let arriving = self.may_arrive(listing);
         let named = self.named_generation(listing);
@@ -127,22 +127,22 @@ impl<'a> Turn<'a> {
     }
 
     /// A call, on an object that was read just now.
-    fn call(&self, effect: Effect) -> Step {
+    fn call(&self, effect: Effect) -> ReconcileDecision {
         let act = if self.seen.live { effect } else { Effect::Read };
-        Step::act(act).watching(true)
+        ReconcileDecision::act(act).watching(true)
     }
 
-    pub(super) fn delete(&self, id: &str) -> Step {
+    pub(super) fn delete(&self, id: &str) -> ReconcileDecision {
         if let Some(deleted) = self.memory.deleted {
             let wait = deleted
                 .saturating_add(super::DELETE_AGAIN)
                 .saturating_sub(self.seen.moment);
             if !wait.is_zero() {
-                return Step::listing().within(wait);
+                return ReconcileDecision::listing().within(wait);
             }
         }
         if let Some(fault) = self.fault() {
-            return Step::rest().within(self.until(fault));
+            return ReconcileDecision::rest().within(self.until(fault));
         }
         self.call(Effect::Delete {
             call: DeleteImageCache {

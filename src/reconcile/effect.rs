@@ -10,7 +10,7 @@ use crate::eci::request::{CreateImageCache, DeleteImageCache, Request as _, Upda
 
 /// What to do about an object now.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Step {
+pub struct ReconcileDecision {
     /// The one act, if there is any. When it is performed and learnt ([`super::Memory::learn`]), ask again.
     pub act: Option<Effect>,
     /// What to tell people, as Events of the object, once the act has succeeded.
@@ -23,23 +23,23 @@ pub struct Step {
     pub problem: Option<EventNote>,
 }
 
-impl Step {
+impl ReconcileDecision {
     pub(super) fn rest() -> Self {
-        Step::default()
+        ReconcileDecision::default()
     }
 
     pub(super) fn act(effect: Effect) -> Self {
-        Step {
+        ReconcileDecision {
             act: Some(effect),
-            ..Step::default()
+            ..ReconcileDecision::default()
         }
     }
 
     /// Waits for a new listing.
     pub(super) fn listing() -> Self {
-        Step {
+        ReconcileDecision {
             listing: true,
-            ..Step::default()
+            ..ReconcileDecision::default()
         }
     }
 

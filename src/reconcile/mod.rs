@@ -75,7 +75,7 @@ mod subject;
 use std::time::Duration;
 
 pub use condition::{READY, SYNCED};
-pub use effect::{Effect, EventNote, Outcome, Step, patched};
+pub use effect::{Effect, EventNote, Outcome, ReconcileDecision, patched};
 pub use inputs::{SecretFault, SecretLogins};
 pub use listing::Listing;
 pub use record::{ReconcileRecord, backoff};

@@ -1,7 +1,7 @@
 //! The decisions about an object that is to go: first the cache, then the finalizer.
 
 use super::condition::reason;
-use super::effect::Step;
+use super::effect::ReconcileDecision;
 use super::listing::{Listing, owner};
 use super::step::Turn;
 use super::subject::Policy;
@@ -12,9 +12,9 @@ use crate::annotation::{DELETION_PROTECTION, FINALIZER};
 const NAMED_PODS: usize = 3;
 
 impl Turn<'_> {
-    pub(super) fn remove(&self) -> Step {
+    pub(super) fn remove(&self) -> ReconcileDecision {
         let Some(listing) = self.seen.listing else {
-            return Step::listing();
+            return ReconcileDecision::listing();
         };
         let subject = self.subject;
         let adopted = subject.id.is_some_and(|id| subject.has_adopted(id));
@@ -26,12 +26,12 @@ impl Turn<'_> {
             return self.release();
         }
         if !self.is_fresh(listing) {
-            return Step::listing();
+            return ReconcileDecision::listing();
         }
         match self.left(listing) {
             Some(id) => self.take_down(&id),
             // what may still arrive would be nobody's
-            None if self.may_arrive(listing) => Step::listing().within(SETTLE),
+            None if self.may_arrive(listing) => ReconcileDecision::listing().within(SETTLE),
             None => self.release(),
         }
     }
@@ -50,7 +50,7 @@ impl Turn<'_> {
         own.next().map(|entry| entry.image_cache_id.clone())
     }
 
-    fn take_down(&self, id: &str) -> Step {
+    fn take_down(&self, id: &str) -> ReconcileDecision {
         if self.subject.is_protected() && self.memory.deleted.is_none() {
             match self.seen.pods {
                 None => {
@@ -88,7 +88,7 @@ impl Turn<'_> {
     }
 
     /// The object stays, and its status says why.
-    fn stays(&self, reason: &str, message: &str) -> Step {
+    fn stays(&self, reason: &str, message: &str) -> ReconcileDecision {
         let named = self.subject.intent().filter(|_| self.subject.id.is_none());
         let generation = named.map_or(self.subject.generation, |(generation, _)| generation);
         self.draft()
@@ -96,7 +96,7 @@ impl Turn<'_> {
             .decide()
     }
 
-    fn release(&self) -> Step {
+    fn release(&self) -> ReconcileDecision {
         let finalizers: Vec<&str> = self
             .subject
             .finalizers

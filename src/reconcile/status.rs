@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::condition::{Condition, READY, SYNCED, reason, sentence, transition};
-use super::effect::{Effect, EventNote, Step};
+use super::effect::{Effect, EventNote, ReconcileDecision};
 use super::subject::Subject;
 use crate::eci::object;
 use crate::eci::reply::ImageCacheEntry;
@@ -184,7 +184,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The patch that makes it so, and what is told with it; nothing when it is so already.
-    pub(super) fn decide(mut self) -> Step {
+    pub(super) fn decide(mut self) -> ReconcileDecision {
         let before = self.subject.status();
         let mut notes = Vec::new();
         let mut conditions = before
@@ -215,16 +215,16 @@ impl<'a> Draft<'a> {
             }
         }
         if patch.is_empty() {
-            return Step::rest();
+            return ReconcileDecision::rest();
         }
         patch.insert("lastUpdatedTime".to_owned(), json!(self.now));
         let patch = json!({
             "metadata": {"resourceVersion": self.subject.version, "uid": self.subject.uid},
             "status": patch,
         });
-        Step {
+        ReconcileDecision {
             notes,
-            ..Step::act(Effect::Status {
+            ..ReconcileDecision::act(Effect::Status {
                 patch,
                 opens: self.opens,
             })

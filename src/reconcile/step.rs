@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::condition::{reason, sentence};
-use super::effect::{Effect, Step};
+use super::effect::{Effect, ReconcileDecision};
 use super::inputs::difference;
 use super::listing::{Listing, owner};
 use super::record::{Accepted, ReconcileRecord};
@@ -41,14 +41,14 @@ pub fn step(
     settings: &ReconcileSettings,
     memory: &ReconcileRecord,
     now: Timestamp,
-) -> Step {
+) -> ReconcileDecision {
     let stored = object;
     let object = memory.as_sent(stored);
     let Some(subject) = Subject::read(&object) else {
-        return Step::rest();
+        return ReconcileDecision::rest();
     };
     if settings.paused || subject.is_paused() {
-        return Step::rest();
+        return ReconcileDecision::rest();
     }
     let turn = Turn {
         subject: &subject,
@@ -60,7 +60,7 @@ pub fn step(
     };
     let mut decision = match (subject.deleting, subject.is_held()) {
         // others hold it, or nobody: nothing of ours is left
-        (true, false) => Step::rest(),
+        (true, false) => ReconcileDecision::rest(),
         (true, true) => turn.remove(),
         (false, held) => turn.keep(held),
     };
@@ -91,14 +91,14 @@ enum Found<'a> {
 }
 
 impl<'a> Turn<'a> {
-    fn keep(&self, held: bool) -> Step {
+    fn keep(&self, held: bool) -> ReconcileDecision {
         let Some(listing) = self.seen.listing else {
-            return Step::listing();
+            return ReconcileDecision::listing();
         };
         if let Some(bar) = self.memory.altered.bar(self.stored) {
-            return Step {
+            return ReconcileDecision {
                 problem: Some(bar),
-                ..Step::rest()
+                ..ReconcileDecision::rest()
             };
         }
         if !held {
@@ -113,7 +113,7 @@ impl<'a> Turn<'a> {
             }
         }
         if !self.is_fresh(listing) {
-            return Step::listing();
+            return ReconcileDecision::listing();
         }
         match self.find(listing) {
             Found::Own(entry) if self.subject.id == Some(entry.image_cache_id.as_str()) => {
@@ -132,8 +132,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    pub(super) fn finalizers(&self, finalizers: &[&str]) -> Step {
-        Step::act(Effect::Finalizers {
+    pub(super) fn finalizers(&self, finalizers: &[&str]) -> ReconcileDecision {
+        ReconcileDecision::act(Effect::Finalizers {
             patch: json!({"metadata": {
                 "resourceVersion": self.subject.version,
                 "uid": self.subject.uid,
@@ -247,7 +247,7 @@ impl<'a> Turn<'a> {
     }
 
     /// ECI has accepted a call, and the status may not say so yet.
-    fn accepted(&self, accepted: &Accepted) -> Step {
+    fn accepted(&self, accepted: &Accepted) -> ReconcileDecision {
         let generation = accepted.generation;
         let draft = match &accepted.made {
             Some(id) => self
@@ -302,7 +302,7 @@ impl<'a> Turn<'a> {
     }
 
     /// A cache that the status does not name: made by a call whose answer nobody noted, or to be adopted.
-    fn take(&self, entry: &ImageCacheEntry) -> Step {
+    fn take(&self, entry: &ImageCacheEntry) -> ReconcileDecision {
         let id = &entry.image_cache_id;
         let made = owner(entry) == Some(self.subject.uid);
         let draft = self.draft().entry(entry).opens();
@@ -332,7 +332,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The object's own cache, as ECI tells it.
-    fn own(&self, entry: &ImageCacheEntry) -> Step {
+    fn own(&self, entry: &ImageCacheEntry) -> ReconcileDecision {
         let id = &entry.image_cache_id;
         let accepted = self.subject.is_accepted();
         let draft = || self.draft().entry(entry);
@@ -397,7 +397,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Looks again when the cache ends.
-    fn until_the_end(&self, decision: Step) -> Step {
+    fn until_the_end(&self, decision: ReconcileDecision) -> ReconcileDecision {
         let facts = crate::expiry::ExpiryFacts::read(self.subject.object);
         let left = facts.recorded.map(|end| end.since(self.now));
         match left.and_then(|left| u64::try_from(left).ok()) {
@@ -409,7 +409,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The cache that the status names is not there.
-    fn gone(&self, id: &str) -> Step {
+    fn gone(&self, id: &str) -> ReconcileDecision {
         let failed = self.subject.phase == Some(Phase::Failed.as_str());
         if self.subject.is_accepted() && !failed {
             let ended = if self.subject.has_expired(self.now) {

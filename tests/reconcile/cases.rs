@@ -5,7 +5,8 @@ use std::time::Duration;
 use imagecache::eci::error::{ErrorCode, Retry};
 use imagecache::eci::reply::ImageCacheEntry;
 use imagecache::reconcile::{
-    Effect, Listing, Observed, Outcome, ReconcileRecord, ReconcileSettings, Step, patched, step,
+    Effect, Listing, Observed, Outcome, ReconcileDecision, ReconcileRecord, ReconcileSettings,
+    patched, step,
 };
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
@@ -52,7 +53,7 @@ fn decide(
     entries: Vec<ImageCacheEntry>,
     memory: &ReconcileRecord,
     pods: Option<&[String]>,
-) -> Step {
+) -> ReconcileDecision {
     let minute = Duration::from_secs(100);
     let listing = Listing::new(entries, minute);
     let seen = Observed {
@@ -71,7 +72,7 @@ fn decide(
 }
 
 /// What a decision does, in a word, and the reasons that it writes: `status Ready:Expired`.
-fn told(decision: &Step) -> String {
+fn told(decision: &ReconcileDecision) -> String {
     let Some(act) = &decision.act else {
         return if decision.listing { "waits" } else { "rests" }.to_owned();
     };

@@ -3,13 +3,13 @@
 use imagecache::annotation::FINALIZER;
 use imagecache::eci::request::DeleteImageCache;
 use imagecache::reconcile::{
-    Effect, Listing, Observed, ReconcileRecord, ReconcileSettings, Step, patched, step,
+    Effect, Listing, Observed, ReconcileDecision, ReconcileRecord, ReconcileSettings, patched, step,
 };
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::exhaustive::{explore, late_wish};
-use crate::world::{Budget, FOREIGN, PASSWORD, Step, World};
+use crate::world::{Budget, FOREIGN, PASSWORD, StepFn, World};
 
 /// No call has a token: nothing tells a repeated call from a new one.
 fn forgets_tokens(
@@ -18,7 +18,7 @@ fn forgets_tokens(
     settings: &ReconcileSettings,
     memory: &ReconcileRecord,
     now: Timestamp,
-) -> Step {
+) -> ReconcileDecision {
     let mut decision = step(object, seen, settings, memory, now);
     if let Some(Effect::Create { call, .. }) = &mut decision.act {
         call.client_token = None;
@@ -33,7 +33,7 @@ fn names_another_generation(
     settings: &ReconcileSettings,
     memory: &ReconcileRecord,
     now: Timestamp,
-) -> Step {
+) -> ReconcileDecision {
     let mut decision = step(object, seen, settings, memory, now);
     if let Some(Effect::Create { call, .. }) = &mut decision.act {
         call.client_token = Some(format!("create.{}", object["metadata"]["generation"]));
@@ -48,7 +48,7 @@ fn believes_old_listings(
     settings: &ReconcileSettings,
     memory: &ReconcileRecord,
     now: Timestamp,
-) -> Step {
+) -> ReconcileDecision {
     let listing = seen.listing.map(|listing| {
         Listing::new(
             listing.entries().to_vec(),
@@ -69,19 +69,19 @@ fn lets_go_at_once(
     settings: &ReconcileSettings,
     memory: &ReconcileRecord,
     now: Timestamp,
-) -> Step {
+) -> ReconcileDecision {
     let held = object["metadata"]["finalizers"]
         .as_array()
         .is_some_and(|list| list.contains(&json!(FINALIZER)));
     if held && object["metadata"].get("deletionTimestamp").is_some() {
         let metadata = &object["metadata"];
-        return Step {
+        return ReconcileDecision {
             act: Some(Effect::Finalizers {
                 patch: json!({"metadata": {
                     "resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"], "finalizers": [],
                 }}),
             }),
-            ..Step::default()
+            ..ReconcileDecision::default()
         };
     }
     step(object, seen, settings, memory, now)
@@ -94,7 +94,7 @@ fn deletes_by_name(
     settings: &ReconcileSettings,
     memory: &ReconcileRecord,
     now: Timestamp,
-) -> Step {
+) -> ReconcileDecision {
     let mut decision = step(object, seen, settings, memory, now);
     let deleting = object["metadata"].get("deletionTimestamp").is_some();
     if deleting
@@ -123,7 +123,7 @@ fn claims_ready(
     settings: &ReconcileSettings,
     memory: &ReconcileRecord,
     now: Timestamp,
-) -> Step {
+) -> ReconcileDecision {
     let mut decision = step(object, seen, settings, memory, now);
     if let Some(Effect::Status { patch, .. }) = &mut decision.act
         && patch["status"]["phase"] == "Updating"
@@ -140,7 +140,7 @@ fn writes_always(
     settings: &ReconcileSettings,
     memory: &ReconcileRecord,
     now: Timestamp,
-) -> Step {
+) -> ReconcileDecision {
     let mut decision = step(object, seen, settings, memory, now);
     let metadata = &object["metadata"];
     if decision.act.is_none() && !seen.live && metadata.get("deletionTimestamp").is_none() {
@@ -162,7 +162,7 @@ fn tells_passwords(
     settings: &ReconcileSettings,
     memory: &ReconcileRecord,
     now: Timestamp,
-) -> Step {
+) -> ReconcileDecision {
     let mut decision = step(object, seen, settings, memory, now);
     if let (Some(Effect::Status { patch, .. }), Some(logins)) = (&mut decision.act, seen.logins) {
         let login = &logins[0].found.as_ref().unwrap()[0];
@@ -178,7 +178,7 @@ fn takes_at_once(
     settings: &ReconcileSettings,
     memory: &ReconcileRecord,
     now: Timestamp,
-) -> Step {
+) -> ReconcileDecision {
     let decision = step(object, seen, settings, memory, now);
     let Some(Effect::Status { patch, .. }) = &decision.act else {
         return decision;
@@ -200,7 +200,7 @@ fn looks_at_nobody(
     settings: &ReconcileSettings,
     memory: &ReconcileRecord,
     now: Timestamp,
-) -> Step {
+) -> ReconcileDecision {
     let announced = object["status"].to_string().contains("Adopting");
     let rivals = if announced { &[] } else { seen.rivals };
     step(object, &Observed { rivals, ..*seen }, settings, memory, now)
@@ -218,7 +218,7 @@ fn a_wrong_adoption_is_seen_to_give_a_cache_to_two() {
 #[test]
 fn every_wrong_step_is_seen_to_break_its_promise() {
     let none = Budget::default();
-    let cases: [(&str, Step, Budget, &str); 8] = [
+    let cases: [(&str, StepFn, Budget, &str); 8] = [
         (
             "forgets_tokens",
             forgets_tokens,

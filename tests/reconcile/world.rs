@@ -9,8 +9,8 @@ use std::time::Duration;
 use imagecache::annotation::{ADOPT, FINALIZER};
 use imagecache::eci::login::RegistryLogin;
 use imagecache::reconcile::{
-    AdoptionClaim, Effect, Listing, Observed, Outcome, ReconcileRecord, ReconcileSettings,
-    SecretLogins, Step, claim, patched, step,
+    AdoptionClaim, Effect, Listing, Observed, Outcome, ReconcileDecision, ReconcileRecord,
+    ReconcileSettings, SecretLogins, claim, patched, step,
 };
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
@@ -22,9 +22,9 @@ pub(crate) const PASSWORD: &str = "hunter2";
 pub(crate) const FOREIGN: &str = "imc-foreign";
 
 /// The function under test: [`step`], or a mutant of it.
-pub(crate) type Step =
-    fn(&Value, &Observed<'_>, &ReconcileSettings, &ReconcileRecord, Timestamp) -> Step;
-pub(crate) const REAL: Step = step;
+pub(crate) type StepFn =
+    fn(&Value, &Observed<'_>, &ReconcileSettings, &ReconcileRecord, Timestamp) -> ReconcileDecision;
+pub(crate) const REAL: StepFn = step;
 
 /// What becomes of an act and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +152,7 @@ struct Host {
 
 #[derive(Debug, Clone)]
 pub(crate) struct World {
-    step: Step,
+    step: StepFn,
     objects: Vec<Option<Object>>,
     version: u64,
     pub(crate) cloud: Cloud,
@@ -197,7 +197,7 @@ fn object(index: usize, adopt: Option<&str>) -> Value {
 
 impl World {
     /// So many objects that want a cache each, nothing known and nothing made.
-    pub(crate) fn new(step: Step, objects: usize, budget: Budget) -> Self {
+    pub(crate) fn new(step: StepFn, objects: usize, budget: Budget) -> Self {
         let foreign = crate::cloud::Cache {
             id: FOREIGN.to_owned(),
             status: "Ready",

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anyhow::Context;
-use imagecache::reference::{Named, Reference, describe};
+use imagecache::reference::{self, Named, describe};
 
 use crate::cli::usage_error;
 use crate::console::{self, Console, UNWRITABLE};
@@ -161,7 +161,7 @@ impl Printer {
         .context(UNWRITABLE)
     }
 
-    fn text(&self, console: &mut Console, described: &Reference) -> io::Result<()> {
+    fn text(&self, console: &mut Console, described: &reference::Reference) -> io::Result<()> {
         let Some(fault) = &described.error else {
             let bold = console.style(anstyle::Style::new().bold());
             writeln!(console, "{bold}{}{bold:#}", described.input)?;
@@ -184,7 +184,7 @@ impl Printer {
 }
 
 /// The parts of a valid name, as a person reads them.
-fn parts(described: &Reference) -> [(&'static str, &str); 6] {
+fn parts(described: &reference::Reference) -> [(&'static str, &str); 6] {
     [
         ("domain", &described.domain),
         ("path", &described.path),

@@ -487,7 +487,7 @@ async fn a_credential_that_the_service_calls_expired_is_replaced() {
     let setting = variables(&[("CREDENTIALS_URI", &keys.address)]);
     let credentials = Credentials::chain(setting).with_environment(nature.clone());
     let config = Config {
-        environment,
+        environment: nature,
         ..Config::new(server.address.parse().unwrap())
     };
     let client = Client::new(config, credentials).unwrap();

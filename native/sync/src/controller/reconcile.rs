@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imagecache::reconcile::{
-    AdoptionClaim, Effect, EventNote, Observed, Outcome, ReconcileRecord, SecretLogins, Step,
-    claim, step,
+    AdoptionClaim, Effect, EventNote, Observed, Outcome, ReconcileDecision, ReconcileRecord,
+    SecretLogins, claim, step,
 };
 use imagecache::resource::kube::ImageCacheObject;
 use kube::ResourceExt as _;
@@ -66,7 +66,7 @@ impl Host {
             .collect()
     }
 
-    fn decide(&self, run: &Run, memory: &ReconcileRecord) -> Step {
+    fn decide(&self, run: &Run, memory: &ReconcileRecord) -> ReconcileDecision {
         self.metrics.steps.inc();
         let listing = self.listing();
         let sent = memory.as_sent(&run.object);
