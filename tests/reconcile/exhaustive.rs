@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::world::{Budget, Move, REAL, Step, World};
+use crate::world::{Budget, Move, REAL, StepFn, World};
 
 /// A way to a breach.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ pub(crate) fn explore(world: World, most: usize) -> Result<usize, Box<Breach>> {
 }
 
 /// An object wants the cache of nobody; an older one, which is making a cache of its own, comes to want it, too.
-pub(crate) fn late_wish(step: Step) -> World {
+pub(crate) fn late_wish(step: StepFn) -> World {
     let budget = Budget {
         wishes: 1,
         ..Budget::default()
@@ -76,7 +76,7 @@ pub(crate) fn late_wish(step: Step) -> World {
 }
 
 /// The worlds: each one is small in its own way.
-pub(crate) fn worlds(step: Step) -> Vec<(&'static str, World)> {
+pub(crate) fn worlds(step: StepFn) -> Vec<(&'static str, World)> {
     let one = |budget| World::new(step, 1, budget);
     let two = |budget| World::new(step, 2, budget).patient();
     let none = Budget::default();

@@ -415,7 +415,7 @@ impl World {
     }
 
     /// What is decided about an object, with its secrets read when that is needed.
-    fn decide(&self, index: usize) -> Option<Step> {
+    fn decide(&self, index: usize) -> Option<ReconcileDecision> {
         let (object, live) = match self.host.runs.get(&index) {
             Some(run) => (&run.object.value, run.live),
             None if self.may_begin(index) => (&self.host.store.get(&index)?.value, false),
