@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::document::{Document, Places, Span, Text};
-use crate::order;
 use crate::path::Path;
 use crate::setting::{self, Setting, words};
 
@@ -527,7 +526,7 @@ impl<'a> Report<'a> {
     pub fn finish(mut self) -> Vec<Diagnostic> {
         let place =
             |found: &Diagnostic| found.span.map(|span| (span.start.offset, span.end.offset));
-        order::sort(&mut self.found, |a, b| place(a).cmp(&place(b)));
+        self.found.sort_by(|a, b| place(a).cmp(&place(b)));
         if self.dropped > 0
             && let Some(severity) = self.levels.severity(Code::IC003)
         {

@@ -27,9 +27,7 @@ pub mod door;
 #[cfg(feature = "eci")]
 pub mod eci;
 pub mod expiry;
-mod find;
 pub mod matching;
-mod order;
 pub mod path;
 #[cfg(feature = "eci")]
 pub mod reconcile;

@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::list_scanner::Items;
 use super::pod::Found;
 use crate::diagnostic::{Levels, Report};
-use crate::find;
 use crate::matching::{Cache, Index, MatchRules, Pod, SearchBuffers};
 use crate::reference::Named;
 
@@ -73,7 +72,10 @@ fn leave_out_others(cache: &mut Value, paths: &[String]) {
         .get_mut("spec")
         .and_then(|spec| spec.get_mut("images"));
     if let Some(Value::Array(images)) = images {
-        images.retain(|image| find::holds(image.as_str().unwrap_or_default(), paths));
+        images.retain(|image| {
+            let image = image.as_str().unwrap_or_default();
+            paths.iter().any(|path| image.contains(path.as_str()))
+        });
     }
 }
 

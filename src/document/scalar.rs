@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Number, Value};
 
 use super::decimal::Decimal;
@@ -242,33 +244,13 @@ fn float_key(float: f64) -> String {
     )
 }
 
-/// Decodes base64 in the standard alphabet, padded, with line breaks where they like.
+/// Decodes base64 in the standard alphabet, padded, with line breaks anywhere.
 fn base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let mut text = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n'));
-    while let Some(first) = text.next() {
-        let quad = [first, text.next()?, text.next()?, text.next()?];
-        let padding = quad.iter().rev().take_while(|byte| **byte == b'=').count();
-        let mut bits = 0_u32;
-        for byte in quad.iter().take(4_usize.checked_sub(padding)?) {
-            let six = match byte {
-                b'A'..=b'Z' => byte - b'A',
-                b'a'..=b'z' => byte - b'a' + 26,
-                b'0'..=b'9' => byte - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                _ => return None,
-            };
-            bits = bits << 6 | u32::from(six);
-        }
-        let kept = 3_usize.checked_sub(padding).filter(|kept| *kept > 0)?;
-        bits <<= 6 * padding;
-        bytes.extend(bits.to_be_bytes().iter().skip(1).take(kept));
-        if padding > 0 && text.next().is_some() {
-            return None;
-        }
-    }
-    Some(bytes)
+    let text: String = text
+        .chars()
+        .filter(|char| !matches!(char, '\r' | '\n'))
+        .collect();
+    STANDARD.decode(text).ok()
 }
 
 #[cfg(test)]

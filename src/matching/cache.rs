@@ -7,7 +7,6 @@ use super::fields::{Fields, find, kind_of};
 use super::image::{Image, ImageFacts};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use crate::diagnostic::{Code, Report};
-use crate::order;
 use crate::path::Path;
 use crate::resource::{self, Phase};
 use crate::time::Timestamp;
@@ -214,7 +213,7 @@ impl Cache {
     /// One cache told of several times becomes one. The entry of the API has the word, being nearer to the fact, then
     /// what was written last; the others fill what it leaves open. Their order does not matter.
     pub(super) fn merged(mut tellings: Vec<Cache>) -> Option<Cache> {
-        order::sort(&mut tellings, |a, b| {
+        tellings.sort_by(|a, b| {
             let (images_a, images_b) = (a.images.iter(), b.images.iter());
             let images = || images_a.map(Image::text).cmp(images_b.map(Image::text));
             a.weight().cmp(&b.weight()).then_with(images)

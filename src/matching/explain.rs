@@ -10,9 +10,9 @@ use super::index::{Index, Record};
 use super::pod::Pod;
 use super::reason::LossReason;
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
-use super::select::{Course, Filter, Needs, Score, SearchBuffers};
+use super::select::{Filter, Requirements, Score, SearchBuffers, Strategy};
 use super::verdict::{Decision, PinRefusal, Selection};
-use crate::{annotation, order, resource};
+use crate::{annotation, resource};
 
 impl Index {
     /// What happens to this pod, and why: the same winner as [`Index::winner`], every other cache that shares a
@@ -89,8 +89,8 @@ struct Contest<'a> {
     index: &'a Index,
     pod: &'a Pod,
     rules: &'a MatchRules,
-    needs: Needs,
-    course: Course,
+    needs: Requirements,
+    course: Strategy,
     standings: Vec<Score>,
     winner: Option<Score>,
 }
@@ -100,7 +100,7 @@ impl<'a> Contest<'a> {
         index: &'a Index,
         pod: &'a Pod,
         rules: &'a MatchRules,
-        course: Course,
+        course: Strategy,
         standings: Vec<Score>,
     ) -> Self {
         let needs = index.needs(pod, rules);
@@ -117,14 +117,14 @@ impl<'a> Contest<'a> {
             .into_iter()
             .map(|standing| (!contest.comes_first(&standing), standing))
             .collect();
-        order::sort(&mut ordered, |(last_a, a), (last_b, b)| {
+        ordered.sort_by(|(last_a, a), (last_b, b)| {
             last_a
                 .cmp(last_b)
                 .then_with(|| index.compare(a, b, rules))
                 .then(a.number.cmp(&b.number))
         });
         contest.winner = match (&contest.course, ordered.first()) {
-            (Course::Named(Ok(_)) | Course::Search, Some((false, first))) => Some(*first),
+            (Strategy::Named(Ok(_)) | Strategy::Search, Some((false, first))) => Some(*first),
             _ => None,
         };
         contest.standings = ordered.into_iter().map(|(_, standing)| standing).collect();
@@ -134,9 +134,9 @@ impl<'a> Contest<'a> {
     /// Is this the cache that the pod names, or one that it could have been given?
     fn comes_first(&self, standing: &Score) -> bool {
         match &self.course {
-            Course::Search => self.bar(standing).is_none(),
-            Course::Off => false,
-            Course::Named(_) => self.is_named(standing),
+            Strategy::Search => self.bar(standing).is_none(),
+            Strategy::Off => false,
+            Strategy::Named(_) => self.is_named(standing),
         }
     }
 
@@ -159,11 +159,11 @@ impl<'a> Contest<'a> {
 
     fn verdict(&self) -> Selection<'a> {
         match &self.course {
-            Course::Named(Err(refusal)) => Selection::refused(self.pod, refusal.clone()),
-            Course::Named(Ok(_)) | Course::Off => {
+            Strategy::Named(Err(refusal)) => Selection::refused(self.pod, refusal.clone()),
+            Strategy::Named(Ok(_)) | Strategy::Off => {
                 Selection::of(self.index, self.pod, self.winner, false)
             }
-            Course::Search => {
+            Strategy::Search => {
                 Selection::of(self.index, self.pod, self.winner, self.rules.auto_create)
             }
         }
@@ -191,7 +191,7 @@ impl<'a> Contest<'a> {
 
     /// What the winner has.
     fn praise(&self, standing: &Score) -> String {
-        let named = matches!(self.course, Course::Named(_));
+        let named = matches!(self.course, Strategy::Named(_));
         let start = if named {
             "is named by the pod; has"
         } else {
@@ -217,14 +217,14 @@ impl<'a> Contest<'a> {
             return None;
         }
         let named = match (&self.course, &self.pod.wish.explicit) {
-            (Course::Named(_), Some(id)) if !self.is_named(standing) => Some(id.clone()),
+            (Strategy::Named(_), Some(id)) if !self.is_named(standing) => Some(id.clone()),
             _ => None,
         };
         if standing.exact + standing.repository_only == 0 && !self.is_named(standing) {
             Some(LossReason::NothingShared)
         } else if let Some(id) = named {
             Some(LossReason::NotNamed { id })
-        } else if matches!(self.course, Course::Off) {
+        } else if matches!(self.course, Strategy::Off) {
             Some(LossReason::MatchingOff)
         } else {
             self.bar(standing)
@@ -330,7 +330,7 @@ impl<'a> Contest<'a> {
 
     /// A pod that names its cache is held to it already.
     fn pin(&self, verdict: &Selection<'_>) -> Option<Pin> {
-        let searched = matches!(self.course, Course::Search);
+        let searched = matches!(self.course, Strategy::Search);
         let value = verdict.winner.filter(|_| searched)?.id.clone()?;
         Some(Pin {
             annotation: annotation::POD_CACHE_ID,
@@ -347,7 +347,7 @@ impl<'a> Contest<'a> {
                 Some(PodEvent::not_complete(id))
             }
             (_, Some(cache), _) => Some(PodEvent::hit(&label(cache))),
-            (_, None, Course::Search) => Some(PodEvent::missed()),
+            (_, None, Strategy::Search) => Some(PodEvent::missed()),
             (_, None, _) => None,
         };
         // The id is ECI's to give.
@@ -362,7 +362,7 @@ impl<'a> Contest<'a> {
             warnings.push(format!("image `{image}` matches nothing: {fault}"));
         }
         // A named cache is used even where it does not fit.
-        if let (Course::Named(Ok(_)), Some(winner)) = (&self.course, &self.winner)
+        if let (Strategy::Named(Ok(_)), Some(winner)) = (&self.course, &self.winner)
             && let Some(cache) = self.cache(winner)
             && let Some(filter) = self.needs.filter(&self.record(winner))
         {
@@ -387,8 +387,8 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
             names.extend(key.names().map(|name| (&*name.text, image.text())));
         }
     }
-    order::sort(&mut names, Ord::cmp);
-    order::sort(&mut repositories, Ord::cmp);
+    names.sort();
+    repositories.sort();
     let have = |key: &Key| {
         let same = |name: &Name| first(&names, &name.text);
         match key.names().find_map(same) {

@@ -6,7 +6,6 @@ use super::cache::Cache;
 use super::image::{Key, Name};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use super::slab::{Table, hash};
-use crate::order;
 use crate::resource::Phase;
 
 /// Caches that pods are matched against.
@@ -173,7 +172,7 @@ impl Index {
                 held.push((self.version(repository, name), repository));
             }
         }
-        order::sort(&mut held, Ord::cmp);
+        held.sort();
         held.dedup();
         let identity = match &cache.id {
             Some(id) => hash(&["id ", id]),
@@ -181,7 +180,7 @@ impl Index {
         };
         let record = self.record(&cache);
         let mut repositories: Vec<usize> = held.iter().map(|(_, repository)| *repository).collect();
-        order::sort(&mut repositories, Ord::cmp);
+        repositories.sort();
         repositories.dedup();
         let places = held.iter().map(|(version, _)| {
             let at = self
@@ -372,7 +371,7 @@ impl FromIterator<Cache> for Index {
                 None => index.add(cache),
             }
         }
-        order::sort(&mut again, |(a, _), (b, _)| a.cmp(b));
+        again.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut again = again.into_iter().peekable();
         while let Some((number, cache)) = again.next() {
             let mut tellings = vec![cache];

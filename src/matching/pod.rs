@@ -9,7 +9,6 @@ use super::storage;
 use super::wish::CacheRequest;
 use crate::annotation;
 use crate::diagnostic::{Code, Report};
-use crate::order;
 use crate::path::Path;
 
 /// A pod as matching sees it.
@@ -101,11 +100,10 @@ impl Pod {
     fn set_images(&mut self, images: Vec<Image>) {
         (self.images, self.unreadable) =
             images.into_iter().partition(|image| image.key().is_some());
-        order::sort(&mut self.images, |a, b| {
-            (version_of(a), a.text()).cmp(&(version_of(b), b.text()))
-        });
+        self.images
+            .sort_by(|a, b| (version_of(a), a.text()).cmp(&(version_of(b), b.text())));
         self.images.dedup_by(|a, b| version_of(a) == version_of(b));
-        order::sort(&mut self.unreadable, |a, b| a.text().cmp(b.text()));
+        self.unreadable.sort_by(|a, b| a.text().cmp(b.text()));
         self.unreadable.dedup_by(|a, b| a.text() == b.text());
     }
 

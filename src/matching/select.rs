@@ -70,7 +70,7 @@ pub(super) enum Filter {
 
 /// What a pod asks of any cache.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Needs {
+pub(super) struct Requirements {
     region: u32,
     arch: u32,
     os: u32,
@@ -83,7 +83,7 @@ pub(super) struct Needs {
 }
 
 /// What happens to a pod, before any search.
-pub(super) enum Course {
+pub(super) enum Strategy {
     /// It names a cache.
     Named(Result<usize, PinRefusal>),
     /// It does not want to be matched.
@@ -104,10 +104,10 @@ impl Index {
         scratch: &mut SearchBuffers,
     ) -> Selection<'i> {
         let best = match self.course(pod, rules) {
-            Course::Named(Ok(number)) => Some(self.standing_of(number, pod)),
-            Course::Named(Err(refusal)) => return Selection::refused(pod, refusal),
-            Course::Off => return Selection::of(self, pod, None, false),
-            Course::Search => {
+            Strategy::Named(Ok(number)) => Some(self.standing_of(number, pod)),
+            Strategy::Named(Err(refusal)) => return Selection::refused(pod, refusal),
+            Strategy::Off => return Selection::of(self, pod, None, false),
+            Strategy::Search => {
                 let best = self.search(pod, rules, scratch);
                 return Selection::of(self, pod, best, rules.auto_create);
             }
@@ -115,15 +115,15 @@ impl Index {
         Selection::of(self, pod, best, false)
     }
 
-    pub(super) fn course(&self, pod: &Pod, rules: &MatchRules) -> Course {
+    pub(super) fn course(&self, pod: &Pod, rules: &MatchRules) -> Strategy {
         if let Some(id) = &pod.wish.explicit {
-            return Course::Named(self.named(id, pod, rules));
+            return Strategy::Named(self.named(id, pod, rules));
         }
         let default = rules.auto_match.unwrap_or_else(|| pod.surface.auto_match());
         if pod.wish.auto.unwrap_or(default) {
-            Course::Search
+            Strategy::Search
         } else {
-            Course::Off
+            Strategy::Off
         }
     }
 
@@ -147,11 +147,11 @@ impl Index {
         }
     }
 
-    pub(super) fn needs(&self, pod: &Pod, rules: &MatchRules) -> Needs {
+    pub(super) fn needs(&self, pod: &Pod, rules: &MatchRules) -> Requirements {
         let region = pod.region.as_deref().or(rules.region.as_deref());
         let arch = pod.arch.as_deref().or(rules.arch.as_deref());
         let os = pod.os.as_deref().or(rules.os.as_deref());
-        Needs {
+        Requirements {
             region: region.map_or(UNTOLD, |region| self.word(region)),
             arch: self.word(arch.unwrap_or(DEFAULT_ARCH)),
             os: self.word(os.unwrap_or(DEFAULT_OS)),
@@ -188,7 +188,7 @@ impl Index {
     fn best(
         &self,
         from: usize,
-        needs: &Needs,
+        needs: &Requirements,
         rules: &MatchRules,
         scratch: &SearchBuffers,
     ) -> Option<Score> {
@@ -378,7 +378,7 @@ impl Index {
     }
 }
 
-impl Needs {
+impl Requirements {
     /// The first reason why a cache is no candidate.
     pub(super) fn filter(&self, record: &Record) -> Option<Filter> {
         let stage_fits = match record.stage {

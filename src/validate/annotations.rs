@@ -14,7 +14,6 @@ use super::value::{InQuotes, Typed};
 use super::{form, labels};
 use crate::annotation::{self, AnnotationHolder, KNOWN, KnownAnnotation, PREFIX, ValueForm};
 use crate::diagnostic::{Code, QuotedPart, Report};
-use crate::find;
 use crate::path::Path;
 
 /// What the annotations stand on.
@@ -247,7 +246,10 @@ fn short(known: &'static KnownAnnotation) -> &'static str {
 /// uses.
 fn foreign(key: &str, path: &Path<'_>, report: &mut Report<'_>) {
     let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
-    if !find::holds(name, &["imc-", "-imc", "image-cache", "imagecache"]) {
+    if !["imc-", "-imc", "image-cache", "imagecache"]
+        .iter()
+        .any(|part| name.contains(part))
+    {
         return;
     }
     if let Some(known) = KNOWN.iter().find(|known| short(known) == name) {

@@ -3,13 +3,13 @@
 //! Source: the samples and tables of the vendor's annotation pages. What they leave open (spaces after a comma, an empty
 //! item) is refused here: nothing says that ECI trims, and a host or id with a space in it matches nothing.
 
+use core::net::Ipv6Addr;
 use std::fmt;
 use std::ops::Range;
 
 use super::name;
 use crate::annotation::{ValueForm, parse_bool};
 use crate::diagnostic::Quoted;
-use crate::find;
 use crate::matching::storage_bytes;
 
 /// Which bytes of a value are wrong, and why.
@@ -134,7 +134,7 @@ pub(super) fn check<'v>(text: &'v str, wanted: ValueForm, mut report: impl FnMut
         if index == limit {
             return fault(offset..text.len(), None, text, Why::TooMany(limit));
         }
-        let item = match find::cut(list, b',') {
+        let item = match list.split_once(',') {
             Some((item, behind)) => {
                 rest = Some(behind);
                 item
@@ -182,7 +182,7 @@ fn single(text: &str, form: ValueForm) -> Result<(), Why> {
         }
         ValueForm::OneOf(words) => words.contains(&text),
         ValueForm::AcrInstances => {
-            let (region, id) = find::cut(text, b':').unwrap_or(("cn", text));
+            let (region, id) = text.split_once(':').unwrap_or(("cn", text));
             name::label(region).is_ok() && id.strip_prefix("cri-").is_some_and(is_id)
         }
         ValueForm::Arns => is_role(text),
@@ -209,7 +209,7 @@ fn is_id(text: &str) -> bool {
 fn is_role(text: &str) -> bool {
     let Some((account, name)) = text
         .strip_prefix("acs:ram::")
-        .and_then(|rest| find::cut_at(rest, ":role/"))
+        .and_then(|rest| rest.split_once(":role/"))
     else {
         return false;
     };
@@ -217,45 +217,6 @@ fn is_role(text: &str) -> bool {
     let in_name =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@' | b'/');
     in_account && !name.is_empty() && name.bytes().all(in_name)
-}
-
-/// An IPv6 address (RFC 4291, 2.2). The standard library's reader brings numbers of any base along.
-fn is_ipv6(text: &str) -> bool {
-    match find::cut_at(text, "::") {
-        None => groups(text, true) == Some(8),
-        // What is left out are one or more groups.
-        Some((head, tail)) => groups(head, false)
-            .zip(groups(tail, true))
-            .is_some_and(|(head, tail)| head + tail < 8),
-    }
-}
-
-/// How many groups of 16 bits these are, if they are; the last two may be written as an IPv4 address.
-fn groups(text: &str, at_end: bool) -> Option<usize> {
-    let mut count = 0;
-    let mut rest = Some(text).filter(|text| !text.is_empty());
-    while let Some(list) = rest {
-        let (group, behind) = match find::cut(list, b':') {
-            Some((group, behind)) => (group, Some(behind)),
-            None => (list, None),
-        };
-        let is_hex = group.bytes().all(|byte| byte.is_ascii_hexdigit());
-        count += match group.len() {
-            1..=4 if is_hex => 1,
-            _ if at_end && behind.is_none() && is_ipv4(group) => 2,
-            _ => return None,
-        };
-        rest = behind;
-    }
-    Some(count)
-}
-
-pub(super) fn is_ipv4(text: &str) -> bool {
-    let is_octet = |part: &str| {
-        let digits = part.bytes().all(|byte| byte.is_ascii_digit());
-        digits && (part == "0" || !part.starts_with('0')) && part.parse::<u8>().is_ok()
-    };
-    text.split('.').count() == 4 && text.split('.').all(is_octet)
 }
 
 /// The longest name, a colon and a port.
@@ -272,7 +233,7 @@ fn host(text: &str) -> Result<(), Why> {
     if text.contains(char::is_whitespace) {
         return Err(Why::Space);
     }
-    if find::holds(text, &["://"]) {
+    if text.contains("://") {
         return Err(Why::Scheme);
     }
     if text.contains('/') {
@@ -281,7 +242,7 @@ fn host(text: &str) -> Result<(), Why> {
     let (name, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (address, rest) = rest.split_once(']').ok_or(Why::Form)?;
-            is_ipv6(address).then_some(()).ok_or(Why::Form)?;
+            address.parse::<Ipv6Addr>().map_err(|_| Why::Form)?;
             let port = match rest {
                 "" => None,
                 _ => Some(rest.strip_prefix(':').ok_or(Why::Form)?),
@@ -310,27 +271,5 @@ fn host(text: &str) -> Result<(), Why> {
             Err(Why::Port)
         }
         _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn addresses_are_those_of_the_standard_library(text in "([0-9a-f]{0,5}|::?|[0-2]?[0-9]{1,2}[.]){0,12}") {
-            prop_assert_eq!(is_ipv6(&text), text.parse::<core::net::Ipv6Addr>().is_ok());
-            prop_assert_eq!(is_ipv4(&text), text.parse::<core::net::Ipv4Addr>().is_ok());
-        }
-
-        #[test]
-        fn addresses_as_they_are_written_pass(bits: u128, zeros in 0..128_u32, short: u32) {
-            for address in [bits, bits >> zeros, bits & !(u128::MAX >> zeros), 0xFFFF_0000_0000 | u128::from(short)] {
-                prop_assert!(is_ipv6(&core::net::Ipv6Addr::from_bits(address).to_string()));
-            }
-            prop_assert!(is_ipv4(&core::net::Ipv4Addr::from_bits(short).to_string()));
-        }
     }
 }

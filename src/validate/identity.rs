@@ -11,7 +11,6 @@ use super::spelling::nearest;
 use super::value::not_a_string;
 use super::workload::{self, Workload};
 use crate::diagnostic::{Code, Quoted, Report};
-use crate::find;
 use crate::path::Path;
 use crate::resource::{API_VERSION, GROUP, KIND, LIST_KIND};
 
@@ -77,7 +76,9 @@ impl<'v> TypeMeta<'v> {
         }
         group == GROUP
             || nearest(group, [GROUP]).is_some()
-            || find::holds(group, &["aliyun", "alibaba", "eci."])
+            || ["aliyun", "alibaba", "eci."]
+                .iter()
+                .any(|part| group.contains(part))
     }
 }
 

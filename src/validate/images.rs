@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 use super::registry;
 use super::value::{Typed, not_a, not_a_string};
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
-use crate::find;
 use crate::path::Path;
 use crate::reference::{Named, ReferenceError, ReferenceFaultClass, ascii_lower};
 use crate::resource::MAX_IMAGES;
@@ -185,10 +184,10 @@ impl fmt::Display for Remedy<'_> {
         if text.trim() != text {
             return f.write_str("Remove the white space around it.");
         }
-        if let Some((_, rest)) = find::cut_at(text, "://") {
+        if let Some((_, rest)) = text.split_once("://") {
             return write!(f, "Leave the scheme out: {}.", Quoted(rest));
         }
-        if find::holds(text, &["${", "$(", "{{"]) {
+        if ["${", "$(", "{{"].iter().any(|part| text.contains(part)) {
             return f.write_str("Fill the placeholder in first: nothing replaces it later.");
         }
         match self.error.class() {

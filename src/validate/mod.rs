@@ -45,7 +45,6 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Levels, Report};
 use crate::document::{self, TextFormat, TextLimits};
-use crate::order;
 use crate::path::Path;
 use crate::resource::MAX_SIZE_GIB;
 use crate::setting::{Setting, choices};
@@ -197,7 +196,7 @@ pub fn text_within(
         let range = found.span.map(|span| (span.start.offset, span.end.offset));
         (found.document, range.is_none(), range)
     };
-    order::sort(&mut diagnostics, |a, b| place(a).cmp(&place(b)));
+    diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
     Validation {
         diagnostics,
         objects,

@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 
 use super::value::not_a_string;
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
-use crate::find;
 use crate::path::Path;
 use crate::resource::MAX_NAME_LENGTH;
 
@@ -187,7 +186,7 @@ pub(super) fn subdomain(text: &str) -> Result<(), Fault> {
 /// Key of a label: a name of letters, digits and, inside, `-_.`, at most 63, with an RFC 1123 subdomain and a slash
 /// before it or not.
 pub(super) fn qualified(text: &str) -> Result<(), Fault> {
-    let (name, offset) = match find::cut(text, b'/') {
+    let (name, offset) = match text.split_once('/') {
         None => (text, 0),
         Some((prefix, name)) => {
             subdomain(prefix)?;

@@ -6,11 +6,11 @@
 
 use std::fmt;
 
-use super::form::is_ipv4;
 use crate::annotation::ACR_INSTANCE_IDS;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::reference::Named;
+use core::net::Ipv4Addr;
 
 /// Why a registry looks private.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ fn look(domain: &str, path: &str) -> Option<Look> {
             .and_then(|start| host.split_at_checked(start))
             .is_some_and(|(before, tail)| !before.is_empty() && tail.eq_ignore_ascii_case(end))
     };
-    if host.starts_with('[') || is_ipv4(host) {
+    if host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok() {
         return Some(Look::Address);
     }
     if ends(&".aliyuncs.com") {

@@ -12,7 +12,6 @@ use super::images::{MAX_ITEMS, Unread};
 use super::name;
 use super::value::{not_a, not_a_string, type_of};
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
-use crate::find;
 use crate::path::Path;
 use crate::resource::MAX_SECRETS;
 
@@ -115,7 +114,7 @@ impl fmt::Display for Why {
 }
 
 fn form(text: &str) -> Result<(), Fault> {
-    let Some((namespace, secret)) = find::cut(text, b':') else {
+    let Some((namespace, secret)) = text.split_once(':') else {
         let why = if text.is_empty() {
             Why::Empty
         } else {
