@@ -288,8 +288,8 @@ pub const KNOWN: &[KnownAnnotation] = &[
 /// Looks a full annotation name up.
 ///
 /// ```
-/// use imagecache::annotation::{find, Holder};
-/// assert_eq!(find("k8s.aliyun.com/imc-os-type").unwrap().holder, Holder::ImageCache);
+/// use imagecache::annotation::{find, AnnotationHolder};
+/// assert_eq!(find("k8s.aliyun.com/imc-os-type").unwrap().holder, AnnotationHolder::ImageCache);
 /// assert!(find("k8s.aliyun.com/eci-use-specs").is_none());
 /// ```
 #[must_use]

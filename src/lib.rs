@@ -9,7 +9,7 @@
 //! |---|---|
 //! | Is this image reference right, and what does it mean? | [`mod@reference`] |
 //! | What is an `ImageCache`? | [`resource`], [`annotation`] |
-//! | Where in the text does this value stand? | [`source`], [`path`] |
+//! | Where in the text does this value stand? | [`document`], [`path`] |
 //! | What is wrong with this manifest? | [`validate`] → [`diagnostic`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |

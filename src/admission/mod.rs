@@ -4,7 +4,7 @@
 //! | object | CREATE | UPDATE |
 //! |---|---|---|
 //! | `ImageCache` | judged | judged |
-//! | Pod | judged; matched and changed as [`Settings`] say | judged |
+//! | Pod | judged; matched and changed as [`AdmissionSettings`] say | judged |
 //! | what has a pod template | judged, never changed: its pods are, when they are created | judged |
 //!
 //! Everything else passes: other kinds, DELETE and CONNECT, subresources such as `status` (they are written by
@@ -54,10 +54,10 @@ pub const NO_CACHES: &str = "no caches were given";
 /// Judges one AdmissionRequest (the `request` of an AdmissionReview).
 ///
 /// `caches` is called at most once, and only for a pod whose fate depends on it; its error is a sentence for people,
-/// and [`Settings::on_caches_unavailable`] says what follows from it.
+/// and [`AdmissionSettings::on_caches_unavailable`] says what follows from it.
 ///
 /// ```
-/// use imagecache::admission::{Caches, Settings, decide};
+/// use imagecache::admission::{CacheSource, AdmissionSettings, decide};
 /// let request = serde_json::json!({
 ///     "kind": {"group": "eci.alibabacloud.com", "version": "v1", "kind": "ImageCache"},
 ///     "operation": "CREATE",
@@ -66,7 +66,7 @@ pub const NO_CACHES: &str = "no caches were given";
 ///         "spec": {"images": ["nginx:1.27"], "imageCacheSize": 10},
 ///     },
 /// });
-/// let verdict = decide(&request, &Settings::default(), || Err("nobody asks for them".to_owned()), None);
+/// let verdict = decide(&request, &AdmissionSettings::default(), || Err("nobody asks for them".to_owned()), None);
 /// assert!(!verdict.allowed);
 /// assert_eq!(verdict.code, 422);
 /// assert!(verdict.message.starts_with("spec.imageCacheSize: "));

@@ -62,10 +62,10 @@ pub enum OnUnavailable {
 /// What a cluster wants of admission. `Settings::default()` judges image caches and workloads and changes no pod.
 ///
 /// ```
-/// use imagecache::admission::{Mode, Settings};
-/// let settings = Settings::parse(&serde_json::json!({"mode": "pin", "ifNotPresent": true})).unwrap();
-/// assert_eq!(settings.mode, Mode::Pin);
-/// let faults = Settings::parse(&serde_json::json!({"mode": "pinn", "ifNotPresnt": true})).unwrap_err();
+/// use imagecache::admission::{AdmissionMode, AdmissionSettings};
+/// let settings = AdmissionSettings::parse(&serde_json::json!({"mode": "pin", "ifNotPresent": true})).unwrap();
+/// assert_eq!(settings.mode, AdmissionMode::Pin);
+/// let faults = AdmissionSettings::parse(&serde_json::json!({"mode": "pinn", "ifNotPresnt": true})).unwrap_err();
 /// assert_eq!(faults[0].to_string(), "ifNotPresnt: no such setting, did you mean `ifNotPresent`?");
 /// assert_eq!(faults[1].to_string(), "mode: unknown variant `pinn`, expected one of `pin`, `auto`, `off`");
 /// ```
@@ -74,16 +74,16 @@ pub enum OnUnavailable {
 pub struct AdmissionSettings {
     /// Judge image caches, pods and workloads: errors deny, warnings warn. `true` unless set.
     pub validate: bool,
-    /// What becomes of the cache annotations of a new pod. [`Mode::Auto`] unless set.
+    /// What becomes of the cache annotations of a new pod. [`AdmissionMode::Auto`] unless set.
     pub mode: AdmissionMode,
     /// Set `imagePullPolicy: IfNotPresent` where it is unset or `Always`, for images that the pod's cache holds
     /// exactly and whose tag does not move. `false` unless set.
     pub if_not_present: bool,
-    /// Which pods run on ECI. [`Pods::Eci`] unless set.
+    /// Which pods run on ECI. [`AdmittedPods::Eci`] unless set.
     pub pods: AdmittedPods,
-    /// A pod that could use a cache and finds none. [`Miss::Allow`] unless set.
+    /// A pod that could use a cache and finds none. [`OnMiss::Allow`] unless set.
     pub on_miss: OnMiss,
-    /// The caches cannot be listed. [`Unavailable::Warn`] unless set.
+    /// The caches cannot be listed. [`OnUnavailable::Warn`] unless set.
     pub on_caches_unavailable: OnUnavailable,
     /// Severities by code or rule name: `{"IC025": "error", "retention-missing": "off"}`.
     pub levels: Levels,

@@ -5,15 +5,15 @@
 //! say nothing are skipped. Beside the value lies a tree of places, so that a finding about `spec.images[2]` can be
 //! underlined in the text.
 //!
-//! Hostile text ends at a named limit ([`Limits`]) with a finding; the work is linear in the text.
+//! Hostile text ends at a named limit ([`TextLimits`]) with a finding; the work is linear in the text.
 //!
 //! ```
-//! use imagecache::diagnostic::{Levels, Part};
+//! use imagecache::diagnostic::{Levels, QuotedPart};
 //! use imagecache::path::Path;
-//! use imagecache::source::{Format, read};
+//! use imagecache::document::{TextFormat, read};
 //!
 //! let text = "kind: ImageCache\nspec:\n  images:\n  - nginx:1.25\n";
-//! let (documents, findings) = read(text, Format::Auto, &Levels::default());
+//! let (documents, findings) = read(text, TextFormat::Auto, &Levels::default());
 //! assert!(findings.is_empty());
 //! assert_eq!(documents[0].value()["spec"]["images"][0], "nginx:1.25");
 //!
@@ -202,10 +202,10 @@ pub fn read(text: &str, format: TextFormat, levels: &Levels) -> (Vec<Document>, 
 ///
 /// ```
 /// use imagecache::diagnostic::{Code, Levels};
-/// use imagecache::source::{Format, Limits, read_within};
+/// use imagecache::document::{TextFormat, TextLimits, read_within};
 ///
-/// let limits = Limits { documents: 1, ..Limits::default() };
-/// let (documents, findings) = read_within("a: 1\n---\nb: 2\n", Format::Auto, &Levels::default(), &limits);
+/// let limits = TextLimits { documents: 1, ..TextLimits::default() };
+/// let (documents, findings) = read_within("a: 1\n---\nb: 2\n", TextFormat::Auto, &Levels::default(), &limits);
 /// assert_eq!(documents.len(), 1);
 /// assert_eq!(findings[0].code, Code::IC003);
 /// assert_eq!(findings[0].message, "more than 1 documents");

@@ -32,7 +32,7 @@ pub struct Span {
 /// among the lines and the reading of a fixed number of bytes, however long the line.
 ///
 /// ```
-/// use imagecache::source::Text;
+/// use imagecache::document::Text;
 /// let text = Text::new("a: 1\nb: '缓存 😀', c");
 /// let span = text.span(16..20);
 /// assert_eq!((span.start.line, span.start.column), (2, 8));

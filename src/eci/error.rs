@@ -306,8 +306,8 @@ impl ApiError {
     /// `Missing<name>`, in the gateway's words.
     ///
     /// ```
-    /// use imagecache::eci::error::Refusal;
-    /// let refusal = Refusal::missing("RegionId");
+    /// use imagecache::eci::error::ApiError;
+    /// let refusal = ApiError::missing("RegionId");
     /// assert_eq!(refusal.to_string(), "MissingRegionId: RegionId is mandatory for this action.");
     /// ```
     #[must_use]
@@ -413,8 +413,8 @@ impl ErrorReply {
     /// The body as XML, for requests with `Format=XML`.
     ///
     /// ```
-    /// use imagecache::eci::error::Refusal;
-    /// let xml = Refusal::missing("RegionId").reply("0E234675", "localhost").to_xml();
+    /// use imagecache::eci::error::ApiError;
+    /// let xml = ApiError::missing("RegionId").reply("0E234675", "localhost").to_xml();
     /// assert!(xml.contains("<Code>MissingRegionId</Code>"));
     /// ```
     #[must_use]

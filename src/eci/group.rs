@@ -55,11 +55,11 @@ pub fn is_name(text: &str) -> bool {
 ///
 /// ```
 /// use imagecache::eci::group::create;
-/// use imagecache::eci::object::{Context, Defaults};
+/// use imagecache::eci::object::{CallContext, CallDefaults};
 /// let pod = serde_json::json!({"kind": "Pod", "metadata": {"namespace": "shop", "name": "web.1", "annotations": {
 ///     "k8s.aliyun.com/eci-imc-id": "imc-1"}}, "spec": {"containers": [{"name": "web", "image": "nginx:1.27",
 ///     "resources": {"requests": {"cpu": "500m", "memory": "1536Mi"}}}]}});
-/// let context = Context { region_id: "cn-hangzhou", defaults: &Defaults::default(), logins: &[], attempt: 0 };
+/// let context = CallContext { region_id: "cn-hangzhou", defaults: &CallDefaults::default(), logins: &[], attempt: 0 };
 /// let call = create(&pod, &context).unwrap();
 /// assert_eq!((call.container_group_name.as_str(), call.image_snapshot_id.as_deref()), ("shop-web-1", Some("imc-1")));
 /// assert_eq!((call.container[0].cpu.as_deref(), call.container[0].memory.as_deref()), (Some("0.5"), Some("1.5")));
@@ -287,9 +287,9 @@ pub fn pod_uid(group: &ContainerGroupEntry) -> Option<&str> {
 /// What a pod is told when its group is refused. `cache` is the one that the pod names.
 ///
 /// ```
-/// use imagecache::eci::error::{ErrorCode, Refusal};
+/// use imagecache::eci::error::{ErrorCode, ApiError};
 /// use imagecache::eci::group::refused;
-/// let refusal = Refusal::new(ErrorCode::ImageSnapshotNotFound, "no");
+/// let refusal = ApiError::new(ErrorCode::ImageSnapshotNotFound, "no");
 /// let at = "2026-01-18T06:11:44Z".parse().unwrap();
 /// let event = refused(&refusal, Some("imc-1"), at);
 /// assert_eq!(event.message.as_deref(), Some("The specified image cache imc-1 does not exist."));

@@ -48,9 +48,9 @@ impl CallDefaults {
     /// Reads the `data` of the ConfigMap `kube-system/eci-profile`. Empty values are absent ones.
     ///
     /// ```
-    /// use imagecache::eci::object::Defaults;
+    /// use imagecache::eci::object::CallDefaults;
     /// let profile = serde_json::json!({"vSwitchIds": "vsw-a,vsw-b", "securityGroupId": "sg-a", "resourceGroupId": ""});
-    /// let defaults = Defaults::from_profile(&profile);
+    /// let defaults = CallDefaults::from_profile(&profile);
     /// assert_eq!(defaults.vswitch_ids.as_deref(), Some("vsw-a,vsw-b"));
     /// assert_eq!(defaults.resource_group_id, None);
     /// ```
@@ -129,11 +129,11 @@ pub fn client_token(uid: &str, generation: i64, verb: &str, attempt: u32) -> Str
 /// `metadata.uid` (an object that is in no cluster) the call has no `ClientToken`.
 ///
 /// ```
-/// use imagecache::eci::object::{Context, Defaults, create};
+/// use imagecache::eci::object::{CallContext, CallDefaults, create};
 /// use imagecache::resource::{ImageCache, Spec};
 /// let mut cache = ImageCache::new("base", Spec { images: vec!["nginx:1.27".into()], ..Default::default() });
 /// cache.metadata.annotations = Some([("k8s.aliyun.com/imc-enable-flash".into(), "true".into())].into());
-/// let context = Context { region_id: "cn-hangzhou", defaults: &Defaults::default(), logins: &[], attempt: 0 };
+/// let context = CallContext { region_id: "cn-hangzhou", defaults: &CallDefaults::default(), logins: &[], attempt: 0 };
 /// let call = create(&cache, &context).unwrap();
 /// assert_eq!((call.image_cache_name.as_str(), call.flash), ("base", Some(true)));
 /// ```

@@ -46,8 +46,8 @@ pub enum ExpirySource {
 /// What the rules need to know of one cache. Whatever is missing or unreadable is `None`.
 ///
 /// ```
-/// use imagecache::expiry::{Facts, Retention};
-/// let facts = Facts::read(&serde_json::json!({
+/// use imagecache::expiry::{ExpiryFacts, Retention};
+/// let facts = ExpiryFacts::read(&serde_json::json!({
 ///     "kind": "ImageCache", "metadata": {"name": "base"}, "spec": {"images": ["nginx:1.27"], "retentionDays": 7},
 /// }));
 /// assert_eq!(facts.retention, Retention::Days(7));

@@ -1,6 +1,6 @@
 //! When does a cache end, why, and how long is left?
 //!
-//! | the cache | ends | [`Reason`] |
+//! | the cache | ends | [`ExpiryReason`] |
 //! |---|---|---|
 //! | failed while it was created | 24 h after the failure | `failed` |
 //! | has a retention of N days | N × 24 h after its creation | `retention` |
@@ -107,13 +107,13 @@ pub struct Disagreement {
 /// When the cache ends, seen from `now`.
 ///
 /// ```
-/// use imagecache::expiry::{Facts, expiry};
+/// use imagecache::expiry::{ExpiryFacts, expiry};
 /// let cache = serde_json::json!({
 ///     "kind": "ImageCache",
 ///     "metadata": {"name": "base", "creationTimestamp": "2026-01-18T13:40:56Z"},
 ///     "spec": {"images": ["nginx:1.27"], "retentionDays": 7},
 /// });
-/// let expiry = expiry(&Facts::read(&cache), "2026-01-19T10:00:00Z".parse().unwrap());
+/// let expiry = expiry(&ExpiryFacts::read(&cache), "2026-01-19T10:00:00Z".parse().unwrap());
 /// assert_eq!(expiry.to_string(), "ends in 6d 3h (retention 7 days)");
 /// assert_eq!(expiry.at, Some("2026-01-25T13:40:56Z".parse().unwrap()));
 /// ```

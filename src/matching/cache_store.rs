@@ -15,8 +15,8 @@ use crate::diagnostic::{Levels, Report};
 /// the cache, in whatever order the changes came.
 ///
 /// ```
-/// use imagecache::matching::Mirror;
-/// let mut mirror = Mirror::default();
+/// use imagecache::matching::CacheStore;
+/// let mut mirror = CacheStore::default();
 /// let mut object = serde_json::json!({"kind": "ImageCache", "metadata": {"name": "base"}, "spec": {"images": ["a:1"]}});
 /// mirror.apply(&object);
 /// object["status"] = serde_json::json!({"imageCacheId": "imc-1", "phase": "Ready"});

@@ -175,8 +175,8 @@ fn key(named: &Named<'_>, facts: &ImageFacts) -> Key {
 /// large an image is. All of it is optional; nothing is assumed.
 ///
 /// ```
-/// use imagecache::matching::{Facts, Image};
-/// let mut facts = Facts::default();
+/// use imagecache::matching::{ImageFacts, Image};
+/// let mut facts = ImageFacts::default();
 /// facts.alias("registry-vpc.cn-hangzhou.aliyuncs.com", "registry.cn-hangzhou.aliyuncs.com");
 /// facts.size("registry.cn-hangzhou.aliyuncs.com/team/app:1", 405_022_965).unwrap();
 /// let [public, vpc] = ["registry", "registry-vpc"]
@@ -257,7 +257,7 @@ impl ImageFacts {
         })
     }
 
-    /// [`Facts::size`], read from the image's manifest.
+    /// [`ImageFacts::size`], read from the image's manifest.
     ///
     /// # Errors
     /// The sentence that says why `reference` is none.

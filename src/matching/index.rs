@@ -11,17 +11,17 @@ use crate::resource::Phase;
 /// Caches that pods are matched against.
 ///
 /// ```
-/// use imagecache::matching::{Cache, Image, Index, Pod, Rules, Scratch};
+/// use imagecache::matching::{Cache, Image, Index, Pod, MatchRules, SearchBuffers};
 /// let mut index: Index = [
 ///     Cache::ready("imc-1", [Image::new("nginx:1.27")]),
 ///     Cache::ready("imc-2", ["nginx:1.27", "redis:7"].map(Image::new)),
 /// ].into_iter().collect();
 /// let pod = Pod::new("web", ["nginx:1.27", "redis:7"].map(Image::new));
-/// let mut scratch = Scratch::default();
-/// let verdict = index.winner(&pod, &Rules::default(), &mut scratch);
+/// let mut scratch = SearchBuffers::default();
+/// let verdict = index.winner(&pod, &MatchRules::default(), &mut scratch);
 /// assert_eq!(verdict.winner.unwrap().id.as_deref(), Some("imc-2"));
 /// index.remove("imc-2");
-/// let verdict = index.winner(&pod, &Rules::default(), &mut scratch);
+/// let verdict = index.winner(&pod, &MatchRules::default(), &mut scratch);
 /// assert_eq!(verdict.winner.unwrap().id.as_deref(), Some("imc-1"));
 /// ```
 #[derive(Debug, Clone, Default)]

@@ -102,11 +102,11 @@ pub struct DocumentObject {
 ///
 /// ```
 /// use imagecache::diagnostic::{Levels, Report};
-/// use imagecache::matching::{Role, subjects};
+/// use imagecache::matching::{ObjectRole, subjects};
 /// let levels = Levels::default();
 /// let list = serde_json::json!({"kind": "PodList", "items": [{"spec": {"containers": []}}]});
 /// let found = subjects(&list, &mut Report::new(&levels));
-/// assert_eq!((found[0].role, &*found[0].path), (Role::Pod, "items[0]"));
+/// assert_eq!((found[0].role, &*found[0].path), (ObjectRole::Pod, "items[0]"));
 /// assert_eq!(found[0].value["kind"], "Pod");
 /// ```
 #[must_use]

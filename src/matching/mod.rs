@@ -1,12 +1,12 @@
 //! Which cache will this pod hit, and why.
 //!
 //! [`Inventory`] reads pods and caches out of manifests, lists and replies; an [`Index`] takes the caches and answers
-//! pods: [`Index::winner`] says who wins, [`Index::explain`] why. [`Rules`] hold what the caller knows beyond the
-//! objects and the choices that documents leave open; [`Facts`] what registries tell about images.
+//! pods: [`Index::winner`] says who wins, [`Index::explain`] why. [`MatchRules`] hold what the caller knows beyond the
+//! objects and the choices that documents leave open; [`ImageFacts`] what registries tell about images.
 //!
 //! ```
 //! use imagecache::diagnostic::{Levels, Report};
-//! use imagecache::matching::{Index, Inventory, Rules, Scratch};
+//! use imagecache::matching::{Index, Inventory, MatchRules, SearchBuffers};
 //! let reply = serde_json::json!({"ImageCaches": [
 //!     {"ImageCacheId": "imc-1", "Images": ["nginx:1.27"], "Status": "Ready"},
 //!     {"ImageCacheId": "imc-2", "Images": ["nginx:1.27", "redis:7"], "Status": "Creating"},
@@ -20,7 +20,7 @@
 //! inventory.add(&reply, &mut report);
 //! inventory.add(&pod, &mut report);
 //! let index: Index = inventory.caches.into_iter().collect();
-//! let answer = index.explain(&inventory.pods[0], &Rules::default(), &mut Scratch::default());
+//! let answer = index.explain(&inventory.pods[0], &MatchRules::default(), &mut SearchBuffers::default());
 //! assert_eq!(answer.decision.as_str(), "Partial");
 //! assert_eq!(answer.candidates[1].why, "is Creating, only Ready caches are used");
 //! ```

@@ -72,7 +72,7 @@ pub struct MatchRules {
     /// ECI makes a cache of its own when not all images matched exactly.
     pub auto_create: bool,
     /// Automatic matching of pods that neither ask for it nor refuse it, where the cluster sets a default; otherwise
-    /// [`Surface::auto_match`].
+    /// [`PodSource::auto_match`].
     pub auto_match: Option<bool>,
     /// How fast images are pulled, for the seconds that a cache saves.
     pub bytes_per_second: u64,

@@ -9,13 +9,13 @@ use crate::annotation;
 /// automatic; the rank of new above old is this project's.)
 ///
 /// ```
-/// use imagecache::matching::Wish;
+/// use imagecache::matching::CacheRequest;
 /// let annotations = serde_json::json!({
 ///     "k8s.aliyun.com/eci-image-cache": "true",
 ///     "k8s.aliyun.com/eci-auto-imc": "false",
 /// });
 /// let mut warnings = Vec::new();
-/// let wish = Wish::read(annotations.as_object().unwrap(), &mut warnings);
+/// let wish = CacheRequest::read(annotations.as_object().unwrap(), &mut warnings);
 /// assert_eq!((wish.explicit, wish.auto), (None, Some(false)));
 /// assert!(warnings.is_empty());
 /// ```

@@ -11,7 +11,7 @@ use crate::eci::request::{CreateImageCache, DeleteImageCache, Request as _, Upda
 /// What to do about an object now.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ReconcileDecision {
-    /// The one act, if there is any. When it is performed and learnt ([`super::Memory::learn`]), ask again.
+    /// The one act, if there is any. When it is performed and learnt ([`super::ReconcileRecord::record`]), ask again.
     pub act: Option<Effect>,
     /// What to tell people, as Events of the object, once the act has succeeded.
     pub notes: Vec<EventNote>,
@@ -59,7 +59,7 @@ impl ReconcileDecision {
 pub enum Effect {
     /// Read the object again, from the API server itself.
     Read,
-    /// Read these secrets, each `namespace:name`, for [`super::Seen::logins`].
+    /// Read these secrets, each `namespace:name`, for [`super::Observed::logins`].
     ReadSecrets(Vec<String>),
     /// Send this JSON merge patch for the object's finalizers.
     Finalizers {

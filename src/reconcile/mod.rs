@@ -1,7 +1,7 @@
 //! What must be done so that cluster and cloud agree about one `ImageCache`?
 //!
 //! [`step`] is a pure function: the object, what was seen of the cloud, what is remembered, and `now`, to at most one
-//! act and the words that go with it. A host performs the act, tells [`Memory`] how it went, and asks again until there
+//! act and the words that go with it. A host performs the act, tells [`ReconcileRecord`] how it went, and asks again until there
 //! is nothing left to do.
 //!
 //! # How a cache comes into being
@@ -15,7 +15,7 @@
 //! first: the condition `Synced` is `False` from the intent until ECI has accepted, and its `observedGeneration` and
 //! `lastTransitionTime` are in the `ClientToken`. Whoever comes next sends the same token, and ECI makes no second cache.
 //! Every cache also carries a tag with the object's uid ([`crate::annotation::OWNER_TAG`]), by which one that nobody
-//! noted is found again. An act on the cloud is only decided on an object that was read just now ([`Seen::live`]).
+//! noted is found again. An act on the cloud is only decided on an object that was read just now ([`Observed::live`]).
 //!
 //! # What is believed
 //!
@@ -28,7 +28,7 @@
 //! object first announces in its status that it is `Adopting`, and takes the cache only on a copy of itself out of the
 //! watch that holds the announcement. A watch tells changes in the order in which they were stored: by then it has told of
 //! every announcement before this one, and whoever announces later will see this one. Of two who see each other the one
-//! that comes first ([`Rival`]) waits until the other has taken its announcement back.
+//! that comes first ([`AdoptionClaim`]) waits until the other has taken its announcement back.
 //!
 //! A server that stores something else than it was sent is not sent the same again until the generation, what ECI tells or
 //! what is stored changes; it is told in an Event. Where it does not keep what is written down before a call, none is made.

@@ -20,17 +20,17 @@ use crate::time::{DAY, Timestamp};
 /// What to do about an object now.
 ///
 /// ```
-/// use imagecache::reconcile::{Effect, Listing, Memory, Seen, Settings, step};
+/// use imagecache::reconcile::{Effect, Listing, ReconcileRecord, Observed, ReconcileSettings, step};
 /// let object = serde_json::json!({
 ///     "metadata": {"name": "base", "uid": "e83a1c53", "resourceVersion": "7", "generation": 1},
 ///     "spec": {"images": ["nginx:1.27"]},
 /// });
 /// let listing = Listing::default();
-/// let seen = Seen {
+/// let seen = Observed {
 ///     listing: Some(&listing), live: false, logins: None, pods: None, rivals: &[], moment: Default::default(),
 /// };
 /// let now = "2026-01-18T13:40:56Z".parse().unwrap();
-/// let decision = step(&object, &seen, &Settings::default(), &Memory::default(), now);
+/// let decision = step(&object, &seen, &ReconcileSettings::default(), &ReconcileRecord::default(), now);
 /// let Some(Effect::Finalizers { patch }) = decision.act else { panic!("{decision:?}") };
 /// assert_eq!(patch["metadata"]["finalizers"][0], "imagecache.eci.alibabacloud.com/cache");
 /// ```

@@ -159,7 +159,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// The cache that an object has, or wants to take over: what [`super::Seen::pods`] and [`super::Seen::rivals`] are
+/// The cache that an object has, or wants to take over: what [`super::Observed::pods`] and [`super::Observed::rivals`] are
 /// looked up by.
 #[must_use]
 pub fn claim(object: &Value) -> Option<&str> {
@@ -171,7 +171,7 @@ pub fn claim(object: &Value) -> Option<&str> {
 /// `None` also for what is under way.
 ///
 /// ```
-/// use imagecache::reconcile::{Memory, refusal};
+/// use imagecache::reconcile::{ReconcileRecord, refusal};
 /// let synced = serde_json::json!({
 ///     "type": "Synced", "status": "False", "observedGeneration": 1, "lastTransitionTime": "2026-01-18T13:40:56Z",
 ///     "reason": "QuotaExceeded", "message": "QuotaExceeded: too many caches",
@@ -179,7 +179,7 @@ pub fn claim(object: &Value) -> Option<&str> {
 /// let object = serde_json::json!({
 ///     "metadata": {"name": "base", "uid": "e83a1c53"}, "status": {"conditions": [synced]},
 /// });
-/// assert_eq!(refusal(&object, &Memory::default()).unwrap(), "QuotaExceeded: too many caches");
+/// assert_eq!(refusal(&object, &ReconcileRecord::default()).unwrap(), "QuotaExceeded: too many caches");
 /// ```
 #[must_use]
 pub fn refusal(object: &Value, memory: &ReconcileRecord) -> Option<String> {

@@ -44,11 +44,11 @@ pub struct ReferenceFault {
 /// `empty` and the message of Go's `Parse`.
 ///
 /// ```
-/// use imagecache::reference::{Class, describe};
+/// use imagecache::reference::{ReferenceFaultClass, describe};
 /// let nginx = describe("nginx");
 /// assert_eq!(nginx.normalized.as_deref(), Some("docker.io/library/nginx:latest"));
 /// assert_eq!(nginx.familiar.as_deref(), Some("nginx"));
-/// assert_eq!(describe("").error.unwrap().class, Class::Empty);
+/// assert_eq!(describe("").error.unwrap().class, ReferenceFaultClass::Empty);
 /// ```
 #[must_use]
 pub fn describe(text: &str) -> Reference {

@@ -56,9 +56,9 @@ impl fmt::Display for ReferenceFaultClass {
 /// Why and where a text is no reference. `Display` is, letter for letter, what Go's error says.
 ///
 /// ```
-/// use imagecache::reference::{Class, Named};
+/// use imagecache::reference::{ReferenceFaultClass, Named};
 /// let error = Named::parse("registry.example/team/App:1").unwrap_err();
-/// assert_eq!(error.class(), Class::Uppercase);
+/// assert_eq!(error.class(), ReferenceFaultClass::Uppercase);
 /// assert_eq!(error.to_string(), "invalid reference format: repository name (team/App) must be lowercase");
 /// assert_eq!(error.at(), 22..23);
 /// assert_eq!(error.rule(), "a repository name is lower case");

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | Which image does this text of a manifest name? | [`Named::parse`] | `ParseNormalizedNamed` |
 //! | Which image does a container runtime pull for it? | [`Named::parse_docker`] | `ParseDockerRef` |
-//! | Is it well formed, as written? | [`Reference::parse`] | `Parse` |
+//! | Is it well formed, as written? | [`ParsedReference::parse`] | `Parse` |
 //! | May it be an image id as well? | [`AnyReference::parse`] | `ParseAnyReference` |
 //! | All of that as one record | [`describe`] | |
 //!
@@ -47,7 +47,7 @@ pub use order::sort;
 pub use pattern::{BadPattern, MATCH_STEPS_MAX, familiar_match};
 pub use written::ParsedReference;
 
-/// A path longer than this (bytes, without the domain, with `library/`) is [`Class::TooLong`].
+/// A path longer than this (bytes, without the domain, with `library/`) is [`ReferenceFaultClass::TooLong`].
 pub const PATH_LENGTH_MAX: usize = 255;
 
 /// A tag has at most this many bytes.

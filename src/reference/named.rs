@@ -50,7 +50,7 @@ impl<'a> Named<'a> {
     /// Reads a reference and fills in what is left out.
     ///
     /// # Errors
-    /// Every [`Class`](super::Class) but `Empty`, which Go reports as `InvalidFormat` here; the first that applies of
+    /// Every [`ReferenceFaultClass`](super::Class) but `Empty`, which Go reports as `InvalidFormat` here; the first that applies of
     /// image id, upper case in the path up to its first `:`, grammar (or upper case elsewhere), length, digest.
     pub fn parse(text: &'a str) -> Result<Self, ReferenceError<'a>> {
         if grammar::is_identifier(text) {

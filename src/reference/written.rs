@@ -9,8 +9,8 @@ use super::{PATH_LENGTH_MAX, digest, grammar, lower};
 /// A well-formed reference as written: Go's `Parse`. Nothing is added: `nginx` has no domain and no tag.
 ///
 /// ```
-/// use imagecache::reference::Reference;
-/// let reference = Reference::parse("team/app:1.0").unwrap();
+/// use imagecache::reference::ParsedReference;
+/// let reference = ParsedReference::parse("team/app:1.0").unwrap();
 /// assert_eq!((reference.domain(), reference.path()), ("team", "app"));
 /// assert_eq!((reference.tag(), reference.digest()), (Some("1.0"), None));
 /// ```
@@ -27,7 +27,7 @@ impl<'a> ParsedReference<'a> {
     /// Reads a reference.
     ///
     /// # Errors
-    /// Every [`Class`](super::Class) but `Hex64Identifier`; the first that applies of empty, grammar (or upper case),
+    /// Every [`ReferenceFaultClass`](super::Class) but `Hex64Identifier`; the first that applies of empty, grammar (or upper case),
     /// length, digest.
     pub fn parse(text: &'a str) -> Result<Self, ReferenceError<'a>> {
         if text.is_empty() {

@@ -62,12 +62,12 @@ pub const MAX_LIST_DEPTH: usize = 8;
 ///
 /// ```
 /// use imagecache::diagnostic::{Code, Level};
-/// use imagecache::validate::Options;
-/// let mut options = Options::default();
+/// use imagecache::validate::ValidateOptions;
+/// let mut options = ValidateOptions::default();
 /// options.levels.set(Code::IC042, Level::Off);
-/// options.max_size_gib = Options::MAX_SIZE_2020;
+/// options.max_size_gib = ValidateOptions::MAX_SIZE_2020;
 /// let text = r#"{"levels": {"IC042": "off"}, "maxSizeGib": 500}"#;
-/// assert_eq!(serde_json::from_str::<Options>(text).unwrap(), options);
+/// assert_eq!(serde_json::from_str::<ValidateOptions>(text).unwrap(), options);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -136,14 +136,14 @@ pub struct Validation {
 /// Judges one object (or list) that has no text: findings carry no span.
 ///
 /// ```
-/// use imagecache::validate::{Options, object};
+/// use imagecache::validate::{ValidateOptions, object};
 /// let cache = serde_json::json!({
 ///     "apiVersion": "eci.alibabacloud.com/v1",
 ///     "kind": "ImageCache",
 ///     "metadata": {"name": "web"},
 ///     "spec": {"images": ["nginx:1.27"], "retentionDays": 0},
 /// });
-/// let found = object(&cache, &Options::default());
+/// let found = object(&cache, &ValidateOptions::default());
 /// assert_eq!(found[0].to_string(), "spec.retentionDays: 0 days, at least 1 needed");
 /// ```
 #[must_use]
@@ -156,9 +156,9 @@ pub fn object(value: &Value, options: &ValidateOptions) -> Vec<Diagnostic> {
 /// Judges every document of a text.
 ///
 /// ```
-/// use imagecache::source::Format;
-/// use imagecache::validate::{Options, text};
-/// let validation = text("kind: ConfigMap\n", Format::Auto, &Options::default());
+/// use imagecache::document::TextFormat;
+/// use imagecache::validate::{ValidateOptions, text};
+/// let validation = text("kind: ConfigMap\n", TextFormat::Auto, &ValidateOptions::default());
 /// assert!(validation.diagnostics.is_empty());
 /// ```
 #[must_use]

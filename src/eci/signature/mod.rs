@@ -4,7 +4,7 @@
 //! (ACS3-HMAC-SHA256) signs method, path, query, chosen headers and body; the signature is a header. The date and the
 //! nonce are arguments: nothing here asks a clock or a source of randomness.
 //!
-//! A client fills a [`Call`] and sends what [`Call::sign`] returns. A server hands what it received to
+//! A client fills a [`ApiCall`] and sends what [`ApiCall::sign`] returns. A server hands what it received to
 //! [`Received::read`], looks the secret of `access_key_id` up and asks [`Received::verify`].
 
 mod received;
@@ -77,7 +77,7 @@ impl ApiCall<'_> {
     ///
     /// ```
     /// use imagecache::eci::params::Params;
-    /// use imagecache::eci::signature::{Call, Credential, HttpRequest, Received, Scheme};
+    /// use imagecache::eci::signature::{ApiCall, Credential, HttpRequest, Received, Scheme};
     ///
     /// let credential = Credential {
     ///     access_key_id: "testid".to_owned(),
@@ -86,7 +86,7 @@ impl ApiCall<'_> {
     ///     provider: "static_ak",
     /// };
     /// let params = Params::from_iter([("RegionId", "cn-hangzhou")]);
-    /// let call = Call {
+    /// let call = ApiCall {
     ///     action: "ListUsage",
     ///     version: imagecache::eci::VERSION,
     ///     params: &params,
