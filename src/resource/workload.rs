@@ -6,13 +6,14 @@
 //! # How to read a row
 //!
 //! A [`Way`] starts at the object. `*` means each item of a list or each value of a map. One [`PodTemplate`] describes
-//! one pod for each match of [`PodTemplate::at`]. In its other ways, a `*` that belongs to the prefix `at` means the
-//! same item as in `at`; every other `*` means all items:
+//! one pod for each match of [`PodTemplate::at`]. As far as another way of the template has the steps of `at`, its `*`
+//! means the item that `at` matched; every other `*` means all items. For the second part of the third task:
 //!
-//! | `at` | way | in the third task of the object |
+//! | `at` | way | goes to |
 //! |---|---|---|
-//! | `spec.tasks.*` | `spec.tasks.*.template.metadata.annotations` | of the third task |
-//! | `spec.tasks.*` | `spec.podMetadata.annotations` | of the object |
+//! | `spec.tasks.*.parts.*` | `spec.tasks.*.parts.*.image` | the image of this part |
+//! | `spec.tasks.*.parts.*` | `spec.tasks.*.annotations` | the annotations of the third task |
+//! | `spec.tasks.*.parts.*` | `spec.annotations` | the annotations of the object |
 //!
 //! Labels of pods are next to their annotations: replace the last step of a way in [`PodTemplate::annotations`] by
 //! `labels`.
@@ -157,17 +158,12 @@ impl Way {
         })
     }
 
-    /// Returns the rest of the way after `base`, or `None` if the way does not go through `base`.
+    /// Returns the number of steps that the way has in common with the beginning of `at`. Up to there, a `*` of the way
+    /// means the item that `at` matched.
     #[must_use]
-    pub fn after(self, base: Way) -> Option<Way> {
-        if base.0.is_empty() {
-            return Some(self);
-        }
-        let rest = self.0.strip_prefix(base.0)?;
-        if rest.is_empty() {
-            return Some(Way(rest));
-        }
-        rest.strip_prefix('.').map(Way)
+    pub fn shared(self, at: Way) -> usize {
+        let both = self.steps().zip(at.steps());
+        both.take_while(|(mine, its)| mine == its).count()
     }
 }
 
