@@ -15,8 +15,8 @@
 //! | `spec.tasks.*.parts.*` | `spec.tasks.*.annotations` | the annotations of the third task |
 //! | `spec.tasks.*.parts.*` | `spec.annotations` | the annotations of the object |
 //!
-//! Labels of pods are next to their annotations: replace the last step of a way in [`PodTemplate::annotations`] by
-//! `labels`.
+//! Labels of pods are next to their annotations, where the kind has a field for them: replace the last step of a way in
+//! [`PodTemplate::annotations`] by `labels`.
 //!
 //! ```
 //! use imagecache::resource::workload::{Step, find};
@@ -280,7 +280,7 @@ macro_rules! runner {
     };
 }
 
-/// Makes the template of a component of KServe, at the way `$at`, with images of model servers besides its containers.
+/// Makes the template of a component of `KServe`, at the way `$at`, with images of model servers besides its containers.
 macro_rules! component {
     ($name:literal, $at:expr, [$($server:literal),*]) => {
         pod_spec!($name, $at, ways![concat!($at, ".annotations"), "metadata.annotations"]).images(&[
