@@ -77,7 +77,7 @@ pub struct PodTemplate {
     /// The way to the part of the object that this pod is made from; one pod for each match. A match without an image
     /// below `at` makes no pod that this object describes.
     pub at: Way,
-    /// The way to a string that tells pods of one template apart: the name of a task. Where `at` ends with the `*` of a
+    /// The way to a string that distinguishes pods of one template: the name of a task. Where `at` ends with the `*` of a
     /// map, the key is that name. `None` elsewhere.
     pub named_by: Option<Way>,
     /// The ways to objects with fields of a `PodSpec` (`nodeSelector`, `tolerations`, …), highest precedence first. Not
