@@ -301,25 +301,25 @@ impl Levels {
     }
 }
 
-/// One finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One finding. Its JSON is the same in every host: `line`, `column` and the other members of [`Span`] are members of
+/// the finding, and null if the input was not text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
-    /// The rule that was broken.
-    pub code: Code,
-    /// How much it matters, after [`Levels`].
-    pub severity: Severity,
-    /// Which document of the text, from 0.
+    /// The document of the text, from 0.
     pub document: usize,
-    /// The place in the object, as Kubernetes writes it; empty for the document itself.
+    /// The place in the text; `None` if the input was not text.
+    #[serde(flatten, with = "crate::document::flat_span")]
+    pub span: Option<Span>,
+    /// The severity after [`Levels`].
+    pub severity: Severity,
+    /// The code of the rule.
+    pub code: Code,
+    /// The field, as Kubernetes writes it; empty for the document itself.
     pub path: String,
     /// The fact and the limit, without the path.
     pub message: String,
-    /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// How to fix it.
     pub help: Option<String>,
-    /// The place in the text, where the input was text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub span: Option<Span>,
 }
 
 impl fmt::Display for Diagnostic {
