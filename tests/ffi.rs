@@ -73,7 +73,10 @@ fn settings_invalid_are_all_named() {
     let settings = json!({"mode": "pinn", "onMis": 1});
     let error = ffi::review(&json!({}), Some(&settings), None).unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with("settings: mode: ") && text.contains("; onMis: "), "{text}");
+    assert!(
+        text.starts_with("settings: mode: ") && text.contains("; onMis: "),
+        "{text}"
+    );
 }
 
 #[test]
@@ -87,7 +90,10 @@ fn arguments_too_large_are_refused() {
         let size = MAX_BYTES + 1;
         let argument = "text".to_owned();
         assert_eq!(error, FfiError::TooLarge { argument, size });
-        assert_eq!(error.to_string(), "text: 33554433 bytes, at most 33554432 allowed");
+        assert_eq!(
+            error.to_string(),
+            "text: 33554433 bytes, at most 33554432 allowed"
+        );
     }
     assert!(ffi::validate_text(&text, None).is_err());
 }
@@ -105,7 +111,10 @@ fn index_insert_replaces_and_remove_takes_id_or_name() {
     batch.add_item(0, &cache("imc-2", &["nginx:1.27"]));
     batch.add_item(1, &json!(17));
     let found = caches.insert(batch);
-    assert_eq!(found.iter().map(|found| &*found.path).collect::<Vec<_>>(), ["[1]"]);
+    assert_eq!(
+        found.iter().map(|found| &*found.path).collect::<Vec<_>>(),
+        ["[1]"]
+    );
     assert_eq!(winner(&mut caches), "imc-2");
     assert!(caches.remove("imc-2") && !caches.remove("imc-2"));
     let mut unidentified = cache("", &["nginx:1.27"]);
@@ -237,7 +246,9 @@ fn copy(value: &Value, part: &Part) -> Value {
 fn part_of_a_pod_gives_the_answer_of_the_pod() {
     let corpus = include_str!("conformance/data/corpus/matches.jsonl");
     let mut pods = 0;
-    let cases = corpus.lines().map(|line| serde_json::from_str(line).unwrap());
+    let cases = corpus
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
     for input in cases.map(|case: Value| case["input"].clone()) {
         let whole = &input["pod"];
         if whole["kind"] != "Pod" {
@@ -262,11 +273,21 @@ fn diagnostics_are_read_back_from_json() {
     assert_eq!(serde_json::from_str::<Validation>(&json).unwrap(), found);
     let first = &written(&found)["diagnostics"][0];
     let keys: Vec<&String> = first.as_object().unwrap().keys().collect();
-    let expected = "code column document endColumn endLine endOffset help line message offset path severity";
-    assert_eq!(keys.into_iter().map(String::as_str).collect::<Vec<_>>().join(" "), expected);
+    let expected =
+        "code column document endColumn endLine endOffset help line message offset path severity";
+    assert_eq!(
+        keys.into_iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(" "),
+        expected
+    );
 
     let found = ffi::validate_object(&json!({"kind": "ImageCache"}), None).unwrap();
     let json = serde_json::to_string(&found).unwrap();
     assert!(json.contains(r#""line":null"#), "{json}");
-    assert_eq!(serde_json::from_str::<Vec<Diagnostic>>(&json).unwrap(), found);
+    assert_eq!(
+        serde_json::from_str::<Vec<Diagnostic>>(&json).unwrap(),
+        found
+    );
 }

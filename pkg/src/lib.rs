@@ -75,7 +75,9 @@ pub fn review(review: &JsValue, settings: &JsValue, caches: &JsValue, now: &JsVa
 #[wasm_bindgen]
 pub fn code(code: &JsValue) -> Answer {
     let code = ffi::code(&read::string("code", code)?);
-    Ok(code.map_or(JsValue::UNDEFINED, |code| JsString::from(code.as_str()).into()))
+    Ok(code.map_or(JsValue::UNDEFINED, |code| {
+        JsString::from(code.as_str()).into()
+    }))
 }
 
 /// The version of the package.

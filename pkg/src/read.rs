@@ -64,7 +64,11 @@ pub(crate) fn time(argument: &str, value: &JsValue) -> Result<String, JsValue> {
         _ => value.clone(),
     };
     if !text.is_string() {
-        return Err(wrong_type(argument, "a time in RFC 3339 or a valid Date", value));
+        return Err(wrong_type(
+            argument,
+            "a time in RFC 3339 or a valid Date",
+            value,
+        ));
     }
     string(argument, &text)
 }
@@ -112,7 +116,9 @@ pub(crate) fn review(
 ) -> Result<(Value, Option<Value>, Option<String>), JsValue> {
     let review = json("review", review)?;
     let settings = optional("settings", settings)?;
-    let now = (!now.is_undefined()).then(|| time("now", now)).transpose()?;
+    let now = (!now.is_undefined())
+        .then(|| time("now", now))
+        .transpose()?;
     Ok((review, settings, now))
 }
 

@@ -76,12 +76,24 @@ fn index_insert_and_remove_change_it() {
 fn arguments_invalid_are_type_errors_with_the_name() {
     let number = JsValue::from(7);
     let errors = [
-        (validate(&number, NONE), "manifest: expected an object, found number"),
+        (
+            validate(&number, NONE),
+            "manifest: expected an object, found number",
+        ),
         (objects(&number), "text: expected a string, found number"),
-        (expiry(&JsValue::NULL, &"2026-01-19T00:00:00Z".into()), "cache: expected an object, found null"),
-        (expiry(&parse("{}"), &number), "now: expected a time in RFC 3339 or a valid Date, found number"),
+        (
+            expiry(&JsValue::NULL, &"2026-01-19T00:00:00Z".into()),
+            "cache: expected an object, found null",
+        ),
+        (
+            expiry(&parse("{}"), &number),
+            "now: expected a time in RFC 3339 or a valid Date, found number",
+        ),
         (code(NONE), "code: expected a string, found undefined"),
-        (CacheIndex::new(&parse("[{}, 7]"), NONE).map(Into::into), "caches[1]: expected an object, found number"),
+        (
+            CacheIndex::new(&parse("[{}, 7]"), NONE).map(Into::into),
+            "caches[1]: expected an object, found number",
+        ),
     ];
     for (answer, expected) in errors {
         assert_eq!(message(&answer.unwrap_err()), expected);

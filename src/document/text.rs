@@ -75,7 +75,8 @@ impl Serialize for Span {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let flat = FlatSpan::deserialize(deserializer)?;
-        flat.span().ok_or_else(|| D::Error::custom("a span needs six numbers"))
+        flat.span()
+            .ok_or_else(|| D::Error::custom("a span needs six numbers"))
     }
 }
 
@@ -83,11 +84,16 @@ impl<'de> Deserialize<'de> for Span {
 pub(crate) mod flat_span {
     use super::{Deserialize, Deserializer, FlatSpan, Serialize, Serializer, Span};
 
-    pub(crate) fn serialize<S: Serializer>(span: &Option<Span>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        span: &Option<Span>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         FlatSpan::new(*span).serialize(serializer)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Span>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Span>, D::Error> {
         Ok(FlatSpan::deserialize(deserializer)?.span())
     }
 }

@@ -52,6 +52,9 @@ impl Module<'_> {
         // As a cdylib alone: cargo optimises less across crates when it also builds the rlib that tests link.
         cmd!(sh, "cargo rustc --quiet --package {package} --lib --crate-type cdylib --profile wasm --target {WASM} --no-default-features {features} -- -Cstrip={strip}").run()?;
         let file = format!("{}.wasm", package.replace('-', "_"));
-        Ok(setup::target(sh)?.join(WASM).join("wasm").join(Path::new(&file)))
+        Ok(setup::target(sh)?
+            .join(WASM)
+            .join("wasm")
+            .join(Path::new(&file)))
     }
 }

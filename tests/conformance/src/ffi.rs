@@ -119,7 +119,9 @@ fn optional(input: &Value, name: &str) -> Result<Option<Value>> {
 
 fn text<'v>(input: &'v Value, name: &str) -> Result<&'v str> {
     let value = input.get(name).with_context(|| format!("missing {name}"))?;
-    value.as_str().with_context(|| format!("{name}: expected a string"))
+    value
+        .as_str()
+        .with_context(|| format!("{name}: expected a string"))
 }
 
 /// An answer, through text.

@@ -11,16 +11,43 @@ use syn::{Attribute, Expr, Fields, GenericArgument, Item, Lit, Meta, PathArgumen
 const TYPES: &[(&str, &[&str])] = &[
     ("src/diagnostic.rs", &["Diagnostic", "Severity", "Level"]),
     ("src/validate/mod.rs", &["ValidateOptions"]),
-    ("src/admission/settings.rs", &["AdmissionSettings", "AdmissionMode", "AdmittedPods", "OnMiss", "OnUnavailable"]),
-    ("src/expiry/mod.rs", &["Expiry", "ExpiryState", "Disagreement"]),
+    (
+        "src/admission/settings.rs",
+        &[
+            "AdmissionSettings",
+            "AdmissionMode",
+            "AdmittedPods",
+            "OnMiss",
+            "OnUnavailable",
+        ],
+    ),
+    (
+        "src/expiry/mod.rs",
+        &["Expiry", "ExpiryState", "Disagreement"],
+    ),
     ("src/expiry/rule.rs", &["ExpiryReason"]),
-    ("src/reference/describe.rs", &["Reference", "ReferenceFault"]),
+    (
+        "src/reference/describe.rs",
+        &["Reference", "ReferenceFault"],
+    ),
     ("src/reference/error.rs", &["ReferenceFaultClass"]),
     ("src/matching/inventory.rs", &["ObjectRole"]),
     ("src/matching/rules.rs", &["MatchRules", "SizeTie"]),
     ("src/matching/verdict.rs", &["Decision"]),
     ("src/matching/cache.rs", &["CacheName"]),
-    ("src/matching/explanation.rs", &["Explanation", "Candidate", "FoundImage", "ImageMatch", "NextSteps", "Creation", "Pin", "RefusedPin"]),
+    (
+        "src/matching/explanation.rs",
+        &[
+            "Explanation",
+            "Candidate",
+            "FoundImage",
+            "ImageMatch",
+            "NextSteps",
+            "Creation",
+            "Pin",
+            "RefusedPin",
+        ],
+    ),
     ("src/matching/reason.rs", &["LossReason"]),
     ("src/matching/event.rs", &["PodEvent"]),
 ];
@@ -193,7 +220,9 @@ fn named(name: String) -> Result<String> {
     if let Some((_, typescript)) = WRITTEN.iter().find(|(rust, _)| *rust == name) {
         return Ok((*typescript).to_owned());
     }
-    let known = TYPES.iter().any(|(_, names)| names.contains(&name.as_str()));
+    let known = TYPES
+        .iter()
+        .any(|(_, names)| names.contains(&name.as_str()));
     ensure!(known, "`{name}` is not in the table of types");
     Ok(name)
 }
