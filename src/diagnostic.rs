@@ -10,11 +10,9 @@ use std::ops::Range;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::document::{Document, Places, Span, Text};
 use crate::path::Path;
-use crate::setting::{self, Setting, words};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -231,26 +229,6 @@ impl Default for Levels {
     }
 }
 
-words!(Level {
-    "off" => Off,
-    "hint" => Hint,
-    "warning" => Warning,
-    "error" => Error,
-});
-
-impl Setting for Levels {
-    fn read(value: &Value) -> Result<Self, String> {
-        let Value::Object(chosen) = value else {
-            return Err(setting::wrong(value, "a map"));
-        };
-        let mut levels = Levels::default();
-        chosen
-            .iter()
-            .try_for_each(|(code, level)| levels.choose(code, level))?;
-        Ok(levels)
-    }
-}
-
 impl Serialize for Levels {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let set = Code::ALL.iter().zip(&self.0);
@@ -271,15 +249,6 @@ impl<'de> Deserialize<'de> for Levels {
 impl Levels {
     /// Every code keeps its own severity.
     pub const DEFAULT: Levels = Levels([None; Code::ALL.len()]);
-
-    /// Sets the level of the code of this name to the level that a value names.
-    pub(crate) fn choose(&mut self, code: &str, level: &Value) -> Result<(), String> {
-        let code: Code = code
-            .parse()
-            .map_err(|error: UnknownCode| error.to_string())?;
-        self.set(code, Setting::read(level)?);
-        Ok(())
-    }
 
     /// Sets the level of one code.
     pub fn set(&mut self, code: Code, level: Level) {

@@ -33,7 +33,7 @@ pub mod path;
 pub mod reconcile;
 pub mod reference;
 pub mod resource;
-mod setting;
+pub mod settings;
 pub mod time;
 pub mod validate;
 

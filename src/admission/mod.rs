@@ -39,9 +39,7 @@ pub use caches::CacheSource;
 pub use patch::PatchOp;
 #[cfg(feature = "door")]
 pub use review::review;
-pub use settings::{
-    AdmissionMode, AdmissionSettings, AdmittedPods, OnMiss, OnUnavailable, SettingError,
-};
+pub use settings::{AdmissionMode, AdmissionSettings, AdmittedPods, OnMiss, OnUnavailable};
 pub use verdict::{AdmissionCause, AdmissionVerdict};
 pub use warnings::{MAX_WARNING_RUNES, MAX_WARNINGS_RUNES};
 

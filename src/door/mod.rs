@@ -207,12 +207,8 @@ impl Door {
     }
 
     fn admit(&mut self, call: Admit) -> Result<Value, Failure> {
-        let settings = AdmissionSettings::parse(&call.settings).map_err(|faults| {
-            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            Failure::new(
-                FailureCode::BadArgument,
-                format!("settings: {}", faults.join("; ")),
-            )
+        let settings = AdmissionSettings::parse(&call.settings).map_err(|errors| {
+            Failure::new(FailureCode::BadArgument, format!("settings: {errors}"))
         })?;
         let given: Option<Index> = call
             .caches

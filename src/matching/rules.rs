@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::setting::{Setting, choices, words};
+use crate::settings::{self, SettingErrors};
 use crate::time::Timestamp;
 
 /// Bytes that a registry gives in a second: the vendor tells of an image of 386.26 MiB whose pod starts 45 s earlier
@@ -48,7 +48,7 @@ pub enum SizeTie {
 
 /// The rules of a match. `Rules::default()` is what ECI is taken to do; fields say what a pod does not say itself,
 /// or settle what documents leave open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct MatchRules {
     /// Region of pods that name none. A cache of another region is no candidate; a cache whose region is unknown
@@ -80,34 +80,13 @@ pub struct MatchRules {
     pub explain_all: bool,
 }
 
-words!(SizeTie {
-    "closest" => Closest,
-    "matched-bytes" => MatchedBytes,
-});
-
-choices!(MatchRules {
-    "region" => region,
-    "arch" => arch,
-    "os" => os,
-    "requireStorage" => require_storage,
-    "now" => now,
-    "sizeTie" => size_tie,
-    "strict" => strict,
-    "serveStaleWhileUpdating" => serve_stale_while_updating,
-    "autoCreate" => auto_create,
-    "autoMatch" => auto_match,
-    "bytesPerSecond" => bytes_per_second,
-    "explainAll" => explain_all,
-});
-
 impl MatchRules {
-    /// Reads the rules that a JSON object chooses; the others keep their defaults.
+    /// Parses the rules that a JSON object sets; the others keep their defaults.
     ///
     /// # Errors
-    ///
-    /// What is wrong with the first choice that is.
-    pub fn parse(value: &Value) -> Result<Self, String> {
-        Setting::read(value)
+    /// Returns every setting that cannot be used.
+    pub fn parse(value: &Value) -> Result<Self, SettingErrors> {
+        settings::read(value)
     }
 }
 

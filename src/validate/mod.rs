@@ -40,14 +40,14 @@ mod status;
 mod value;
 mod workload;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Levels, Report};
 use crate::document::{self, TextFormat, TextLimits};
 use crate::path::Path;
 use crate::resource::MAX_SIZE_GIB;
-use crate::setting::{Setting, choices};
+use crate::settings::{self, SettingErrors};
 use identity::{Subject, TypeMeta};
 
 pub(crate) use spelling::nearest;
@@ -69,7 +69,7 @@ pub const MAX_LIST_DEPTH: usize = 8;
 /// let text = r#"{"levels": {"IC042": "off"}, "maxSizeGib": 500}"#;
 /// assert_eq!(serde_json::from_str::<ValidateOptions>(text).unwrap(), options);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ValidateOptions {
     /// Severities by code.
@@ -78,19 +78,13 @@ pub struct ValidateOptions {
     pub max_size_gib: i64,
 }
 
-choices!(ValidateOptions {
-    "levels" => levels,
-    "maxSizeGib" => max_size_gib,
-});
-
 impl ValidateOptions {
-    /// Reads the options that a JSON object chooses; the others keep their defaults.
+    /// Parses the options that a JSON object sets; the others keep their defaults.
     ///
     /// # Errors
-    ///
-    /// What is wrong with the first choice that is.
-    pub fn parse(value: &Value) -> Result<Self, String> {
-        Setting::read(value)
+    /// Returns every option that cannot be used.
+    pub fn parse(value: &Value) -> Result<Self, SettingErrors> {
+        settings::read(value)
     }
 
     /// Largest size in GiB by ECI's API text of 2020, for accounts that still have that limit.

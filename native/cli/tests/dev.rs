@@ -586,7 +586,7 @@ fn what_cannot_be_used_is_told_in_one_line() {
         ),
         (
             [&free[..], &["--settings", "tests/data/valid.yaml"]].concat(),
-            "kind: no such setting",
+            "kind: unknown field",
         ),
     ] {
         let output = run(&arguments);

@@ -27,11 +27,11 @@ pub extern "C" fn wapc_init() {
 fn validate(payload: &[u8]) -> CallResult {
     let payload = match json(payload) {
         Ok(payload) => payload,
-        Err(error) => return response(Verdict::unreadable(&error)),
+        Err(error) => return response(AdmissionVerdict::unreadable(&error)),
     };
-    let settings = match Settings::parse(payload.get("settings").unwrap_or(&Value::Null)) {
+    let settings = match AdmissionSettings::parse(payload.get("settings").unwrap_or(&Value::Null)) {
         Ok(settings) => settings,
-        Err(faults) => return response(Verdict::unconfigured(&faults)),
+        Err(faults) => return response(AdmissionVerdict::unconfigured(&faults)),
     };
     let request = payload.get("request").unwrap_or(&Value::Null);
     response(admission::decide(
@@ -44,13 +44,9 @@ fn validate(payload: &[u8]) -> CallResult {
 
 /// The settings, `{}` when there are none, to `{"valid": …, "message": …}` with every fault at once.
 fn validate_settings(payload: &[u8]) -> CallResult {
-    let faults = match json(payload).map(|settings| Settings::parse(&settings)) {
+    let faults = match json(payload).map(|settings| AdmissionSettings::parse(&settings)) {
         Ok(Ok(_)) => return answer(&json!({"valid": true})),
-        Ok(Err(faults)) => faults
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("; "),
+        Ok(Err(errors)) => errors.to_string(),
         Err(error) => format!("the settings are no JSON: {error}"),
     };
     answer(&json!({"valid": false, "message": faults}))
@@ -63,14 +59,14 @@ fn json(payload: &[u8]) -> Result<Value, String> {
         .map_err(|error: serde_json::Error| error.to_string())
 }
 
-fn list_image_caches() -> Result<Caches<'static>, String> {
+fn list_image_caches() -> Result<CacheSource<'static>, String> {
     match host_call(
         "kubewarden",
         "kubernetes",
         "list_resources_all",
         LIST_IMAGE_CACHES.as_bytes(),
     ) {
-        Ok(list) => Ok(Caches::Text(list)),
+        Ok(list) => Ok(CacheSource::Text(list)),
         Err(refusal) => {
             let refusal = refusal.to_string();
             Err(refusal
@@ -81,7 +77,7 @@ fn list_image_caches() -> Result<Caches<'static>, String> {
     }
 }
 
-fn response(verdict: Verdict) -> CallResult {
+fn response(verdict: AdmissionVerdict) -> CallResult {
     let mut response = Map::new();
     response.insert("accepted".to_owned(), verdict.allowed.into());
     if !verdict.allowed {

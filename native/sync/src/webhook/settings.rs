@@ -69,10 +69,7 @@ pub fn parse(text: &str) -> Result<AdmissionSettings, Error> {
             return Err(Error::because(message));
         }
     };
-    AdmissionSettings::parse(value).map_err(|faults| {
-        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        Error::because(faults.join("; "))
-    })
+    AdmissionSettings::parse(value).map_err(|errors| Error::because(errors.to_string()))
 }
 
 fn doors(contents: &[Vec<u8>]) -> Result<Doors, Error> {
@@ -100,8 +97,8 @@ mod tests {
             (
                 "mode: pinn\nifNotPresnt: true\nonMiss: never\n",
                 vec![
-                    "ifNotPresnt: no such setting, did you mean `ifNotPresent`?",
-                    "mode: unknown variant `pinn`",
+                    "ifNotPresnt: unknown field, did you mean `ifNotPresent`?",
+                    "mode: unsupported value `pinn`",
                     "onMiss: ",
                 ],
             ),

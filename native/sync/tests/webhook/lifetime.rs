@@ -128,7 +128,7 @@ async fn settings_are_followed_when_their_file_changes_and_kept_when_it_is_fault
         .to_string();
     assert!(
         fault.contains("settings.yaml: levels[IC025]: ")
-            && fault.contains("; moed: no such setting"),
+            && fault.contains("; moed: unknown field"),
         "{fault}"
     );
     fs::write(&path, "").unwrap();
