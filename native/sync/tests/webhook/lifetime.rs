@@ -127,8 +127,7 @@ async fn settings_are_followed_when_their_file_changes_and_kept_when_it_is_fault
         .unwrap_err()
         .to_string();
     assert!(
-        fault.contains("settings.yaml: levels[IC025]: ")
-            && fault.contains("; moed: unknown field"),
+        fault.contains("settings.yaml: levels[IC025]: ") && fault.contains("; moed: unknown field"),
         "{fault}"
     );
     fs::write(&path, "").unwrap();
