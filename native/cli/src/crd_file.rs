@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 use imagecache::diagnostic::{Levels, QuotedPart};
 use imagecache::document::{Document, TextFormat, TextLimits, read_within};
 use imagecache::path::Path as Place;
-use imagecache_local::api::definition_faults;
+use imagecache_simulator::cluster::definition_faults;
 use serde_json::Value;
 
 use crate::console::reason;

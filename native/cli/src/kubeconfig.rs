@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use imagecache_sync::cluster::{self, Client};
+use imagecache_controller::cluster::{self, Client};
 
 /// Which cluster to talk to.
 #[derive(Debug, Clone, clap::Args)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use imagecache::admission::{AdmissionMode, AdmissionSettings};
-use imagecache_local::cluster::{Cluster, Config};
+use imagecache_apiserver::cluster::{Cluster, Config};
 use tokio::net::TcpListener;
 
 use crate::console::{self, Console, UNWRITABLE};
@@ -74,15 +74,14 @@ impl Serve {
         let stop = signal::stop()?;
         let listener = listen(self.listen).await?;
         let address = listener.local_addr().context("cannot listen")?;
+        let settings = self.admission.then(|| AdmissionSettings {
+            mode: AdmissionMode::Pin,
+            ..AdmissionSettings::default()
+        });
         let cluster = Cluster::open(Config {
             directory: self.data.clone(),
-            admission: self.admission.then(|| AdmissionSettings {
-                mode: AdmissionMode::Pin,
-                ..AdmissionSettings::default()
-            }),
             page: Some(page::file),
-            definition,
-            ..Config::default()
+            ..imagecache_simulator::cluster::config(definition, settings)
         })
         .await?;
         if let Some(path) = &self.kubeconfig_out {

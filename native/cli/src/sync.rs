@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use imagecache::eci::object::CallDefaults;
-use imagecache_sync::cluster::Client;
-use imagecache_sync::controller::lease::{Candidate, Terms};
-use imagecache_sync::controller::{CONCURRENCY, Config, Controller};
+use imagecache_controller::cluster::Client;
+use imagecache_controller::controller::lease::{Candidate, Terms};
+use imagecache_controller::controller::{CONCURRENCY, Config, Controller};
 use tokio::sync::mpsc;
 
 use crate::console::{self, Console};

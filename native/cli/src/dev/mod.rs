@@ -21,10 +21,10 @@ use anyhow::{Context as _, bail};
 use imagecache::admission::AdmissionSettings;
 use imagecache::eci::Secret;
 use imagecache::resource::{API_VERSION, KIND, PLURAL};
-use imagecache_local::cloud::world::{self, Pace};
-use imagecache_local::cloud::{self, Clock, Cloud};
-use imagecache_local::cluster::{self, Cluster};
-use imagecache_sync::webhook::parse_settings;
+use imagecache_simulator::cloud::world::{self, Pace};
+use imagecache_simulator::cloud::{self, Clock, Cloud};
+use imagecache_apiserver::cluster::{self, Cluster};
+use imagecache_controller::webhook::parse_settings;
 
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
@@ -153,9 +153,8 @@ impl Dev {
     async fn cluster(&self, settings: AdmissionSettings) -> anyhow::Result<Cluster> {
         let opened = Cluster::open(cluster::Config {
             directory: self.data.as_ref().map(|folder| folder.join("cluster")),
-            admission: Some(settings),
             page: Some(page::file),
-            ..cluster::Config::default()
+            ..imagecache_simulator::cluster::config(None, Some(settings))
         });
         Ok(opened.await?)
     }

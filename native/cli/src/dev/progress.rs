@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Write};
 
 use imagecache::reconcile::READY;
 use imagecache::resource::{GROUP, ImageCache, PLURAL, Phase, Status, VERSION};
-use imagecache_local::cluster::Cluster;
+use imagecache_apiserver::cluster::Cluster;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use imagecache::eci::Secret;
 use imagecache::eci::signature::Scheme;
-use imagecache_local::cloud::faults::Faults;
-use imagecache_local::cloud::gateway::Throttle;
-use imagecache_local::cloud::images::Images;
-use imagecache_local::cloud::world::{Quotas, Settings};
-use imagecache_local::cloud::{Clock, Cloud, Config, Entry, Log};
+use imagecache_simulator::cloud::faults::Faults;
+use imagecache_simulator::cloud::gateway::Throttle;
+use imagecache_simulator::cloud::images::Images;
+use imagecache_simulator::cloud::world::{Quotas, Settings};
+use imagecache_simulator::cloud::{Clock, Cloud, Config, Entry, Log};
 
 use crate::cli::usage_error;
 use crate::console::{self, Console, UNWRITABLE, visible};

@@ -4,10 +4,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use imagecache_sync::webhook::manifests::{
+use imagecache_controller::webhook::manifests::{
     FailurePolicy, Manifests, NAME, Place, Trust, service_names,
 };
-use imagecache_sync::webhook::{bundle, parse_settings, self_signed};
+use imagecache_controller::webhook::{bundle, parse_settings, self_signed};
 use serde_json::json;
 
 use crate::cli::usage_error;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use imagecache::admission::AdmissionSettings;
-use imagecache_sync::webhook::{
+use imagecache_controller::webhook::{
     Caches, Certificate, Policy, RELOAD_PAUSE, Webhook as Server, self_signed,
 };
 
