@@ -35,6 +35,7 @@ pub mod reference;
 pub mod resource;
 pub mod settings;
 pub mod time;
+mod type_error;
 pub mod validate;
 
 /// The example of the README runs as a test.

@@ -29,10 +29,12 @@ use serde::Serialize;
 mod facts;
 mod rule;
 
-pub use facts::{ExpiryFacts, ExpirySource, MAX_NESTING, Retention, facts};
+pub use crate::resource::MAX_LIST_DEPTH as MAX_NESTING;
+pub use facts::{ExpiryFacts, ExpirySource, Retention, facts, reported_facts};
 pub use rule::ExpiryReason;
 
 use crate::diagnostic::Code;
+use crate::resource::view::CacheView;
 use crate::time::{DAY, Timestamp};
 use rule::Rule;
 
@@ -151,6 +153,11 @@ pub fn end(cache: &ExpiryFacts) -> Option<Timestamp> {
     let rule = Rule::of(cache);
     let at = rule.end().or(cache.recorded);
     at.filter(|_| !rule.reason.is_never())
+}
+
+/// [`end`] of a cache as a document describes it.
+pub(crate) fn end_of(cache: &CacheView<'_>) -> Option<Timestamp> {
+    end(&ExpiryFacts::unnamed(cache))
 }
 
 /// How the recorded end of a cache contradicts the rule, if it does. Needs no clock.

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::cache::Cache;
 use super::index::Index;
-use crate::diagnostic::{Levels, Report};
 
 /// The `ImageCache` objects of a cluster as an [`Index`], fed one change after the other.
 ///
@@ -56,8 +55,7 @@ impl CacheStore {
 
     /// An object was made or changed. One that cannot be read as a cache counts as absent; it hides no other.
     pub fn apply(&mut self, object: &Value) {
-        let levels = Levels::default();
-        let cache = Cache::read(object, &mut Report::new(&levels));
+        let cache = Cache::read_quietly(object);
         let name = object.get("metadata").and_then(|meta| meta.get("name"));
         let Some(name) = name.and_then(Value::as_str) else {
             return;

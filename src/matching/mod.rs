@@ -80,6 +80,7 @@ mod storage;
 mod verdict;
 mod wish;
 
+pub use crate::resource::MAX_LIST_DEPTH as MAX_NESTING;
 pub use cache::{Cache, CacheName, CacheOrigin};
 pub use cache_store::CacheStore;
 #[cfg(feature = "eci")]
@@ -90,7 +91,7 @@ pub use explanation::{
 };
 pub use image::{Image, ImageFacts, manifest_bytes};
 pub use index::Index;
-pub use inventory::{DocumentObject, Inventory, MAX_NESTING, ObjectRole, subjects};
+pub use inventory::{DocumentObject, Inventory, ObjectRole, subjects};
 pub use locality::{
     MAX_NODE_SCORE, NodeImage, NodeImages, PodImages, image_locality, image_signature,
     with_default_tag,

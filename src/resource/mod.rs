@@ -10,6 +10,8 @@ pub mod kube;
 mod object;
 mod phase;
 mod schema;
+pub(crate) mod view;
+pub(crate) mod walk;
 
 pub use column::{COLUMNS, Column, cells, human_duration};
 pub use crd::{CrdVersion, SECRET_PATTERN, crd};
@@ -19,6 +21,7 @@ pub use object::{CacheEvent, ImageCache, ImageCacheList, Metadata, Spec, Status}
 pub(crate) use object::{whole, whole_part};
 pub use phase::Phase;
 pub use schema::{json_schema, pod_annotations_schema};
+pub use walk::MAX_LIST_DEPTH;
 
 /// API group.
 pub const GROUP: &str = "eci.alibabacloud.com";

@@ -12,18 +12,15 @@ use super::value::not_a_string;
 use super::workload::{self, Workload};
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
+use crate::resource::walk::TypeMeta;
 use crate::resource::{API_VERSION, GROUP, KIND, LIST_KIND};
 
-/// What an object is judged as.
+/// The rules that an object is checked by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     ImageCache,
     Workload(&'static Workload),
-    /// A list whose items are objects of their own; `strict` when every item must be one.
-    List {
-        strict: bool,
-    },
-    /// Of no interest here, or not to be told.
+    /// Another kind, or an object that does not say what it is.
     Foreign,
 }
 
@@ -33,58 +30,46 @@ const OTHER_PRODUCTS: [&str; 3] = ["kubefledged.io", "kubefledged.k8s.io", "fled
 /// Groups of Kubernetes itself that serve kinds of [`workload::WORKLOADS`].
 const BUILT_IN: [&str; 4] = ["", "apps", "batch", "extensions"];
 
-/// `apiVersion` and `kind` of an object as written; empty where absent.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct TypeMeta<'v> {
-    pub(super) api_version: &'v str,
-    pub(super) kind: &'v str,
-}
-
-impl<'v> TypeMeta<'v> {
-    /// Reads both fields and reports those that are not strings, giving up on the object.
-    pub(super) fn read(
-        object: &'v Map<String, Value>,
-        path: &Path<'_>,
-        report: &mut Report<'_>,
-    ) -> Option<Self> {
-        let mut field = |name| match object.get(name) {
-            None | Some(Value::Null) => Some(""),
-            Some(Value::String(text)) => Some(text.as_str()),
-            Some(other) => {
-                not_a_string(other, &path.field(name), report);
-                None
-            }
-        };
-        let (api_version, kind) = (field("apiVersion"), field("kind"));
-        Some(TypeMeta {
-            api_version: api_version?,
-            kind: kind?,
-        })
-    }
-
-    fn group(self) -> &'v str {
-        self.api_version
-            .split_once('/')
-            .map_or("", |(group, _)| group)
-    }
-
-    /// Whether the group can only be meant for this product: its own, near it, or another of its vendor.
-    fn means_this_product(self) -> bool {
-        let group = self.group();
-        if group.is_empty() {
-            return false;
+/// Reports `apiVersion` and `kind` where they are not strings. Returns true when one of them is not.
+pub(super) fn report_types(
+    object: &Map<String, Value>,
+    path: &Path<'_>,
+    report: &mut Report<'_>,
+) -> bool {
+    let mut found = false;
+    for name in ["apiVersion", "kind"] {
+        if let Some(value) = object.get(name)
+            && !matches!(value, Value::Null | Value::String(_))
+        {
+            not_a_string(value, &path.field(name), report);
+            found = true;
         }
-        group == GROUP
-            || nearest(group, [GROUP]).is_some()
-            || ["aliyun", "alibaba", "eci."]
-                .iter()
-                .any(|part| group.contains(part))
+    }
+    found
+}
+
+/// Returns true when the group can only mean this product: its own, one near it, or another of its vendor.
+fn means_this_product(group: &str) -> bool {
+    if group.is_empty() {
+        return false;
+    }
+    group == GROUP
+        || nearest(group, [GROUP]).is_some()
+        || ["aliyun", "alibaba", "eci."]
+            .iter()
+            .any(|part| group.contains(part))
+}
+
+/// Checks the `apiVersion` of a list.
+pub(super) fn check_list(meta: TypeMeta<'_>, path: &Path<'_>, report: &mut Report<'_>) {
+    if meta.kind == LIST_KIND {
+        expect_version(meta, API_VERSION, path, report);
     }
 }
 
-/// Tells what an object is and reports what is wrong with its `apiVersion` and `kind`.
+/// Returns what an object is, and reports what is wrong with its `apiVersion` and `kind`.
 ///
-/// | apiVersion | kind | judged as | finding |
+/// | apiVersion | kind | checked as | finding |
 /// |---|---|---|---|
 /// | `eci.alibabacloud.com/v1` | `ImageCache` | ImageCache | none |
 /// | `eci.aliyun.com/v1`, `v1`, none | `ImageCache` | ImageCache | IC010 |
@@ -96,7 +81,7 @@ impl<'v> TypeMeta<'v> {
 /// | none | none, but `spec.images` | ImageCache | IC010, IC011 |
 /// | any | none | nothing | IC011 |
 /// | any | any other | nothing | none |
-pub(super) fn tell(
+pub(super) fn classify(
     meta: TypeMeta<'_>,
     object: &Map<String, Value>,
     path: &Path<'_>,
@@ -111,15 +96,7 @@ pub(super) fn tell(
         return Subject::ImageCache;
     }
     if kind.is_empty() {
-        return tell_without_kind(meta, object, path, report);
-    }
-    if let Some(item) = kind.strip_suffix("List") {
-        if kind == LIST_KIND {
-            expect_version(meta, API_VERSION, path, report);
-        }
-        return Subject::List {
-            strict: kind == LIST_KIND || (item.is_empty() && meta.group().is_empty()),
-        };
+        return classify_without_kind(meta, object, path, report);
     }
     if let Some(workload) = workload::find(kind)
         && (meta.group() == workload.group
@@ -133,7 +110,9 @@ pub(super) fn tell(
         return Subject::Workload(workload);
     }
     let near = nearest(kind, [KIND]).is_some();
-    if meta.group() == GROUP || (near && (meta.means_this_product() || api_version.is_empty())) {
+    if meta.group() == GROUP
+        || (near && (means_this_product(meta.group()) || api_version.is_empty()))
+    {
         report.add(
             Code::IC011,
             &path.field("kind"),
@@ -151,7 +130,7 @@ pub(super) fn tell(
 }
 
 /// An object without a kind: an ImageCache if its group or its spec says so.
-fn tell_without_kind(
+fn classify_without_kind(
     meta: TypeMeta<'_>,
     object: &Map<String, Value>,
     path: &Path<'_>,
@@ -160,7 +139,7 @@ fn tell_without_kind(
     let spec = object.get("spec").and_then(Value::as_object);
     let has_images = spec.is_some_and(|spec| spec.get("images").is_some_and(Value::is_array));
     let path_of_kind = path.field("kind");
-    if meta.means_this_product() || (meta.api_version.is_empty() && has_images) {
+    if means_this_product(meta.group()) || (meta.api_version.is_empty() && has_images) {
         report.add(
             Code::IC011,
             &path_of_kind,

@@ -8,11 +8,12 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::registry;
-use super::value::{Typed, not_a, not_a_string};
+use super::value::{not_a, not_a_string};
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
 use crate::reference::{Named, ReferenceError, ReferenceFaultClass, ascii_lower};
 use crate::resource::MAX_IMAGES;
+use crate::type_error::TypeError;
 
 /// Items of one list (images, secrets, containers) that are looked at; the rest is only counted, so that the work on a
 /// hostile list is bounded. Far above every limit of ECI.
@@ -56,7 +57,10 @@ pub(super) fn check(
         Some(image @ Value::String(_)) => report.add(
             Code::IC016,
             &path,
-            format_args!("{}, a list of strings is needed", Typed(image)),
+            TypeError {
+                expected: "a list of strings",
+                found: image,
+            },
             "Write it as the item of a list: put `- ` before it.",
         ),
         Some(other) => not_a("a list of strings", other, &path, report),

@@ -6,9 +6,10 @@
 use serde_json::{Map, Value};
 
 use super::name;
-use super::value::{InQuotes, Typed, not_a, not_a_string};
+use super::value::{InQuotes, not_a, not_a_string};
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
+use crate::type_error::TypeError;
 
 /// Most bytes of all keys and values of one object's annotations together.
 pub const MAX_ANNOTATION_BYTES: usize = 256 * 1024;
@@ -65,7 +66,10 @@ pub(super) fn annotation(key: &str, value: &Value, path: &Path<'_>, report: &mut
         report.add(
             Code::IC050,
             path,
-            format_args!("{}, annotations are strings", Typed(value)),
+            TypeError {
+                expected: "a string",
+                found: value,
+            },
             InQuotes(value),
         );
     }

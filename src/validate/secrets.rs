@@ -10,10 +10,11 @@ use serde_json::{Map, Value};
 
 use super::images::{MAX_ITEMS, Unread};
 use super::name;
-use super::value::{not_a, not_a_string, type_of};
+use super::value::{not_a, not_a_string};
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
 use crate::resource::MAX_SECRETS;
+use crate::type_error::TypeError;
 
 /// `spec.imagePullSecrets`.
 ///
@@ -76,7 +77,10 @@ pub(super) fn check(spec: &Map<String, Value>, path: &Path<'_>, report: &mut Rep
                 report.add(
                     Code::IC016,
                     &path,
-                    format_args!("{}, a string namespace:name is needed", type_of(secret)),
+                    TypeError {
+                        expected: "a string `namespace:name`",
+                        found: secret,
+                    },
                     format_args!(
                         "Pods take objects, an ImageCache takes strings: {}.",
                         Quoted(&["default:", name].concat())

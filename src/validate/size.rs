@@ -8,10 +8,10 @@ use std::fmt;
 use serde_json::{Map, Number, Value};
 
 use super::ValidateOptions;
-use super::value::Typed;
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
 use crate::resource::MIN_SIZE_GIB;
+use crate::type_error::TypeError;
 
 /// `spec.imageCacheSize`.
 ///
@@ -95,7 +95,10 @@ pub(super) fn not_whole(
     report.add(
         Code::IC016,
         path,
-        format_args!("{}, a whole number of {unit} is needed", Typed(value)),
+        TypeError {
+            expected: &format!("a whole number of {unit}"),
+            found: value,
+        },
         Remedy { value, unit },
     );
 }

@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::form;
 use super::spelling::nearest;
-use super::value::{Typed, type_of};
 use crate::annotation::ValueForm;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::resource::Phase;
 use crate::time::Timestamp;
+use crate::type_error::TypeError;
 
 /// `status`. Null and empty strings are absent: Go writes fields so that nobody has filled in.
 ///
@@ -31,11 +31,7 @@ pub(super) fn check(status: &Value, path: &Path<'_>, report: &mut Report<'_>) {
         Value::Null => return,
         Value::Object(fields) => fields,
         other => {
-            return wrong(
-                path,
-                format_args!("{}, an object is needed", Typed(other)),
-                report,
-            );
+            return wrong_type("an object", other, path, report);
         }
     };
     for (key, value) in fields {
@@ -48,11 +44,7 @@ fn field(key: &str, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
         (_, Value::Null) => return,
         ("events", Value::Array(_)) => return,
         ("events", other) => {
-            return wrong(
-                path,
-                format_args!("{}, a list is needed", type_of(other)),
-                report,
-            );
+            return wrong_type("a list", other, path, report);
         }
         (
             "phase" | "progress" | "imageCacheId" | "startTime" | "lastUpdatedTime"
@@ -64,11 +56,7 @@ fn field(key: &str, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
             | "lastUpdateTime" | "expireDateTime",
             other,
         ) => {
-            return wrong(
-                path,
-                format_args!("{}, a string is needed", Typed(other)),
-                report,
-            );
+            return wrong_type("a string", other, path, report);
         }
         _ => return,
     };
@@ -100,6 +88,11 @@ fn field(key: &str, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
         }
         _ => {}
     }
+}
+
+fn wrong_type(expected: &str, found: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+    let error = TypeError { expected, found };
+    wrong(path, format_args!("{error}"), report);
 }
 
 fn wrong(path: &Path<'_>, message: fmt::Arguments<'_>, report: &mut Report<'_>) {
