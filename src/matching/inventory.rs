@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use super::cache::{Cache, is_entry};
 use super::fields::{find, kind_of};
 use super::image::ImageFacts;
-use super::pod::{Pod, is_pod};
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
+use crate::pod::{self, Pod};
 use crate::resource;
 
 /// Lists within lists are followed so deep; real ones nest twice (an array of lists).
@@ -64,7 +64,7 @@ impl Inventory {
         }
         let before = self.pods.len();
         self.pods
-            .extend(Pod::read_at(met.value, met.kind, met.path, report));
+            .extend(Pod::read_all(met.value, met.kind, met.path, report));
         self.others += usize::from(self.pods.len() == before);
     }
 
@@ -115,7 +115,7 @@ pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
     walk(value, report, &mut |met, _| {
         let role = if met.is_cache {
             ObjectRole::Cache
-        } else if is_pod(met.value, met.kind) {
+        } else if pod::describes_pods(met.value, met.kind) {
             ObjectRole::Pod
         } else {
             ObjectRole::Other

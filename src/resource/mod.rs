@@ -10,6 +10,7 @@ pub mod kube;
 mod object;
 mod phase;
 mod schema;
+pub mod workload;
 
 pub use column::{COLUMNS, Column, cells, human_duration};
 pub use crd::{CrdVersion, SECRET_PATTERN, crd};

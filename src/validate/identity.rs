@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use super::spelling::nearest;
 use super::value::not_a_string;
-use super::workload::{self, Workload};
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
+use crate::resource::workload::{self, Workload, group_of};
 use crate::resource::{API_VERSION, GROUP, KIND, LIST_KIND};
 
 /// What an object is judged as.
@@ -29,9 +29,6 @@ pub(super) enum Subject {
 
 /// Groups of other products that have a kind ImageCache too.
 const OTHER_PRODUCTS: [&str; 3] = ["kubefledged.io", "kubefledged.k8s.io", "fledged.k8s.io"];
-
-/// Groups of Kubernetes itself that serve kinds of [`workload::WORKLOADS`].
-const BUILT_IN: [&str; 4] = ["", "apps", "batch", "extensions"];
 
 /// `apiVersion` and `kind` of an object as written; empty where absent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,10 +59,8 @@ impl<'v> TypeMeta<'v> {
         })
     }
 
-    fn group(self) -> &'v str {
-        self.api_version
-            .split_once('/')
-            .map_or("", |(group, _)| group)
+    pub(super) fn group(self) -> &'v str {
+        group_of(self.api_version)
     }
 
     /// Whether the group can only be meant for this product: its own, near it, or another of its vendor.
@@ -121,14 +116,14 @@ pub(super) fn tell(
             strict: kind == LIST_KIND || (item.is_empty() && meta.group().is_empty()),
         };
     }
-    if let Some(workload) = workload::find(kind)
-        && (meta.group() == workload.group
-            || BUILT_IN.contains(&meta.group())
-            || meta.group() == GROUP)
+    // No kind of this product's group is a workload: a kind of Kubernetes was meant.
+    let meant = if meta.group() == GROUP { "v1" } else { api_version };
+    if let Some(workload) = workload::resolve(meant, kind)
+        && (workload.is_built_in() || !api_version.is_empty())
     {
         let removed = meta.group() == "extensions" && workload.group == "apps";
         if meta.group() != workload.group && !removed || api_version.is_empty() {
-            expect_version(meta, workload.api_version, path, report);
+            expect_version(meta, &workload.api_version(), path, report);
         }
         return Subject::Workload(workload);
     }

@@ -257,7 +257,9 @@ impl Walk<'_> {
             }
             Subject::ImageCache => cache::check(value, fields, self.options, path, report),
             Subject::Workload(workload) => workload::check(workload, value, path, report),
-            Subject::Foreign => {}
+            Subject::Foreign => {
+                workload::check_unknown((meta.group(), meta.kind), fields, path, report);
+            }
         }
         self.meet(meta, fields, path, subject != Subject::Foreign);
     }
