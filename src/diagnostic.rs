@@ -147,6 +147,7 @@ codes! {
     IC065 "not-on-eci" Hint "image cache annotations on a pod that does not ask for ECI";
     IC066 "cache-id-form" Warning "an image cache id that does not look like imc-…";
     IC067 "result-by-hand" Warning "an annotation that ECI writes was written by hand";
+    IC068 "unknown-workload" Warning "a pod spec in an object of an unknown kind: not validated";
     // Status
     IC080 "phase-unknown" Warning "a phase that no document names";
     IC081 "status-form" Warning "a status field whose form no reader expects";

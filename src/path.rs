@@ -66,6 +66,15 @@ impl<'a> Path<'a> {
         Path::Index(self, index)
     }
 
+    /// Calls `visit` with the path that some more steps lead to.
+    pub(crate) fn descend(&self, steps: &[Step<'_>], visit: &mut dyn FnMut(&Path<'_>)) {
+        match steps.split_first() {
+            None => visit(self),
+            Some((Step::Key(name), rest)) => self.member(name).descend(rest, visit),
+            Some((Step::Index(index), rest)) => self.index(*index).descend(rest, visit),
+        }
+    }
+
     /// The steps from the root down.
     #[must_use]
     pub fn steps(&self) -> Vec<Step<'a>> {

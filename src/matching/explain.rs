@@ -7,11 +7,11 @@ use super::explanation::{
 };
 use super::image::{Key, Name};
 use super::index::{Index, Record};
-use super::pod::Pod;
 use super::reason::LossReason;
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
 use super::select::{Filter, Requirements, Score, SearchBuffers, Strategy};
-use super::verdict::{Decision, PinRefusal, Selection};
+use super::verdict::{Decision, PinRefusal, RUNS_ON_ACS, Selection};
+use crate::pod::Pod;
 use crate::{annotation, resource};
 
 impl Index {
@@ -27,7 +27,10 @@ impl Index {
         scratch: &mut SearchBuffers,
     ) -> Explanation {
         let course = self.course(pod, rules);
-        let standings = self.considered(pod, rules, scratch);
+        let standings = match course {
+            Strategy::NotEci => Vec::new(),
+            _ => self.considered(pod, rules, scratch),
+        };
         let contest = Contest::new(self, pod, rules, course, standings);
         let verdict = contest.verdict();
         let images = found(pod, verdict.winner);
@@ -135,7 +138,7 @@ impl<'a> Contest<'a> {
     fn comes_first(&self, standing: &Score) -> bool {
         match &self.course {
             Strategy::Search => self.bar(standing).is_none(),
-            Strategy::Off => false,
+            Strategy::Off | Strategy::NotEci => false,
             Strategy::Named(_) => self.is_named(standing),
         }
     }
@@ -160,6 +163,7 @@ impl<'a> Contest<'a> {
     fn verdict(&self) -> Selection<'a> {
         match &self.course {
             Strategy::Named(Err(refusal)) => Selection::refused(self.pod, refusal.clone()),
+            Strategy::NotEci => Selection::not_eci(self.pod),
             Strategy::Named(Ok(_)) | Strategy::Off => {
                 Selection::of(self.index, self.pod, self.winner, false)
             }
@@ -357,6 +361,9 @@ impl<'a> Contest<'a> {
 
     fn warnings(&self) -> Vec<String> {
         let mut warnings = self.pod.warnings.clone();
+        if matches!(self.course, Strategy::NotEci) {
+            warnings.push(RUNS_ON_ACS.to_owned());
+        }
         for image in self.pod.unreadable() {
             let fault = image.fault().unwrap_or_default();
             warnings.push(format!("image `{image}` matches nothing: {fault}"));
@@ -420,7 +427,7 @@ fn first<'a>(sorted: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
 }
 
 fn next(pod: &Pod, verdict: &Selection<'_>, images: &[FoundImage]) -> NextSteps {
-    if matches!(verdict.decision, Decision::Refused(_)) {
+    if matches!(verdict.decision, Decision::Refused(_) | Decision::NotEci) {
         return NextSteps {
             pull: Vec::new(),
             create: None,

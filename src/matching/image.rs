@@ -53,10 +53,6 @@ impl Key {
         self.name.text.get(..self.split).unwrap_or_default()
     }
 
-    pub(super) fn version(&self) -> &str {
-        self.name.text.get(self.split..).unwrap_or_default()
-    }
-
     /// Every name that this image answers to: the written one, and the digest's where it is known.
     pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
         let content = self
@@ -84,6 +80,14 @@ impl Image {
         Image {
             text: text.into(),
             key,
+        }
+    }
+
+    /// Returns an image that could not be read. It matches nothing.
+    pub(crate) fn unreadable(text: &str, fault: &str) -> Self {
+        Image {
+            text: text.into(),
+            key: Err(fault.into()),
         }
     }
 

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::cache::Cache;
 use super::image::ImageFacts;
-use super::pod::{Pod, is_pod};
 use crate::diagnostic::Report;
 use crate::path::Path;
+use crate::pod::{self, Pod};
 use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk, walk_item};
 
 /// The pods and caches of some documents, in the order they stand there.
@@ -59,7 +59,7 @@ impl Inventory {
         }
         let before = self.pods.len();
         self.pods
-            .extend(Pod::read_at(met.value, kind(met), met.path, report));
+            .extend(Pod::read_all(met.value, kind(met), met.path, report));
         self.others += usize::from(self.pods.len() == before);
     }
 
@@ -110,7 +110,7 @@ pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
     let visit = |met: &Met<'_>, _: &mut Report<'_>| {
         let role = if met.is_cache() {
             ObjectRole::Cache
-        } else if is_pod(met.value, kind(met)) {
+        } else if pod::describes_pods(met.value, kind(met)) {
             ObjectRole::Pod
         } else {
             ObjectRole::Other

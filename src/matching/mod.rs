@@ -71,15 +71,13 @@ mod image;
 mod index;
 mod inventory;
 mod locality;
-mod pod;
 mod reason;
 mod rules;
 mod select;
 mod slab;
-mod storage;
 mod verdict;
-mod wish;
 
+pub use crate::pod::{CacheRequest, GIB, Pod, storage_bytes};
 pub use crate::resource::MAX_LIST_DEPTH as MAX_NESTING;
 pub use cache::{Cache, CacheName, CacheOrigin};
 pub use cache_store::CacheStore;
@@ -96,10 +94,7 @@ pub use locality::{
     MAX_NODE_SCORE, NodeImage, NodeImages, PodImages, image_locality, image_signature,
     with_default_tag,
 };
-pub use pod::Pod;
 pub use reason::LossReason;
 pub use rules::{BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, MatchRules, PodSource, SizeTie};
 pub use select::SearchBuffers;
-pub use storage::{GIB, storage_bytes};
 pub use verdict::{Decision, PinRefusal, Selection};
-pub use wish::CacheRequest;

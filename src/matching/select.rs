@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use super::image::{Key, Name};
 use super::index::{Index, Record, Stage, UNTOLD};
-use super::pod::Pod;
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
 use super::verdict::{PinRefusal, Selection};
+use crate::pod::{Placement, Pod};
 
 /// Room for one search at a time, reused by the next: it grows to the largest index it has seen, and then a search
 /// allocates nothing.
@@ -86,6 +86,8 @@ pub(super) struct Requirements {
 pub(super) enum Strategy {
     /// It names a cache.
     Named(Result<usize, PinRefusal>),
+    /// It runs on ACS.
+    NotEci,
     /// It does not want to be matched.
     Off,
     /// It is matched.
@@ -106,6 +108,7 @@ impl Index {
         let best = match self.course(pod, rules) {
             Strategy::Named(Ok(number)) => Some(self.standing_of(number, pod)),
             Strategy::Named(Err(refusal)) => return Selection::refused(pod, refusal),
+            Strategy::NotEci => return Selection::not_eci(pod),
             Strategy::Off => return Selection::of(self, pod, None, false),
             Strategy::Search => {
                 let best = self.search(pod, rules, scratch);
@@ -116,11 +119,14 @@ impl Index {
     }
 
     pub(super) fn course(&self, pod: &Pod, rules: &MatchRules) -> Strategy {
+        if pod.placement == Placement::Acs {
+            return Strategy::NotEci;
+        }
         if let Some(id) = &pod.wish.explicit {
             return Strategy::Named(self.named(id, pod, rules));
         }
         let default = rules.auto_match.unwrap_or_else(|| pod.surface.auto_match());
-        if pod.wish.auto.unwrap_or(default) {
+        if pod.wish.uses_cache(default) {
             Strategy::Search
         } else {
             Strategy::Off

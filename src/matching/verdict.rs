@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::cache::Cache;
 use super::index::Index;
-use super::pod::Pod;
 use super::select::Score;
+use crate::pod::Pod;
 use crate::resource::Phase;
 use crate::time::Timestamp;
 
@@ -22,10 +22,15 @@ pub enum Decision {
     Miss,
     /// It is not created: the cache that it names cannot be used.
     Refused(PinRefusal),
+    /// It does not run on ECI but on ACS, whose image caches follow other rules: nothing is predicted.
+    NotEci,
 }
 
+/// The warning of a pod that runs on ACS.
+pub(super) const RUNS_ON_ACS: &str = "runs on ACS: its image caches follow other rules";
+
 impl Decision {
-    /// `Hit`, `Partial`, `Miss` or `Refused`.
+    /// Returns `Hit`, `Partial`, `Miss`, `Refused` or `NotEci`.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -33,6 +38,7 @@ impl Decision {
             Decision::Partial => "Partial",
             Decision::Miss => "Miss",
             Decision::Refused(_) => "Refused",
+            Decision::NotEci => "NotEci",
         }
     }
 }
@@ -131,8 +137,16 @@ fn named<S: serde::Serializer>(winner: &Option<&Cache>, serializer: S) -> Result
 
 impl<'i> Selection<'i> {
     pub(super) fn refused(pod: &Pod, refusal: PinRefusal) -> Self {
+        Self::without_search(pod, Decision::Refused(refusal))
+    }
+
+    pub(super) fn not_eci(pod: &Pod) -> Self {
+        Self::without_search(pod, Decision::NotEci)
+    }
+
+    fn without_search(pod: &Pod, decision: Decision) -> Self {
         Selection {
-            decision: Decision::Refused(refusal),
+            decision,
             winner: None,
             exact: 0,
             repository_only: 0,

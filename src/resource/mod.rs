@@ -12,6 +12,7 @@ mod phase;
 mod schema;
 pub(crate) mod view;
 pub(crate) mod walk;
+pub mod workload;
 
 pub use column::{COLUMNS, Column, cells, human_duration};
 pub use crd::{CrdVersion, SECRET_PATTERN, crd};

@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 
 use super::spelling::nearest;
 use super::value::not_a_string;
-use super::workload::{self, Workload};
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::resource::walk::TypeMeta;
+use crate::resource::workload::{self, Workload};
 use crate::resource::{API_VERSION, GROUP, KIND, LIST_KIND};
 
 /// The rules that an object is checked by.
@@ -26,9 +26,6 @@ pub(super) enum Subject {
 
 /// Groups of other products that have a kind ImageCache too.
 const OTHER_PRODUCTS: [&str; 3] = ["kubefledged.io", "kubefledged.k8s.io", "fledged.k8s.io"];
-
-/// Groups of Kubernetes itself that serve kinds of [`workload::WORKLOADS`].
-const BUILT_IN: [&str; 4] = ["", "apps", "batch", "extensions"];
 
 /// Reports `apiVersion` and `kind` where they are not strings. Returns true when one of them is not.
 pub(super) fn report_types(
@@ -98,14 +95,18 @@ pub(super) fn classify(
     if kind.is_empty() {
         return classify_without_kind(meta, object, path, report);
     }
-    if let Some(workload) = workload::find(kind)
-        && (meta.group() == workload.group
-            || BUILT_IN.contains(&meta.group())
-            || meta.group() == GROUP)
+    // No kind of this product's group is a workload: a kind of Kubernetes was meant.
+    let meant = if meta.group() == GROUP {
+        "v1"
+    } else {
+        api_version
+    };
+    if let Some(workload) = workload::resolve(meant, kind)
+        && (workload.is_built_in() || !api_version.is_empty())
     {
         let removed = meta.group() == "extensions" && workload.group == "apps";
         if meta.group() != workload.group && !removed || api_version.is_empty() {
-            expect_version(meta, workload.api_version, path, report);
+            expect_version(meta, &workload.api_version(), path, report);
         }
         return Subject::Workload(workload);
     }

@@ -218,7 +218,10 @@ impl Visitor for Check<'_, '_> {
         match subject {
             Subject::ImageCache => cache::check(met.value, fields, self.options, path, self.report),
             Subject::Workload(workload) => workload::check(workload, met.value, path, self.report),
-            Subject::Foreign => {}
+            Subject::Foreign => {
+                let kind = (met.meta.group(), met.meta.kind);
+                workload::check_unknown(kind, fields, path, self.report);
+            }
         }
         self.meet(met.meta, fields, path, subject != Subject::Foreign);
     }

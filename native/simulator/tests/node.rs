@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use imagecache::eci::object::CallDefaults;
 use imagecache::eci::request::{CreateImageCache, DescribeContainerGroups, DescribeImageCaches};
-use imagecache_simulator::cloud::{Clock, Cloud, Config, Hand};
 use imagecache_apiserver::cluster::requests::Body;
+use imagecache_simulator::cloud::{Clock, Cloud, Config, Hand};
 use imagecache_simulator::node::{ClusterPods, Name, Node, Pods};
 use serde_json::{Value, json};
 use tokio::sync::Notify;

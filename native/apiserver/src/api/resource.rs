@@ -292,11 +292,7 @@ pub(crate) mod samples {
         )])
     });
 
-    pub(crate) fn find(
-        group: &str,
-        version: &str,
-        plural: &str,
-    ) -> Option<&'static Arc<Resource>> {
+    pub(crate) fn find(group: &str, version: &str, plural: &str) -> Option<&'static Arc<Resource>> {
         RESOURCES.find(group, version, plural)
     }
 }

@@ -21,10 +21,10 @@ use anyhow::{Context as _, bail};
 use imagecache::admission::AdmissionSettings;
 use imagecache::eci::Secret;
 use imagecache::resource::{API_VERSION, KIND, PLURAL};
-use imagecache_simulator::cloud::world::{self, Pace};
-use imagecache_simulator::cloud::{self, Clock, Cloud};
 use imagecache_apiserver::cluster::{self, Cluster};
 use imagecache_controller::webhook::parse_settings;
+use imagecache_simulator::cloud::world::{self, Pace};
+use imagecache_simulator::cloud::{self, Clock, Cloud};
 
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;

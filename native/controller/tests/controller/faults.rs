@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use imagecache::resource::{CrdVersion, crd};
-use imagecache_http::{Limits, whole};
 use imagecache_controller::controller::{Config, Controller};
+use imagecache_http::{Limits, whole};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

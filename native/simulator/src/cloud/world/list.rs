@@ -108,6 +108,7 @@ impl World {
             auto: Some(true),
             perfect: call.image_full_match.unwrap_or_default(),
             count,
+            ..CacheRequest::default()
         };
         let rules = MatchRules {
             now: Some(self.now),

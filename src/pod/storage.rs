@@ -8,6 +8,8 @@
 
 use serde_json::Value;
 
+use super::template::Template;
+
 /// Bytes of a GiB, the unit of cache sizes.
 pub const GIB: u128 = 1 << 30;
 
@@ -18,7 +20,7 @@ const DIGITS: u32 = 20;
 /// is no quantity or negative; more than `u128` holds is the most it holds.
 ///
 /// ```
-/// use imagecache::matching::storage_bytes;
+/// use imagecache::pod::storage_bytes;
 /// assert_eq!(storage_bytes("1.5Gi"), Some(1_610_612_736));
 /// assert_eq!(storage_bytes("2e3"), Some(2_000));
 /// assert_eq!(storage_bytes("100m"), Some(1));
@@ -98,12 +100,10 @@ pub(super) fn gib(bytes: u128) -> u64 {
 
 /// Bytes of `ephemeral-storage` that the containers of a pod request together: all containers and sidecars at once,
 /// or an init container beside the sidecars before it, whichever is more.
-pub(super) fn requested(spec: &Value, mut bad: impl FnMut(&Value)) -> u128 {
+pub(super) fn requested(template: &Template<'_>, mut bad: impl FnMut(&Value)) -> u128 {
     let list = |name| {
-        spec.get(name)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
+        let list = template.spec(name).and_then(Value::as_array);
+        list.into_iter().flatten()
     };
     let mut of = |container| request(container, &mut bad);
     let (mut sidecars, mut most) = (0_u128, 0_u128);
