@@ -7,6 +7,7 @@ use xshell::Shell;
 mod bench;
 mod bundles;
 mod ci;
+mod engines;
 mod fuzz;
 mod pkg;
 mod sdk;
@@ -63,6 +64,8 @@ enum Chore {
     },
     /// Test the cloud's simulator with the official SDKs.
     Sdk,
+    /// Check what is made for other engines: types of CEL, schemas of Kubernetes objects.
+    Engines,
     /// Print the sizes of what runs inside other programs, and hold them against their limits.
     Size,
     /// Fuzz the core's entries.
@@ -91,6 +94,7 @@ fn main() -> Result<()> {
         Chore::Www { test: false } => www::run(&sh),
         Chore::Www { test: true } => test::www(&sh),
         Chore::Sdk => test::sdk(&sh),
+        Chore::Engines => test::engines(&sh),
         Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
     }

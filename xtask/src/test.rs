@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::Shell;
 
-use crate::{pkg, sdk, setup, www};
+use crate::{engines, pkg, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     setup::wasm_target(sh)?;
@@ -20,6 +20,14 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     pkg::test(sh, &mut count)?;
     www::test(sh, &mut count)?;
     sdk::test(sh, &mut count)?;
+    engines::test(sh, &mut count)?;
+    count.close()
+}
+
+/// Runs the tests with the checkers of other engines alone.
+pub(crate) fn engines(sh: &Shell) -> Result<()> {
+    let mut count = Count::default();
+    engines::test(sh, &mut count)?;
     count.close()
 }
 
