@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Severity;
 
-/// The table of codes: number, name, severity unless configured, one line. One row makes a code; its page is
+/// Defines the codes. Each row has a number, a name, a default severity and a one-line summary. The page of a code is
 /// `docs/codes/<number>.md`.
 macro_rules! codes {
     ($($code:ident $name:literal $severity:ident $summary:literal;)*) => {
-        /// A stable code of a rule, `IC001` and up.
+        /// A stable code of a rule: `IC001`, `IC002`, …
         ///
         /// ```
         /// use imagecache::diagnostic::Code;
@@ -23,34 +23,34 @@ macro_rules! codes {
         pub enum Code { $(#[doc = $summary] $code,)* }
 
         impl Code {
-            /// Every code, in order.
+            /// All codes, in order.
             pub const ALL: &'static [Code] = &[$(Code::$code,)*];
 
-            /// The code as written: `IC022`.
+            /// Returns the code as text: `IC022`.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Code::$code => stringify!($code),)* }
             }
 
-            /// The rule's name in words: `too-many-images`.
+            /// Returns the name of the rule: `too-many-images`.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Code::$code => $name,)* }
             }
 
-            /// The severity a finding has unless [`Levels`] say otherwise.
+            /// Returns the default severity of a finding. [`Levels`](super::Levels) can change it.
             #[must_use]
             pub fn severity(self) -> Severity {
                 match self { $(Code::$code => Severity::$severity,)* }
             }
 
-            /// One line on what the rule holds.
+            /// Returns the one-line summary of the rule.
             #[must_use]
             pub fn summary(self) -> &'static str {
                 match self { $(Code::$code => $summary,)* }
             }
 
-            /// The page that explains the rule: why, examples, source. Markdown.
+            /// Returns the page that explains the rule, with examples and source, in Markdown.
             #[cfg(feature = "explain")]
             #[must_use]
             pub fn page(self) -> &'static str {
@@ -62,58 +62,58 @@ macro_rules! codes {
 
 codes! {
     // The text
-    IC001 "syntax" Error "the text is neither YAML nor JSON";
-    IC002 "duplicate-key" Error "a key stands twice in one mapping; the API server keeps the last";
-    IC003 "limit" Error "the input passes a named limit: bytes, depth, nodes, documents or findings";
+    IC001 "syntax" Error "the text is not valid YAML or JSON";
+    IC002 "duplicate-key" Error "duplicate key in a mapping; the API server keeps the last value";
+    IC003 "limit" Error "the input exceeds a limit: bytes, depth, nodes, documents or findings";
     IC004 "not-an-object" Error "a document is not a Kubernetes object";
-    IC005 "unreadable" Error "an input that was named could not be read as text";
+    IC005 "unreadable" Error "an input could not be read as text";
     // Identity
-    IC010 "api-version" Error "apiVersion is missing or not the one that serves this kind";
-    IC011 "kind" Error "kind is missing or not one that its API group has";
-    IC012 "namespace-set" Warning "ImageCache is cluster scoped: a namespace is dropped in silence";
-    IC013 "name-missing" Error "metadata.name is missing, and so is metadata.generateName";
-    IC014 "name-invalid" Error "metadata.name is not an RFC 1123 subdomain of at most 253 characters";
-    IC015 "unknown-field" Error "a field that no ImageCache has: it is refused or dropped in silence";
+    IC010 "api-version" Error "apiVersion is missing or does not serve this kind";
+    IC011 "kind" Error "kind is missing or unknown in its API group";
+    IC012 "namespace-set" Warning "ImageCache is cluster-scoped: the API server ignores a namespace";
+    IC013 "name-missing" Error "metadata.name and metadata.generateName are both missing";
+    IC014 "name-invalid" Error "metadata.name is not a valid RFC 1123 subdomain of at most 253 characters";
+    IC015 "unknown-field" Error "unknown field: it is rejected or ignored";
     IC016 "wrong-type" Error "a value has the wrong type";
-    IC017 "label-form" Error "a label, or the key of an annotation, breaks the rules of Kubernetes";
-    IC018 "annotations-too-long" Error "all annotations of one object together pass 256 KiB";
+    IC017 "label-form" Error "a label or an annotation key does not follow the rules of Kubernetes";
+    IC018 "annotations-too-long" Error "the annotations of one object together exceed 256 KiB";
     // Images
     IC020 "images-missing" Error "spec or spec.images is missing";
     IC021 "images-empty" Error "spec.images is an empty list";
-    IC022 "too-many-images" Error "one cache holds at most 20 images";
-    IC023 "bad-reference" Error "an image is not a valid reference";
-    IC024 "duplicate-image" Warning "two images are the same after normalisation";
-    IC025 "mutable-tag" Warning "a tag that moves (latest, or none): the cache keeps the old content";
+    IC022 "too-many-images" Error "a cache can have at most 20 images";
+    IC023 "bad-reference" Error "an image is not a valid image reference";
+    IC024 "duplicate-image" Warning "duplicate image after normalisation";
+    IC025 "mutable-tag" Warning "mutable tag (latest, or no tag): the cache keeps the old content";
     // Secrets
-    IC030 "secret-form" Error "an image pull secret is not written namespace:name";
-    IC031 "duplicate-secret" Warning "an image pull secret stands twice";
-    IC032 "too-many-secrets" Error "one cache takes at most 10 registry credentials";
-    IC033 "private-without-secret" Hint "an image of a private-looking registry, and no way to log in";
+    IC030 "secret-form" Error "an image pull secret must be namespace:name";
+    IC031 "duplicate-secret" Warning "duplicate image pull secret";
+    IC032 "too-many-secrets" Error "a cache can have at most 10 image pull secrets";
+    IC033 "private-without-secret" Hint "an image of a private-looking registry without a way to log in";
     // Size and retention
-    IC040 "size-range" Error "spec.imageCacheSize is not within 20 to 32768 GiB";
-    IC041 "retention-range" Error "spec.retentionDays is not within 1 to 65536 days";
-    IC042 "retention-missing" Hint "without spec.retentionDays the cache never expires and keeps costing";
+    IC040 "size-range" Error "spec.imageCacheSize must be between 20 and 32768 GiB";
+    IC041 "retention-range" Error "spec.retentionDays must be between 1 and 65536 days";
+    IC042 "retention-missing" Hint "spec.retentionDays is not set: the cache never expires and keeps costing money";
     // Annotations
     IC050 "annotation-type" Error "the value of an annotation is not a string";
-    IC051 "annotation-value" Error "the value of a known annotation has the wrong form";
-    IC052 "annotation-unknown" Hint "a k8s.aliyun.com annotation that is not known here; it passes through";
-    IC053 "annotation-misspelt" Warning "an unknown annotation that looks like a known one";
-    IC054 "annotation-old" Hint "an old name of an annotation";
-    IC055 "annotation-old-beside-new" Warning "the old and the new name of one annotation together";
-    IC056 "annotation-misplaced" Warning "an annotation that has no effect on this kind of object";
+    IC051 "annotation-value" Error "the value of a known annotation is invalid";
+    IC052 "annotation-unknown" Hint "unknown k8s.aliyun.com annotation; it passes through";
+    IC053 "annotation-misspelt" Warning "unknown annotation that is similar to a known one";
+    IC054 "annotation-old" Hint "deprecated name of an annotation";
+    IC055 "annotation-old-beside-new" Warning "both the deprecated and the current name of an annotation are set";
+    IC056 "annotation-misplaced" Warning "annotation without effect on this kind of object";
     // Workloads
-    IC060 "annotation-level" Warning "a pod annotation above the pod template: no effect";
-    IC061 "explicit-beside-auto" Warning "an explicit cache beside automatic matching: the explicit one wins";
-    IC062 "perfect-beside-count" Warning "perfect match beside a match count: perfect match wins";
-    IC063 "match-count" Warning "a match count that asks for nothing, or for more images than the pod has";
-    IC064 "pull-policy" Warning "an image pull policy that throws the benefit of the cache away";
-    IC065 "not-on-eci" Hint "image cache annotations on a pod that does not ask for ECI";
-    IC066 "cache-id-form" Warning "an image cache id that does not look like imc-…";
-    IC067 "result-by-hand" Warning "an annotation that ECI writes was written by hand";
+    IC060 "annotation-level" Warning "pod annotation outside the pod template: no effect";
+    IC061 "explicit-beside-auto" Warning "explicit cache and automatic matching are both set: the explicit cache wins";
+    IC062 "perfect-beside-count" Warning "perfect match and a match count are both set: perfect match wins";
+    IC063 "match-count" Warning "match count is 0 or larger than the number of images";
+    IC064 "pull-policy" Warning "image pull policy that contacts the registry despite the cache";
+    IC065 "not-on-eci" Hint "image cache annotations on a pod that does not request ECI";
+    IC066 "cache-id-form" Warning "an image cache id must look like imc-…";
+    IC067 "result-by-hand" Warning "an annotation that only ECI writes is set by hand";
     // Status
-    IC080 "phase-unknown" Warning "a phase that no document names";
-    IC081 "status-form" Warning "a status field whose form no reader expects";
-    IC082 "expiry-disagrees" Warning "the recorded expiry is not what the rules give";
+    IC080 "phase-unknown" Warning "unknown phase";
+    IC081 "status-form" Warning "a status field has an unexpected form";
+    IC082 "expiry-disagrees" Warning "the recorded expiry differs from the calculated one";
 }
 
 impl fmt::Display for Code {
@@ -122,10 +122,10 @@ impl fmt::Display for Code {
     }
 }
 
-/// No rule has this code or name.
+/// An unknown code or name of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownCode(
-    /// What was asked for.
+    /// The unknown text.
     pub String,
 );
 
@@ -133,7 +133,7 @@ impl fmt::Display for UnknownCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is no diagnostic code; codes look like `IC022` or `too-many-images`",
+            "unknown diagnostic code `{}`; codes look like `IC022` or `too-many-images`",
             self.0
         )
     }
@@ -144,7 +144,7 @@ impl std::error::Error for UnknownCode {}
 impl FromStr for Code {
     type Err = UnknownCode;
 
-    /// Reads a code (`IC022`, in any case) or a rule's name (`too-many-images`).
+    /// Parses a code (`IC022`, in any case) or the name of a rule (`too-many-images`).
     fn from_str(text: &str) -> Result<Self, UnknownCode> {
         Code::ALL
             .iter()

@@ -9,20 +9,20 @@ use serde_json::Value;
 use super::{Code, UnknownCode};
 use crate::setting::{self, Setting, words};
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing; nothing fails.
+    /// Information; nothing fails.
     Hint,
-    /// Works, but likely not as meant, or costs money for nothing.
+    /// Works, but probably not as intended, or costs money without benefit.
     Warning,
-    /// The API server or ECI refuses it, or it fails later.
+    /// The API server or ECI rejects it, or it fails later.
     Error,
 }
 
 impl Severity {
-    /// `hint`, `warning` or `error`.
+    /// Returns `hint`, `warning` or `error`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,21 +39,21 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What a configured code is set to.
+/// The level that a code is configured to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Findings are not reported.
     Off,
-    /// Reported as hints.
+    /// Findings are hints.
     Hint,
-    /// Reported as warnings.
+    /// Findings are warnings.
     Warning,
-    /// Reported as errors.
+    /// Findings are errors.
     Error,
 }
 
-/// The severities that were configured, by code; every other code keeps its own.
+/// The configured level of each code. A code without one keeps its default severity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Levels([Option<Level>; Code::ALL.len()]);
 
@@ -101,10 +101,10 @@ impl<'de> Deserialize<'de> for Levels {
 }
 
 impl Levels {
-    /// Every code keeps its own severity.
+    /// No configured levels: every code keeps its default severity.
     pub const DEFAULT: Levels = Levels([None; Code::ALL.len()]);
 
-    /// Sets the level of the code of this name to the level that a value names.
+    /// Sets the level of a code from its name and a value.
     pub(crate) fn choose(&mut self, code: &str, level: &Value) -> Result<(), String> {
         let code: Code = code
             .parse()
@@ -120,7 +120,7 @@ impl Levels {
         }
     }
 
-    /// The severity of a finding of `code`; `None` when it is switched off.
+    /// Returns the severity of a finding of `code`, or `None` if the code is off.
     #[must_use]
     pub fn severity(&self, code: Code) -> Option<Severity> {
         match self.0.get(code as usize).copied().flatten() {

@@ -1,8 +1,7 @@
-//! What is wrong, where, and what to do: one form for every host.
+//! Diagnostics: the one form in which every host reports a finding.
 //!
-//! A diagnostic reads *path, fact, limit* (`spec.images: 21 images, at most 20 allowed`); its help is a second
-//! sentence that says what to do. Codes are stable: a code is never given a second meaning, and a retired one is
-//! never used again.
+//! A message reads *path: fact, limit* (`spec.images: 21 images, at most 20 allowed`); the help says how to fix it. Codes
+//! are stable: a code keeps its meaning, and a retired code is not used again.
 
 use std::fmt::{self, Write as _};
 use std::ops::Range;
@@ -21,26 +20,26 @@ pub use level::{Level, Levels, Severity};
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// The rule that was broken.
+    /// The code of the violated rule.
     pub code: Code,
-    /// How much it matters, after [`Levels`].
+    /// The severity, after [`Levels`].
     pub severity: Severity,
-    /// Which document of the text, from 0.
+    /// The number of the document in the text, from 0.
     pub document: usize,
-    /// The place in the object, as Kubernetes writes it; empty for the document itself.
+    /// The path of the field, as Kubernetes writes it; empty for the document itself.
     pub path: String,
     /// The fact and the limit, without the path.
     pub message: String,
-    /// What to do.
+    /// How to fix it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// The place in the text, where the input was text.
+    /// The position in the text, if the input was text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
 }
 
 impl fmt::Display for Diagnostic {
-    /// `spec.images: 21 images, at most 20 allowed`.
+    /// Writes `spec.images: 21 images, at most 20 allowed`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.path.is_empty() {
             f.write_str(&self.message)
@@ -50,8 +49,8 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Input of a user inside a message: in back-ticks, cut after [`Quoted::LONGEST`] characters, control characters escaped
-/// (a manifest must not repaint the terminal that prints what is wrong with it).
+/// User input in a message: in back-ticks, cut after [`Quoted::LONGEST`] characters, control characters escaped (a
+/// manifest must not repaint the terminal that prints what is wrong with it).
 ///
 /// ```
 /// use imagecache::diagnostic::Quoted;
@@ -62,7 +61,7 @@ impl fmt::Display for Diagnostic {
 pub struct Quoted<'a>(pub &'a str);
 
 impl Quoted<'_> {
-    /// Characters of the input that are shown.
+    /// The maximum number of characters shown.
     pub const LONGEST: usize = 120;
 }
 
@@ -72,7 +71,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// The same between other marks.
+/// User input, as in [`Quoted`], between other marks.
 pub(crate) struct Between<'a>(pub(crate) &'static str, pub(crate) &'a str);
 
 impl fmt::Display for Between<'_> {
@@ -94,20 +93,20 @@ impl fmt::Display for Between<'_> {
     }
 }
 
-/// Which part of a value a finding is about.
+/// The part of a value that a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QuotedPart {
     /// The whole value.
     Value,
     /// The key that holds the value.
     Key,
-    /// These bytes of a string value, counted in the decoded string.
+    /// A range of bytes of a string value, counted in the decoded string.
     Bytes(Range<usize>),
 }
 
 /// Collects the findings of one document.
 ///
-/// Findings past [`Report::MAX_FINDINGS`] are counted, not kept: one hostile document must not fill the memory.
+/// Findings beyond [`Report::MAX_FINDINGS`] are only counted: one hostile document must not fill the memory.
 #[derive(Debug)]
 pub struct Report<'a> {
     places: Option<&'a dyn Places>,
@@ -118,10 +117,10 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// At most this many findings are kept for one document; one more finding says how many were left out.
+    /// The maximum number of findings kept for one document. One further finding reports the number of omitted ones.
     pub const MAX_FINDINGS: usize = 1_000;
 
-    /// A report on a value without text: findings carry no span.
+    /// Creates a report on a value without text. Its findings have no spans.
     #[must_use]
     pub fn new(levels: &'a Levels) -> Self {
         Report {
@@ -133,7 +132,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// A report on a document of a text: findings carry spans.
+    /// Creates a report on a document of a text. Its findings have spans.
     #[must_use]
     pub fn on(document: &'a Document, levels: &'a Levels) -> Self {
         Report {
@@ -145,7 +144,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// A report on a document that could not be read: findings carry the spans they are given.
+    /// Creates a report on a document that could not be parsed. Its findings have the spans they are given.
     pub(crate) fn at(index: usize, levels: &'a Levels) -> Self {
         Report {
             index,
@@ -155,7 +154,7 @@ impl<'a> Report<'a> {
 
     /// Reports a finding about the whole value at `path`.
     ///
-    /// Message and help are only formatted when the finding is kept: give `format_args!`, not `format!`.
+    /// Message and help are formatted only if the finding is kept: pass `format_args!`, not `format!`.
     pub fn add(
         &mut self,
         code: Code,
@@ -166,7 +165,7 @@ impl<'a> Report<'a> {
         self.keep(code, path, &QuotedPart::Value, &message, &help);
     }
 
-    /// Reports a finding about a part of the value at `path`. An empty `help` is none.
+    /// Reports a finding about a part of the value at `path`. An empty `help` is omitted.
     pub fn add_part(
         &mut self,
         code: Code,
@@ -178,7 +177,7 @@ impl<'a> Report<'a> {
         self.keep(code, path, &part, &message, &help);
     }
 
-    /// Reports a finding about a place in the text that no path leads to (a syntax error).
+    /// Reports a finding about a range of the text that has no path (a syntax error).
     pub(crate) fn add_range(
         &mut self,
         code: Code,
@@ -191,7 +190,7 @@ impl<'a> Report<'a> {
         self.push(code, path, &place, &message, &help);
     }
 
-    // Below here nothing is generic: a rule's messages cost a rule only their words.
+    // The functions below are not generic: this keeps the code of each rule small.
     fn keep(
         &mut self,
         code: Code,
@@ -232,13 +231,14 @@ impl<'a> Report<'a> {
         });
     }
 
-    /// Whether findings are only counted from here on: a rule may spare itself the search for a better word.
+    /// Returns true if further findings are only counted, so that a rule can skip expensive suggestions.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.found.len() >= Self::MAX_FINDINGS
     }
 
-    /// The findings in document order: by place in the text, or, without a text, in the order of the rules' walk.
+    /// Returns the findings in document order: by position in the text, or, without a text, in the order in which the rules
+    /// run.
     #[must_use]
     pub fn finish(mut self) -> Vec<Diagnostic> {
         let place =
@@ -253,11 +253,11 @@ impl<'a> Report<'a> {
                 document: self.index,
                 path: String::new(),
                 message: format!(
-                    "{} more findings, at most {} are kept",
+                    "{} more findings omitted, at most {} are reported",
                     self.dropped,
                     Self::MAX_FINDINGS
                 ),
-                help: Some("Mend the first ones and look again.".to_owned()),
+                help: Some("Fix the reported findings and validate again.".to_owned()),
                 span: None,
             });
         }

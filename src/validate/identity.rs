@@ -1,12 +1,11 @@
-//! What an object is: `apiVersion` and `kind`.
+//! The type of an object: `apiVersion` and `kind`.
 //!
-//! Sources: the API server, which refuses a wrong pair; the vendor, whose other group `eci.aliyun.com` is easily taken
-//! for this one. Objects of other kinds are none of this project's business and pass in silence.
-
-use std::fmt;
+//! Sources: the API server, which rejects a wrong pair; the vendor, whose other group `eci.aliyun.com` is easily confused
+//! with this one. Objects of other kinds are ignored.
 
 use serde_json::{Map, Value};
 
+use super::messages::define;
 use super::spelling::nearest;
 use super::value::not_a_string;
 use super::workload::{self, Workload};
@@ -14,26 +13,33 @@ use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::resource::{API_VERSION, GROUP, KIND, LIST_KIND};
 
-/// What an object is judged as.
+define! { identity:
+    required() "required";
+    both_required() "required; apiVersion is missing too";
+    unknown_kind(kind, group) "unknown kind {kind} in group {group}";
+    wrong_version(kind, version, expected) "no matches for kind {kind} in version {version}, expected `{expected}`";
+}
+
+/// The type that an object is validated as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     ImageCache,
     Workload(&'static Workload),
-    /// A list whose items are objects of their own; `strict` when every item must be one.
+    /// A list of objects; `strict` if every item must be one.
     List {
         strict: bool,
     },
-    /// Of no interest here, or not to be told.
+    /// Another kind, or unknown.
     Foreign,
 }
 
-/// Groups of other products that have a kind ImageCache too.
+/// Groups of other products that also have a kind ImageCache.
 const OTHER_PRODUCTS: [&str; 3] = ["kubefledged.io", "kubefledged.k8s.io", "fledged.k8s.io"];
 
 /// Groups of Kubernetes itself that serve kinds of [`workload::WORKLOADS`].
 const BUILT_IN: [&str; 4] = ["", "apps", "batch", "extensions"];
 
-/// `apiVersion` and `kind` of an object as written; empty where absent.
+/// The `apiVersion` and `kind` of an object as written; empty if absent.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TypeMeta<'v> {
     pub(super) api_version: &'v str,
@@ -41,7 +47,7 @@ pub(super) struct TypeMeta<'v> {
 }
 
 impl<'v> TypeMeta<'v> {
-    /// Reads both fields and reports those that are not strings, giving up on the object.
+    /// Reads both fields. Reports fields that are not strings and returns `None` for them.
     pub(super) fn read(
         object: &'v Map<String, Value>,
         path: &Path<'_>,
@@ -68,7 +74,7 @@ impl<'v> TypeMeta<'v> {
             .map_or("", |(group, _)| group)
     }
 
-    /// Whether the group can only be meant for this product: its own, near it, or another of its vendor.
+    /// Returns true if the group can only mean this product: its own group, a near one, or another group of the vendor.
     fn means_this_product(self) -> bool {
         let group = self.group();
         if group.is_empty() {
@@ -82,9 +88,9 @@ impl<'v> TypeMeta<'v> {
     }
 }
 
-/// Tells what an object is and reports what is wrong with its `apiVersion` and `kind`.
+/// Returns the type of an object and reports errors in its `apiVersion` and `kind`.
 ///
-/// | apiVersion | kind | judged as | finding |
+/// | apiVersion | kind | validated as | finding |
 /// |---|---|---|---|
 /// | `eci.alibabacloud.com/v1` | `ImageCache` | ImageCache | none |
 /// | `eci.aliyun.com/v1`, `v1`, none | `ImageCache` | ImageCache | IC010 |
@@ -137,11 +143,11 @@ pub(super) fn tell(
         report.add(
             Code::IC011,
             &path.field("kind"),
-            format_args!("{} is no kind of {GROUP}", Quoted(kind)),
+            unknown_kind(Quoted(kind), GROUP),
             if near {
                 "Did you mean `ImageCache`?"
             } else {
-                "The kind is `ImageCache`."
+                "Write `kind: ImageCache`."
             },
         );
         expect_version(meta, API_VERSION, path, report);
@@ -150,7 +156,7 @@ pub(super) fn tell(
     Subject::Foreign
 }
 
-/// An object without a kind: an ImageCache if its group or its spec says so.
+/// Returns the type of an object without a kind: an ImageCache if its group or spec indicates one.
 fn tell_without_kind(
     meta: TypeMeta<'_>,
     object: &Map<String, Value>,
@@ -164,23 +170,18 @@ fn tell_without_kind(
         report.add(
             Code::IC011,
             &path_of_kind,
-            "missing",
+            required(),
             "Write `kind: ImageCache`.",
         );
         expect_version(meta, API_VERSION, path, report);
         return Subject::ImageCache;
     }
-    let message = if meta.api_version.is_empty() {
-        "missing, and so is apiVersion"
+    const HELP: &str = "Set apiVersion and kind: every Kubernetes object has both.";
+    if meta.api_version.is_empty() {
+        report.add(Code::IC011, &path_of_kind, both_required(), HELP);
     } else {
-        "missing"
-    };
-    report.add(
-        Code::IC011,
-        &path_of_kind,
-        message,
-        "Every object of Kubernetes says what it is.",
-    );
+        report.add(Code::IC011, &path_of_kind, required(), HELP);
+    }
     Subject::Foreign
 }
 
@@ -196,34 +197,13 @@ fn expect_version(meta: TypeMeta<'_>, expected: &str, path: &Path<'_>, report: &
     };
     let help = format_args!("Write `apiVersion: {expected}`.");
     if meta.api_version.is_empty() {
-        report.add(Code::IC010, &at, "missing", help);
+        report.add(Code::IC010, &at, required(), help);
     } else {
         report.add(
             Code::IC010,
             &at,
-            WrongVersion {
-                meta,
-                kind,
-                expected,
-            },
+            wrong_version(Quoted(kind), Quoted(meta.api_version), expected),
             help,
         );
-    }
-}
-
-struct WrongVersion<'a> {
-    meta: TypeMeta<'a>,
-    kind: &'a str,
-    expected: &'a str,
-}
-
-impl fmt::Display for WrongVersion<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (written, kind) = (Quoted(self.meta.api_version), Quoted(self.kind));
-        write!(
-            f,
-            "{written} does not serve {kind}, `{}` does",
-            self.expected
-        )
     }
 }

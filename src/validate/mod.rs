@@ -29,6 +29,7 @@ mod form;
 mod identity;
 mod images;
 mod labels;
+mod messages;
 mod name;
 mod pod;
 mod registry;
@@ -50,10 +51,10 @@ use crate::resource::MAX_SIZE_GIB;
 use crate::setting::{Setting, choices};
 use identity::{Subject, TypeMeta};
 
-pub(crate) use spelling::nearest;
-
 pub use images::MAX_ITEMS;
 pub use labels::MAX_ANNOTATION_BYTES;
+pub use messages::messages;
+pub use spelling::nearest;
 
 /// How deep lists within lists are walked.
 pub const MAX_LIST_DEPTH: usize = 8;
