@@ -193,11 +193,11 @@ impl<'a> Contest<'a> {
         self.standings.iter().filter_map(candidate).collect()
     }
 
-    /// What the winner has.
+    /// Describes the matches of the winner.
     fn praise(&self, standing: &Score) -> String {
         let named = matches!(self.course, Strategy::Named(_));
         let start = if named {
-            "is named by the pod; has"
+            "named by the pod; has"
         } else {
             "has"
         };
@@ -205,14 +205,14 @@ impl<'a> Contest<'a> {
         let mut text = format!("{start} {exact} of {images} images exactly");
         if standing.repository_only > 0 {
             text.push_str(&format!(
-                ", and another version of {}",
+                ", {} in another version",
                 standing.repository_only
             ));
         }
         text
     }
 
-    /// Why this cache was not taken; `None` for the winner.
+    /// Returns the reason for which a cache is not selected; `None` for the winner.
     fn reason(&self, standing: &Score) -> Option<LossReason> {
         if self
             .winner
@@ -236,7 +236,7 @@ impl<'a> Contest<'a> {
         }
     }
 
-    /// What keeps a cache from being a candidate at all.
+    /// Returns the reason for which a cache is not a candidate.
     fn bar(&self, standing: &Score) -> Option<LossReason> {
         let cache = self.cache(standing)?;
         if let Some(filter) = self.needs.filter(&self.record(standing)) {
@@ -297,7 +297,7 @@ impl<'a> Contest<'a> {
         }
     }
 
-    /// The first thing in which a candidate falls behind the winner; the order of [`Index::compare`].
+    /// Returns the first property in which the winner is better than a candidate, in the order of [`Index::compare`].
     fn lost(&self, standing: &Score, winner: &Score) -> LossReason {
         let (record, best) = (self.record(standing), self.record(winner));
         let repositories = !self.rules.strict && standing.repository_only != winner.repository_only;
@@ -354,7 +354,7 @@ impl<'a> Contest<'a> {
             (_, None, Strategy::Search) => Some(PodEvent::missed()),
             (_, None, _) => None,
         };
-        // The id is ECI's to give.
+        // ECI assigns the id.
         let auto = verdict.auto_create.then(|| PodEvent::auto_created("imc-…"));
         told.into_iter().chain(auto).collect()
     }
@@ -366,15 +366,20 @@ impl<'a> Contest<'a> {
         }
         for image in self.pod.unreadable() {
             let fault = image.fault().unwrap_or_default();
-            warnings.push(format!("image `{image}` matches nothing: {fault}"));
+            warnings.push(format!(
+                "image `{image}` is invalid and matches nothing: {fault}"
+            ));
         }
-        // A named cache is used even where it does not fit.
+        // A named cache is used even if it does not fit.
         if let (Strategy::Named(Ok(_)), Some(winner)) = (&self.course, &self.winner)
             && let Some(cache) = self.cache(winner)
             && let Some(filter) = self.needs.filter(&self.record(winner))
         {
             let reason = self.filtered(filter, cache);
-            warnings.push(format!("the named cache `{}` {reason}", label(cache)));
+            warnings.push(format!(
+                "the named cache `{}` does not fit: {reason}",
+                label(cache)
+            ));
         }
         warnings
     }
@@ -384,9 +389,9 @@ fn label(cache: &Cache) -> String {
     cache.id.clone().unwrap_or_else(|| cache.name.clone())
 }
 
-/// What the winner has of every image of the pod.
+/// Returns the match of the winner for each image of the pod.
 fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
-    // Any of several texts for one thing would do; the first by text does not depend on their order.
+    // Of several texts for one image, take the first in sorted order: the result must not depend on the input order.
     let (mut names, mut repositories) = (Vec::new(), Vec::new());
     for image in winner.into_iter().flat_map(|cache| &cache.images) {
         if let Some(key) = image.key() {
@@ -419,7 +424,7 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
         .collect()
 }
 
-/// The first text that stands beside a name in a sorted list.
+/// Returns the first text for a name in a sorted list.
 fn first<'a>(sorted: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
     let at = sorted.partition_point(|(other, _)| *other < name);
     let (_, text) = sorted.get(at).filter(|(other, _)| *other == name)?;
@@ -458,7 +463,7 @@ fn next(pod: &Pod, verdict: &Selection<'_>, images: &[FoundImage]) -> NextSteps 
     }
 }
 
-/// Bytes of the images that the winner has exactly; `None` when no size of them is known.
+/// Returns the bytes of the images that match exactly, or `None` if no size is known.
 fn saved(pod: &Pod, images: &[FoundImage]) -> Option<u64> {
     let exact = pod
         .images()

@@ -1,12 +1,11 @@
-//! What an object is: `apiVersion` and `kind`.
+//! The type of an object: `apiVersion` and `kind`.
 //!
-//! Sources: the API server, which refuses a wrong pair; the vendor, whose other group `eci.aliyun.com` is easily taken
-//! for this one. Objects of other kinds are none of this project's business and pass in silence.
-
-use std::fmt;
+//! Sources: the API server, which rejects a wrong pair; the vendor, whose other group `eci.aliyun.com` is easily confused
+//! with this one. Objects of other kinds are ignored.
 
 use serde_json::{Map, Value};
 
+use super::messages::define;
 use super::spelling::nearest;
 use super::value::not_a_string;
 use crate::diagnostic::{Code, Quoted, Report};
@@ -15,16 +14,23 @@ use crate::resource::walk::TypeMeta;
 use crate::resource::workload::{self, Workload};
 use crate::resource::{API_VERSION, GROUP, KIND, LIST_KIND};
 
-/// The rules that an object is checked by.
+define! { identity:
+    required() "required";
+    both_required() "required; apiVersion is missing too";
+    unknown_kind(kind, group) "unknown kind {kind} in group {group}";
+    wrong_version(kind, version, expected) "no matches for kind {kind} in version {version}, expected `{expected}`";
+}
+
+/// The type that an object is validated as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     ImageCache,
     Workload(&'static Workload),
-    /// Another kind, or an object that does not say what it is.
+    /// Another kind, or unknown.
     Foreign,
 }
 
-/// Groups of other products that have a kind ImageCache too.
+/// Groups of other products that also have a kind ImageCache.
 const OTHER_PRODUCTS: [&str; 3] = ["kubefledged.io", "kubefledged.k8s.io", "fledged.k8s.io"];
 
 /// Reports `apiVersion` and `kind` where they are not strings. Returns true when one of them is not.
@@ -64,9 +70,9 @@ pub(super) fn check_list(meta: TypeMeta<'_>, path: &Path<'_>, report: &mut Repor
     }
 }
 
-/// Returns what an object is, and reports what is wrong with its `apiVersion` and `kind`.
+/// Returns the type of an object and reports errors in its `apiVersion` and `kind`.
 ///
-/// | apiVersion | kind | checked as | finding |
+/// | apiVersion | kind | validated as | finding |
 /// |---|---|---|---|
 /// | `eci.alibabacloud.com/v1` | `ImageCache` | ImageCache | none |
 /// | `eci.aliyun.com/v1`, `v1`, none | `ImageCache` | ImageCache | IC010 |
@@ -117,11 +123,11 @@ pub(super) fn classify(
         report.add(
             Code::IC011,
             &path.field("kind"),
-            format_args!("{} is no kind of {GROUP}", Quoted(kind)),
+            unknown_kind(Quoted(kind), GROUP),
             if near {
                 "Did you mean `ImageCache`?"
             } else {
-                "The kind is `ImageCache`."
+                "Write `kind: ImageCache`."
             },
         );
         expect_version(meta, API_VERSION, path, report);
@@ -130,7 +136,7 @@ pub(super) fn classify(
     Subject::Foreign
 }
 
-/// An object without a kind: an ImageCache if its group or its spec says so.
+/// Returns the type of an object without a kind: an ImageCache if its group or spec indicates one.
 fn classify_without_kind(
     meta: TypeMeta<'_>,
     object: &Map<String, Value>,
@@ -144,23 +150,18 @@ fn classify_without_kind(
         report.add(
             Code::IC011,
             &path_of_kind,
-            "missing",
+            required(),
             "Write `kind: ImageCache`.",
         );
         expect_version(meta, API_VERSION, path, report);
         return Subject::ImageCache;
     }
-    let message = if meta.api_version.is_empty() {
-        "missing, and so is apiVersion"
+    const HELP: &str = "Set apiVersion and kind: every Kubernetes object has both.";
+    if meta.api_version.is_empty() {
+        report.add(Code::IC011, &path_of_kind, both_required(), HELP);
     } else {
-        "missing"
-    };
-    report.add(
-        Code::IC011,
-        &path_of_kind,
-        message,
-        "Every object of Kubernetes says what it is.",
-    );
+        report.add(Code::IC011, &path_of_kind, required(), HELP);
+    }
     Subject::Foreign
 }
 
@@ -176,34 +177,13 @@ fn expect_version(meta: TypeMeta<'_>, expected: &str, path: &Path<'_>, report: &
     };
     let help = format_args!("Write `apiVersion: {expected}`.");
     if meta.api_version.is_empty() {
-        report.add(Code::IC010, &at, "missing", help);
+        report.add(Code::IC010, &at, required(), help);
     } else {
         report.add(
             Code::IC010,
             &at,
-            WrongVersion {
-                meta,
-                kind,
-                expected,
-            },
+            wrong_version(Quoted(kind), Quoted(meta.api_version), expected),
             help,
         );
-    }
-}
-
-struct WrongVersion<'a> {
-    meta: TypeMeta<'a>,
-    kind: &'a str,
-    expected: &'a str,
-}
-
-impl fmt::Display for WrongVersion<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (written, kind) = (Quoted(self.meta.api_version), Quoted(self.kind));
-        write!(
-            f,
-            "{written} does not serve {kind}, `{}` does",
-            self.expected
-        )
     }
 }

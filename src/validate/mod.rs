@@ -29,6 +29,7 @@ mod form;
 mod identity;
 mod images;
 mod labels;
+mod messages;
 mod name;
 mod pod;
 mod registry;
@@ -51,11 +52,11 @@ use crate::resource::walk::{Met, Opens, TypeMeta, Visitor, WalkFault, walk};
 use crate::settings::{self, SettingErrors};
 use identity::Subject;
 
-pub(crate) use spelling::nearest;
-
 pub use crate::resource::MAX_LIST_DEPTH;
 pub use images::MAX_ITEMS;
 pub use labels::MAX_ANNOTATION_BYTES;
+pub use messages::messages;
+pub use spelling::nearest;
 
 /// How strict to be.
 ///

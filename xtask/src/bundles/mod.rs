@@ -13,6 +13,7 @@ use crate::setup;
 
 mod kubernetes;
 mod kubewarden;
+mod messages;
 
 pub(crate) fn run(sh: &Shell, check: bool) -> Result<()> {
     let mut files = Generated {
@@ -65,9 +66,12 @@ pub(crate) fn yaml(source: &str, documents: &[Value]) -> Result<String> {
         Ok(format!("{}\n", text.trim_end()))
     });
     let texts = texts.collect::<Result<Vec<_>>>()?.join("---\n");
-    Ok(format!(
-        "# Made by `cargo xtask bundles` from {source}; edit that.\n{texts}"
-    ))
+    Ok(format!("{}{texts}", made_from(source)))
+}
+
+/// The first line of a generated file.
+fn made_from(source: &str) -> String {
+    format!("# Made by `cargo xtask bundles` from {source}; edit that.\n")
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use syn::{Attribute, Expr, Fields, GenericArgument, Item, Lit, Meta, PathArgumen
 
 /// A type of the package: the file it stands in, its name there, its name in TypeScript.
 const TYPES: &[(&str, &str, &str)] = &[
-    ("src/diagnostic.rs", "Diagnostic", "Diagnostic"),
-    ("src/diagnostic.rs", "Severity", "Severity"),
-    ("src/diagnostic.rs", "Level", "Level"),
+    ("src/diagnostic/mod.rs", "Diagnostic", "Diagnostic"),
+    ("src/diagnostic/level.rs", "Severity", "Severity"),
+    ("src/diagnostic/level.rs", "Level", "Level"),
     ("src/source/text.rs", "Span", "Span"),
     ("src/source/text.rs", "Position", "Position"),
     ("src/validate/mod.rs", "Options", "ValidateOptions"),
