@@ -15,7 +15,7 @@
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
-//! | How does a foreign host ask all of this, in JSON? | `door` |
+//! | Which functions does a foreign host call, with JSON? | `ffi` |
 //! | What must be done so that cluster and cloud agree? | `reconcile` (feature `eci`) |
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
@@ -23,11 +23,11 @@ pub mod admission;
 pub mod annotation;
 pub mod diagnostic;
 pub mod document;
-#[cfg(feature = "door")]
-pub mod door;
 #[cfg(feature = "eci")]
 pub mod eci;
 pub mod expiry;
+#[cfg(feature = "ffi")]
+pub mod ffi;
 pub mod matching;
 pub mod path;
 pub mod pod;

@@ -22,7 +22,7 @@ mod caches;
 mod list_scanner;
 mod patch;
 mod pod;
-#[cfg(feature = "door")]
+#[cfg(feature = "review")]
 mod review;
 mod settings;
 mod verdict;
@@ -37,7 +37,7 @@ use crate::validate::{self, ValidateOptions};
 
 pub use caches::CacheSource;
 pub use patch::PatchOp;
-#[cfg(feature = "door")]
+#[cfg(feature = "review")]
 pub use review::review;
 pub use settings::{AdmissionMode, AdmissionSettings, AdmittedPods, OnMiss, OnUnavailable};
 pub use verdict::{AdmissionCause, AdmissionVerdict};

@@ -6,7 +6,7 @@
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Places, Span, Text};
 use crate::path::Path;
@@ -17,25 +17,25 @@ mod level;
 pub use code::{Code, UnknownCode};
 pub use level::{Level, Levels, Severity};
 
-/// One finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One finding. Its JSON is the same in every host: `line`, `column` and the other members of [`Span`] are members of
+/// the finding, and null if the input was not text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
-    /// The code of the violated rule.
-    pub code: Code,
-    /// The severity, after [`Levels`].
-    pub severity: Severity,
-    /// The number of the document in the text, from 0.
+    /// The document of the text, from 0.
     pub document: usize,
-    /// The path of the field, as Kubernetes writes it; empty for the document itself.
+    /// The place in the text; `None` if the input was not text.
+    #[serde(flatten, with = "crate::document::flat_span")]
+    pub span: Option<Span>,
+    /// The severity after [`Levels`].
+    pub severity: Severity,
+    /// The code of the rule.
+    pub code: Code,
+    /// The field, as Kubernetes writes it; empty for the document itself.
     pub path: String,
     /// The fact and the limit, without the path.
     pub message: String,
     /// How to fix it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// The position in the text, if the input was text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub span: Option<Span>,
 }
 
 impl fmt::Display for Diagnostic {

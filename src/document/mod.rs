@@ -45,6 +45,7 @@ use serde_json::Value;
 use crate::diagnostic::{Code, Diagnostic, Levels, QuotedPart, Report};
 use crate::path::Path;
 
+pub(crate) use text::flat_span;
 pub use text::{Position, Span, Text};
 
 use builder::{Build, Fault};

@@ -1,4 +1,4 @@
-//! Everything about one text as a record: what the command line and the JSON door print.
+//! Everything about one text as a record: what the command line and `ffi` return.
 
 use serde::{Deserialize, Serialize};
 

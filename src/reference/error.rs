@@ -31,7 +31,7 @@ pub enum ReferenceFaultClass {
 }
 
 impl ReferenceFaultClass {
-    /// The class as the command line and the JSON door write it: `invalid_format`, `uppercase`, …
+    /// The class as the command line and `ffi` write it: `invalid_format`, `uppercase`, …
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

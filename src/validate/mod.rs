@@ -101,7 +101,7 @@ impl Default for ValidateOptions {
 }
 
 /// One object that was met, judged or not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckedObject {
     /// Which document of the text, from 0.
@@ -119,7 +119,7 @@ pub struct CheckedObject {
 }
 
 /// What is to be said about a text.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Validation {
     /// Findings by document, then by place.
     pub diagnostics: Vec<Diagnostic>,

@@ -57,6 +57,8 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
             sh.copy_file(js.join("inline.cjs"), out.join("inline.cjs"))?;
         }
     }
+    // npm packs it without being asked.
+    sh.copy_file(root.join("LICENSE"), root.join("pkg/LICENSE"))?;
     println!("built pkg/dist");
     Ok(())
 }

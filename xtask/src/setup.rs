@@ -33,18 +33,6 @@ pub(crate) fn wasm_target(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Adds the source of the standard library to the toolchain, unless it is there.
-pub(crate) fn std_source(sh: &Shell) -> Result<()> {
-    let sysroot = cmd!(sh, "rustc --print sysroot").quiet().read()?;
-    let source = Path::new(&sysroot).join("lib/rustlib/src/rust/library");
-    if !source.is_dir() {
-        cmd!(sh, "rustup component add rust-src")
-            .run()
-            .context("the source of Rust's standard library is needed: the component `rust-src`")?;
-    }
-    Ok(())
-}
-
 /// Installs a browser and its driver, unless they are there.
 pub(crate) fn chromium(sh: &Shell) -> Result<()> {
     for program in ["/usr/bin/chromium", "/usr/bin/chromedriver"] {

@@ -11,7 +11,6 @@ use crate::{engines, pkg, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     setup::wasm_target(sh)?;
-    setup::std_source(sh)?;
     setup::kubectl(sh)?;
     let mut count = Count::default();
     count.cargo_test(&["--workspace", "--all-features"])?;

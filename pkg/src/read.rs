@@ -1,0 +1,226 @@
+//! Arguments as Rust values. An error is a `TypeError` or a `RangeError` that begins with the name of the argument.
+//!
+//! Objects cross as JSON, which the engine writes faster than a module can ask for the members one by one. A pod is the
+//! exception: matching reads a small part of it ([`ffi::POD`]), so only the members of that part cross.
+
+use std::fmt;
+
+use imagecache::ffi::{self, FfiError, Part};
+use js_sys::{
+    Array, ArrayBuffer, Date, JSON, JsString, RangeError, Reflect, TypeError, Uint8Array,
+};
+use serde_json::{Map, Value};
+use wasm_bindgen::prelude::*;
+
+/// The JavaScript error for an invalid argument.
+pub(crate) fn error(error: FfiError) -> JsValue {
+    let message = error.to_string();
+    match error {
+        FfiError::TooLarge { .. } => RangeError::new(&message).into(),
+        _ => TypeError::new(&message).into(),
+    }
+}
+
+fn invalid(argument: &str, message: impl fmt::Display) -> JsValue {
+    error(FfiError::invalid(argument, message))
+}
+
+fn wrong_type(argument: &str, expected: &str, value: &JsValue) -> JsValue {
+    let found = if value.is_null() {
+        "null".to_owned()
+    } else {
+        value.js_typeof().as_string().unwrap_or_default()
+    };
+    invalid(argument, format_args!("expected {expected}, found {found}"))
+}
+
+/// An exception that JavaScript threw while the argument was read.
+fn thrown(argument: &str, exception: &JsValue) -> JsValue {
+    let message = Reflect::get(exception, &"message".into());
+    let message = message.ok().and_then(|message| message.as_string());
+    let message = message.unwrap_or_else(|| "reading it throws".to_owned());
+    invalid(argument, format_args!("cannot be read: {message}"))
+}
+
+fn member(argument: &str, object: &JsValue, name: &JsValue) -> Result<JsValue, JsValue> {
+    Reflect::get(object, name).map_err(|exception| thrown(argument, &exception))
+}
+
+/// Reads a string.
+pub(crate) fn string(argument: &str, value: &JsValue) -> Result<String, JsValue> {
+    let Some(text) = value.dyn_ref::<JsString>() else {
+        return Err(wrong_type(argument, "a string", value));
+    };
+    let size = usize::try_from(text.length()).unwrap_or(usize::MAX);
+    ffi::check_size(argument, size).map_err(error)?;
+    Ok(text.into())
+}
+
+/// Reads a time: RFC 3339 text, or a `Date`.
+pub(crate) fn time(argument: &str, value: &JsValue) -> Result<String, JsValue> {
+    let text = match value.dyn_ref::<Date>() {
+        // A `Date` without a time has no text.
+        Some(date) if date.get_time().is_finite() => date.to_iso_string().into(),
+        _ => value.clone(),
+    };
+    if !text.is_string() {
+        return Err(wrong_type(
+            argument,
+            "a time in RFC 3339 or a valid Date",
+            value,
+        ));
+    }
+    string(argument, &text)
+}
+
+/// Whether a value is an array.
+pub(crate) fn is_array(argument: &str, value: &JsValue) -> Result<bool, JsValue> {
+    if value.is_object() {
+        // `Array.isArray` throws for a revoked proxy, as this does.
+        member(argument, value, &JsValue::from_str("length"))?;
+    }
+    Ok(Array::is_array(value))
+}
+
+/// Reads an object or an array as the JSON that a client would send, or JSON as bytes.
+pub(crate) fn json(argument: &str, value: &JsValue) -> Result<Value, JsValue> {
+    if !value.is_object() {
+        return Err(wrong_type(argument, "an object", value));
+    }
+    if ArrayBuffer::is_view(value)
+        && let Some(bytes) = value.dyn_ref::<Uint8Array>()
+    {
+        let size = usize::try_from(bytes.length()).unwrap_or(usize::MAX);
+        ffi::check_size(argument, size).map_err(error)?;
+        let text = String::from_utf8(bytes.to_vec());
+        let text = text.map_err(|_| invalid(argument, "not valid UTF-8"))?;
+        return ffi::json(argument, &text).map_err(error);
+    }
+    // `toJSON` may return undefined.
+    whole(argument, value)?.ok_or_else(|| wrong_type(argument, "an object", &JsValue::UNDEFINED))
+}
+
+/// Reads an argument that may be left out.
+pub(crate) fn optional(argument: &str, value: &JsValue) -> Result<Option<Value>, JsValue> {
+    if value.is_null_or_undefined() {
+        return Ok(None);
+    }
+    json(argument, value).map(Some)
+}
+
+/// Reads the arguments of a review.
+pub(crate) fn review(
+    review: &JsValue,
+    settings: &JsValue,
+    now: &JsValue,
+) -> Result<(Value, Option<Value>, Option<String>), JsValue> {
+    let review = json("review", review)?;
+    let settings = optional("settings", settings)?;
+    let now = (!now.is_undefined())
+        .then(|| time("now", now))
+        .transpose()?;
+    Ok((review, settings, now))
+}
+
+/// Reads any value; `None` if JSON leaves it out, as it does with functions.
+fn whole(argument: &str, value: &JsValue) -> Result<Option<Value>, JsValue> {
+    if value.is_string() {
+        return string(argument, value).map(|text| Some(Value::String(text)));
+    }
+    if value.is_null() {
+        return Ok(Some(Value::Null));
+    }
+    let text = JSON::stringify(value).map_err(|exception| thrown(argument, &exception))?;
+    if text.is_undefined() {
+        return Ok(None);
+    }
+    let text = string(argument, &text)?;
+    ffi::json(argument, &text).map(Some).map_err(error)
+}
+
+/// Reads a pod: of a Pod the part that matching reads, of any other object all.
+pub(crate) fn pod(argument: &str, value: &JsValue) -> Result<Value, JsValue> {
+    if value.is_object() && POD.with(|keys| keys.fits(argument, value))? {
+        let pod = POD.with(|keys| keys.pod.read(argument, value))?;
+        return Ok(pod.unwrap_or_default());
+    }
+    json(argument, value)
+}
+
+thread_local! {
+    static POD: PodKeys = PodKeys {
+        kind: "kind".into(),
+        to_json: "toJSON".into(),
+        pod: Keys::new(&ffi::POD),
+    };
+}
+
+struct PodKeys {
+    kind: JsValue,
+    to_json: JsValue,
+    pod: Keys,
+}
+
+impl PodKeys {
+    /// Whether the value is a Pod without a JSON form of its own.
+    fn fits(&self, argument: &str, value: &JsValue) -> Result<bool, JsValue> {
+        let kind = member(argument, value, &self.kind)?;
+        Ok(kind == "Pod" && member(argument, value, &self.to_json)?.is_undefined())
+    }
+}
+
+/// A [`Part`] whose names are JavaScript strings already.
+enum Keys {
+    Whole,
+    Members(Vec<(JsValue, &'static str, Keys)>),
+    Items(JsValue, Box<Keys>),
+}
+
+impl Keys {
+    fn new(part: &Part) -> Self {
+        match part {
+            Part::Whole => Keys::Whole,
+            Part::Members(members) => Keys::Members(
+                members
+                    .iter()
+                    .map(|(name, part)| ((*name).into(), *name, Keys::new(part)))
+                    .collect(),
+            ),
+            Part::Items(part) => Keys::Items("length".into(), Box::new(Keys::new(part))),
+        }
+    }
+
+    fn read(&self, argument: &str, value: &JsValue) -> Result<Option<Value>, JsValue> {
+        match self {
+            Keys::Members(members) if value.is_object() => {
+                let mut object = Map::new();
+                for (key, name, keys) in members {
+                    let found = member(argument, value, key)?;
+                    if found.is_undefined() {
+                        continue;
+                    }
+                    if let Some(found) = keys.read(argument, &found)? {
+                        object.insert((*name).to_owned(), found);
+                    }
+                }
+                Ok(Some(Value::Object(object)))
+            }
+            Keys::Items(length, keys) if value.is_object() => {
+                let length = member(argument, value, length)?;
+                if !Array::is_array(value) {
+                    return whole(argument, value);
+                }
+                let mut items = Vec::new();
+                let mut index = 0_u32;
+                while f64::from(index) < length.as_f64().unwrap_or_default() {
+                    let item = Reflect::get_u32(value, index);
+                    let item = item.map_err(|exception| thrown(argument, &exception))?;
+                    items.push(keys.read(argument, &item)?.unwrap_or_default());
+                    index = index.saturating_add(1);
+                }
+                Ok(Some(Value::Array(items)))
+            }
+            _ => whole(argument, value),
+        }
+    }
+}
