@@ -36,7 +36,11 @@ mod tree;
 #[cfg(feature = "yaml")]
 mod yaml;
 #[cfg(feature = "yaml")]
-mod yaml_parser;
+mod yaml_events;
+#[cfg(feature = "yaml")]
+mod yaml_scalars;
+#[cfg(feature = "yaml")]
+mod yaml_scanner;
 
 use std::sync::Arc;
 

@@ -12,7 +12,9 @@ use crate::path::Path;
 use super::builder::{Build, Fault};
 use super::scalar::{self, Meaning, Tag};
 use super::tree::Kind;
-use super::yaml_parser::{Event, Events, Scalar, Style};
+use super::yaml_events::{Event, Events, Scalar};
+use super::yaml_scanner::Style;
+use super::yaml_scanner::is_break;
 use super::{BLANK, MAX_DEPTH};
 
 /// The text of one document, and of the line `---` above it.
@@ -65,7 +67,7 @@ pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Value
         return Ok(Value::Null);
     }
     let mut reader = Reader {
-        events: Events::new(text, chunk.text.start),
+        events: Events::new(text, chunk.text.start)?,
         anchors: Vec::new(),
         deepest: 0,
     };
@@ -73,15 +75,17 @@ pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Value
         return Ok(Value::Null);
     };
     let value = reader.node(build, &Path::Root, event, span)?;
-    while let Some((event, span)) = reader.events.next()? {
-        if !matches!(event, Event::DocumentEnd) {
-            build.report_fault(&Fault::syntax(
-                span.start..span.end.max(span.start.saturating_add(1)),
-                "what follows a line `...` is not read by kubectl",
-                "Begin a document with a line `---`.",
-            ));
-            break;
-        }
+    let rest = reader.events.rest()?;
+    let unread = whole.get(rest..chunk.text.end).unwrap_or_default();
+    if !says_nothing(unread) {
+        let start = rest.saturating_add(unread.len().saturating_sub(unread.trim_start_matches(BLANK).len()));
+        let line = whole.get(start..).unwrap_or_default();
+        let line = line.split(is_break).next().unwrap_or_default();
+        build.report_fault(&Fault::syntax(
+            start..start.saturating_add(line.trim_end().len()),
+            "text after the end of the document, which kubectl ignores",
+            "Begin a document with a line `---`.",
+        ));
     }
     Ok(value)
 }
@@ -145,7 +149,7 @@ impl<'t> Reader<'t> {
             Event::Sequence { anchor } => (Some(self.sequence(build, path, &span)?), anchor),
             Event::Mapping { anchor } => (Some(self.mapping(build, path, &span)?), anchor),
             Event::Alias(anchor) => (Some(self.alias(build, anchor, &span)?), 0),
-            Event::End | Event::DocumentEnd => {
+            Event::End => {
                 return Err(Fault::syntax(span, "a value was expected", ""));
             }
         };
@@ -301,29 +305,16 @@ impl<'t> Reader<'t> {
         &mut self,
         build: &mut Build<'_, '_>,
         scalar: Scalar<'t>,
-        mut span: Range<usize>,
+        span: Range<usize>,
     ) -> Result<Meaning<'t>, Fault> {
         let written = build.text.as_str().get(span.clone()).unwrap_or_default();
         let kind = match scalar.style {
             Style::Plain if written == scalar.text => Kind::Plain,
             Style::Quoted if inner(written) == Some(&scalar.text) => Kind::Quoted,
-            Style::Literal | Style::Folded => {
-                // The parser counts the line breaks behind a block scalar in.
-                span.end = span.start.saturating_add(written.trim_end().len());
-                if scalar.style == Style::Literal {
-                    Kind::Literal
-                } else {
-                    Kind::Other
-                }
-            }
+            Style::Literal => Kind::Literal,
             _ => Kind::Other,
         };
-        // A value that is not there.
-        let text = if written.is_empty() && scalar.style == Style::Plain {
-            "".into()
-        } else {
-            scalar.text
-        };
+        let text = scalar.text;
         let shown = span.clone();
         build.tree.push(kind, span);
         scalar::resolve(text, scalar.tag, scalar.style == Style::Plain).map_err(|message| {
