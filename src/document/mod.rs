@@ -257,6 +257,11 @@ pub fn read_within(
 /// What may stand before the first character that says something.
 const BLANK: [char; 5] = ['\u{feff}', ' ', '\t', '\r', '\n'];
 
+/// Whether a character ends a line of YAML.
+fn is_break(char: char) -> bool {
+    matches!(char, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 /// Are the first words those of JSON? YAML seldom quotes its keys.
 fn looks_like_json(text: &str) -> bool {
     text.trim_start_matches(BLANK)

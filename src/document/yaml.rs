@@ -14,8 +14,7 @@ use super::scalar::{self, Meaning, Tag};
 use super::tree::Kind;
 use super::yaml_events::{Event, Events, Scalar};
 use super::yaml_scanner::Style;
-use super::yaml_scanner::is_break;
-use super::{BLANK, MAX_DEPTH};
+use super::{BLANK, MAX_DEPTH, is_break};
 
 /// The text of one document, and of the line `---` above it.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::MAX_DEPTH;
+use super::{MAX_DEPTH, is_break};
 use super::builder::Fault;
 use super::json::shortened;
 
@@ -665,11 +665,6 @@ impl<'t> Scanner<'t> {
         self.add(Token::Tag(tag), start);
         Ok(())
     }
-}
-
-/// Whether a character ends a line.
-pub(super) fn is_break(char: char) -> bool {
-    matches!(char, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Whether a byte is one of those that names of anchors are made of.

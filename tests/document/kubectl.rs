@@ -53,7 +53,7 @@ fn alike(ours: &Value, theirs: &Value) -> bool {
 #[test]
 fn yaml_means_what_kubectl_says_it_means() {
     let rows: Vec<Row> =
-        serde_json::from_str(include_str!("../data/source/kubectl-yaml.json")).unwrap();
+        serde_json::from_str(include_str!("../data/document/kubectl-yaml.json")).unwrap();
     let mut wrong = Vec::new();
     for row in &rows {
         let (documents, findings) = read(
@@ -119,7 +119,7 @@ struct Stream {
 #[test]
 fn streams_are_cut_as_kubectl_cuts_them() {
     let rows: Vec<Stream> =
-        serde_json::from_str(include_str!("../data/source/kubectl-streams.json")).unwrap();
+        serde_json::from_str(include_str!("../data/document/kubectl-streams.json")).unwrap();
     let mut wrong = Vec::new();
     for row in &rows {
         let (documents, findings) = read(&row.text, TextFormat::Auto, &Levels::default());
