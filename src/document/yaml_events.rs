@@ -70,6 +70,8 @@ type Next<'t> = Result<(Event<'t>, Range<usize>), Fault>;
 pub(super) struct Events<'t> {
     scanner: Scanner<'t>,
     states: Vec<State>,
+    /// The opening brackets that are not closed.
+    open: Vec<usize>,
     started: bool,
     anchors: BTreeMap<&'t str, usize>,
     count: usize,
@@ -80,6 +82,7 @@ impl<'t> Events<'t> {
         Ok(Events {
             scanner: Scanner::new(text, base)?,
             states: Vec::new(),
+            open: Vec::new(),
             started: false,
             anchors: BTreeMap::new(),
             count: 0,
@@ -253,6 +256,9 @@ impl<'t> Events<'t> {
             }
         };
         self.scanner.take()?;
+        if matches!(then, State::FlowItem { .. } | State::FlowKey { .. }) {
+            self.open.push(start.start);
+        }
         self.states.push(then);
         Ok((event, start))
     }
@@ -279,6 +285,19 @@ impl<'t> Events<'t> {
     }
 
     fn fault_here(&mut self, message: &str, help: &str) -> Fault {
+        let at_end = matches!(
+            self.peek(),
+            Ok(Token::StreamEnd | Token::DocumentStart | Token::DocumentEnd)
+        );
+        if let (true, Some(open)) = (at_end, self.open.last().copied()) {
+            let bracket = open..open.saturating_add(1);
+            let sign = self.scanner.text.get(bracket.clone()).unwrap_or_default();
+            return self.scanner.fault(
+                bracket,
+                format_args!("`{sign}` is not closed"),
+                "Close it, or quote the value if the bracket is part of a text.",
+            );
+        }
         match self.here() {
             Ok(at) => self.scanner.fault(self.scanner.word_at(at), message, help),
             Err(fault) => fault,
@@ -372,6 +391,7 @@ impl<'t> Events<'t> {
 
     fn flow_item(&mut self, first: bool) -> Next<'t> {
         if self.flow_comma(first, &Token::FlowSequenceEnd)? {
+            self.open.pop();
             return Ok((Event::End, self.take()?));
         }
         let then = State::FlowItem { first: false };
@@ -407,6 +427,7 @@ impl<'t> Events<'t> {
 
     fn flow_key(&mut self, first: bool) -> Next<'t> {
         if self.flow_comma(first, &Token::FlowMappingEnd)? {
+            self.open.pop();
             return Ok((Event::End, self.take()?));
         }
         if *self.peek()? != Token::Key {
