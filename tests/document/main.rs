@@ -13,4 +13,5 @@ mod anything;
 mod json;
 mod kubectl;
 mod limits;
+mod mutants;
 mod places;

@@ -2,7 +2,7 @@
 
 use imagecache::diagnostic::{Code, Diagnostic, Level, Levels, QuotedPart, Report};
 use imagecache::document::{
-    Document, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, MAX_YAML_NODES, TextFormat,
+    Document, MAX_ALIAS_BYTES, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, MAX_YAML_NODES, NODE_BYTES, TextFormat,
     TextLimits, read, read_within,
 };
 use imagecache::path::Path;
@@ -140,6 +140,32 @@ fn an_alias_bomb_ends_at_the_count_of_values() {
 }
 
 #[test]
+fn aliases_of_a_long_text_end_at_their_bytes() {
+    let part = MAX_ALIAS_BYTES / 16;
+    let text = |aliases: usize| {
+        let long = "x".repeat(part - NODE_BYTES);
+        format!("a: &a {long}\nb: [{}]\n", vec!["*a"; aliases].join(","))
+    };
+    // The value of the anchor is kept as well.
+    kept(&text(15));
+    let message = format!("more than {MAX_ALIAS_BYTES} bytes repeated by aliases");
+    passed(&text(16), &message);
+    // The limit holds for all documents together.
+    passed(&format!("{}---\n{}", text(7), text(8)), &message);
+    let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for at in 1..10 {
+        let aliases = vec![format!("*a{}", at - 1); 10].join(",");
+        bomb += &format!("a{at}: &a{at} [{aliases}]\n");
+    }
+    let trusted = TextLimits {
+        yaml_nodes: usize::MAX,
+        ..TextLimits::default()
+    };
+    let (_, findings) = read_within(&bomb, TextFormat::Yaml, &Levels::default(), &trusted);
+    assert_eq!(findings[0].message, message);
+}
+
+#[test]
 fn findings_are_limited() {
     let (documents, findings) = auto(&"]\n---\n".repeat(5_000));
     assert_eq!(documents.len(), 0);
@@ -192,7 +218,7 @@ fn levels_are_obeyed() {
     assert_eq!(findings.len(), 1);
     assert_eq!(
         findings[0].to_string(),
-        "b: the key stands twice, first on line 3; only the last one counts"
+        "b: duplicate key, first defined on line 3; the last value wins"
     );
     assert_eq!(findings[0].severity.as_str(), "hint");
 }

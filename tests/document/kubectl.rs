@@ -53,7 +53,7 @@ fn alike(ours: &Value, theirs: &Value) -> bool {
 #[test]
 fn yaml_means_what_kubectl_says_it_means() {
     let rows: Vec<Row> =
-        serde_json::from_str(include_str!("../data/source/kubectl-yaml.json")).unwrap();
+        serde_json::from_str(include_str!("../data/document/kubectl-yaml.json")).unwrap();
     let mut wrong = Vec::new();
     for row in &rows {
         let (documents, findings) = read(
@@ -119,7 +119,7 @@ struct Stream {
 #[test]
 fn streams_are_cut_as_kubectl_cuts_them() {
     let rows: Vec<Stream> =
-        serde_json::from_str(include_str!("../data/source/kubectl-streams.json")).unwrap();
+        serde_json::from_str(include_str!("../data/document/kubectl-streams.json")).unwrap();
     let mut wrong = Vec::new();
     for row in &rows {
         let (documents, findings) = read(&row.text, TextFormat::Auto, &Levels::default());
@@ -152,4 +152,39 @@ fn streams_are_cut_as_kubectl_cuts_them() {
         rows.len(),
         wrong.join("\n")
     );
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    /// The documents that `kubectl` reads; `None` for a file that it refuses.
+    documents: Option<Vec<Value>>,
+    /// Our first message, for a file that is refused or read otherwise.
+    message: Option<String>,
+    /// Why the answers differ.
+    differs: Option<String>,
+}
+
+#[test]
+fn manifests_of_real_faults_are_read_as_kubectl_reads_them() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/document");
+    let text = std::fs::read_to_string(folder.join("manifests.json")).unwrap();
+    let rows: std::collections::BTreeMap<String, Manifest> = serde_json::from_str(&text).unwrap();
+    let files = std::fs::read_dir(folder.join("manifests")).unwrap().count();
+    assert_eq!(rows.len(), files, "every file has its row");
+    for (name, row) in rows {
+        let text = std::fs::read_to_string(folder.join("manifests").join(&name)).unwrap();
+        let (documents, findings) = read(&text, TextFormat::Auto, &Levels::default());
+        let message = findings.first().map(|finding| finding.message.clone());
+        assert_eq!(message, row.message, "{name}");
+        assert!(row.documents.is_some() || row.message.is_some(), "{name}");
+        if row.differs.is_some() {
+            continue;
+        }
+        let ours: Vec<&Value> = documents.iter().map(|document| document.value()).collect();
+        for (at, theirs) in row.documents.iter().flatten().enumerate() {
+            assert!(alike(ours[at], theirs), "{name}: {}", ours[at]);
+        }
+        assert_eq!(ours.len(), row.documents.map_or(ours.len(), |theirs| theirs.len()), "{name}");
+    }
 }
