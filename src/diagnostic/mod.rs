@@ -30,7 +30,7 @@ pub struct Diagnostic {
     pub path: String,
     /// The fact and the limit, without the path.
     pub message: String,
-    /// How to fix it.
+    /// The fix: an imperative sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     /// The position in the text, if the input was text.

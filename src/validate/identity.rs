@@ -117,7 +117,7 @@ pub(super) fn tell(
         return Subject::ImageCache;
     }
     if kind.is_empty() {
-        return tell_without_kind(meta, object, path, report);
+        return subject_without_kind(meta, object, path, report);
     }
     if let Some(item) = kind.strip_suffix("List") {
         if kind == LIST_KIND {
@@ -157,7 +157,7 @@ pub(super) fn tell(
 }
 
 /// Returns the type of an object without a kind: an ImageCache if its group or spec indicates one.
-fn tell_without_kind(
+fn subject_without_kind(
     meta: TypeMeta<'_>,
     object: &Map<String, Value>,
     path: &Path<'_>,

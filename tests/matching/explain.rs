@@ -322,12 +322,12 @@ fn pod_speaks_before_the_rules() {
     pod.os = Some("linux".to_owned());
     assert_eq!(
         why(&pod, &rules),
-        "has 40 GiB, the pod needs 50 GiB of temporary storage"
+        "40 GiB; the pod requests 50 GiB of temporary storage"
     );
     pod.storage_gib = 60;
     assert_eq!(
         why(&pod, &rules),
-        "has 40 GiB, the pod needs 60 GiB of temporary storage"
+        "40 GiB; the pod requests 60 GiB of temporary storage"
     );
     let less = MatchRules {
         require_storage: 40,
