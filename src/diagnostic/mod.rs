@@ -34,7 +34,7 @@ pub struct Diagnostic {
     pub path: String,
     /// The fact and the limit, without the path.
     pub message: String,
-    /// How to fix it.
+    /// The fix: an imperative sentence.
     pub help: Option<String>,
 }
 

@@ -15,8 +15,8 @@ use crate::pod::Pod;
 use crate::{annotation, resource};
 
 impl Index {
-    /// What happens to this pod, and why: the same winner as [`Index::winner`], every other cache that shares a
-    /// repository with the reason it lost, and what follows.
+    /// Explains the decision for a pod: the winner of [`Index::winner`], the reason of each other cache that shares a
+    /// repository, and the next steps.
     ///
     /// Takes time linear in the number of the pod's images and of the caches that share a repository with one, and
     /// sorts the latter.
@@ -66,7 +66,7 @@ impl Index {
         }
     }
 
-    /// Every cache that shares a repository with the pod, the named one, and on demand all others.
+    /// Scores each cache that shares a repository with the pod, the named cache, and on demand all others.
     fn considered(&self, pod: &Pod, rules: &MatchRules, scratch: &mut SearchBuffers) -> Vec<Score> {
         scratch.begin(self);
         self.find_images(pod, scratch);
@@ -134,7 +134,7 @@ impl<'a> Contest<'a> {
         contest
     }
 
-    /// Is this the cache that the pod names, or one that it could have been given?
+    /// Returns true for the named cache and, in a search, for the caches that can be selected.
     fn comes_first(&self, standing: &Score) -> bool {
         match &self.course {
             Strategy::Search => self.bar(standing).is_none(),
@@ -268,12 +268,12 @@ impl<'a> Contest<'a> {
                 .unwrap_or(default)
                 .to_owned()
         };
-        let told =
+        let value =
             |word: &Option<String>, default: &str| word.as_deref().unwrap_or(default).to_owned();
         let (pod, rules) = (self.pod, self.rules);
         match filter {
             Filter::Region => LossReason::OtherRegion {
-                cache: told(&cache.region, ""),
+                cache: value(&cache.region, ""),
                 pod: of(&pod.region, &rules.region, ""),
             },
             Filter::Phase => LossReason::NotReady {
@@ -283,11 +283,11 @@ impl<'a> Contest<'a> {
                 at: cache.expires.unwrap_or_default(),
             },
             Filter::Arch => LossReason::OtherArchitecture {
-                cache: told(&cache.arch, DEFAULT_ARCH),
+                cache: value(&cache.arch, DEFAULT_ARCH),
                 pod: of(&pod.arch, &rules.arch, DEFAULT_ARCH),
             },
             Filter::Os => LossReason::OtherSystem {
-                cache: told(&cache.os, DEFAULT_OS),
+                cache: value(&cache.os, DEFAULT_OS),
                 pod: of(&pod.os, &rules.os, DEFAULT_OS),
             },
             Filter::Size => LossReason::TooSmall {
@@ -343,7 +343,7 @@ impl<'a> Contest<'a> {
     }
 
     fn events(&self, verdict: &Selection<'_>) -> Vec<PodEvent> {
-        let told = match (&verdict.decision, verdict.winner, &self.course) {
+        let event = match (&verdict.decision, verdict.winner, &self.course) {
             (Decision::Refused(PinRefusal::NotFound { id } | PinRefusal::Ended { id, .. }), ..) => {
                 Some(PodEvent::not_found(id))
             }
@@ -356,7 +356,7 @@ impl<'a> Contest<'a> {
         };
         // ECI assigns the id.
         let auto = verdict.auto_create.then(|| PodEvent::auto_created("imc-…"));
-        told.into_iter().chain(auto).collect()
+        event.into_iter().chain(auto).collect()
     }
 
     fn warnings(&self) -> Vec<String> {

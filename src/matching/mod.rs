@@ -59,8 +59,8 @@
 //! Whatever the caches, a pod that shares nothing with them costs one lookup per image.
 //!
 //! Lookups go by hashes with a fixed key (`SipHash`, the hash of the standard library without its random seed): the
-//! core draws no random numbers, and no answer depends on the order of a hash table. Texts with equal hashes are told
-//! apart by comparing them.
+//! core draws no random numbers, and no answer depends on the order of a hash table. Texts with equal hashes are
+//! compared.
 
 mod cache;
 mod cache_store;
