@@ -38,7 +38,12 @@ pub fn with_definition(given: Option<Value>) -> Config {
     Config {
         definitions: vec![Definition {
             object: given.unwrap_or_else(lenient_definition),
-            manager: if force { "imagecache-crd" } else { "imagecache" }.to_owned(),
+            manager: if force {
+                "imagecache-crd"
+            } else {
+                "imagecache"
+            }
+            .to_owned(),
             force,
         }],
         ..Config::default()

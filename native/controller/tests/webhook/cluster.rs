@@ -7,8 +7,8 @@ use futures_util::StreamExt as _;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use hyper::{Request, Response, StatusCode};
-use imagecache_http::{Body, Limits, serve, whole};
 use imagecache_controller::webhook::{Caches, Policy};
+use imagecache_http::{Body, Limits, serve, whole};
 use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -165,7 +165,7 @@ async fn a_pod_gets_the_best_cache_and_the_watch_is_followed() {
 }
 
 #[tokio::test]
-async fn why_there_are_no_caches_is_told_and_the_settings_decide() {
+async fn unavailable_caches_are_explained_and_settings_decide() {
     for (code, answer, said) in [
         (
             404,

@@ -12,8 +12,10 @@ use crate::answers::{pod, review};
 use crate::server::{Server, now};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_done_to_image_caches_is_what_pods_get() {
-    let cluster = Cluster::open(imagecache_simulator::cluster::config(None, None)).await.unwrap();
+async fn pods_follow_changes_of_image_caches() {
+    let cluster = Cluster::open(imagecache_simulator::cluster::config(None, None))
+        .await
+        .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let stop = CancellationToken::new();

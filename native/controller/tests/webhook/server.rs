@@ -11,7 +11,9 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use imagecache::admission::AdmissionSettings;
 use imagecache::time::Timestamp;
-use imagecache_controller::webhook::{Caches, Certificate, Policy, SelfSigned, Webhook, self_signed};
+use imagecache_controller::webhook::{
+    Caches, Certificate, Policy, SelfSigned, Webhook, self_signed,
+};
 use kube::Client as Cluster;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
