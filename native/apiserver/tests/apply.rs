@@ -150,7 +150,7 @@ fn two_managers_own_parts_of_one_container() {
 }
 
 #[test]
-fn items_keep_their_place_and_new_ones_follow_the_order_of_who_applies() {
+fn apply_items_keep_order_and_new_ones_follow_the_applier() {
     let mut story = Story::of("apps", "deployments");
     let names = |object: &Value| -> Vec<String> {
         let containers = object["spec"]["template"]["spec"]["containers"]

@@ -220,7 +220,7 @@ async fn a_store_of_objects_follows_a_watch_across_its_end() {
 }
 
 #[tokio::test]
-async fn kinds_of_kubernetes_itself_are_stored_and_typed_clients_read_them() {
+async fn built_in_kinds_are_stored_and_read_by_typed_clients() {
     let server = Server::start(support::config()).await;
     let client = server.client();
     let create = PostParams::default();
@@ -294,7 +294,7 @@ async fn kinds_of_kubernetes_itself_are_stored_and_typed_clients_read_them() {
 }
 
 #[tokio::test]
-async fn callers_in_this_process_see_and_write_what_clients_do() {
+async fn in_process_callers_and_clients_see_the_same_objects() {
     let server = Server::start(support::config()).await;
     let cluster = &server.cluster;
     let resource = ("eci.alibabacloud.com", "v1", "imagecaches");
@@ -321,7 +321,7 @@ async fn callers_in_this_process_see_and_write_what_clients_do() {
 }
 
 #[tokio::test]
-async fn what_is_forgotten_is_told_as_expired_and_clients_begin_anew() {
+async fn watch_of_compacted_version_expires_and_clients_relist() {
     let server = Server::start(support::config()).await;
     let caches = server.caches();
     for name in ["a", "b", "c"] {

@@ -228,7 +228,7 @@ async fn a_changed_definition_holds_from_then_on() {
 }
 
 #[tokio::test]
-async fn names_that_are_taken_are_not_accepted_until_they_are_free() {
+async fn definition_with_taken_names_waits_until_they_are_free() {
     let cluster = Cluster::open(support::config()).await.unwrap();
     define(&cluster, &widgets()).await.unwrap();
     let mut second = widgets();
@@ -261,7 +261,7 @@ async fn names_that_are_taken_are_not_accepted_until_they_are_free() {
 }
 
 #[tokio::test]
-async fn a_deleted_definition_takes_its_objects_along_and_waits_for_them() {
+async fn definition_deletion_waits_for_its_objects() {
     let cluster = Cluster::open(support::config()).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stop = CancellationToken::new();
@@ -370,7 +370,7 @@ async fn definition_of_a_start_stays_until_another_is_given() {
 }
 
 #[test]
-fn every_fault_of_a_definition_has_its_place() {
+fn definition_faults_have_field_paths() {
     assert_eq!(definition_faults(&own()), []);
     let schema = "/spec/versions/0/schema/openAPIV3Schema";
     let spec = format!("{schema}/properties/spec");

@@ -284,7 +284,7 @@ fn the_past_is_bounded_in_bytes_too() {
 }
 
 #[test]
-fn an_object_beyond_the_limit_is_refused_and_leaves_no_trace() {
+fn store_object_beyond_limit_changes_nothing() {
     let store = Store::open(None, History::default()).unwrap();
     let mut large = object("a", 1);
     large["spec"]["text"] = "x".repeat(OBJECT_BYTES).into();
@@ -295,7 +295,7 @@ fn an_object_beyond_the_limit_is_refused_and_leaves_no_trace() {
 }
 
 #[test]
-fn a_decision_that_panics_changes_nothing_and_the_store_goes_on() {
+fn store_survives_a_decision_that_panics() {
     let store = Store::open(None, History::default()).unwrap();
     block_on(async {
         let lost = store.write(|transaction| {

@@ -329,7 +329,7 @@ fn what_cannot_work_is_said_in_one_line_and_what_may_heal_is_waited_for() {
         .map(Result::unwrap)
         .find(|line| line.contains("ImageCaches cannot be watched"))
         .unwrap();
-    assert!(told.contains("the cluster does not answer"), "{told}");
+    assert!(told.contains("the cluster does not respond"), "{told}");
     assert!(begun.elapsed() < Duration::from_secs(60));
     let pid = sync.0.id().to_string();
     assert!(

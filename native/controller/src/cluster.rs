@@ -1,4 +1,4 @@
-//! A client of the cluster, and errors of clusters in one line.
+//! Clients of a cluster, and their errors as one line.
 
 use std::fmt;
 use std::path::Path;
@@ -7,7 +7,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 pub use kube::Client;
 
-/// Why there is no client.
+/// The reason why no client can be created.
 #[derive(Debug)]
 pub struct NoClient(String);
 
@@ -19,11 +19,11 @@ impl fmt::Display for NoClient {
 
 impl std::error::Error for NoClient {}
 
-/// A client by a kubeconfig and one of its contexts; by default those of kubectl, and where there are none the account
-/// of the pod that this runs in. Nothing is sent yet.
+/// Creates a client from a kubeconfig and one of its contexts; by default those of kubectl, or else the service account
+/// of this pod. Nothing is sent yet.
 ///
 /// # Errors
-/// What is wrong with the kubeconfig.
+/// Returns [`NoClient`] if the kubeconfig cannot be used.
 pub async fn client(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Client, NoClient> {
     let options = KubeConfigOptions {
         context: context.map(str::to_owned),
@@ -38,7 +38,7 @@ pub async fn client(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<
         (None, Some(_)) => Config::from_kubeconfig(&options)
             .await
             .map_err(|error| NoClient(chain(&error)))?,
-        // Its words name both ways that were tried.
+        // the message names both attempts
         (None, None) => Config::infer()
             .await
             .map_err(|error| NoClient(chain(&error)))?,
@@ -46,10 +46,10 @@ pub async fn client(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<
     Client::try_from(config).map_err(|error| NoClient(chain(&error)))
 }
 
-/// A client of a cluster that asks nobody who they are, such as one on this machine.
+/// Creates a client of a cluster without authentication, such as a local one.
 ///
 /// # Errors
-/// When `url` is no address.
+/// Returns [`NoClient`] if `url` is invalid.
 pub fn at(url: &str) -> Result<Client, NoClient> {
     let address = url.parse();
     let address = address.map_err(|error| NoClient(format!("{url}: {error}")))?;
@@ -64,14 +64,14 @@ fn unreadable(path: &Path, error: &KubeconfigError) -> NoClient {
     NoClient(format!("{}: {why}", path.display()))
 }
 
-/// What the system says, without `(os error 2)`.
+/// Returns the message of the operating system, without `(os error 2)`.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     text.to_lowercase()
 }
 
-/// An error with its causes in one line, each said once.
+/// Returns an error with its causes in one line, each text once.
 #[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut said = error.to_string();

@@ -1,8 +1,8 @@
-//! Makes a Kubernetes cluster and the ECI cloud agree.
+//! Reconciles the ImageCaches of a Kubernetes cluster with ECI, and serves the admission webhook.
 //!
 //! The core decides (`imagecache::reconcile`, `imagecache::admission`); this crate observes and performs.
 //!
-//! | what | module |
+//! | contents | module |
 //! |---|---|
 //! | A client of the cluster | [`cluster`] |
 //! | The controller | [`controller`] |

@@ -225,7 +225,7 @@ async fn a_pod_starts_from_its_cache_runs_is_told_so_and_ends() {
 }
 
 #[tokio::test]
-async fn a_pod_that_misses_starts_an_automatic_cache_unless_it_does_not_want_matching() {
+async fn pod_without_cache_starts_an_automatic_one() {
     let (cluster, cloud, hand) = stage();
     let mut node = node(&cluster, &cloud);
     cluster.apply(pod("web", "nginx:1.27", json!({})));
@@ -261,7 +261,7 @@ async fn a_pod_that_misses_starts_an_automatic_cache_unless_it_does_not_want_mat
 }
 
 #[tokio::test]
-async fn a_pod_that_names_a_cache_waits_for_it_and_is_told_why() {
+async fn pod_waits_for_its_named_cache_with_a_reason() {
     let (cluster, cloud, hand) = stage();
     let id = cache(&cloud, "base", "nginx:1.27");
     let mut node = node(&cluster, &cloud);
@@ -331,7 +331,7 @@ async fn secrets_of_the_pod_open_private_images() {
 }
 
 #[tokio::test]
-async fn pods_that_cannot_be_sent_are_told_and_hold_up_no_other() {
+async fn pod_that_cannot_be_created_delays_no_other() {
     let (cluster, cloud, hand) = stage();
     let mut node = node(&cluster, &cloud);
     cluster.apply(pod("bad", "nginx", json!({"k8s.aliyun.com/acr-service-arns": "a,b", "k8s.aliyun.com/acr-instance-ids": "cri-a"})));
@@ -385,7 +385,7 @@ async fn the_loop_follows_changes_until_it_is_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pods_of_the_cluster_in_this_process_run_on_the_cloud_in_this_process() {
+async fn pods_of_in_process_cluster_run_on_in_process_cloud() {
     let cluster = imagecache_apiserver::cluster::Cluster::open(Default::default())
         .await
         .unwrap();

@@ -4,33 +4,37 @@ use imagecache::diagnostic::{Code, Diagnostic, Levels};
 use imagecache::document::{self, TextFormat};
 use serde_json::{Map, Value};
 
-use super::error::ApiError;
-use super::options::FieldValidation;
+use super::error::{ApiError, MEDIA_TYPES};
+
 use super::resource::Resource;
 use super::schema::{prune, trim};
 use super::{go_fmt, json, meta, protobuf};
 
-/// Media types of bodies and answers, as the real server lists them. Protobuf is named there and not offered here:
-/// clients fall back to JSON.
-pub const MEDIA_TYPES: [&str; 3] = [
-    "application/json",
-    "application/yaml",
-    "application/vnd.kubernetes.protobuf",
-];
+/// What happens to unknown and duplicate fields of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FieldValidation {
+    /// Drop them in silence.
+    Ignore,
+    /// Drop them and warn: what the server does when nobody says otherwise.
+    #[default]
+    Warn,
+    /// Refuse the body.
+    Strict,
+}
 
 /// Largest body, in bytes: the real server's limit.
-pub const MAX_BODY: usize = 3 << 20;
+pub(crate) const MAX_BODY: usize = 3 << 20;
 
 /// A media type without its parameters, in lower case.
 #[must_use]
-pub fn media_type(content_type: &str) -> String {
+pub(crate) fn media_type(content_type: &str) -> String {
     let media = content_type.split(';').next().unwrap_or_default();
     media.trim().to_ascii_lowercase()
 }
 
 /// A decoded object, with what is to be said about it.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Decoded {
+pub(crate) struct Decoded {
     /// The object, pruned to its schema.
     pub object: Value,
     /// `Warning` headers about unknown and duplicate fields.
@@ -50,7 +54,7 @@ struct Text {
 /// # Errors
 /// 415 for another media type, 400 for a body that is no object of the resource or, with
 /// [`FieldValidation::Strict`], has unknown or duplicate fields.
-pub fn object(
+pub(crate) fn object(
     resource: &Resource,
     body: &[u8],
     content_type: Option<&str>,
@@ -125,7 +129,7 @@ pub fn object(
 ///
 /// # Errors
 /// Go's words for metadata of the wrong shape.
-pub fn take_in(
+pub(crate) fn take_in(
     resource: &Resource,
     kind: &str,
     api_version: &str,
@@ -173,7 +177,7 @@ pub fn take_in(
 
 /// All strict faults in one text.
 #[must_use]
-pub fn strict_words(faults: &[String], yaml: bool) -> String {
+pub(crate) fn strict_words(faults: &[String], yaml: bool) -> String {
     let (lines, rest): (Vec<&String>, Vec<&String>) = faults
         .iter()
         .partition(|fault| yaml && fault.starts_with("line "));
@@ -191,7 +195,7 @@ pub fn strict_words(faults: &[String], yaml: bool) -> String {
 ///
 /// # Errors
 /// 400 for a text that is no YAML or no object.
-pub fn apply(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
+pub(crate) fn apply(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
     let text = yaml(body).map_err(|words| {
         ApiError::bad_request(format!(
             "error decoding YAML: error converting YAML to JSON: {words}"
@@ -217,7 +221,7 @@ fn normalize(value: &mut Value) {
 ///
 /// # Errors
 /// 400 for a text that is no JSON.
-pub fn patch(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
+pub(crate) fn patch(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
     json::read(body)
         .map_err(|words| ApiError::bad_request(format!("error decoding patch: {words}")))
         .map(|(mut value, duplicates)| {
@@ -234,7 +238,7 @@ pub fn patch(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
 ///
 /// # Errors
 /// 415 for another media type, 400 for a body that is no `DeleteOptions`.
-pub fn delete_options(body: &[u8], content_type: Option<&str>) -> Result<Value, ApiError> {
+pub(crate) fn delete_options(body: &[u8], content_type: Option<&str>) -> Result<Value, ApiError> {
     let text = read(body, content_type).map_err(|fault| fault.into_error(ApiError::bad_request))?;
     let (kind, version) =
         type_of(&text.value).map_err(|words| ApiError::bad_request(in_json(&words)))?;

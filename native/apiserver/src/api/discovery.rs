@@ -7,11 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::resource::{Resource, Resources};
+use super::registry::Resources;
+use super::resource::Resource;
 
 /// `/api`: the versions of the core group. `address` is where the server listens, `127.0.0.1:8001`.
 #[must_use]
-pub fn core_versions(address: &str) -> Value {
+pub(crate) fn core_versions(address: &str) -> Value {
     json!({
         "kind": "APIVersions",
         "versions": ["v1"],
@@ -52,7 +53,7 @@ fn described(name: &str, versions: &[&str]) -> Map<String, Value> {
 
 /// `/apis`: every group.
 #[must_use]
-pub fn groups(resources: &Resources) -> Value {
+pub(crate) fn groups(resources: &Resources) -> Value {
     let groups: Vec<Value> = group_versions(resources)
         .iter()
         .map(|(name, versions)| described(name, versions).into())
@@ -62,7 +63,7 @@ pub fn groups(resources: &Resources) -> Value {
 
 /// `/apis/{group}`; `None` for a group that is not served.
 #[must_use]
-pub fn group(resources: &Resources, name: &str) -> Option<Value> {
+pub(crate) fn group(resources: &Resources, name: &str) -> Option<Value> {
     let (_, versions) = group_versions(resources)
         .into_iter()
         .find(|(group, _)| *group == name)?;
@@ -86,7 +87,7 @@ const STATUS_VERBS: [&str; 3] = ["get", "patch", "update"];
 
 /// `/apis/{group}/{version}`, and `/api/v1` for the empty group; `None` if it is not served.
 #[must_use]
-pub fn resources(all: &Resources, group: &str, version: &str) -> Option<Value> {
+pub(crate) fn resources(all: &Resources, group: &str, version: &str) -> Option<Value> {
     let mut resources = Vec::new();
     for resource in served(all, group, version) {
         let mut entry = json!({
@@ -150,7 +151,7 @@ fn storage_version_hash((group, version, kind): (&str, &str, &str)) -> String {
 /// `/api` (`core`) or `/apis` for a client that accepts `APIGroupDiscoveryList` of `apidiscovery.k8s.io` in `version`
 /// (`v2` or `v2beta1`): everything in one answer.
 #[must_use]
-pub fn aggregated(resources: &Resources, core: bool, version: &str) -> Value {
+pub(crate) fn aggregated(resources: &Resources, core: bool, version: &str) -> Value {
     let groups = if core {
         vec![("", vec!["v1"])]
     } else {
@@ -209,7 +210,7 @@ fn aggregate(resource: &Resource) -> Value {
 
 /// `/`: every path.
 #[must_use]
-pub fn paths(resources: &Resources) -> Value {
+pub(crate) fn paths(resources: &Resources) -> Value {
     let mut paths: Vec<String> = [
         "/api",
         "/api/v1",
@@ -239,10 +240,10 @@ pub fn paths(resources: &Resources) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::resource::samples::RESOURCES;
+    use crate::api::registry::samples::RESOURCES;
 
     #[test]
-    fn hashes_of_storage_versions_are_those_of_the_real_server() {
+    fn storage_version_hashes_match_the_real_server() {
         for (group, version, kind, hash) in [
             ("eci.alibabacloud.com", "v1", "ImageCache", "MyfdW+a88i4="),
             ("", "v1", "ConfigMap", "qFsyl6wFWjQ="),

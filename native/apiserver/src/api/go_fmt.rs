@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// A text as `%q` writes it: in double quotes, with backslashes before quotes and control characters.
 #[must_use]
-pub fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
@@ -46,7 +46,7 @@ fn is_invisible(c: char) -> bool {
 
 /// A number as `%v` writes it: floats shortest, with an exponent from 1e21 on and below 1e-4.
 #[must_use]
-pub fn number(number: &serde_json::Number) -> String {
+pub(super) fn number(number: &serde_json::Number) -> String {
     if number.is_f64() {
         float(number.as_f64().unwrap_or_default())
     } else {
@@ -71,7 +71,7 @@ fn float(value: f64) -> String {
 
 /// A value as a message of `field.Invalid` shows it: texts quoted, everything else as JSON or a number.
 #[must_use]
-pub fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => quote(text),
         Value::Number(n) => number(n),
@@ -81,14 +81,14 @@ pub fn shown(value: &Value) -> String {
 
 /// A list of texts as `%#v` writes it: `[]string{"a", "b"}`.
 #[must_use]
-pub fn string_slice(texts: &[&str]) -> String {
+pub(super) fn string_slice(texts: &[&str]) -> String {
     let quoted: Vec<String> = texts.iter().map(|text| quote(text)).collect();
     format!("[]string{{{}}}", quoted.join(", "))
 }
 
 /// What Go calls the kind of a JSON value in an unmarshal error.
 #[must_use]
-pub fn json_kind(value: &Value) -> &'static str {
+pub(super) fn json_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",

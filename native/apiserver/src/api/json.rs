@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::schema::Path;
+use super::path::Path;
 
 /// Reads one JSON value and the paths of fields that stand twice in it (the last one counts).
 ///

@@ -1,34 +1,39 @@
-//! What the Kubernetes API says about objects: schemas, metadata, patches, field ownership, selectors, tables, discovery.
-//! Pure functions over JSON values; nothing here stores, sends or waits, and time and chance are arguments.
+//! The behaviour of the Kubernetes API as pure functions over JSON values: schemas, metadata, patches, field ownership,
+//! selectors, tables, discovery. Time and random values are arguments; nothing here stores or sends.
 //!
-//! A request's way through:
+//! A request passes these steps:
 //!
-//! 1. [`Resources::find`] names what the path speaks of.
-//! 2. [`options`] reads the query, [`decode`] the body; both know what the real server says about bad ones.
-//! 3. [`write`] makes the object that is to be stored out of the stored one and the request.
-//! 4. [`table`], [`yaml`] and [`error::Status`] make the answer.
+//! 1. [`Resources::find`] returns the resource of the path.
+//! 2. [`options`] reads the query and `decode` the body, with the error messages of the real server.
+//! 3. [`write`] makes the object to store from the stored object and the request.
+//! 4. [`table`], `yaml` and [`Status`] make the response.
 //!
-//! What differs between resources is data in their [`Resource`], never a branch.
+//! Resources differ only in the data of their [`Resource`], never by a branch on the kind.
 
-pub mod decode;
-pub mod discovery;
-pub mod error;
-pub mod fields;
-pub mod go_fmt;
+mod cause;
+pub(crate) mod decode;
+pub(crate) mod discovery;
+pub(crate) mod error;
+pub(crate) mod fields;
+mod go_fmt;
 mod json;
 mod kinds;
-pub mod meta;
-pub mod openapi;
+pub(crate) mod meta;
+pub(crate) mod openapi;
 pub mod options;
 pub mod patch;
+mod path;
 mod protobuf;
-pub mod resource;
-pub mod schema;
+pub(crate) mod registry;
+pub(crate) mod resource;
+pub(crate) mod schema;
 pub mod selector;
 pub mod table;
 pub mod write;
-pub mod yaml;
+pub(crate) mod yaml;
 
-pub use error::{ApiError, Cause, Status};
+pub use cause::Cause;
+pub use error::{ApiError, Status};
 pub use kinds::{definition_faults, is_established};
-pub use resource::{BUILT_IN_RESOURCES, Resource, Resources};
+pub use registry::{BUILT_IN_RESOURCES, Resources};
+pub use resource::Resource;

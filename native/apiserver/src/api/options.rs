@@ -2,25 +2,13 @@
 
 use serde_json::Value;
 
+use super::cause::Cause;
 use super::decode;
-use super::error::{ApiError, Cause};
+pub use super::decode::FieldValidation;
+use super::error::ApiError;
 use super::go_fmt;
+use super::meta;
 use super::patch::PatchKind;
-
-/// What happens to unknown and duplicate fields of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FieldValidation {
-    /// Drop them in silence.
-    Ignore,
-    /// Drop them and warn: what the server does when nobody says otherwise.
-    #[default]
-    Warn,
-    /// Refuse the body.
-    Strict,
-}
-
-/// Longest name of a field manager, in bytes.
-pub const MAX_MANAGER: usize = 128;
 
 /// A kind of write, with its own options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,8 +111,8 @@ impl WriteOptions {
 }
 
 fn manager_fault(manager: &str) -> Option<Cause> {
-    if manager.len() > MAX_MANAGER {
-        return Some(Cause::too_long("fieldManager", MAX_MANAGER));
+    if manager.len() > meta::MAX_MANAGER {
+        return Some(Cause::too_long("fieldManager", meta::MAX_MANAGER));
     }
     manager.chars().any(|c| c.is_control()).then(|| {
         Cause::invalid(
@@ -172,7 +160,7 @@ pub fn manager(field_manager: Option<&str>, user_agent: Option<&str>) -> String 
         .unwrap_or_default()
         .chars()
     {
-        if name.len() + c.len_utf8() > MAX_MANAGER {
+        if name.len() + c.len_utf8() > meta::MAX_MANAGER {
             break;
         }
         if !c.is_control() {

@@ -31,23 +31,38 @@ impl PatchKind {
             PatchKind::Apply => "application/apply-patch+yaml",
         }
     }
+}
 
-    /// The kind of patch that a `Content-Type` names.
-    ///
-    /// # Errors
-    /// 415 with the kinds that the resource takes.
-    pub fn of(resource: &Resource, content_type: Option<&str>) -> Result<Self, ApiError> {
-        let media = decode::media_type(content_type.unwrap_or_default());
-        let accepted = resource.patch_kinds();
-        accepted
-            .iter()
-            .copied()
-            .find(|kind| kind.media_type() == media)
-            .ok_or_else(|| {
-                let types: Vec<&str> = accepted.iter().map(|kind| kind.media_type()).collect();
-                ApiError::unsupported_media_type(&types)
-            })
+/// Returns the kinds of patch that a resource takes, in the order of the real server's message.
+#[must_use]
+pub fn accepted(resource: &Resource) -> &'static [PatchKind] {
+    if resource.custom {
+        &[PatchKind::Json, PatchKind::Merge, PatchKind::Apply]
+    } else {
+        &[
+            PatchKind::Json,
+            PatchKind::Merge,
+            PatchKind::Strategic,
+            PatchKind::Apply,
+        ]
     }
+}
+
+/// Returns the kind of patch that a `Content-Type` names.
+///
+/// # Errors
+/// 415 with the kinds that the resource takes.
+pub fn kind_of(resource: &Resource, content_type: Option<&str>) -> Result<PatchKind, ApiError> {
+    let media = decode::media_type(content_type.unwrap_or_default());
+    let accepted = accepted(resource);
+    accepted
+        .iter()
+        .copied()
+        .find(|kind| kind.media_type() == media)
+        .ok_or_else(|| {
+            let types: Vec<&str> = accepted.iter().map(|kind| kind.media_type()).collect();
+            ApiError::unsupported_media_type(&types)
+        })
 }
 
 /// Most operations of a JSON patch.
@@ -279,7 +294,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::api::resource::samples::find;
+    use crate::api::registry::samples::find;
 
     #[test]
     fn merge_patches_merge() {

@@ -1,22 +1,20 @@
 //! What is served, as data: one [`Resource`] a kind. Nothing elsewhere asks for the name of a kind.
 //!
-//! Some kinds are built in; the others are what the CustomResourceDefinitions in the store say. So what a server serves
-//! is [`Resources`], made of its definitions.
+//! Some kinds are built in, the others come from CustomResourceDefinitions; see
+//! [`Resources`](super::registry::Resources).
 
 use std::borrow::Cow;
-use std::sync::{Arc, LazyLock, OnceLock};
 
 use imagecache::time::Timestamp;
 use jsonpath_rust::parser::model::JpQuery;
 use serde_json::Value;
 
-use super::error::Cause;
+use super::cause::Cause;
 use super::meta::NameRule;
-use super::patch::PatchKind;
 use super::schema::Schema;
 
 /// Every verb of a resource.
-pub const VERBS: &[&str] = &[
+pub(crate) const VERBS: &[&str] = &[
     "delete",
     "deletecollection",
     "get",
@@ -28,7 +26,7 @@ pub const VERBS: &[&str] = &[
 ];
 
 /// A name in this program, or in a definition.
-pub type Name = Cow<'static, str>;
+pub(crate) type Name = Cow<'static, str>;
 
 /// A kind of object that is served.
 pub struct Resource {
@@ -177,21 +175,6 @@ impl Resource {
         api_version(&self.group, &self.version)
     }
 
-    /// The kinds of patch that it takes, in the order of the real server's message.
-    #[must_use]
-    pub fn patch_kinds(&self) -> &'static [PatchKind] {
-        if self.custom {
-            &[PatchKind::Json, PatchKind::Merge, PatchKind::Apply]
-        } else {
-            &[
-                PatchKind::Json,
-                PatchKind::Merge,
-                PatchKind::Strategic,
-                PatchKind::Apply,
-            ]
-        }
-    }
-
     /// Group and plural under which objects are stored: mostly its own.
     #[must_use]
     pub fn storage(&self) -> (&str, &str) {
@@ -237,62 +220,5 @@ fn api_version(group: &str, version: &str) -> String {
 fn set_version(object: &mut Value, version: String) {
     if let Some(fields) = object.as_object_mut() {
         fields.insert("apiVersion".to_owned(), version.into());
-    }
-}
-
-/// What a server serves: the built-in kinds, and those of its CustomResourceDefinitions.
-pub struct Resources {
-    all: Vec<Arc<Resource>>,
-    pub(super) documents: OnceLock<super::openapi::Documents>,
-}
-
-static BUILT_IN: LazyLock<Vec<Arc<Resource>>> =
-    LazyLock::new(|| super::kinds::built_in().into_iter().map(Arc::new).collect());
-
-impl Resources {
-    /// Those of a server with these definitions, each one valid and accepted.
-    pub fn new<'a>(definitions: impl IntoIterator<Item = &'a Value>) -> Self {
-        let custom = definitions.into_iter().flat_map(super::kinds::custom);
-        let all = BUILT_IN
-            .iter()
-            .cloned()
-            .chain(custom.map(Arc::new))
-            .collect();
-        Resources {
-            all,
-            documents: OnceLock::new(),
-        }
-    }
-
-    /// The built-in ones, in groups, and then the others.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.all.iter()
-    }
-
-    /// The resource of a URL; `group` is empty for `/api/v1`.
-    #[must_use]
-    pub fn find(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
-        self.iter().find(|resource| {
-            resource.plural == plural && resource.version == version && resource.group == group
-        })
-    }
-}
-
-/// The resources of a server without definitions.
-pub static BUILT_IN_RESOURCES: LazyLock<Resources> = LazyLock::new(|| Resources::new([]));
-
-/// The resources of the unit tests: the built-in ones, and `ImageCache` as a custom resource.
-#[cfg(test)]
-pub(crate) mod samples {
-    use super::*;
-
-    pub(crate) static RESOURCES: LazyLock<Resources> = LazyLock::new(|| {
-        Resources::new([&imagecache::resource::crd(
-            imagecache::resource::CrdVersion::V1,
-        )])
-    });
-
-    pub(crate) fn find(group: &str, version: &str, plural: &str) -> Option<&'static Arc<Resource>> {
-        RESOURCES.find(group, version, plural)
     }
 }

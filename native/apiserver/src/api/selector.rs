@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::error::{ApiError, Cause};
+use super::cause::Cause;
+use super::error::ApiError;
 use super::resource::Resource;
 use super::{go_fmt, meta};
 
@@ -472,7 +473,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::api::resource::samples::find;
+    use crate::api::registry::samples::find;
 
     fn caches() -> &'static Resource {
         find("eci.alibabacloud.com", "v1", "imagecaches").unwrap()

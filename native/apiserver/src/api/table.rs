@@ -167,10 +167,10 @@ pub fn partial(object: &Value, version: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::resource::samples::{RESOURCES, find};
+    use crate::api::registry::samples::{RESOURCES, find};
 
     #[test]
-    fn an_event_was_last_seen_at_whichever_of_its_times_there_is() {
+    fn event_last_seen_uses_the_first_time_that_is_set() {
         let now = "2026-11-22T00:01:00Z".parse().unwrap();
         let (last, first) = ("2026-11-22T00:00:55Z", "2026-11-22T00:00:30Z");
         let precise = "2026-11-22T00:00:20.123456Z";
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_of_a_cache_are_those_of_the_core() {
+    fn table_cells_of_a_cache_match_the_core() {
         let caches = find("eci.alibabacloud.com", "v1", "imagecaches").unwrap();
         let now = "2026-11-22T00:00:00Z".parse().unwrap();
         for object in [
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn every_resource_has_a_cell_for_each_column_even_of_an_empty_object() {
+    fn table_of_empty_object_has_a_cell_for_each_column() {
         for resource in RESOURCES.iter() {
             let now = Timestamp::from_seconds(0);
             let table = render(

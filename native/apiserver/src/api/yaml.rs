@@ -7,15 +7,9 @@ use imagecache::diagnostic::Levels;
 use imagecache::document::{self, TextFormat};
 use serde_json::Value;
 
-/// A value as one YAML document, with a final line break.
-///
-/// ```
-/// let value = serde_json::json!({"kind": "ImageCache", "spec": {"images": ["nginx:1.25"], "retentionDays": 7}});
-/// let yaml = imagecache_apiserver::api::yaml::write(&value);
-/// assert_eq!(yaml, "kind: ImageCache\nspec:\n  images:\n  - nginx:1.25\n  retentionDays: 7\n");
-/// ```
+/// Returns a value as one YAML document with a final line break.
 #[must_use]
-pub fn write(value: &Value) -> String {
+pub(crate) fn write(value: &Value) -> String {
     let mut out = String::new();
     match value {
         Value::Object(fields) if !fields.is_empty() => map(fields, 0, false, &mut out),
@@ -265,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_folded_where_the_real_server_folds_them() {
+    fn yaml_long_texts_fold_like_the_real_server() {
         let words = "Name must be unique within a namespace. Is required when creating resources, although some \
             resources may allow a client to request the generation of an appropriate name automatically. Name is \
             primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: \

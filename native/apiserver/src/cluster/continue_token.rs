@@ -14,7 +14,7 @@ const MAX_TOKEN: usize = 2048;
 
 /// A decoded token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
+pub(super) struct Token {
     /// The moment that the list shows; the present of each request if `None`.
     pub version: Option<u64>,
     /// Where the page begins, after the beginning of the keys of the resource.
@@ -33,7 +33,7 @@ struct Written {
 
 impl Token {
     /// The token of the page after an object; `last` is its key after the beginning of the keys of the resource.
-    pub fn after(last: &str, version: Option<u64>) -> Self {
+    pub(super) fn after(last: &str, version: Option<u64>) -> Self {
         Token {
             version,
             start: format!("{last}\0"),
@@ -41,7 +41,7 @@ impl Token {
     }
 
     /// The token as clients carry it.
-    pub fn encode(&self) -> String {
+    pub(super) fn encode(&self) -> String {
         let written = Written {
             v: FORM.to_owned(),
             // -1: a list that goes on although its moment is forgotten
@@ -57,7 +57,7 @@ impl Token {
     ///
     /// # Errors
     /// 400, in the words of the real server.
-    pub fn decode(text: &str) -> Result<Token, ApiError> {
+    pub(super) fn decode(text: &str) -> Result<Token, ApiError> {
         let wrong = |why: String| {
             ApiError::bad_request(format!(
                 "invalid continue token: continue key is not valid: {why}"

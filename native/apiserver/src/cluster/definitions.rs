@@ -1,40 +1,40 @@
 //! Definitions in the store: what is served because of them, and what becomes of them after each write.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
-use serde_json::Value;
-
-use super::requests::{Body, Place};
 use super::store::{self, List, Object, Transaction};
-use super::{Cluster, Definition, now};
+use super::{Cluster, Served, now};
 use crate::api::fields::{self, Writer};
-use crate::api::patch::PatchKind;
 use crate::api::resource::Settle;
 use crate::api::{ApiError, Resource, Resources, is_established, meta};
 
 /// Where definitions are stored.
-const DEFINITIONS: (&str, &str) = ("apiextensions.k8s.io", "customresourcedefinitions");
+pub(super) const DEFINITIONS: (&str, &str) = ("apiextensions.k8s.io", "customresourcedefinitions");
 
 impl Cluster {
-    /// What is served now: the built-in kinds, and those of the definitions in the store.
-    pub fn resources(&self) -> Arc<Resources> {
+    /// Returns the resources that the server has now: the built-in ones and those of the stored definitions.
+    pub(super) fn served(&self) -> Arc<Served> {
         let definitions = self.definitions();
-        // Versions only grow, and a definition that goes makes them fewer: this tells every state from the next ones.
+        // Versions only grow, and a deleted definition reduces the number: no two states have the same pair.
         let newest = definitions.iter().map(|definition| definition.version);
         let state = (definitions.len(), newest.max().unwrap_or_default());
         let mut known = self
             .inner
-            .resources
+            .served
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         match &*known {
-            Some((of, resources)) if *of == state => Arc::clone(resources),
+            Some(served) if served.state == state => Arc::clone(served),
             _ => {
                 let definitions = definitions.iter().map(|definition| &definition.value);
-                let served = definitions.filter(|definition| is_established(definition));
-                let resources = Arc::new(Resources::new(served));
-                *known = Some((state, Arc::clone(&resources)));
-                resources
+                let established = definitions.filter(|definition| is_established(definition));
+                let served = Arc::new(Served {
+                    state,
+                    resources: Resources::new(established),
+                    documents: OnceLock::new(),
+                });
+                *known = Some(Arc::clone(&served));
+                served
             }
         }
     }
@@ -50,41 +50,17 @@ impl Cluster {
         });
         page.unwrap_or_default().items // the present is never forgotten
     }
-
-    /// Applies a definition. A conflict with another field manager is no error unless it is forced: that manager's
-    /// changes stay.
-    pub(super) async fn define(&self, definition: Definition) -> Result<(), ApiError> {
-        let Definition {
-            object: mut definition,
-            manager,
-            force,
-        } = definition;
-        let (group, plural) = DEFINITIONS;
-        let name = meta::text(&definition, "name").to_owned();
-        let place = self.place((group, "v1", plural), None, Some(&name))?;
-        // what another server wrote into an exported one is not this one's
-        if let Some(fields) = definition.as_object_mut() {
-            fields.remove("status");
-        }
-        let metadata = definition.get_mut("metadata");
-        if let Some(metadata) = metadata.and_then(Value::as_object_mut) {
-            metadata.retain(|name, _| matches!(name.as_str(), "name" | "labels" | "annotations"));
-        }
-        let mut body = Body::json(&definition, &manager);
-        body.options.force = force;
-        match self.patch(&place, PatchKind::Apply, body).await {
-            Err(error) if !force && error.reason == "Conflict" => Ok(()),
-            written => written.map(drop),
-        }
-    }
 }
 
-/// Objects come to be only of kinds whose definition is there to stay.
-pub(super) fn is_to_stay(transaction: &Transaction<'_>, place: &Place) -> Result<(), ApiError> {
-    if !place.resource.custom {
+/// Checks that the definition of a custom resource exists and is not being deleted.
+pub(super) fn is_to_stay(
+    transaction: &Transaction<'_>,
+    resource: &Resource,
+) -> Result<(), ApiError> {
+    if !resource.custom {
         return Ok(());
     }
-    let (group, plural) = place.resource.storage();
+    let (group, plural) = resource.storage();
     let definition = transaction.get(&definition_key(group, plural));
     let definition = definition.ok_or_else(ApiError::no_such_path)?;
     if meta::is_deleting(&definition.value) {

@@ -64,7 +64,7 @@ impl Cluster {
     /// What the store says.
     pub async fn expire(&self, now: Timestamp) -> Result<usize, ApiError> {
         let mut ended = 0;
-        for resource in self.resources().iter() {
+        for resource in self.served().resources.iter() {
             let Some(lifetime) = resource.lifetime else {
                 continue;
             };
@@ -116,9 +116,9 @@ fn concerns(change: &Change) -> bool {
 }
 
 async fn after(cluster: &Cluster, change: Arc<Change>) {
-    let resources = cluster.resources();
+    let served = cluster.served();
     let collected = cluster.store().write(move |transaction| {
-        let resources = &*resources;
+        let resources = &served.resources;
         let object = &change.object;
         if change.deleted {
             owner_gone(transaction, resources, object.meta("uid"))?;
@@ -143,9 +143,9 @@ async fn after(cluster: &Cluster, change: Arc<Change>) {
 
 /// Looks at every owner and every object that waits.
 async fn sweep(cluster: &Cluster) {
-    let resources = cluster.resources();
+    let served = cluster.served();
     let swept = cluster.store().write(move |transaction| {
-        let resources = &*resources;
+        let resources = &served.resources;
         let owners: Vec<String> = transaction.owners().map(str::to_owned).collect();
         for owner in owners {
             match transaction.key_of_uid(&owner) {

@@ -19,15 +19,16 @@
 //! unless somebody asks for more.
 
 mod admission;
-pub mod continue_token;
+mod continue_token;
 mod definitions;
 mod garbage_collector;
 pub mod requests;
 pub mod serve;
+mod start;
 pub mod store;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagecache::time::Timestamp;
@@ -39,6 +40,7 @@ pub use admission::{Admission, Review};
 pub use serve::PageFile;
 use store::{History, Store, Unopened, Unwritten};
 
+use crate::api::openapi::Documents;
 use crate::api::{ApiError, Resources};
 
 /// What a cluster is made with.
@@ -87,12 +89,25 @@ struct Inner {
     page: Option<fn(&str) -> Option<PageFile>>,
     limits: serve::Limits,
     watches: Arc<tokio::sync::Semaphore>,
-    /// What was served last.
-    resources: Mutex<Option<Served>>,
+    /// The resources of the last request.
+    served: Mutex<Option<Arc<Served>>>,
 }
 
-/// What is served in a state of the definitions: how many there are, and the newest version of one.
-type Served = ((usize, u64), Arc<Resources>);
+/// The resources of one state of the definitions.
+struct Served {
+    /// The number of definitions, and the newest version of one.
+    state: (usize, u64),
+    resources: Resources,
+    documents: OnceLock<Documents>,
+}
+
+impl Served {
+    /// Returns the OpenAPI documents, which are built for the first request.
+    fn documents(&self) -> &Documents {
+        self.documents
+            .get_or_init(|| Documents::new(&self.resources))
+    }
+}
 
 impl Cluster {
     /// Opens the cluster of a directory, or makes one: its first namespaces and definitions.
@@ -110,7 +125,7 @@ impl Cluster {
                 page: config.page,
                 watches: Arc::new(tokio::sync::Semaphore::new(limits.watches)),
                 limits,
-                resources: Mutex::default(),
+                served: Mutex::default(),
             }),
         };
         cluster.begin(config.definitions).await.map_err(|error| {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use imagecache::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::store::{self, List, Object, Page, Transaction, Watch};
-use super::{Cluster, Definition, definitions, now};
+use super::{Cluster, definitions, now};
 use crate::api::options::{DeleteOptions, WriteOptions};
 use crate::api::patch::PatchKind;
 use crate::api::selector::Selector;
@@ -141,8 +141,8 @@ impl Cluster {
         namespace: Option<&str>,
         name: Option<&str>,
     ) -> Result<Place, ApiError> {
-        let resources = self.resources();
-        let resource = resources.find(group, version, plural);
+        let served = self.served();
+        let resource = served.resources.find(group, version, plural);
         Ok(Place {
             resource: Arc::clone(resource.ok_or_else(ApiError::no_such_path)?),
             namespace: namespace.map(str::to_owned),
@@ -294,7 +294,7 @@ impl Cluster {
             let (key, outcome) = decide(&cluster, transaction, &place, &body)?;
             if outcome.effect == Effect::Create {
                 in_living_namespace(transaction, &place, &outcome.object)?;
-                definitions::is_to_stay(transaction, &place)?;
+                definitions::is_to_stay(transaction, &place.resource)?;
             }
             if dry_run {
                 return Ok(Written {
@@ -396,28 +396,6 @@ impl Cluster {
                 Ok(())
             })
             .await
-    }
-
-    /// Creates the namespaces of a new cluster and applies its definitions.
-    pub(super) async fn begin(&self, definitions: Vec<Definition>) -> Result<(), ApiError> {
-        for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-            let namespace =
-                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-            self.ensure(("", "v1", "namespaces"), &namespace).await?;
-        }
-        for definition in definitions {
-            self.define(definition).await?;
-        }
-        Ok(())
-    }
-
-    /// Creates an object unless it is there.
-    async fn ensure(&self, resource: (&str, &str, &str), object: &Value) -> Result<(), ApiError> {
-        let place = self.place(resource, None, None)?;
-        match self.create(&place, Body::json(object, "imagecache")).await {
-            Err(error) if error.reason != "AlreadyExists" => Err(error),
-            _ => Ok(()),
-        }
     }
 }
 

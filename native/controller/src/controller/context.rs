@@ -1,4 +1,4 @@
-//! What the steps of all objects share: what was seen of both sides, and what is known of each object.
+//! The state that all reconciliations share: observations of the cluster and ECI, and the record of each object.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -18,13 +18,13 @@ use tokio::sync::{Notify, mpsc};
 
 use super::metrics::Metrics;
 use super::pods::Pods;
-use super::reconcile::{Broken, Run};
+use super::run::{Broken, Run};
 use super::{Config, messages};
 
-/// The name under which the cluster knows what this process writes.
+/// The field manager of this process.
 pub(super) const MANAGER: &str = "imagecache-sync";
 
-/// Everything that steps need.
+/// The shared state and clients.
 pub(super) struct Host {
     pub(super) config: Config,
     pub(super) client: Client,
@@ -35,20 +35,20 @@ pub(super) struct Host {
     /// A new listing is needed.
     pub(super) awaited: Notify,
     listing: RwLock<Option<Arc<Listing>>>,
-    /// What is known of each object, by name.
+    /// The records of the objects, by name.
     slots: Mutex<HashMap<String, Slot>>,
     work: RwLock<Option<Work>>,
     faults: Mutex<Faults>,
-    /// What a dry run has told.
-    told: Mutex<HashSet<(String, String)>>,
+    /// The effects that a dry run has reported.
+    reported: Mutex<HashSet<(String, String)>>,
 }
 
-/// What stands in the way of seeing.
+/// The reasons why observations are missing.
 #[derive(Default)]
 struct Faults {
-    /// Why caches cannot be listed.
+    /// The reason why caches cannot be listed.
     listing: Option<String>,
-    /// Why ImageCaches cannot be watched.
+    /// The reason why ImageCaches cannot be watched.
     watch: Option<String>,
 }
 
@@ -58,25 +58,25 @@ impl Faults {
     }
 }
 
-/// What there is only while this process works.
+/// The state that exists only while this process is the leader.
 struct Work {
     objects: Store<ImageCacheObject>,
     wake: mpsc::UnboundedSender<ObjectRef<ImageCacheObject>>,
     watching: bool,
 }
 
-/// What is known of one object.
+/// The record of one object.
 #[derive(Default)]
 pub(super) struct Slot {
     uid: String,
     pub(super) memory: ReconcileRecord,
-    /// The version of the newest answer of the API server.
+    /// The resource version of the newest response of the API server.
     pub(super) version: Option<u64>,
-    /// Waits for a listing.
+    /// Whether the object waits for a listing.
     pub(super) waits: bool,
     pub(super) problem: Option<EventNote>,
     ready: bool,
-    /// What was refused.
+    /// The refused request.
     pub(super) refused: Option<String>,
 }
 
@@ -95,14 +95,14 @@ impl Host {
             slots: Mutex::default(),
             work: RwLock::default(),
             faults: Mutex::default(),
-            told: Mutex::default(),
+            reported: Mutex::default(),
             config,
             client,
             cloud,
         }
     }
 
-    /// Begins to work: nothing is remembered from before.
+    /// Starts to reconcile with empty records.
     pub(super) fn begin(
         &self,
         objects: Store<ImageCacheObject>,
@@ -124,7 +124,7 @@ impl Host {
         self.metrics.leads.set(0);
     }
 
-    /// Whether it works as it should; a process that stands by does.
+    /// Reports whether the process is healthy; a standby process is.
     pub(super) fn is_ready(&self) -> Result<(), String> {
         let work = self.work.read().unwrap_or_else(PoisonError::into_inner);
         let Some(work) = work.as_ref() else {
@@ -146,13 +146,13 @@ impl Host {
             .ok_or_else(|| "caches have not been listed yet".to_owned())
     }
 
-    /// Whether ImageCaches have been listed.
+    /// Reports whether ImageCaches have been listed.
     pub(super) fn is_watching(&self) -> bool {
         let work = self.work.read().unwrap_or_else(PoisonError::into_inner);
         work.as_ref().is_some_and(|work| work.watching)
     }
 
-    /// The time since this process started.
+    /// Returns the time since the start of this process.
     pub(super) fn moment(&self) -> Monotonic {
         self.cloud.environment().elapsed()
     }
@@ -174,12 +174,12 @@ impl Host {
     fn wake(&self, object: &ImageCacheObject) {
         let work = self.work.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(work) = work.as_ref() {
-            // it fails when the work has ended
+            // it fails after the end of the run
             let _ = work.wake.send(ObjectRef::from_obj(object));
         }
     }
 
-    /// Something may have changed for those who have the cache `id`.
+    /// Wakes the objects that have the cache `id`.
     pub(super) fn wake_claimants(&self, id: &str) {
         for object in self.objects() {
             let deleting = object.metadata.deletion_timestamp.is_some();
@@ -189,7 +189,7 @@ impl Host {
         }
     }
 
-    /// A new listing: wakes those for whom it tells something new, and those who wait for it.
+    /// Stores a new listing. Wakes the objects that it changes something for, and those that wait for it.
     pub(super) fn listed(&self, listing: Arc<Listing>) {
         lock(&self.faults).listing = None;
         let before = {
@@ -223,7 +223,7 @@ impl Host {
         lock(&self.faults).listing = Some(why.to_owned());
     }
 
-    /// Keeps book of the watch of ImageCaches; a fault that goes on is told once.
+    /// Records the state of the watch of ImageCaches. A lasting error is logged once.
     pub(super) fn watched(&self, event: &Result<watcher::Event<ImageCacheObject>, watcher::Error>) {
         let fault = match event {
             Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => return,
@@ -256,7 +256,7 @@ impl Host {
         self.metrics.objects.set(known);
     }
 
-    /// Notes how an object is left: whether it is ready, and what of it was refused.
+    /// Records the result for an object: whether it is ready, and the refused request.
     pub(super) fn leave(&self, run: &Run) {
         let phase = run
             .object
@@ -279,18 +279,18 @@ impl Host {
         }
     }
 
-    /// The caches as they were listed last.
+    /// Returns the newest listing.
     pub(super) fn listing(&self) -> Option<Arc<Listing>> {
         let listing = self.listing.read().unwrap_or_else(PoisonError::into_inner);
         listing.clone()
     }
 
-    /// Whether a dry run has not told this yet.
+    /// Reports whether a dry run has not reported this effect yet.
     pub(super) fn is_news(&self, said: &(String, String)) -> bool {
-        lock(&self.told).insert(said.clone())
+        lock(&self.reported).insert(said.clone())
     }
 
-    /// What was refused of that which an object asks, when it was left.
+    /// Returns the refused request of an object, if there is one.
     pub(super) fn refused(&self, name: &str) -> Option<String> {
         lock(&self.slots).get(name)?.refused.clone()
     }
@@ -304,7 +304,7 @@ impl Host {
         }
     }
 
-    /// Keeps book of finished work.
+    /// Records the end of a reconciliation.
     pub(super) fn done(
         &self,
         done: Result<
@@ -320,11 +320,11 @@ impl Host {
             Err(controller::Error::ReconcilerFailed(broken, object)) => {
                 tracing::warn!(
                     object = object.name,
-                    "{broken}; tried again in {:?}",
+                    "{broken}; retrying in {:?}",
                     broken.pause
                 );
             }
-            // told by `watched`
+            // logged by `watched`
             Err(controller::Error::QueueError(_)) => {}
             Err(error) => tracing::error!("{}", crate::cluster::chain(&error)),
         }

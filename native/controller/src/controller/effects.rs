@@ -1,4 +1,4 @@
-//! What the core decides, performed; and its outcome in the words of the core.
+//! Performs the effects that the core decides, and returns their outcomes.
 
 use imagecache::reconcile::{Effect, EventNote, Outcome, patched};
 use imagecache::resource::PLURAL;
@@ -60,12 +60,12 @@ impl Host {
             },
         }
     }
-    /// Tells an Event of the object; one that is not stored is no reason to do anything again.
+    /// Stores an Event about the object. A failure is only logged: an Event is not worth a retry.
     pub(super) async fn note(&self, object: &ImageCacheObject, note: &EventNote) {
         if self.config.dry_run.is_some() {
             return;
         }
-        if let Err(error) = events::tell(&self.client, object, note).await {
+        if let Err(error) = events::publish(&self.client, object, note).await {
             tracing::debug!(
                 object = object.name_any(),
                 "an event was not stored: {}",

@@ -1,7 +1,7 @@
-//! What is told of an object, as Events of `events.k8s.io/v1`.
+//! Events of `events.k8s.io/v1` about an object.
 //!
-//! Each tells a change of a condition and stands for itself: nothing is counted or remembered. (The recorder of the kube
-//! crates keeps every Event for minutes and looks through all of them for each new one.)
+//! Each Event reports one change of a condition; Events are neither counted nor aggregated. (The recorder of the kube
+//! crates keeps every Event for minutes and searches all of them for each new one.)
 
 use imagecache::reconcile::EventNote;
 use imagecache::resource::kube::ImageCacheObject;
@@ -13,11 +13,11 @@ use kube::{Client, Resource as _, ResourceExt as _};
 
 use super::context::MANAGER;
 
-/// Where Events of objects without a namespace stand.
+/// The namespace of Events about cluster-scoped objects.
 const NAMESPACE: &str = "default";
 
 /// Stores an Event.
-pub(super) async fn tell(
+pub(super) async fn publish(
     client: &Client,
     object: &ImageCacheObject,
     note: &EventNote,

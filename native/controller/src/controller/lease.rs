@@ -1,9 +1,9 @@
-//! Which of several controllers works: the one that holds a Lease (`coordination.k8s.io/v1`).
+//! Leader election with a Lease (`coordination.k8s.io/v1`), by the rules of client-go.
 //!
-//! The rules are those of client-go. A holder renews its Lease; whoever waits takes it over when it has not changed for
-//! its whole duration, measured by the waiter's own clock, so that wrong clocks do no harm. Every write names the version
-//! it was made for: of two who take it, one is told no. A holder that could not renew for [`Terms::give_up`] stops
-//! working before anybody else may begin.
+//! The lease holder renews its Lease. A candidate takes it over when it has not changed for its whole duration by the
+//! candidate's own clock, so clock skew does not matter. Every write has the resource version that it is based on: of two
+//! candidates one gets a conflict. A holder that could not renew for [`Terms::give_up`] stops before another one may
+//! start.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::chain;
 
-/// How long a Lease holds.
+/// The durations of a Lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
-    /// Others wait so long after the last renewal.
+    /// Time after the last renewal at which others may take the Lease.
     pub duration: Duration,
-    /// The holder gives up so long after its last renewal; shorter than `duration`.
+    /// Time after the last renewal at which the holder gives up; less than `duration`.
     pub give_up: Duration,
-    /// How often it is renewed, or looked at.
+    /// Interval of renewals, and of checks by candidates.
     pub every: Duration,
 }
 
@@ -38,7 +38,7 @@ impl Default for Terms {
     }
 }
 
-/// A Lease that this process wants.
+/// A candidate for a Lease.
 #[derive(Clone)]
 pub struct Candidate {
     api: Api<Lease>,
@@ -47,7 +47,7 @@ pub struct Candidate {
     terms: Terms,
 }
 
-/// What somebody else's Lease looked like, and since when.
+/// The observed Lease of another holder, and the time since which it is unchanged.
 #[derive(Debug, Clone, PartialEq)]
 struct Sight {
     spec: LeaseSpec,
@@ -55,7 +55,7 @@ struct Sight {
 }
 
 impl Sight {
-    /// The same sight if the Lease has not changed, else a new one.
+    /// Returns the same observation if the Lease has not changed, or else a new one.
     fn again(before: Option<Sight>, spec: &LeaseSpec, now: Instant) -> Sight {
         match before {
             Some(before) if before.spec == *spec => before,
@@ -66,7 +66,7 @@ impl Sight {
         }
     }
 
-    /// Whether its holder has let it run out.
+    /// Reports whether the Lease has expired.
     fn is_over(&self, now: Instant) -> bool {
         let seconds = self.spec.lease_duration_seconds.unwrap_or(0);
         let duration = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
@@ -74,7 +74,7 @@ impl Sight {
     }
 }
 
-/// Whether nobody holds a Lease.
+/// Reports whether a Lease has no holder.
 fn is_free(spec: &LeaseSpec) -> bool {
     spec.holder_identity
         .as_deref()
@@ -82,7 +82,7 @@ fn is_free(spec: &LeaseSpec) -> bool {
         .is_empty()
 }
 
-/// The Lease as `identity` holds it from `now` on.
+/// Returns the Lease with `identity` as its holder from `now` on.
 fn held(before: &LeaseSpec, identity: &str, terms: Terms, now: Timestamp) -> LeaseSpec {
     let same = before.holder_identity.as_deref() == Some(identity);
     let transitions = before.lease_transitions.unwrap_or(0);
@@ -105,7 +105,7 @@ fn held(before: &LeaseSpec, identity: &str, terms: Terms, now: Timestamp) -> Lea
 }
 
 impl Candidate {
-    /// A candidate for the Lease `name` in `namespace`. No two have the same identity.
+    /// Creates a candidate for the Lease `name` in `namespace`, with a unique identity.
     #[must_use]
     pub fn new(client: Client, namespace: &str, name: &str, identity: &str, terms: Terms) -> Self {
         Candidate {
@@ -116,7 +116,7 @@ impl Candidate {
         }
     }
 
-    /// Waits until the Lease is ours; `false` when `stop` came first.
+    /// Waits until this process holds the Lease. Returns `false` if `stop` comes first.
     pub async fn acquire(&self, stop: &CancellationToken) -> bool {
         let mut sight = None;
         let mut told = String::new();
@@ -126,12 +126,12 @@ impl Candidate {
                     tracing::info!(
                         lease = self.name,
                         identity = self.identity,
-                        "this process works: it holds the lease"
+                        "became the leader"
                     );
                     return true;
                 }
-                Ok(false) => format!("{} holds the lease; standing by", holder(sight.as_ref())),
-                Err(error) => format!("the lease cannot be had: {}", chain(&error)),
+                Ok(false) => format!("{} holds the lease; waiting", holder(sight.as_ref())),
+                Err(error) => format!("cannot acquire the lease: {}", chain(&error)),
             };
             if told != state {
                 tracing::info!(lease = self.name, "{state}");
@@ -144,7 +144,7 @@ impl Candidate {
         }
     }
 
-    /// Takes the Lease if it is to be had.
+    /// Takes the Lease if it is free or expired.
     async fn take(&self, sight: &mut Option<Sight>) -> Result<bool, kube::Error> {
         let Some(lease) = self.api.get_opt(&self.name).await? else {
             let lease = Lease {
@@ -186,7 +186,7 @@ impl Candidate {
             .await
     }
 
-    /// Renews the Lease until it is lost or `stop`.
+    /// Renews the Lease until it is lost, or until `stop`.
     pub async fn keep(&self, stop: &CancellationToken) {
         let mut renewed = Instant::now();
         loop {
@@ -201,13 +201,13 @@ impl Candidate {
                 Ok(Ok(false)) => {
                     tracing::warn!(
                         lease = self.name,
-                        "another process has taken the lease; this one stops working"
+                        "lost the lease to another process; stopping"
                     );
                     return;
                 }
                 Ok(Err(error)) => tracing::warn!(
                     lease = self.name,
-                    "the lease was not renewed: {}",
+                    "cannot renew the lease: {}",
                     chain(&error)
                 ),
                 Err(_) => {}
@@ -215,7 +215,7 @@ impl Candidate {
             if renewed.elapsed() >= self.terms.give_up {
                 tracing::warn!(
                     lease = self.name,
-                    "the lease could not be renewed in time; this process stops working"
+                    "the lease was not renewed in time; stopping"
                 );
                 return;
             }
@@ -236,7 +236,7 @@ impl Candidate {
             .await)
     }
 
-    /// Gives the Lease back, so that nobody has to wait.
+    /// Releases the Lease, so that other candidates need not wait.
     pub async fn release(&self) {
         let released = async {
             let lease = self.api.get(&self.name).await?;
@@ -252,13 +252,13 @@ impl Candidate {
             self.write(lease, spec).await.map(drop)
         };
         match tokio::time::timeout(self.terms.give_up, released).await {
-            Ok(Ok(())) => tracing::info!(lease = self.name, "the lease is given back"),
+            Ok(Ok(())) => tracing::info!(lease = self.name, "released the lease"),
             Ok(Err(error)) => tracing::warn!(
                 lease = self.name,
-                "the lease is not given back: {}",
+                "cannot release the lease: {}",
                 chain(&error)
             ),
-            Err(_) => tracing::warn!(lease = self.name, "the lease is not given back in time"),
+            Err(_) => tracing::warn!(lease = self.name, "the lease was not released in time"),
         }
     }
 }
@@ -269,7 +269,7 @@ fn holder(sight: Option<&Sight>) -> &str {
         .unwrap_or("somebody")
 }
 
-/// A write that came too late is no error: somebody else was first.
+/// Turns a conflict into `false`: another candidate was first.
 fn won(written: Result<Lease, kube::Error>) -> Result<bool, kube::Error> {
     match written {
         Ok(_) => Ok(true),
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lease_is_over_when_it_has_not_changed_for_its_duration_by_the_clock_of_the_waiter() {
+    async fn lease_unchanged_for_its_duration_expires() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let sight = Sight::again(None, &lease("a", 15), at(0));
@@ -303,12 +303,12 @@ mod tests {
         let sight = Sight::again(Some(sight), &renewed, at(15));
         assert!(
             !sight.is_over(at(29)),
-            "the time that stands in it does not count"
+            "the time in the Lease does not count"
         );
     }
 
     #[test]
-    fn whoever_takes_a_lease_counts_up_and_whoever_renews_it_does_not() {
+    fn lease_transitions_count_takeovers_not_renewals() {
         let terms = Terms::default();
         let first = held(&LeaseSpec::default(), "a", terms, Timestamp::UNIX_EPOCH);
         let renewed = held(&first, "a", terms, Timestamp::MAX);

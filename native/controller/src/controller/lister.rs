@@ -1,4 +1,4 @@
-//! All caches of the region: one listing serves every object.
+//! Lists all caches of the region; one listing serves every object.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::context::Host;
 use super::messages;
 
-/// Caches on a page; the largest there is.
+/// Caches on a page; the maximum of the API.
 const PAGE: i32 = 100;
 
-/// Lists again and again until `stop`: soon while something is awaited, seldom while nothing is.
+/// Lists repeatedly until `stop`, more often while an object waits for ECI.
 pub(super) async fn run(host: &Host, stop: CancellationToken) {
     let mut told: Option<String> = None;
     loop {
@@ -26,7 +26,7 @@ pub(super) async fn run(host: &Host, stop: CancellationToken) {
         match listed {
             Ok(()) => {
                 if told.take().is_some() {
-                    tracing::info!("ECI answers again");
+                    tracing::info!("caches can be listed again");
                 }
             }
             Err(why) => {
@@ -39,7 +39,7 @@ pub(super) async fn run(host: &Host, stop: CancellationToken) {
                 }
             }
         }
-        // a listing of many pages is not begun again at once
+        // a listing of many pages is not repeated at once
         let took = begun.elapsed();
         let soon = begun
             + host
@@ -63,7 +63,7 @@ pub(super) async fn run(host: &Host, stop: CancellationToken) {
     }
 }
 
-/// Lists all caches and wakes the objects that something has changed for.
+/// Lists all caches and wakes the objects that the listing changes something for.
 pub(super) async fn once(host: &Host) -> Result<(), String> {
     let begun = host.moment();
     let request = DescribeImageCaches {

@@ -1,4 +1,4 @@
-//! Faults of the cluster and of the cloud in one line that says what to do.
+//! Errors of the cluster and of ECI as one line that says what to do.
 
 use imagecache::reconcile::Outcome;
 use imagecache_eci::Error;
@@ -6,7 +6,7 @@ use kube::runtime::watcher;
 
 use crate::cluster::chain;
 
-/// Why a watch does not run.
+/// Returns the reason why a watch fails.
 pub(super) fn of_watch(error: &watcher::Error, plural: &str) -> String {
     match error {
         watcher::Error::InitialListFailed(error)
@@ -17,18 +17,18 @@ pub(super) fn of_watch(error: &watcher::Error, plural: &str) -> String {
     }
 }
 
-/// Why the cluster did not do what was asked about `plural`.
+/// Returns the reason why the cluster refused a request for `plural`.
 pub(super) fn of_cluster(error: &kube::Error, plural: &str) -> String {
     match error {
         kube::Error::Api(status) => of_status(status, plural),
-        error => format!("the cluster does not answer: {}", chain(error)),
+        error => format!("the cluster does not respond: {}", chain(error)),
     }
 }
 
 fn of_status(status: &kube::core::Status, plural: &str) -> String {
     match status.code {
         404 if plural == imagecache::resource::PLURAL => {
-            "the cluster does not know ImageCache; `imagecache crd | kubectl apply -f -` teaches it"
+            "the cluster has no ImageCache definition; install it with `imagecache crd | kubectl apply -f -`"
                 .to_owned()
         }
         401 => format!(
@@ -37,13 +37,13 @@ fn of_status(status: &kube::core::Status, plural: &str) -> String {
         ),
         403 => format!("not permitted: {}", status.message),
         code => format!(
-            "the cluster answers {code} {}: {}",
+            "the cluster responds {code} {}: {}",
             status.reason, status.message
         ),
     }
 }
 
-/// Why ECI did not do what was asked.
+/// Returns the reason why ECI refused a call.
 pub(super) fn of_cloud(error: &Error, endpoint: &str) -> String {
     match error {
         Error::Refused { action, reply, .. } => match reply.code.advice() {
@@ -55,11 +55,11 @@ pub(super) fn of_cloud(error: &Error, endpoint: &str) -> String {
     }
 }
 
-/// What a call that did not succeed means to the core.
+/// Converts the error of a call into an outcome for the core.
 pub(super) fn outcome(error: Error) -> Outcome {
     let said = error.to_string();
     match error {
-        // of several attempts an earlier one may have had its effect
+        // an earlier attempt may have had its effect
         Error::Refused {
             status,
             reply,

@@ -1,4 +1,4 @@
-//! What a controller counts, for Prometheus.
+//! The Prometheus metrics of a controller.
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -6,7 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry};
 
-/// An act and how it went; few enough for labels.
+/// Labels: an effect and its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Labels {
     pub(super) act: &'static str,
@@ -23,12 +23,12 @@ pub(super) struct Metrics {
     pub(super) watch_faults: Counter,
     pub(super) objects: Gauge,
     pub(super) caches: Gauge,
-    /// Ready, as of the last time each was looked at.
+    /// Objects that were ready when they were reconciled last.
     pub(super) ready: Gauge,
     pub(super) leads: Gauge,
 }
 
-/// A new metric, registered.
+/// Registers a new metric.
 fn counted<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
     let metric = M::default();
     registry.register(name, help, metric.clone());
@@ -45,7 +45,7 @@ impl Metrics {
                 "acts",
                 "Reads and writes of the cluster and calls of ECI",
             ),
-            steps: counted(all, "steps", "Times that an object was looked at"),
+            steps: counted(all, "steps", "Reconciliations of an object"),
             listings: counted(all, "listings", "Listings of all caches"),
             listing_faults: counted(all, "listing_faults", "Listings that failed"),
             watch_faults: counted(
@@ -54,18 +54,18 @@ impl Metrics {
                 "Times that the watch of ImageCaches broke",
             ),
             objects: counted(all, "objects", "ImageCaches in the cluster"),
-            caches: counted(all, "caches", "Caches in the region, whoever made them"),
+            caches: counted(all, "caches", "Caches in the region, of any creator"),
             ready: counted(all, "ready", "ImageCaches that are Ready"),
             leads: counted(
                 all,
                 "leads",
-                "1 while this process works, 0 while it stands by",
+                "1 while this process is the leader, 0 while it is a standby",
             ),
             registry,
         }
     }
 
-    /// All of it as OpenMetrics text.
+    /// Returns all metrics as OpenMetrics text.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a String does not fail.

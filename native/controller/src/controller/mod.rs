@@ -1,19 +1,19 @@
-//! The controller: makes the caches of a region what the ImageCaches of a cluster say.
+//! The controller: reconciles the ImageCaches of a cluster with the caches of a region.
 //!
-//! [`imagecache::reconcile`] decides; here is what it takes to see and to do:
+//! [`imagecache::reconcile`] decides; this module observes and performs:
 //!
-//! | what | module |
+//! | task | module |
 //! |---|---|
-//! | One object: step, perform, learn, again | `turn` |
-//! | Acts on both sides, and secrets of the cluster | `acts`, `secrets` |
-//! | What was seen, and what is known of each object | `host` |
+//! | One object: decide, perform, record, repeat | `reconcile` |
+//! | Effects in the cluster and in ECI; secrets | `effects`, `secrets` |
+//! | Shared state: observations, and the record of each object | `context` |
 //! | All caches of the region, one listing for all objects | `lister` |
 //! | Which pods name a cache | `pods` |
-//! | What people are told | `events` |
-//! | Which of several processes works | [`lease`] |
+//! | Events | `events` |
+//! | Leader election | [`lease`] |
 //! | `/metrics`, `/healthz`, `/readyz` | `server` |
 //!
-//! At rest it writes nothing: a listing now and then, and watches.
+//! Without changes it only watches and lists caches; it writes nothing.
 
 mod context;
 mod effects;
@@ -24,6 +24,7 @@ mod messages;
 mod metrics;
 mod pods;
 mod reconcile;
+mod run;
 mod secrets;
 mod server;
 
@@ -53,37 +54,37 @@ use tokio_util::task::AbortOnDropHandle;
 use context::Host;
 use lease::Candidate;
 
-/// Most objects that are worked on at once, unless told otherwise.
+/// Default number of objects that are reconciled at once.
 pub const CONCURRENCY: u16 = 16;
-/// Longest time that acts under way get when the process is to end.
+/// Time that effects in progress have when the process stops.
 const DRAIN: Duration = Duration::from_secs(25);
 /// Objects on a page of a list.
 const PAGE: u32 = 500;
 
-/// Told of every act that a dry run does not perform: the object's name, and the act in one line.
+/// Called for each effect that a dry run does not perform, with the name of the object and the effect in one line.
 pub type Tell = Arc<dyn Fn(&str, &str) + Send + Sync>;
-/// The present, by the clock that caches live by.
+/// Returns the current time of the clock by which caches expire.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// How a controller works.
+/// The configuration of a controller.
 #[derive(Clone)]
 pub struct Config {
-    /// What the core is told about all objects.
+    /// The settings of the core for all objects.
     pub settings: ReconcileSettings,
-    /// How often caches are listed while something is awaited.
+    /// Interval of listings while an object waits for ECI.
     pub poll: Duration,
-    /// How often they are listed while nothing is.
+    /// Interval of listings otherwise.
     pub rest: Duration,
-    /// Most objects that are worked on at once.
+    /// Maximum number of objects that are reconciled at once.
     pub concurrency: u16,
-    /// The clock; that of the ECI client unless given.
+    /// The clock; by default that of the ECI client.
     pub clock: Option<Clock>,
-    /// Perform nothing, and tell every act here.
+    /// If set, nothing is performed and each effect is passed to this function.
     pub dry_run: Option<Tell>,
 }
 
 impl Config {
-    /// The usual, for a region.
+    /// Returns the default configuration for a region.
     #[must_use]
     pub fn new(region_id: &str) -> Self {
         Config {
@@ -112,14 +113,14 @@ impl fmt::Debug for Config {
     }
 }
 
-/// A controller that has not begun.
+/// A controller that can be run once.
 #[derive(Clone)]
 pub struct Controller {
     host: Arc<Host>,
 }
 
 impl Controller {
-    /// A controller between this cluster and this cloud.
+    /// Creates a controller for a cluster and an ECI client.
     #[must_use]
     pub fn new(client: Client, cloud: Cloud, config: Config) -> Self {
         Controller {
@@ -127,7 +128,7 @@ impl Controller {
         }
     }
 
-    /// What is counted, as OpenMetrics text.
+    /// Returns the metrics as OpenMetrics text.
     #[must_use]
     pub fn metrics(&self) -> String {
         self.host.metrics.text()
@@ -138,8 +139,8 @@ impl Controller {
         server::serve(Arc::clone(&self.host), listener, stop).await;
     }
 
-    /// Works until `stop`, whenever it holds the Lease, and always without one. Ends when the acts under way have ended
-    /// and the Lease is given back.
+    /// Runs until `stop`, while it holds the Lease if there is one. Returns when the effects in progress are done and the
+    /// Lease is released.
     pub async fn run(&self, candidate: Option<Candidate>, stop: CancellationToken) {
         let Some(candidate) = candidate else {
             return self.work(stop).await;
@@ -160,7 +161,7 @@ impl Controller {
         }
     }
 
-    /// Works until `stop`.
+    /// Runs until `stop`.
     async fn work(&self, stop: CancellationToken) {
         let host = &self.host;
         let (reader, writer) = reflector::store();
@@ -207,7 +208,7 @@ impl Controller {
         });
         let given_up = async {
             stop.cancelled().await;
-            // before the first list nothing is under way
+            // before the first list nothing is in progress
             tokio::time::sleep(if host.is_watching() {
                 DRAIN
             } else {
@@ -224,10 +225,10 @@ impl Controller {
         host.end();
     }
 
-    /// Looks once at everything, does what can be done now, and waits for nothing.
+    /// Reconciles every object once, without waiting for ECI.
     ///
     /// # Errors
-    /// When ImageCaches or caches cannot be listed: one line that says what to do.
+    /// Returns one line that says what to do if ImageCaches or caches cannot be listed.
     pub async fn once(&self) -> Result<Tally, Fault> {
         let host = &self.host;
         let (reader, mut writer) = reflector::store();
@@ -278,16 +279,16 @@ impl Controller {
     }
 }
 
-/// What one look at everything came to.
+/// The result of reconciling every object once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// Objects that were looked at.
+    /// The number of reconciled objects.
     pub objects: usize,
-    /// Objects about which the cluster or ECI did not do what was asked, by name, and why.
+    /// The reasons why the cluster or ECI refused a request, by the name of the object.
     pub refused: Vec<(String, String)>,
 }
 
-/// Why nothing could be done, in one line.
+/// The reason why nothing could be reconciled, in one line.
 #[derive(Debug)]
 pub struct Fault(String);
 

@@ -1,6 +1,6 @@
-//! Pods that name a cache: a cache that one of them names is not deleted.
+//! The pods that name a cache, which is not deleted while they exist.
 //!
-//! Only the metadata of pods is asked for, and only what names a cache is kept.
+//! Only the metadata of pods is requested, and only the name of the cache is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
@@ -18,23 +18,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::messages;
 
-/// Pods that have ended hold nothing.
+/// Selects pods that have not terminated.
 const LIVING: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
-/// Who names which cache.
+/// The pods and the caches that they name.
 #[derive(Debug, Default)]
 pub(super) struct Pods(RwLock<State>);
 
 #[derive(Debug, Default)]
 struct State {
     listed: bool,
-    /// Pods by the cache that they name.
+    /// The pods by the cache that they name.
     by_cache: BTreeMap<String, BTreeSet<String>>,
     by_pod: BTreeMap<String, String>,
 }
 
 impl State {
-    /// Notes what a pod names. Returns the cache that it no longer names.
+    /// Records the cache that a pod names. Returns the cache that it no longer names.
     fn put(&mut self, pod: &PartialObjectMeta<Pod>) -> Option<String> {
         let key = key(pod);
         let named = named(pod);
@@ -68,7 +68,7 @@ fn key(pod: &PartialObjectMeta<Pod>) -> String {
     format!("{}/{}", pod.namespace().unwrap_or_default(), pod.name_any())
 }
 
-/// The cache that a pod names, by the core's reading of its annotations.
+/// Returns the cache that the annotations of a pod name.
 fn named(pod: &PartialObjectMeta<Pod>) -> Option<String> {
     let annotations = pod.metadata.annotations.as_ref()?;
     let annotations: Map<String, Value> = annotations
@@ -79,7 +79,7 @@ fn named(pod: &PartialObjectMeta<Pod>) -> Option<String> {
 }
 
 impl Pods {
-    /// The pods that name a cache, sorted; `None` while that is not known.
+    /// Returns the pods that name a cache, sorted, or `None` while they are unknown.
     pub(super) fn of(&self, id: &str) -> Option<Vec<String>> {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if !state.listed {
@@ -98,7 +98,7 @@ impl Pods {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes in all pods of the cluster once.
+    /// Lists all pods of the cluster once.
     pub(super) async fn list(&self, client: Client) -> Result<(), kube::Error> {
         let api: Api<PartialObjectMeta<Pod>> = Api::all(client);
         let pods = api
@@ -113,7 +113,7 @@ impl Pods {
         Ok(())
     }
 
-    /// Follows the pods of the cluster until `stop`; tells `freed` of a cache that a pod no longer names.
+    /// Watches the pods of the cluster until `stop`; calls `freed` with each cache that a pod no longer names.
     pub(super) async fn follow(
         &self,
         client: Client,
@@ -139,7 +139,7 @@ impl Pods {
                     listing.listed = true;
                     let listing = std::mem::take(&mut listing);
                     let before = self.change(|state| std::mem::replace(state, listing));
-                    // somebody may have waited for this list, too
+                    // objects may also have waited for this list
                     let all = before.by_cache.into_keys();
                     all.filter(|id| self.of(id).is_some_and(|pods| pods.is_empty()))
                         .collect()

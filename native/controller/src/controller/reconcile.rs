@@ -1,12 +1,11 @@
-//! One object at a time: what the core decides is performed, learnt, and asked again until there is nothing to do.
+//! Reconciles one object: asks the core, performs its effect, records the outcome, until there is nothing to do.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use imagecache::reconcile::{
-    AdoptionClaim, Effect, EventNote, Observed, Outcome, ReconcileDecision, ReconcileRecord,
-    SecretLogins, claim, step,
+    AdoptionClaim, Effect, EventNote, Observed, Outcome, ReconcileDecision, ReconcileRecord, claim,
+    step,
 };
 use imagecache::resource::kube::ImageCacheObject;
 use kube::ResourceExt as _;
@@ -14,35 +13,13 @@ use kube::runtime::controller::Action;
 use serde_json::Value;
 
 use super::context::{Host, value};
+use super::run::{Broken, Run};
 
-/// An object needs a few acts to be where it should; more is a fault of the core.
+/// Most effects in a row. An object needs only a few; more are an error of the core.
 const MAX_ACTS: u32 = 24;
 
-/// Why the work on an object was broken off.
-#[derive(Debug)]
-pub(super) struct Broken {
-    /// Tried again after so long.
-    pub(super) pause: Duration,
-    why: String,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for Broken {}
-/// The work on one object, from the moment it was woken.
-pub(super) struct Run {
-    pub(super) name: String,
-    pub(super) uid: String,
-    pub(super) object: Value,
-    live: bool,
-    logins: Option<Vec<SecretLogins>>,
-}
 impl Host {
-    /// The objects that claim the same cache as this one, which does not have it yet.
+    /// The other objects that claim the cache that this one does not have yet.
     fn rivals(&self, object: &Value) -> Vec<AdoptionClaim> {
         let Some(id) = claim(object) else {
             return Vec::new();
@@ -92,7 +69,7 @@ impl Host {
         )
     }
 
-    /// Tells what is wrong, when it is news.
+    /// Logs a problem when it is new.
     async fn tell_problem(&self, object: &ImageCacheObject, run: &Run, problem: Option<EventNote>) {
         let told = self.with_slot(run, |slot| {
             std::mem::replace(&mut slot.problem, problem.clone())
@@ -104,7 +81,7 @@ impl Host {
     }
 }
 
-/// Works on one object until there is nothing to do now.
+/// Reconciles one object until there is nothing to do now.
 pub(super) async fn reconcile(
     object: Arc<ImageCacheObject>,
     host: Arc<Host>,
@@ -122,7 +99,7 @@ pub(super) async fn reconcile(
     let version = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
     let newest = host.with_slot(&run, |slot| slot.version);
     if version(object.metadata.resource_version.as_deref()) < newest {
-        // the watch has yet to bring what was written here
+        // the watch has not delivered the last write yet
         return Ok(Action::requeue(Duration::from_secs(1)));
     }
     for _ in 0..MAX_ACTS {
@@ -182,7 +159,7 @@ pub(super) async fn reconcile(
                 run.live = true;
             }
             Outcome::Created(id) => {
-                tracing::info!(object = run.name, id, "ECI makes a cache");
+                tracing::info!(object = run.name, id, "ECI is creating the cache");
                 run.live = false;
             }
             Outcome::Accepted => run.live = false,
@@ -191,7 +168,7 @@ pub(super) async fn reconcile(
                 return Ok(Action::await_change());
             }
             Outcome::Conflict => {
-                let changed = || Some("it was changed by somebody meanwhile".to_owned());
+                let changed = || Some("it was changed by another client meanwhile".to_owned());
                 host.with_slot(&run, |slot| slot.refused = changed());
                 return Ok(Action::requeue(Duration::from_millis(200)));
             }
@@ -203,17 +180,17 @@ pub(super) async fn reconcile(
                 if let (true, Outcome::Lost(why) | Outcome::Unsent(why)) = (write, outcome) {
                     return Err(Broken { pause, why });
                 }
-                // the core says when, and in which words
+                // the core decides the time and the message
             }
         }
     }
     Err(Broken {
         pause: Duration::from_secs(60),
-        why: format!("more than {MAX_ACTS} acts in a row: this is a fault of this program"),
+        why: format!("more than {MAX_ACTS} effects in a row: this is a bug of the controller"),
     })
 }
 
-/// When a broken-off work is tried again.
+/// Returns the delay before an interrupted reconciliation is repeated.
 pub(super) fn again(_object: Arc<ImageCacheObject>, broken: &Broken, _host: Arc<Host>) -> Action {
     Action::requeue(broken.pause)
 }

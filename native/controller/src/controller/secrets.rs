@@ -1,4 +1,4 @@
-//! The logins that ImageCaches name, out of the secrets of the cluster. Nothing of them is kept.
+//! Reads the registry logins that ImageCaches name from secrets of the cluster. They are not kept.
 
 use imagecache::eci::login;
 use imagecache::reconcile::{SecretFault, SecretLogins};
@@ -18,7 +18,7 @@ impl Host {
             let found = match api.get_opt(name).await {
                 Ok(Some(secret)) => serde_json::to_value(&secret)
                     .map_err(|_| {
-                        SecretFault::Unreadable("it has not the form of a secret".to_owned())
+                        SecretFault::Unreadable("it does not have the form of a secret".to_owned())
                     })
                     .and_then(|secret| login::logins(&secret).map_err(SecretFault::Bad)),
                 Ok(None) => Err(SecretFault::Missing),

@@ -1,4 +1,4 @@
-//! What a controller tells those who watch over it.
+//! Metrics and health checks of a controller.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Host;
 
-/// Those who ask are few, and their requests small.
+/// Limits for few clients with small requests.
 const LIMITS: Limits = Limits {
     connections: 64,
     head: Duration::from_secs(10),

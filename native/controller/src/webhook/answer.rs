@@ -1,4 +1,4 @@
-//! From an HTTP request to an HTTP answer.
+//! Responds to the HTTP requests of the webhook.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use super::Webhook;
 use super::metrics::Labels;
 
-/// Largest review: an object and the one before it, 3 MiB each as the API server takes them at most, and room for the
-/// rest of a review.
+/// Largest review, in bytes: an object and the old object, 3 MiB each, the limit of the API server, and the rest of a
+/// review.
 const MAX_REVIEW_BYTES: usize = 7 << 20;
 
-/// What an API server gives a webhook whose configuration names no time.
+/// Default timeout of a webhook configuration.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest that a configuration may name.
+/// Longest timeout of a webhook configuration.
 const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -27,23 +27,23 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// Which of the two webhooks is asked.
+/// The two admission endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
+enum Endpoint {
     Validate,
     Mutate,
 }
 
-impl Door {
+impl Endpoint {
     fn as_str(self) -> &'static str {
         match self {
-            Door::Validate => "validate",
-            Door::Mutate => "mutate",
+            Endpoint::Validate => "validate",
+            Endpoint::Mutate => "mutate",
         }
     }
 }
 
-/// Why there is no answer to a review.
+/// The reason why a review has no decision.
 #[derive(Debug, PartialEq, Eq)]
 struct Refusal {
     code: StatusCode,
@@ -73,11 +73,11 @@ impl Refusal {
     }
 }
 
-/// Answers one request, whatever it is.
+/// Responds to one request.
 pub(super) async fn answer(webhook: Arc<Webhook>, request: Request<Incoming>) -> Response<Body> {
-    let door = match (request.method(), request.uri().path()) {
-        (&Method::POST, "/validate") => Door::Validate,
-        (&Method::POST, "/mutate") => Door::Mutate,
+    let endpoint = match (request.method(), request.uri().path()) {
+        (&Method::POST, "/validate") => Endpoint::Validate,
+        (&Method::POST, "/mutate") => Endpoint::Mutate,
         (&Method::GET | &Method::HEAD, path) => return look(&webhook, path),
         (_, "/validate" | "/mutate") => return wrong_method("POST"),
         (_, "/healthz" | "/livez" | "/readyz" | "/metrics") => return wrong_method("GET, HEAD"),
@@ -94,7 +94,7 @@ pub(super) async fn answer(webhook: Arc<Webhook>, request: Request<Incoming>) ->
             format!("no answer within {half} s, half of the time that the API server gives"),
         )
     };
-    let answered = tokio::time::timeout(time, review(webhook, door, time, request)).await;
+    let answered = tokio::time::timeout(time, review(webhook, endpoint, time, request)).await;
     let (outcome, response) = match answered.unwrap_or_else(|_| Err(late())) {
         Ok(review) => (
             outcome(&review),
@@ -103,7 +103,7 @@ pub(super) async fn answer(webhook: Arc<Webhook>, request: Request<Incoming>) ->
         Err(refusal) => {
             let (code, message) = (refusal.code.as_u16(), &refusal.message);
             tracing::warn!(
-                webhook = door.as_str(),
+                webhook = endpoint.as_str(),
                 code,
                 message,
                 "a request has no answer"
@@ -112,17 +112,17 @@ pub(super) async fn answer(webhook: Arc<Webhook>, request: Request<Incoming>) ->
         }
     };
     let labels = Labels {
-        webhook: door.as_str(),
+        webhook: endpoint.as_str(),
         outcome,
     };
     counted.metrics.count(labels, start.elapsed());
     response
 }
 
-/// Reads a review and answers it. Reading and judging is work, so it is done where it holds up no other connection.
+/// Decides a review. Parsing and deciding need CPU time, so they run on a thread that blocks no other connection.
 async fn review(
     webhook: Arc<Webhook>,
-    door: Door,
+    endpoint: Endpoint,
     time: Duration,
     request: Request<Incoming>,
 ) -> Result<Value, Refusal> {
@@ -144,8 +144,8 @@ async fn review(
     let Ok(permit) = Arc::clone(&webhook.room).acquire_owned().await else {
         return Err(Refusal::bad("the webhook has ended"));
     };
-    let judged = tokio::task::spawn_blocking(move || {
-        let answer = judge(&webhook, door, &bytes);
+    let decided = tokio::task::spawn_blocking(move || {
+        let answer = decide(&webhook, endpoint, &bytes);
         drop(permit);
         answer
     });
@@ -156,17 +156,19 @@ async fn review(
             "no answer",
         )
     };
-    judged.await.map_err(fault)?
+    decided.await.map_err(fault)?
 }
 
-fn judge(webhook: &Webhook, door: Door, bytes: &[u8]) -> Result<Value, Refusal> {
+fn decide(webhook: &Webhook, endpoint: Endpoint, bytes: &[u8]) -> Result<Value, Refusal> {
     let asked: Value = serde_json::from_slice(bytes)
-        .map_err(|error| Refusal::bad(format!("the body is no JSON that can be read: {error}")))?;
+        .map_err(|error| Refusal::bad(format!("the body is not valid JSON: {error}")))?;
     let policy = webhook.policy.get();
     let now = Some((webhook.now)());
-    let answered = match door {
-        Door::Validate => admission::review(&asked, &policy.validate, || Err(String::new()), now),
-        Door::Mutate => {
+    let answered = match endpoint {
+        Endpoint::Validate => {
+            admission::review(&asked, &policy.validate, || Err(String::new()), now)
+        }
+        Endpoint::Mutate => {
             let caches = webhook.caches.read();
             admission::review(
                 &asked,
@@ -177,12 +179,12 @@ fn judge(webhook: &Webhook, door: Door, bytes: &[u8]) -> Result<Value, Refusal> 
         }
     };
     let answer = answered.map_err(|fault| Refusal::bad(format!("no AdmissionReview: {fault}")))?;
-    tell(door, &asked, &answer);
+    log(endpoint, &asked, &answer);
     Ok(answer)
 }
 
-/// Who was denied what and why; what passed is told to those who ask for more.
-fn tell(door: Door, asked: &Value, answer: &Value) {
+/// Logs a decision: a denial with its reason, everything else at the level `debug`.
+fn log(endpoint: Endpoint, asked: &Value, answer: &Value) {
     let text = |path: &str| {
         asked
             .pointer(path)
@@ -192,7 +194,7 @@ fn tell(door: Door, asked: &Value, answer: &Value) {
     let message = answer
         .pointer("/response/status/message")
         .and_then(Value::as_str);
-    let (webhook, outcome) = (door.as_str(), outcome(answer));
+    let (webhook, outcome) = (endpoint.as_str(), outcome(answer));
     let (kind, namespace, name) = (
         text("/request/kind/kind"),
         text("/request/namespace"),
@@ -223,8 +225,8 @@ fn outcome(review: &Value) -> &'static str {
 }
 
 fn is_json(content_type: Option<&HeaderValue>) -> Result<(), Refusal> {
-    let told = content_type.map(|value| value.to_str().unwrap_or("what is no text"));
-    let media = told.map(|text| text.split(';').next().unwrap_or_default().trim());
+    let given = content_type.map(|value| value.to_str().unwrap_or("not UTF-8"));
+    let media = given.map(|text| text.split(';').next().unwrap_or_default().trim());
     match media {
         Some(media) if media.eq_ignore_ascii_case("application/json") => Ok(()),
         _ => Err(Refusal::new(
@@ -232,21 +234,23 @@ fn is_json(content_type: Option<&HeaderValue>) -> Result<(), Refusal> {
             "UnsupportedMediaType",
             format!(
                 "the content type is {}, application/json is needed",
-                told.map_or("not told".to_owned(), |told| format!("`{told}`"))
+                given.map_or("missing".to_owned(), |given| format!("`{given}`"))
             ),
         )),
     }
 }
 
-/// Half of the time that the API server gives: `timeout=10s` in the query, as Go writes durations of whole seconds.
+/// Returns half of the timeout of the API server: `timeout=10s` in the query, as Go formats whole seconds.
 fn deadline(query: Option<&str>) -> Duration {
     let pairs = query.unwrap_or_default().split('&');
-    let told = pairs
+    let timeout = pairs
         .filter_map(|pair| pair.strip_prefix("timeout="))
         .next();
-    let seconds = told.and_then(|told| match told.strip_suffix("ms") {
+    let seconds = timeout.and_then(|timeout| match timeout.strip_suffix("ms") {
         Some(milliseconds) => Some(Duration::from_millis(milliseconds.parse().ok()?)),
-        None => Some(Duration::from_secs(told.strip_suffix('s')?.parse().ok()?)),
+        None => Some(Duration::from_secs(
+            timeout.strip_suffix('s')?.parse().ok()?,
+        )),
     });
     let given = seconds.filter(|given| !given.is_zero());
     given.unwrap_or(USUAL_TIMEOUT).min(MAX_TIMEOUT) / 2
@@ -262,7 +266,7 @@ fn look(webhook: &Webhook, path: &str) -> Response<Body> {
                     let text = format!("ok: {} image caches are known\n", index.len());
                     respond(StatusCode::OK, TEXT, text)
                 }
-                // Whoever waits for caches that never come would stop every pod, whatever the settings say.
+                // waiting for caches that never arrive would stop every pod, whatever the settings say
                 Err(why) if caches.asked() => {
                     let text = format!("ok, without image caches: {why}\n");
                     respond(StatusCode::OK, TEXT, text)
@@ -292,7 +296,7 @@ fn nothing_at(path: &str) -> Response<Body> {
     refuse(&Refusal::new(StatusCode::NOT_FOUND, "NotFound", message))
 }
 
-/// A Kubernetes Status: its message is what an API server tells its own client.
+/// Returns a Kubernetes Status. An API server reports its message to its own client.
 fn refuse(refusal: &Refusal) -> Response<Body> {
     let status = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",

@@ -1,4 +1,4 @@
-//! The image caches of the cluster, followed by a watch of our own, so that no review asks the API server.
+//! The image caches of the cluster, kept current by a watch, so that no review needs a request to the API server.
 
 use std::pin::pin;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -15,23 +15,23 @@ use tokio_util::sync::CancellationToken;
 use super::metrics::Metrics;
 use crate::cluster::chain;
 
-/// What is known of the cluster's image caches.
+/// The image caches of the cluster, as far as they are known.
 #[derive(Debug)]
 pub struct Caches(RwLock<State>);
 
 #[derive(Debug, Default)]
 struct State {
     mirror: CacheStore,
-    /// The list was complete once. Later breaks of the watch leave what was known last.
+    /// Whether the list was complete once. A later failure of the watch keeps the last state.
     listed: bool,
-    /// The cluster has answered, one way or the other.
+    /// Whether the cluster has responded, with a list or an error.
     asked: bool,
-    /// Why the watch does not run; `None` while it does.
+    /// The error of the watch; `None` while it runs.
     fault: Option<String>,
 }
 
 impl Default for Caches {
-    /// Nothing is known yet.
+    /// Returns caches that are not known yet.
     fn default() -> Self {
         let fault = Some("they have not been listed yet".to_owned());
         Caches(RwLock::new(State {
@@ -42,7 +42,7 @@ impl Default for Caches {
 }
 
 impl Caches {
-    /// Nothing will ever be known, for the reason given.
+    /// Returns caches that stay unknown for this reason.
     #[must_use]
     pub fn never(why: &str) -> Self {
         let caches = Self::default();
@@ -53,7 +53,7 @@ impl Caches {
         caches
     }
 
-    /// The caches, held still as long as somebody reads them.
+    /// Returns the caches, locked while they are read.
     pub(super) fn read(&self) -> Reading<'_> {
         Reading(self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -62,7 +62,7 @@ impl Caches {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Follows the cluster until `stop`. A watch that breaks is begun again, after longer and longer pauses.
+    /// Watches the cluster until `stop`. A failed watch is restarted with exponential backoff.
     pub(super) async fn follow(&self, client: Client, metrics: &Metrics, stop: CancellationToken) {
         let resource = ApiResource {
             group: GROUP.to_owned(),
@@ -100,7 +100,7 @@ impl Caches {
                 }
                 Err(error) => {
                     metrics.watch_faults.inc();
-                    self.tell(&error);
+                    self.log(&error);
                 }
             }
             let known = self.read().0.mirror.len();
@@ -108,8 +108,8 @@ impl Caches {
         }
     }
 
-    /// A fault that goes on is told once.
-    fn tell(&self, error: &watcher::Error) {
+    /// Logs the error of the watch; a lasting error once.
+    fn log(&self, error: &watcher::Error) {
         let why = reason(error);
         let (new, listed) = self.change(|state| {
             let new = state.fault.as_ref() != Some(&why);
@@ -128,11 +128,11 @@ impl Caches {
     }
 }
 
-/// The caches at one moment.
+/// The caches at one time.
 pub(super) struct Reading<'a>(RwLockReadGuard<'a, State>);
 
 impl Reading<'_> {
-    /// The caches to match with, or why there are none.
+    /// Returns the caches to match with, or the reason why they are unknown.
     pub(super) fn index(&self) -> Result<&Index, String> {
         if self.0.listed {
             return Ok(self.0.mirror.index());
@@ -140,21 +140,21 @@ impl Reading<'_> {
         Err(self.0.fault.clone().unwrap_or_default())
     }
 
-    /// Whether the cluster has answered, one way or the other.
+    /// Reports whether the cluster has responded, with a list or an error.
     pub(super) fn asked(&self) -> bool {
         self.0.asked
     }
 }
 
 fn apply(mirror: &mut CacheStore, mut object: DynamicObject) {
-    // Who wrote which field is most of an object's bytes and nothing that matching reads.
+    // managed fields are most of the bytes of an object, and matching does not read them
     object.metadata.managed_fields = None;
     if let Ok(object) = serde_json::to_value(&object) {
         mirror.apply(&object);
     }
 }
 
-/// One line that says what to do.
+/// Returns the error as one line that says what to do.
 fn reason(error: &watcher::Error) -> String {
     let status = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
@@ -164,7 +164,7 @@ fn reason(error: &watcher::Error) -> String {
     };
     match status.code {
         404 => {
-            "the cluster does not know ImageCache; `imagecache crd | kubectl apply -f -` teaches it"
+            "the cluster has no ImageCache definition; install it with `imagecache crd | kubectl apply -f -`"
                 .to_owned()
         }
         401 => format!(

@@ -1,4 +1,4 @@
-//! Who the server is: a certificate and its key from files, read again when they change, or made here for development.
+//! The server certificate and its key: from files that are reloaded when they change, or generated for development.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,33 +19,33 @@ use rustls::sign::CertifiedKey;
 use super::Error;
 use super::reload::Reload;
 
-/// The certificate that a server shows. Connections that are open keep the one they were made with.
+/// The certificate of a server. Open connections keep their certificate.
 #[derive(Debug)]
 pub struct Certificate(Reload<CertifiedKey>);
 
 impl Certificate {
-    /// A chain, the server's own certificate first, and its private key, both PEM files. They are looked at again when
-    /// somebody connects, at most every `pause`.
+    /// Loads a chain, the server certificate first, and its private key from PEM files. A new connection checks them for
+    /// changes, at most every `pause`.
     ///
     /// # Errors
-    /// What is wrong with the files.
+    /// Returns [`Error`] if the files cannot be used.
     pub fn open(chain: PathBuf, key: PathBuf, pause: Duration) -> Result<Self, Error> {
-        Reload::open(vec![chain, key], certified, tell, pause).map(Certificate)
+        Reload::open(vec![chain, key], certified, log, pause).map(Certificate)
     }
 
-    /// A certificate that lives as long as the process.
+    /// Returns a certificate that does not change.
     ///
     /// # Errors
-    /// When the texts are no chain and key that belong together.
+    /// Returns [`Error`] if the texts are not a chain and its key.
     pub fn fixed(made: &SelfSigned) -> Result<Self, Error> {
         let contents = [&made.certificate, &made.key].map(|text| text.clone().into_bytes());
         certified(&contents).map(Reload::fixed).map(Certificate)
     }
 
-    /// What TLS needs to serve with it: HTTP/1.1 over TLS 1.2 and 1.3.
+    /// Returns the TLS configuration: HTTP/1.1 over TLS 1.2 and 1.3.
     ///
     /// # Errors
-    /// When the cryptography that is built in cannot do either.
+    /// Returns an error if the cryptography provider supports neither.
     pub(super) fn tls(self) -> Result<rustls::ServerConfig, Error> {
         let unusable = |error: rustls::Error| Error::because(error.to_string());
         let mut config =
@@ -65,7 +65,7 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-/// Nothing of the key can get into a message: only the library's words about its form are told.
+/// No part of the key can appear in a message: only the error of the parser about its form is reported.
 fn certified(contents: &[Vec<u8>]) -> Result<CertifiedKey, Error> {
     let [chain, key] = contents else {
         return Err(Error::because("a chain and a key are needed".to_owned()));
@@ -84,27 +84,27 @@ fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let chain = chain
         .map_err(|error| Error::because(format!("the certificate cannot be read: {error}")))?;
     if chain.is_empty() {
-        return Err(Error::because("there is no `BEGIN CERTIFICATE`".to_owned()));
+        return Err(Error::because("missing `BEGIN CERTIFICATE`".to_owned()));
     }
     Ok(chain)
 }
 
-fn tell(change: Result<&CertifiedKey, &Error>) {
+fn log(change: Result<&CertifiedKey, &Error>) {
     match change {
-        Ok(_) => tracing::info!("the certificate has changed; new connections get the new one"),
+        Ok(_) => tracing::info!("the certificate has changed; new connections use it"),
         Err(error) => {
-            tracing::error!(%error, "the certificate has changed and cannot be used; the old one stays")
+            tracing::error!(%error, "the certificate has changed and cannot be used; keeping the old one")
         }
     }
 }
 
-/// A certificate and the authority that signed it, both made here.
+/// A generated certificate and its certificate authority.
 pub struct SelfSigned {
-    /// The authority's certificate, PEM: the `caBundle` of a webhook configuration.
+    /// The certificate of the authority, PEM: the `caBundle` of a webhook configuration.
     pub authority: String,
-    /// The server's certificate, PEM.
+    /// The certificate of the server, PEM.
     pub certificate: String,
-    /// The server's private key, PEM.
+    /// The private key of the server, PEM.
     pub key: String,
 }
 
@@ -114,10 +114,10 @@ impl std::fmt::Debug for SelfSigned {
     }
 }
 
-/// Makes a certificate for these DNS names and addresses. The authority's key is thrown away: it signs once.
+/// Generates a certificate for these DNS names and addresses. The key of the authority is discarded: it signs once.
 ///
 /// # Errors
-/// A name that no certificate can hold.
+/// Returns an error if a name is invalid in a certificate.
 pub fn self_signed(names: &[String]) -> Result<SelfSigned, Error> {
     let make = || {
         let mut authority = CertificateParams::new(Vec::<String>::new())?;
@@ -147,10 +147,10 @@ pub fn self_signed(names: &[String]) -> Result<SelfSigned, Error> {
     make().map_err(|error: rcgen::Error| Error::because(error.to_string()))
 }
 
-/// Certificates in PEM as the `caBundle` of a webhook configuration.
+/// Returns PEM certificates as the `caBundle` of a webhook configuration.
 ///
 /// # Errors
-/// When there is no certificate in it, or one that cannot be read.
+/// Returns an error if there is no certificate, or an invalid one.
 pub fn bundle(pem: &str) -> Result<String, Error> {
     chain(pem.as_bytes())?;
     Ok(STANDARD.encode(pem))

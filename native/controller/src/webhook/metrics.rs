@@ -1,4 +1,4 @@
-//! What a webhook counts, for Prometheus.
+//! The Prometheus metrics of a webhook.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// Upper bounds in seconds: from what a review should take to the longest that an API server waits.
+/// Upper bounds in seconds: from the usual time of a review to the longest timeout of an API server.
 const BUCKETS: [f64; 9] = [0.0002, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 15.0];
 
-/// The kind of a review's answer; few enough for a label.
+/// Labels of a review: its endpoint and its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Labels {
     /// `validate` or `mutate`.
@@ -68,7 +68,7 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    /// All of it as OpenMetrics text.
+    /// Returns all metrics as OpenMetrics text.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a String does not fail.

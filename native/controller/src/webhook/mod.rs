@@ -1,18 +1,17 @@
 //! The admission webhook: an HTTPS server that asks the core about every AdmissionReview.
 //!
-//! | address | answers |
+//! | address | response |
 //! |---|---|
-//! | `POST /validate` | may this ImageCache, pod or workload pass; never changes anything |
-//! | `POST /mutate` | which cache a new pod gets, written on the pod as the settings say |
-//! | `GET /healthz` | the process serves |
-//! | `GET /readyz` | it has asked the cluster for image caches |
-//! | `GET /metrics` | counts, as OpenMetrics |
+//! | `POST /validate` | whether an ImageCache, pod or workload is allowed; changes nothing |
+//! | `POST /mutate` | the cache of a new pod, written to the pod as the settings say |
+//! | `GET /healthz` | 200 while the process serves |
+//! | `GET /readyz` | 200 after the first list of image caches was tried |
+//! | `GET /metrics` | metrics, as OpenMetrics text |
 //!
-//! An answer comes within half of the time that the API server gives (`?timeout=`), so that it arrives before the API
-//! server turns away. What cannot be answered in that time, or is no review, gets an HTTP error with a Kubernetes
-//! Status in it: the API server then does what the `failurePolicy` of the webhook's configuration says, and tells the
-//! Status' message. Caches that are not known are another matter: the settings say what becomes of pods
-//! (`onCachesUnavailable`).
+//! A response takes at most half of the timeout of the API server (`?timeout=`), so that it arrives in time. A review
+//! that takes longer or is invalid gets an HTTP error with a Kubernetes Status: the API server then applies the
+//! `failurePolicy` of the webhook configuration and reports the message of the Status. If the caches are unknown, the
+//! settings decide about pods (`onCachesUnavailable`).
 
 mod answer;
 mod caches;
@@ -40,26 +39,26 @@ pub use settings::{Policy, parse as parse_settings};
 
 use metrics::Metrics;
 
-/// How often files are looked at, at most.
+/// Minimum interval between two checks of a file.
 pub const RELOAD_PAUSE: Duration = reload::LOOK;
 
-/// Reviews that are thought about at once. Each may hold a body and its values in memory; what waits, waits in the
-/// time that it has.
+/// Reviews that are decided at once, because each has a body and its values in memory. Waiting counts toward the
+/// timeout of a review.
 const MAX_REVIEWS: usize = 64;
 
-/// Connections at once: an API server keeps some open, and there are few API servers.
+/// Maximum number of connections: there are few API servers, and each keeps some open.
 const MAX_CONNECTIONS: usize = 256;
 
-/// What a client may take for a handshake or a request's head.
+/// Time limit of a handshake or a request head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
-/// Largest head of a request. An API server's is some 300 bytes.
+/// Largest request head, in bytes. An API server sends about 300.
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
-/// What is wrong with what the webhook was given.
+/// An error in the files of the webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// The files that it stands in.
+    /// The files with the error.
     paths: Vec<PathBuf>,
     why: String,
 }
@@ -72,7 +71,7 @@ impl Error {
         }
     }
 
-    /// The same, where no file is named yet.
+    /// Creates an error without files.
     fn of(mut self, paths: &[PathBuf]) -> Self {
         if self.paths.is_empty() {
             self.paths = paths.to_vec();
@@ -94,7 +93,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A webhook that can be served.
+/// An admission webhook.
 #[derive(Debug)]
 pub struct Webhook {
     policy: Policy,
@@ -106,10 +105,10 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// A webhook that follows `policy` and shows `certificate`; `now` is the clock by which caches end.
+    /// Creates a webhook with a policy and a certificate; `now` is the clock by which caches expire.
     ///
     /// # Errors
-    /// When TLS cannot be served with what is built in.
+    /// Returns [`Error`] if TLS is not available.
     pub fn new(
         policy: Policy,
         caches: Caches,
@@ -126,8 +125,8 @@ impl Webhook {
         })
     }
 
-    /// Serves until `stop`, then lets reviews under way finish. With a client the image caches of its cluster are
-    /// followed; without one they stay what they were given as.
+    /// Serves until `stop`, then lets reviews in progress finish. With a client the image caches of its cluster are
+    /// watched; without one they do not change.
     pub async fn serve(
         self,
         listener: TcpListener,

@@ -1,4 +1,4 @@
-//! Values read from files, read again when the files change.
+//! Values from files that are reloaded when the files change.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use super::Error;
 use crate::cluster::reason;
 
-/// How often files are looked at, at most. Nobody looks while nobody asks.
+/// Minimum interval between two checks of the files. They are checked only when the value is used.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
-/// Largest file that is read.
+/// Largest file, in bytes.
 pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// A value made from the contents of files. Whoever asks for it gets what the files say now; contents that make no
-/// value are told once, and the value before stays.
+/// A value parsed from the contents of files. Its users get the current contents; an error is reported once, and the
+/// previous value stays.
 ///
 /// The contents are compared, not their times: Kubernetes swaps a mounted folder by a link, and two files of a pair
 /// change one after the other, sometimes within one tick of the clock.
@@ -27,26 +27,26 @@ pub(super) struct Reload<T> {
 #[derive(Debug)]
 struct Held<T> {
     value: Arc<T>,
-    /// What the files said last; a fault is told once as well.
+    /// The last contents, so that an error is reported once.
     contents: Result<Vec<Vec<u8>>, Error>,
     looked: Instant,
 }
 
-/// Where the value comes from.
+/// The source of the value.
 #[derive(Debug)]
 struct Source<T> {
     paths: Vec<PathBuf>,
     make: fn(&[Vec<u8>]) -> Result<T, Error>,
-    told: fn(Result<&T, &Error>),
+    changed: fn(Result<&T, &Error>),
     pause: Duration,
 }
 
 impl<T> Reload<T> {
-    /// Reads the files. `told` hears of every later change, with what came of it.
+    /// Loads the files. `changed` is called after every later change, with the new value or its error.
     pub(super) fn open(
         paths: Vec<PathBuf>,
         make: fn(&[Vec<u8>]) -> Result<T, Error>,
-        told: fn(Result<&T, &Error>),
+        changed: fn(Result<&T, &Error>),
         pause: Duration,
     ) -> Result<Self, Error> {
         let contents = read(&paths)?;
@@ -57,13 +57,13 @@ impl<T> Reload<T> {
         reload.source = Some(Source {
             paths,
             make,
-            told,
+            changed,
             pause,
         });
         Ok(reload)
     }
 
-    /// A value that no file stands behind.
+    /// Returns a value that does not come from a file.
     pub(super) fn fixed(value: T) -> Self {
         Reload {
             held: Mutex::new(Held {
@@ -75,7 +75,7 @@ impl<T> Reload<T> {
         }
     }
 
-    /// The value as of now, or as of a moment ago.
+    /// Returns the current value; it may be as old as the interval.
     pub(super) fn get(&self) -> Arc<T> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(source) = &self.source
@@ -100,10 +100,10 @@ impl<T> Source<T> {
         held.contents = contents;
         match made {
             Ok(value) => {
-                (self.told)(Ok(&value));
+                (self.changed)(Ok(&value));
                 held.value = Arc::new(value);
             }
-            Err(error) => (self.told)(Err(&error)),
+            Err(error) => (self.changed)(Err(&error)),
         }
     }
 }

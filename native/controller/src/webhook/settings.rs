@@ -11,50 +11,50 @@ use serde_json::Value;
 use super::Error;
 use super::reload::Reload;
 
-/// Settings for both addresses of the webhook.
+/// The settings of both endpoints of the webhook.
 #[derive(Debug)]
-pub struct Policy(Reload<Doors>);
+pub struct Policy(Reload<Policies>);
 
-/// What each address does of the settings.
+/// The settings of each endpoint.
 #[derive(Debug)]
-pub(super) struct Doors {
+pub(super) struct Policies {
     pub(super) validate: AdmissionSettings,
     pub(super) mutate: AdmissionSettings,
 }
 
 impl Policy {
-    /// Settings from a YAML or JSON file, looked at again at most every `pause`.
+    /// Loads settings from a YAML or JSON file, which is checked for changes at most every `pause`.
     ///
     /// # Errors
-    /// Everything that is wrong with the file, at once.
+    /// Returns every error in the file.
     pub fn open(path: PathBuf, pause: Duration) -> Result<Self, Error> {
-        Reload::open(vec![path], doors, tell, pause).map(Policy)
+        Reload::open(vec![path], policies, log, pause).map(Policy)
     }
 
-    /// Settings that stay.
+    /// Returns settings that do not change.
     #[must_use]
     pub fn fixed(settings: &AdmissionSettings) -> Self {
-        Policy(Reload::fixed(Doors::of(settings)))
+        Policy(Reload::fixed(Policies::of(settings)))
     }
 
-    pub(super) fn get(&self) -> std::sync::Arc<Doors> {
+    pub(super) fn get(&self) -> std::sync::Arc<Policies> {
         self.0.get()
     }
 }
 
-impl Doors {
+impl Policies {
     fn of(settings: &AdmissionSettings) -> Self {
-        Doors {
+        Policies {
             validate: settings.judging(),
             mutate: settings.changing(),
         }
     }
 }
 
-/// Reads the text of settings, YAML or JSON. An empty one is the default.
+/// Parses settings as YAML or JSON. An empty text is the default.
 ///
 /// # Errors
-/// Everything that is wrong with it, at once.
+/// Returns every error in the text.
 pub fn parse(text: &str) -> Result<AdmissionSettings, Error> {
     let (documents, findings) = document::read(text, TextFormat::Auto, &Levels::default());
     if !findings.is_empty() {
@@ -72,17 +72,17 @@ pub fn parse(text: &str) -> Result<AdmissionSettings, Error> {
     AdmissionSettings::parse(value).map_err(|errors| Error::because(errors.to_string()))
 }
 
-fn doors(contents: &[Vec<u8>]) -> Result<Doors, Error> {
+fn policies(contents: &[Vec<u8>]) -> Result<Policies, Error> {
     let bytes = contents.concat();
     let text = str::from_utf8(&bytes).map_err(|_| Error::because("is not UTF-8".to_owned()))?;
-    parse(text).map(|settings| Doors::of(&settings))
+    parse(text).map(|settings| Policies::of(&settings))
 }
 
-fn tell(change: Result<&Doors, &Error>) {
+fn log(change: Result<&Policies, &Error>) {
     match change {
-        Ok(_) => tracing::info!("the settings have changed and are followed from now on"),
+        Ok(_) => tracing::info!("loaded the changed settings"),
         Err(error) => {
-            tracing::error!(%error, "the settings have changed and are faulty; the old ones stay")
+            tracing::error!(%error, "the settings have changed and are invalid; keeping the old ones")
         }
     }
 }

@@ -45,7 +45,7 @@ async fn until_held(stage: &Stage, by: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_works_and_another_takes_over_at_once_when_it_ends_and_later_when_it_dies() {
+async fn election_standby_takes_over_from_a_stopped_leader() {
     let stage = Stage::new().await;
     let run = |identity: &str| {
         let (controller, candidate) = (stage.controller(), candidate(&stage, identity));

@@ -23,7 +23,7 @@ faults:
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cloud_that_loses_and_refuses_makes_no_cache_twice_and_loses_none() {
+async fn eci_failures_create_no_duplicates_and_lose_no_cache() {
     let stage = Stage::with_faults(FAULTS).await;
     let _work = stage.work();
     for number in 0..12 {
@@ -49,7 +49,7 @@ async fn a_cloud_that_loses_and_refuses_makes_no_cache_twice_and_loses_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_controller_that_dies_again_and_again_makes_no_cache_twice() {
+async fn controller_crashes_create_no_duplicates() {
     let stage = Stage::new().await;
     for number in 0..8 {
         stage
@@ -107,13 +107,13 @@ async fn answering(status: u16, body: &'static str) -> (kube::Client, Cancellati
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_cluster_or_cloud_is_said_in_one_line() {
+async fn errors_of_cluster_and_eci_are_reported_in_one_line() {
     let stage = Stage::new().await;
     for (status, body, words) in [
         (
             404,
             "404 page not found",
-            "`imagecache crd | kubectl apply -f -` teaches it",
+            "the cluster has no ImageCache definition; install it with `imagecache crd | kubectl apply -f -`",
         ),
         (
             403,
@@ -139,7 +139,7 @@ async fn what_is_wrong_with_cluster_or_cloud_is_said_in_one_line() {
         kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
     let controller = Controller::new(nowhere, stage.eci("testsecret"), Config::new(REGION));
     let said = controller.once().await.unwrap_err().to_string();
-    assert!(said.starts_with("the cluster does not answer: "), "{said}");
+    assert!(said.starts_with("the cluster does not respond: "), "{said}");
 
     let controller = Controller::new(
         stage.client.clone(),
@@ -178,7 +178,7 @@ async fn rest(stage: &Stage) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_that_stores_something_else_is_told_of_and_written_to_no_more() {
+async fn drift_is_reported_and_stops_further_writes() {
     let stage = Stage::with_definition(definition_without("events")).await;
     let (work, stop) = stage.work();
     stage

@@ -231,7 +231,7 @@ async fn what_is_ready_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_is_told_with_its_reason_and_a_new_spec_makes_another() {
+async fn failure_reports_its_reason_and_new_spec_creates_another() {
     let stage = Stage::new().await;
     let _work = stage.work();
     stage
@@ -264,7 +264,7 @@ async fn a_failure_is_told_with_its_reason_and_a_new_spec_makes_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cache_is_adopted_stays_when_its_object_goes_and_paused_objects_are_left_alone() {
+async fn adoption_retention_and_pause_are_respected() {
     let stage = Stage::new().await;
     let _work = stage.work();
     let made = imagecache::eci::request::CreateImageCache {

@@ -165,7 +165,7 @@ async fn a_pod_gets_the_best_cache_and_the_watch_is_followed() {
 }
 
 #[tokio::test]
-async fn why_there_are_no_caches_is_told_and_the_settings_decide() {
+async fn unavailable_caches_are_explained_and_settings_decide() {
     for (code, answer, said) in [
         (
             404,

@@ -104,7 +104,7 @@ async fn what_is_no_review_gets_a_status_that_says_why() {
             None,
             "{}".to_owned(),
             415,
-            "the content type is not told, application/json is needed",
+            "the content type is missing, application/json is needed",
         ),
         (
             "POST",

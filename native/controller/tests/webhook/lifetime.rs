@@ -17,7 +17,7 @@ fn write(folder: &Path, made: &SelfSigned) {
 }
 
 #[tokio::test]
-async fn a_new_certificate_is_shown_and_no_connection_is_dropped() {
+async fn certificate_reload_drops_no_connection() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (localhost(), localhost());
     write(folder.path(), &first);
@@ -62,7 +62,7 @@ async fn a_new_certificate_is_shown_and_no_connection_is_dropped() {
 }
 
 #[test]
-fn files_that_are_no_certificate_are_refused_and_no_key_is_told() {
+fn invalid_certificates_are_refused_without_showing_keys() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (localhost(), localhost());
     let open = || {
@@ -73,7 +73,7 @@ fn files_that_are_no_certificate_are_refused_and_no_key_is_told() {
     };
     assert!(open().contains("tls.crt: cannot be read: "), "{}", open());
     for (certificate, key, said) in [
-        ("", one.key.as_str(), "there is no `BEGIN CERTIFICATE`"),
+        ("", one.key.as_str(), "missing `BEGIN CERTIFICATE`"),
         (&one.certificate, "", "the private key cannot be read"),
         (
             &one.certificate,
@@ -104,7 +104,7 @@ fn files_that_are_no_certificate_are_refused_and_no_key_is_told() {
 }
 
 #[tokio::test]
-async fn settings_are_followed_when_their_file_changes_and_kept_when_it_is_faulty() {
+async fn settings_reload_keeps_the_old_ones_if_invalid() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("settings.yaml");
     fs::write(&path, "levels: {IC025: warning}\n").unwrap();
@@ -141,7 +141,7 @@ fn slow() -> Timestamp {
 }
 
 #[tokio::test]
-async fn what_takes_longer_than_half_the_time_fails_as_the_configuration_says() {
+async fn review_beyond_half_the_timeout_fails() {
     let policy = Policy::fixed(&Default::default());
     let server = Server::start(policy, Caches::never("nobody listed them"), slow, None).await;
     let start = Instant::now();

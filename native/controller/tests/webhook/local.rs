@@ -12,7 +12,7 @@ use crate::answers::{pod, review};
 use crate::server::{Server, now};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_done_to_image_caches_is_what_pods_get() {
+async fn pods_follow_changes_of_image_caches() {
     let cluster = Cluster::open(imagecache_simulator::cluster::config(None, None))
         .await
         .unwrap();

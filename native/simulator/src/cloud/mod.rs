@@ -149,7 +149,7 @@ impl Cloud {
     /// When the folder cannot be used: not writable, used by another process, not of this program.
     pub fn open(config: Config) -> Result<Self, CannotOpen> {
         let (store, saved) = match &config.data {
-            None => (None, store::Saved::default()),
+            None => (None, world::Saved::default()),
             Some(folder) => {
                 let opened = Store::open(folder).map_err(|fact| CannotOpen {
                     path: folder.clone(),

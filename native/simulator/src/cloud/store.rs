@@ -1,14 +1,14 @@
 //! The state on disk: three tables of JSON by key and the time of the last change, in one embedded database.
 //!
-//! A commit returns after the disk has synced, so what was answered is there whenever the process ends, and a commit
-//! that was cut off has left nothing.
+//! A commit returns after the disk has synced, so a response is never lost when the process ends, and an interrupted
+//! commit leaves nothing.
 
 use std::path::Path;
 
 use imagecache::time::Timestamp;
 use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
-use super::world::{Change, Table};
+use super::world::{Change, Saved, Table};
 
 const FILE: &str = "cloud.redb";
 /// The form of the records; a folder of another one is refused.
@@ -22,15 +22,6 @@ fn definition(table: Table) -> TableDefinition<'static, &'static str, &'static [
         Table::Groups => "groups",
         Table::Tokens => "tokens",
     })
-}
-
-/// What was kept.
-#[derive(Debug, Default)]
-pub(super) struct Saved {
-    /// Records with their table and key.
-    pub(super) records: Vec<(Table, String, Vec<u8>)>,
-    /// The world's time of the last change.
-    pub(super) now: Timestamp,
 }
 
 #[derive(Debug)]

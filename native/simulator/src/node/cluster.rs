@@ -160,7 +160,7 @@ mod tests {
     use super::date;
 
     #[test]
-    fn no_event_of_the_cluster_is_dated_in_the_future() {
+    fn event_dates_are_never_in_the_future() {
         let mut event = json!({
             "firstTimestamp": "2026-01-18T13:40:56Z", "lastTimestamp": "2026-01-18T13:41:56Z", "eventTime": null,
         });

@@ -60,7 +60,7 @@ fn life(call: &CreateImageCache, seconds: i64) -> String {
 }
 
 #[test]
-fn a_cache_is_prepared_then_pulls_image_after_image_then_is_ready() {
+fn cache_build_is_prepared_pulls_images_and_gets_ready() {
     let call = create("base", &[NGINX, "busybox"]);
     assert_snapshot!(life(&call, 60), @r"
       0 Preparing … 
@@ -126,7 +126,7 @@ fn a_failed_cache_says_why_and_goes_after_24_hours() {
 }
 
 #[test]
-fn logins_and_registry_instances_open_private_images_and_are_remembered_without_the_secret() {
+fn private_images_need_logins_and_no_secret_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let (clock, hand) = Clock::stepped("2026-01-18T03:18:02Z".parse().unwrap());
     let config = Config {
@@ -182,7 +182,7 @@ fn logins_and_registry_instances_open_private_images_and_are_remembered_without_
 }
 
 #[test]
-fn retention_counts_from_the_creation_and_follows_updates() {
+fn retention_counts_from_creation_and_follows_updates() {
     let (cloud, hand) = stepped(Settings::default());
     let created = cloud.now();
     let call = CreateImageCache {
@@ -213,7 +213,7 @@ fn retention_counts_from_the_creation_and_follows_updates() {
 }
 
 #[test]
-fn an_update_needs_a_settled_cache_and_a_change_and_keeps_what_it_does_not_say() {
+fn update_needs_a_finished_cache_and_a_change() {
     let (cloud, hand) = stepped(Settings::default());
     let call = CreateImageCache {
         tag: vec![Tag {
@@ -279,7 +279,7 @@ fn an_update_needs_a_settled_cache_and_a_change_and_keeps_what_it_does_not_say()
 }
 
 #[test]
-fn at_the_quota_the_least_recently_used_cache_goes_that_may_go() {
+fn quota_evicts_the_least_recently_used_cache() {
     let (cloud, hand) = stepped(Settings {
         quotas: Quotas {
             caches: 3,
@@ -365,7 +365,7 @@ fn a_token_is_remembered_for_a_day_and_makes_one_cache() {
 }
 
 #[test]
-fn a_cache_that_is_deleted_while_it_is_built_is_gone_and_one_that_loses_its_builder_fails() {
+fn interrupted_builds_are_deleted_or_fail() {
     let (cloud, hand) = stepped(Settings::default());
     let gone = cloud.call(&create("gone", &[NGINX])).unwrap();
     let lost = cloud.call(&create("lost", &[NGINX])).unwrap();
@@ -384,7 +384,7 @@ fn a_cache_that_is_deleted_while_it_is_built_is_gone_and_one_that_loses_its_buil
 }
 
 #[test]
-fn sizes_below_the_least_are_raised_with_an_event_or_refused() {
+fn size_below_minimum_is_raised_with_event_or_refused() {
     let (cloud, _) = stepped(Settings::default());
     let small = CreateImageCache {
         image_cache_size: Some(10),
@@ -408,7 +408,7 @@ fn sizes_below_the_least_are_raised_with_an_event_or_refused() {
 }
 
 #[test]
-fn values_beyond_their_limits_are_refused_and_change_nothing() {
+fn values_beyond_limits_are_refused_without_effect() {
     let (cloud, _) = stepped(Settings::default());
     let base = create("base", &[NGINX]);
     for (bad, expected) in [

@@ -30,7 +30,7 @@ fn client(server: &Server, scheme: Scheme) -> Client {
 }
 
 #[tokio::test]
-async fn the_client_makes_watches_changes_and_deletes_a_cache_in_both_signatures() {
+async fn client_manages_a_cache_with_both_signatures() {
     let (clock, hand) = Clock::stepped("2026-01-18T03:18:02Z".parse().unwrap());
     let server = serve(Config {
         clock,
@@ -160,7 +160,7 @@ async fn run(faults: String) {
 }
 
 #[tokio::test]
-async fn a_call_ends_at_its_deadline_when_the_cloud_does_not_answer() {
+async fn call_without_response_ends_at_its_deadline() {
     let server = serve(Config {
         faults: Faults::read("faults: [{fault: delay, milliseconds: 60000}]").unwrap(),
         ..Config::default()

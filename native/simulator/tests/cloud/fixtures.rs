@@ -103,7 +103,7 @@ async fn every_documented_error_is_served_with_its_status() {
 }
 
 #[test]
-fn the_example_of_a_table_of_images_is_the_default_and_bad_tables_say_where() {
+fn image_table_example_is_default_and_errors_have_places() {
     Images::read(Images::example()).unwrap();
     for (text, expected) in [
         (

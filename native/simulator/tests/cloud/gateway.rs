@@ -324,7 +324,7 @@ async fn what_is_too_large_cut_off_or_no_http_changes_nothing() {
 }
 
 #[tokio::test]
-async fn odd_hosts_are_taken_as_they_stand_and_errors_come_as_xml_when_wanted() {
+async fn unusual_hosts_are_kept_and_errors_can_be_xml() {
     let server = serve(Config::default()).await;
     for host in [
         "http://127.0.0.1:1234",

@@ -59,7 +59,7 @@ fn told(cloud: &Cloud, id: &str) -> String {
 }
 
 #[test]
-fn a_group_that_hits_names_the_cache_and_finds_its_image_on_the_machine() {
+fn group_with_cache_names_it_and_pulls_nothing() {
     let (cloud, hand) = stepped(Settings::default());
     let cache = cloud
         .call(&create("base", &[NGINX]))
@@ -90,7 +90,7 @@ fn a_group_that_hits_names_the_cache_and_finds_its_image_on_the_machine() {
 }
 
 #[test]
-fn a_group_that_does_not_match_fully_starts_an_automatic_cache() {
+fn group_without_full_match_starts_an_automatic_cache() {
     let (cloud, hand) = stepped(Settings::default());
     cloud
         .call(&create("base", &["registry.example.com/demo/nginx:1.26"]))
@@ -149,7 +149,7 @@ fn a_group_that_wants_no_matching_gets_none() {
 }
 
 #[test]
-fn automatic_caches_live_7_days_unused_and_30_days_from_their_last_use() {
+fn automatic_cache_lives_7_days_or_30_after_use() {
     let (cloud, hand) = stepped(Settings::default());
     let begun = cloud.now();
     started(&cloud, &group("one", "busybox"));
@@ -208,7 +208,7 @@ fn at_their_quota_automatic_caches_give_way_to_new_ones() {
 }
 
 #[test]
-fn a_group_whose_image_cannot_be_pulled_waits_and_its_automatic_cache_fails() {
+fn group_waits_if_its_image_cannot_be_pulled() {
     let (cloud, hand) = stepped(Settings::default());
     let id = started(&cloud, &group("web", "registry.example.com/missing/app:1"));
     hand.pass(100);

@@ -5,14 +5,15 @@ use std::cmp::Ordering;
 use imagecache::time::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::super::error::{ApiError, Cause};
+use super::super::cause::Cause;
+use super::super::error::ApiError;
 use super::super::resource::Resource;
 use super::super::{go_fmt, meta};
 use super::set::Set;
 use super::typed::{self, Comparison};
 
 /// The annotation that `kubectl apply` without `--server-side` keeps its last manifest in.
-pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Most entries of managers that update; older ones are put together.
 const MAX_UPDATERS: usize = 10;
@@ -22,7 +23,7 @@ const ANCIENT: &str = "ancient-changes";
 
 /// Who writes, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Writer<'a> {
+pub(crate) struct Writer<'a> {
     /// Name of the field manager.
     pub manager: &'a str,
     /// `status`, or empty.
@@ -204,7 +205,7 @@ fn reach(mut difference: Comparison, out: &Set) -> Comparison {
 ///
 /// An object that does not fit its schema loses all its entries, as on the real server; validation refuses it, unless
 /// the misfit is in a part that is not stored.
-pub fn record(resource: &Resource, live: &Value, new: &mut Value, writer: &Writer<'_>) {
+pub(crate) fn record(resource: &Resource, live: &Value, new: &mut Value, writer: &Writer<'_>) {
     let schema = &resource.schema;
     if !typed::faults(schema, new, false).is_empty() {
         meta::set(new, "managedFields", Value::Null);
@@ -273,7 +274,7 @@ fn cap(entries: &mut Vec<Entry>) {
 /// # Errors
 /// 400 for a config of another kind or with managed fields, 500 for one that does not fit the schema, 409 for
 /// conflicts.
-pub fn apply(
+pub(crate) fn apply(
     resource: &Resource,
     live: &Value,
     config: Value,

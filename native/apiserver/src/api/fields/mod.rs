@@ -4,6 +4,4 @@ mod managed;
 mod set;
 mod typed;
 
-pub use managed::{LAST_APPLIED, Writer, apply, record};
-pub use set::Set;
-pub use typed::{Comparison, compare, merge};
+pub(crate) use managed::{Writer, apply, record};

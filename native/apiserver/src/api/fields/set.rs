@@ -9,7 +9,7 @@ use super::super::go_fmt;
 
 /// A set of fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Set {
+pub(crate) struct Set {
     /// Is the field here itself in the set?
     pub member: bool,
     /// Fields below.
@@ -19,7 +19,7 @@ pub struct Set {
 impl Set {
     /// Reads the JSON form (`fieldsV1`). What is no set of fields is an empty one.
     #[must_use]
-    pub fn read(json: &Value) -> Self {
+    pub(crate) fn read(json: &Value) -> Self {
         let mut set = Set::default();
         for (step, below) in json.as_object().into_iter().flatten() {
             if step == "." {
@@ -36,7 +36,7 @@ impl Set {
 
     /// The JSON form.
     #[must_use]
-    pub fn write(&self) -> Value {
+    pub(crate) fn write(&self) -> Value {
         let mut fields = Map::new();
         for (step, child) in &self.children {
             let mut below = child.write();
@@ -54,12 +54,12 @@ impl Set {
 
     /// Is nothing in it?
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         !self.member && self.children.values().all(Set::is_empty)
     }
 
     /// Adds the field that the steps lead to.
-    pub fn insert(&mut self, steps: &[&str]) {
+    pub(crate) fn insert(&mut self, steps: &[&str]) {
         let mut set = self;
         for step in steps {
             set = set.children.entry((*step).to_owned()).or_default();
@@ -68,7 +68,7 @@ impl Set {
     }
 
     /// Adds everything of another set.
-    pub fn extend(&mut self, other: &Set) {
+    pub(crate) fn extend(&mut self, other: &Set) {
         self.member |= other.member;
         for (step, child) in &other.children {
             match self.children.get_mut(step) {
@@ -81,7 +81,7 @@ impl Set {
     }
 
     /// Removes every field that is in another set.
-    pub fn subtract(&mut self, other: &Set) {
+    pub(crate) fn subtract(&mut self, other: &Set) {
         self.member &= !other.member;
         for (step, child) in &other.children {
             if let Some(own) = self.children.get_mut(step) {
@@ -94,7 +94,7 @@ impl Set {
     }
 
     /// Removes every field that is in another set, with all below it.
-    pub fn cut(&mut self, other: &Set) {
+    pub(crate) fn cut(&mut self, other: &Set) {
         for (step, child) in &other.children {
             if child.member {
                 self.children.remove(step);
@@ -109,7 +109,7 @@ impl Set {
 
     /// The fields that are in both sets.
     #[must_use]
-    pub fn common(&self, other: &Set) -> Set {
+    pub(crate) fn common(&self, other: &Set) -> Set {
         let mut both = Set {
             member: self.member && other.member,
             children: BTreeMap::new(),
@@ -125,7 +125,7 @@ impl Set {
 
     /// Every field, as messages write it: `.spec.images`, `.conditions[type="Ready"].status`.
     #[must_use]
-    pub fn paths(&self) -> Vec<String> {
+    pub(crate) fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         self.walk(&mut String::new(), &mut paths);
         paths

@@ -10,7 +10,7 @@ use super::set::Set;
 
 /// How two objects differ.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// Fields that only the new one has.
     pub added: Set,
     /// Fields that only the old one has.
@@ -90,7 +90,7 @@ fn step(schema: &Schema, item: &Value) -> Option<String> {
 
 /// Tells how `new` differs from `old`.
 #[must_use]
-pub fn compare(schema: &Schema, old: Option<&Value>, new: Option<&Value>) -> Comparison {
+pub(crate) fn compare(schema: &Schema, old: Option<&Value>, new: Option<&Value>) -> Comparison {
     let mut difference = Comparison::default();
     let (some_old, some_new) = match (old, new) {
         (None, None) => return difference,
@@ -175,7 +175,7 @@ pub(super) fn with_named(schema: &Schema, set: &Set) -> Set {
 
 /// Lays `over` upon `under`: maps and lists with keys part by part, everything else as a whole.
 #[must_use]
-pub fn merge(schema: &Schema, under: Option<Value>, over: &Value) -> Value {
+pub(crate) fn merge(schema: &Schema, under: Option<Value>, over: &Value) -> Value {
     match (under, over) {
         (Some(Value::Object(mut fields)), Value::Object(new)) if !schema.atomic_map => {
             for (name, value) in new {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{age_column, builtin, column, default, name_column, names, text};
-use crate::api::error::Cause;
+use crate::api::cause::Cause;
 use crate::api::meta::{self, NameRule};
 use crate::api::resource::{Cell, Resource};
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::custom::{self, shape};
 use super::{CREATED, builtin, column, default, list, name_column, names, text};
-use crate::api::error::Cause;
+use crate::api::cause::Cause;
 use crate::api::meta::{self, NameRule, name_faults};
 use crate::api::resource::{Cell, Resource, Settle};
 use crate::api::schema::structural;

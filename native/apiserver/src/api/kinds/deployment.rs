@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{age_column, builtin, column, default, name_column, names, pod, text};
-use crate::api::error::Cause;
+use crate::api::cause::Cause;
 use crate::api::resource::{Cell, Resource};
 
 pub(super) fn deployments() -> Resource {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{builtin, column, default, names, text};
-use crate::api::error::Cause;
+use crate::api::cause::Cause;
 use crate::api::meta;
 use crate::api::resource::{Cell, Column, Resource, Stored};
 

@@ -35,14 +35,14 @@ pub(super) fn leases() -> Resource {
             };
             let mut causes = Vec::new();
             if number("leaseDurationSeconds").is_some_and(|seconds| seconds <= 0) {
-                causes.push(crate::api::error::Cause::invalid(
+                causes.push(crate::api::cause::Cause::invalid(
                     "spec.leaseDurationSeconds",
                     &number("leaseDurationSeconds").into(),
                     "must be greater than 0",
                 ));
             }
             if number("leaseTransitions").is_some_and(|count| count < 0) {
-                causes.push(crate::api::error::Cause::invalid(
+                causes.push(crate::api::cause::Cause::invalid(
                     "spec.leaseTransitions",
                     &number("leaseTransitions").into(),
                     "must be greater than or equal to 0",

@@ -9,14 +9,14 @@ use imagecache::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 pub(super) use decode::{decode, schema};
-pub use names::NameRule;
+pub(crate) use names::NameRule;
 pub(super) use names::{config_key_faults, key_faults, name_faults, value_faults};
-pub use rules::MAX_ANNOTATIONS;
+pub(crate) use rules::MAX_MANAGER;
 pub(super) use rules::{finalizer_warnings, validate, validate_update};
 
 /// A text of `metadata`; empty where there is none.
 #[must_use]
-pub fn text<'a>(object: &'a Value, name: &str) -> &'a str {
+pub(crate) fn text<'a>(object: &'a Value, name: &str) -> &'a str {
     object
         .get("metadata")
         .and_then(|metadata| metadata.get(name))
@@ -26,7 +26,7 @@ pub fn text<'a>(object: &'a Value, name: &str) -> &'a str {
 
 /// When the object was written last, as far as it tells.
 #[must_use]
-pub fn last_write(object: &Value) -> Option<Timestamp> {
+pub(crate) fn last_write(object: &Value) -> Option<Timestamp> {
     let writes = get(object, "managedFields").as_array();
     let writes = writes.into_iter().flatten();
     let writes = writes.filter_map(|write| write.get("time")?.as_str());
@@ -36,12 +36,12 @@ pub fn last_write(object: &Value) -> Option<Timestamp> {
 
 /// Is the object being deleted?
 #[must_use]
-pub fn is_deleting(object: &Value) -> bool {
+pub(crate) fn is_deleting(object: &Value) -> bool {
     !text(object, "deletionTimestamp").is_empty()
 }
 
 /// The finalizers of an object.
-pub fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
     object
         .get("metadata")
         .and_then(|metadata| metadata.get("finalizers"))

@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 
 use super::names::{NameRule, key_faults, name_faults, value_faults};
 use super::{finalizers, get, is_deleting, text};
-use crate::api::error::Cause;
-use crate::api::{go_fmt, options};
+use crate::api::cause::Cause;
+use crate::api::go_fmt;
+
+/// Longest name of a field manager, in bytes.
+pub(crate) const MAX_MANAGER: usize = 128;
 
 /// Largest sum of the keys and values of all annotations, in bytes.
-pub const MAX_ANNOTATIONS: usize = 256 << 10;
+pub(crate) const MAX_ANNOTATIONS: usize = 256 << 10;
 
 /// Checks the metadata of a new object.
 pub(in crate::api) fn validate(object: &Value, rule: NameRule, namespaced: bool) -> Vec<Cause> {
@@ -176,8 +179,8 @@ fn entries(object: &Value, causes: &mut Vec<Cause>) {
                 "must be `FieldsV1`",
             ));
         }
-        if part("manager").len() > options::MAX_MANAGER {
-            causes.push(Cause::too_long(&at("manager"), options::MAX_MANAGER));
+        if part("manager").len() > MAX_MANAGER {
+            causes.push(Cause::too_long(&at("manager"), MAX_MANAGER));
         }
     }
 }

@@ -11,22 +11,18 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha512};
 
-use super::resource::{Resource, Resources};
+use super::registry::Resources;
+use super::resource::Resource;
 
 /// The documents of what a server serves.
-pub struct Documents {
+pub(crate) struct Documents {
     by_path: BTreeMap<String, (Value, String)>,
 }
 
-impl Resources {
-    /// What it is told with, made when it is first asked for.
-    pub fn openapi(&self) -> &Documents {
-        self.documents.get_or_init(|| Documents::of(self))
-    }
-}
-
 impl Documents {
-    fn of(resources: &Resources) -> Self {
+    /// Builds the documents of these resources.
+    #[must_use]
+    pub(crate) fn new(resources: &Resources) -> Self {
         let mut paths: Vec<(String, &str, &str)> = resources
             .iter()
             .map(|resource| (root(resource), &*resource.group, &*resource.version))
@@ -48,7 +44,7 @@ impl Documents {
 
     /// `/openapi/v3`: the documents there are, each with a hash that changes when it does.
     #[must_use]
-    pub fn index(&self) -> Value {
+    pub(crate) fn index(&self) -> Value {
         let paths: Map<String, Value> = self
             .by_path
             .iter()
@@ -62,14 +58,14 @@ impl Documents {
 
     /// `/openapi/v3/{path}`, such as `apis/eci.alibabacloud.com/v1`, with its hash; `None` if there is none.
     #[must_use]
-    pub fn document(&self, path: &str) -> Option<(&Value, &str)> {
+    pub(crate) fn document(&self, path: &str) -> Option<(&Value, &str)> {
         let (document, hash) = self.by_path.get(path)?;
         Some((document, hash))
     }
 
     /// `/openapi/v2`: every definition in the older form. `kubectl` reads it where version 3 does not tell enough.
     #[must_use]
-    pub fn v2(&self) -> Value {
+    pub(crate) fn v2(&self) -> Value {
         let mut definitions = Map::new();
         for (document, _) in self.by_path.values() {
             let schemas = document
@@ -122,7 +118,7 @@ fn older(schema: &Value) -> Value {
 }
 
 /// The Kubernetes version whose behaviour this server follows.
-pub const VERSION: &str = "v1.36.0";
+pub(crate) const VERSION: &str = "v1.36.0";
 
 const META_NAME: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 
@@ -272,7 +268,7 @@ fn name_kind(shape: &mut Value, resource: &Resource, kind: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::resource::samples::RESOURCES;
+    use crate::api::registry::samples::RESOURCES;
 
     fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
@@ -287,7 +283,7 @@ mod tests {
 
     #[test]
     fn every_reference_leads_somewhere() {
-        let documents = RESOURCES.openapi();
+        let documents = Documents::new(&RESOURCES);
         assert!(!META.is_empty());
         for (path, (document, _)) in &documents.by_path {
             let mut found = Vec::new();
@@ -321,8 +317,10 @@ mod tests {
                 ""
             };
             let path = format!("/{}{scope}/{}/{{name}}", root(resource), resource.plural);
-            let operation =
-                &RESOURCES.openapi().document(&root(resource)).unwrap().0["paths"][&path]["patch"];
+            let operation = &Documents::new(&RESOURCES)
+                .document(&root(resource))
+                .unwrap()
+                .0["paths"][&path]["patch"];
             assert!(operation.to_string().contains("fieldValidation"), "{path}");
         }
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use super::{META_NAME, model, reference, root};
-use crate::api::patch::PatchKind;
+use crate::api::patch::{PatchKind, accepted};
 use crate::api::resource::Resource;
 
 /// The parameters of requests by name, as Kubernetes publishes them.
@@ -286,7 +286,7 @@ fn body(resource: &Resource, verb: &str) -> Option<Value> {
         "patch" => {
             // A strategic merge patch is taken, but not told of: kubectl would look for the keys of lists in these
             // shapes instead of in the types that it has.
-            let kinds = resource.patch_kinds().iter();
+            let kinds = accepted(resource).iter();
             let kinds = kinds.filter(|kind| **kind != PatchKind::Strategic);
             let forms: Vec<_> = kinds.map(|kind| kind.media_type()).collect();
             let content = content(&forms, &format!("{META_NAME}.Patch"));

@@ -2,17 +2,18 @@
 
 use serde_json::{Map, Value};
 
-use super::{Path, Schema};
+use super::Schema;
+use crate::api::path::Path;
 
 /// Fields that were dropped, by path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Pruned {
+pub(crate) struct Pruned {
     /// Sorted paths: `spec.bar`.
     pub paths: Vec<String>,
 }
 
 /// Drops every field that the schema does not know.
-pub fn prune(schema: &Schema, value: &mut Value) -> Pruned {
+pub(crate) fn prune(schema: &Schema, value: &mut Value) -> Pruned {
     let mut pruned = Pruned::default();
     walk(schema, value, &Path::root(""), &mut pruned.paths);
     pruned.paths.sort_unstable();
@@ -43,7 +44,7 @@ fn walk(schema: &Schema, value: &mut Value, path: &Path<'_>, paths: &mut Vec<Str
 }
 
 /// Fills in defaults, drops nulls of fields that may not be null, and writes whole numbers without a fraction.
-pub fn trim(schema: &Schema, value: &mut Value) {
+pub(crate) fn trim(schema: &Schema, value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|name, value| !value.is_null() || may_be_null(schema, name));

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Path, Schema};
-use crate::api::error::Cause;
+use super::Schema;
+use crate::api::cause::Cause;
+use crate::api::path::Path;
 
 /// A compiled rule.
 #[derive(Debug)]

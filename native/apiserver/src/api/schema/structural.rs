@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::Schema;
-use crate::api::error::Cause;
+use crate::api::cause::Cause;
 
 /// Where in an object a schema stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ const DEEPEST: usize = 64;
 
 /// Finds every fault of a schema that stands at `field` of a definition.
 #[must_use]
-pub fn faults(schema: &Value, field: &str) -> Vec<Cause> {
+pub(crate) fn faults(schema: &Value, field: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
     walk(schema, field, Level::Root, 0, &mut causes);
     causes

@@ -2,14 +2,15 @@
 
 use serde_json::Value;
 
-use super::{ListType, Path, Schema, Type};
-use crate::api::error::Cause;
+use super::{ListType, Schema, Type};
+use crate::api::cause::Cause;
+use crate::api::path::Path;
 
 /// Finds every fault of `value`. `prefix` is where it stands in the object: empty for the whole object, `status` for
 /// its status; the words speak of the path below it. The CEL rules are evaluated if nothing else is wrong that they could
 /// trip over.
 #[must_use]
-pub fn validate(schema: &Schema, value: &Value, prefix: &str) -> Vec<Cause> {
+pub(crate) fn validate(schema: &Schema, value: &Value, prefix: &str) -> Vec<Cause> {
     let mut run = Run {
         prefix,
         causes: Vec::new(),

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{Context, MAX_OBJECT, Subresource};
-use crate::api::error::{ApiError, Cause};
+use crate::api::cause::Cause;
+use crate::api::error::ApiError;
 use crate::api::resource::Resource;
 use crate::api::{go_fmt, meta, schema};
 

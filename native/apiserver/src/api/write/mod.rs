@@ -10,9 +10,11 @@ mod delete;
 use imagecache::time::Timestamp;
 use serde_json::Value;
 
-use super::error::{ApiError, Cause};
+use super::cause::Cause;
+use super::decode::FieldValidation;
+use super::error::ApiError;
 use super::fields::Writer;
-use super::options::{FieldValidation, WriteOptions};
+use super::options::WriteOptions;
 use super::patch::PatchKind;
 use super::resource::Resource;
 use super::{decode, fields, meta, patch};

@@ -13,6 +13,7 @@ use super::Server;
 use super::answer::{self, Answer};
 use super::negotiate::{Form, Media, View};
 use super::request::Request;
+use crate::api::openapi::Documents;
 use crate::api::{ApiError, Resources, discovery};
 
 /// The Kubernetes whose behaviour this is.
@@ -32,7 +33,8 @@ pub(super) fn answer(server: &Server, request: &Request, form: Form) -> Answer {
         view: View::Whole,
         ..form
     };
-    let resources = &*server.cluster.resources();
+    let served = server.cluster.served();
+    let resources = &served.resources;
     let document = match segments.as_slice() {
         [] => Some(discovery::paths(resources)),
         ["version"] => Some(version()),
@@ -42,18 +44,20 @@ pub(super) fn answer(server: &Server, request: &Request, form: Form) -> Answer {
         ["api", version] => discovery::resources(resources, "", version),
         ["apis", group] => discovery::group(resources, group),
         ["apis", group, version] => discovery::resources(resources, group, version),
-        ["openapi", "v2"] => return Ok(openapi_v2(resources, request)),
+        ["openapi", "v2"] => return Ok(openapi_v2(served.documents(), request)),
         ["openapi", "v3"] => {
             let mut index = answer::answer(
                 200,
                 "text/plain; charset=utf-8",
-                text(&resources.openapi().index()),
+                text(&served.documents().index()),
             );
             set(&mut index, ACCEPT_RANGES, "bytes");
             set(&mut index, LAST_MODIFIED, MADE);
             return Ok(index);
         }
-        ["openapi", "v3", path @ ..] => return openapi_v3(resources, request, &path.join("/")),
+        ["openapi", "v3", path @ ..] => {
+            return openapi_v3(served.documents(), request, &path.join("/"));
+        }
         _ => None,
     };
     Ok(match document {
@@ -188,14 +192,14 @@ fn etag(document: &Value) -> String {
     format!("\"{:016X}\"", hasher.finish())
 }
 
-fn openapi_v2(resources: &Resources, request: &Request) -> Response<Body> {
+fn openapi_v2(documents: &Documents, request: &Request) -> Response<Body> {
     let accept = request.header("accept").unwrap_or("*/*");
     // kubectl asks for protobuf first, and takes JSON where it gets it
     if !accept.contains("json") && !accept.contains('*') {
         let message = "openapi/v2 is served as JSON only\n";
         return answer::text(406, message);
     }
-    let document = resources.openapi().v2();
+    let document = documents.v2();
     let etag = etag(&document);
     let mut response = answer::answer(200, "application/json", text(&document));
     described(&mut response, &etag);
@@ -209,8 +213,8 @@ fn described(response: &mut Response<Body>, etag: &str) {
     set(response, ETAG, etag);
 }
 
-fn openapi_v3(resources: &Resources, request: &Request, path: &str) -> Answer {
-    let Some((document, hash)) = resources.openapi().document(path) else {
+fn openapi_v3(documents: &Documents, request: &Request, path: &str) -> Answer {
+    let Some((document, hash)) = documents.document(path) else {
         return Ok(answer::no_such_page());
     };
     let etag = format!("\"{hash}\"");

@@ -125,7 +125,7 @@ impl Server {
         acceptable: Result<(), ApiError>,
         body: Incoming,
     ) -> Answer {
-        match request.route(&self.cluster.resources()) {
+        match request.route(&self.cluster.served().resources) {
             Route::Document => documents::answer(self, request, form),
             Route::Nowhere => Ok(answer::no_such_page()),
             Route::Resource(target) => {

@@ -4,7 +4,7 @@ use super::answer::{self, Answer, ListMeta};
 use super::negotiate::Form;
 use super::request::{Request, Target};
 use crate::api::ApiError;
-use crate::api::error::Cause;
+use crate::api::Cause;
 use crate::api::selector::Selector;
 use crate::cluster::Cluster;
 use crate::cluster::continue_token::Token;

@@ -12,7 +12,7 @@ use super::read::{self, ListOptions};
 use super::request::{Request, Target};
 use crate::api::decode::MAX_BODY;
 use crate::api::options::{DeleteOptions, Write, WriteOptions, manager};
-use crate::api::patch::PatchKind;
+use crate::api::patch;
 use crate::api::write::Effect;
 use crate::api::{ApiError, Status};
 use crate::cluster::requests::{Body, Written};
@@ -42,7 +42,7 @@ pub(super) async fn write(
         "create" => cluster.create(place, body(Write::Create)?).await?,
         "update" => cluster.update(place, body(Write::Update)?).await?,
         "patch" => {
-            let kind = PatchKind::of(&place.resource, content_type)?;
+            let kind = patch::kind_of(&place.resource, content_type)?;
             cluster
                 .patch(place, kind, body(Write::Patch(kind))?)
                 .await?

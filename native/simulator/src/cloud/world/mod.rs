@@ -26,7 +26,6 @@ use serde_json::{Map, Value, json};
 
 pub use settings::{Pace, Quotas, Settings};
 
-use super::store::Saved;
 use cache::Record;
 use group::Group;
 
@@ -38,6 +37,15 @@ pub const MAX_TOKENS: usize = 200_000;
 
 /// Where numbers come from that nobody can foresee.
 pub type Chance<'a> = &'a mut dyn FnMut() -> u64;
+
+/// The stored state.
+#[derive(Debug, Default)]
+pub(super) struct Saved {
+    /// Records with their table and key.
+    pub(super) records: Vec<(Table, String, Vec<u8>)>,
+    /// The simulated time of the last change.
+    pub(super) now: Timestamp,
+}
 
 /// A kind of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
