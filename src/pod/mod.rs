@@ -29,7 +29,6 @@ use node::NodeRequirements;
 pub use placement::Placement;
 pub use request::{CacheRequest, DecidingAnnotations};
 pub use storage::{GIB, storage_bytes};
-pub(crate) use template::ephemeral_containers;
 pub use template::{ContainerImage, Located, Misfit, Template, search, templates, values};
 
 /// A pod: its images, and what decides which image cache it gets.
@@ -202,8 +201,10 @@ impl Pod {
         {
             first.warnings.push(unknown_kind(kind));
         }
-        let needs_image =
-            row.is_some_and(|row| !row.templates.is_empty() && row.references.is_empty());
+        let needs_image = row.is_some_and(|row| {
+            let certain = row.is_built_in() || value.get("apiVersion").is_some();
+            certain && !row.templates.is_empty() && row.references.is_empty()
+        });
         if pods.is_empty() && needs_image && !broken {
             let name = named(value, kind).full_name();
             report.add(Code::IC016, path, without_image(&name), SKIPPED);
@@ -309,7 +310,8 @@ impl Misfit<'_> {
 #[must_use]
 pub fn describes_pods(value: &Value, kind: Option<&str>) -> bool {
     match row_of(value, kind).0 {
-        Some(row) => !row.templates.is_empty(),
+        Some(row) if row.is_built_in() => !row.templates.is_empty(),
+        Some(row) => templates(row, value).iter().any(|template| template.makes_pod),
         None => !search(value).is_empty(),
     }
 }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::template::Template;
+use super::template::{Template, templates};
 use crate::annotation::{ACS_COMPUTE_CLASS, ACS_LABEL, ECI_BURST, ECI_INSTANCE_ID, ECI_LABEL};
+use crate::resource::workload;
 
 /// The prefixes of the names of virtual nodes. Pods on a virtual node run on ECI.
 const VIRTUAL_NODES: [&str; 2] = ["virtual-kubelet", "virtual-node-eci"];
@@ -67,10 +68,12 @@ impl Placement {
         Placement::Unspecified
     }
 
-    /// Reports whether the pod runs on ECI for certain.
+    /// Reads the placement of a Pod.
     #[must_use]
-    pub fn is_eci(self) -> bool {
-        self == Placement::Eci
+    pub fn of_pod(pod: &Value) -> Self {
+        let row = workload::find("", "Pod");
+        let template = row.and_then(|row| templates(row, pod).into_iter().next());
+        template.map_or(Placement::Unspecified, |template| Self::of(&template))
     }
 
     /// Reports whether the pod asks for ECI or allows it.

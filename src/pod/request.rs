@@ -125,6 +125,9 @@ impl CacheRequest {
 }
 
 fn not_a_string(name: &str, value: &Value) -> String {
+    if value == "" {
+        return format!("annotation {name} is empty: ignored");
+    }
     let value = serde_json::to_string(value).unwrap_or_default();
     format!("annotation {name} is `{value}`, not a string: ignored")
 }

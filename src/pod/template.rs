@@ -125,6 +125,25 @@ impl<'v> Template<'v> {
         first(&self.labels, name)
     }
 
+    /// Returns the ephemeral containers. They are added to a running pod, after its cache was chosen.
+    pub(crate) fn ephemeral_containers(&self) -> Vec<ContainerImage<'v>> {
+        let mut found = Vec::new();
+        for spec in &self.pod_specs {
+            for list in follow(&[Step::Field("ephemeralContainers")], spec.value) {
+                let siblings = list.value().as_array().map_or(0, Vec::len);
+                for met in list.each() {
+                    let container = met.container("image", siblings);
+                    found.extend(container.map(|mut container| {
+                        let steps = &mut container.image.steps;
+                        *steps = [&*spec.steps, &**steps].concat();
+                        container
+                    }));
+                }
+            }
+        }
+        found
+    }
+
     /// Returns a field of the pod spec.
     #[must_use]
     pub fn spec(&self, name: &str) -> Option<&'v Value> {
@@ -152,7 +171,11 @@ pub fn templates<'v>(workload: &Workload, object: &'v Value) -> Vec<Template<'v>
     let mut budget = MAX_SHARED_VISITS;
     let mut found = Vec::new();
     for row in workload.templates {
-        for at in matches(row.at, object) {
+        let mut places = matches(row.at, object);
+        if places.is_empty() {
+            places.extend(Match::absent(row.at, object));
+        }
+        for at in places {
             found.push(read(row, &at, &mut budget));
         }
     }
@@ -164,20 +187,6 @@ pub fn templates<'v>(workload: &Workload, object: &'v Value) -> Vec<Template<'v>
 pub fn values(way: Way, object: &Value) -> Vec<Located<'_>> {
     let found = matches(way, object);
     found.iter().map(Match::located).collect()
-}
-
-/// Returns the ephemeral containers of a Pod.
-pub(crate) fn ephemeral_containers(pod: &Value) -> Vec<ContainerImage<'_>> {
-    let list = [Step::Field("spec"), Step::Field("ephemeralContainers")];
-    let mut found = Vec::new();
-    for list in follow(&list, pod) {
-        let siblings = list.value().as_array().map_or(0, Vec::len);
-        let mut unlimited = usize::MAX;
-        list.follow(&[Step::Each], None, &mut unlimited, &mut |met| {
-            found.extend(met.container("image", siblings));
-        });
-    }
-    found
 }
 
 fn matches(way: Way, object: &Value) -> Vec<Match<'_>> {
@@ -254,13 +263,8 @@ impl<'v> Reader<'_, 'v> {
         let shared = way.shared(self.row.at).min(steps.len());
         let rest = steps.get(shared..).unwrap_or_default();
         let origin = self.at.ancestor(shared);
-        // The parts of two templates are disjoint: visits of them add up to the size of the object.
         let mut unlimited = usize::MAX;
-        let budget = if shared == self.depth {
-            &mut unlimited
-        } else {
-            budget
-        };
+        let budget = self.budget(way, &mut unlimited, budget);
         origin.follow(rest, self.name, budget, visit);
     }
 
@@ -323,21 +327,38 @@ impl<'v> Reader<'_, 'v> {
         if selector.is_some() {
             steps.pop();
         }
+        let mut lists = Vec::new();
         self.follow(way, &steps, budget, &mut |met| {
-            let Some(selector) = selector else {
+            if selector.is_none() {
                 return visit(met.container(field, 1));
-            };
-            let Value::Array(items) = met.value() else {
-                return visit(Err(Misfit {
+            }
+            match met.value() {
+                Value::Array(items) => lists.push((met.clone(), items.len())),
+                // A null is a list that is not set; a pod spec must have `containers`.
+                Value::Null if met.path.last() != Some(&path::Step::Key("containers")) => {}
+                _ => visit(Err(Misfit {
                     found: met.located(),
                     expected: "a list",
-                }));
-            };
-            let mut unlimited = usize::MAX;
-            met.follow(&[selector], self.name, &mut unlimited, &mut |met| {
-                visit(met.container(field, items.len()));
-            });
+                })),
+            }
         });
+        let mut unlimited = usize::MAX;
+        let budget = self.budget(way, &mut unlimited, budget);
+        for (list, siblings) in lists {
+            list.follow(selector.as_slice(), self.name, budget, &mut |met| {
+                visit(met.container(field, siblings));
+            });
+        }
+    }
+
+    /// Returns the budget for a way. Visits below the place of the template are free: the parts of two templates are
+    /// disjoint, so their visits add up to the size of the object.
+    fn budget<'b>(&self, way: Way, free: &'b mut usize, shared: &'b mut usize) -> &'b mut usize {
+        if way.shared(self.row.at) == self.depth {
+            free
+        } else {
+            shared
+        }
     }
 }
 
@@ -355,6 +376,28 @@ impl<'v> Match<'v> {
             path: Vec::new(),
             values: vec![object],
         }
+    }
+
+    /// Returns the place of a part that the object does not have. Annotations may be there for it all the same.
+    fn absent(way: Way, object: &'v Value) -> Option<Self> {
+        let mut at = Match::object(object);
+        for step in way.steps() {
+            let Step::Field(field) = step else {
+                return None;
+            };
+            let value = at.value().get(field).unwrap_or(&Value::Null);
+            at.path.push(path::Step::Key(field));
+            at.values.push(value);
+        }
+        Some(at)
+    }
+
+    /// Returns the items of this list.
+    fn each(&self) -> Vec<Self> {
+        let mut found = Vec::new();
+        let mut unlimited = usize::MAX;
+        self.follow(&[Step::Each], None, &mut unlimited, &mut |met| found.push(met.clone()));
+        found
     }
 
     fn value(&self) -> &'v Value {

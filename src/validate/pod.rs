@@ -18,41 +18,36 @@ use crate::annotation::{
 };
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
-use crate::pod::{
-    CacheRequest, ContainerImage, Located, Placement, Template, ephemeral_containers,
-};
+use crate::pod::{CacheRequest, ContainerImage, Located, Placement, Template};
 use crate::reference::Named;
 use crate::resource::workload::Workload;
 
 /// The pods of one object. Its templates may share annotations and images: each is reported once.
-pub(super) struct Pods<'p, 'v> {
+pub(super) struct Pods<'p> {
     path: &'p Path<'p>,
     /// Whether the object is of Kubernetes, whose API server refuses what is not a pod spec.
     strict: bool,
     /// Whether ECI or a kubelet has written to the object.
     has_status: bool,
-    /// The object, where it is a Pod: only a Pod has ephemeral containers.
-    pod: Option<&'v Value>,
     seen: BTreeSet<*const Value>,
     reported: BTreeSet<(Code, *const Value, &'static str)>,
 }
 
-impl<'p, 'v> Pods<'p, 'v> {
-    pub(super) fn of(workload: &Workload, object: &'v Value, path: &'p Path<'p>) -> Self {
+impl<'p> Pods<'p> {
+    pub(super) fn of(workload: &Workload, object: &Value, path: &'p Path<'p>) -> Self {
         let is_pod = workload.kind == "Pod" && workload.is_built_in();
         let status = object.get("status").and_then(Value::as_object);
         Pods {
             path,
             strict: workload.is_built_in(),
             has_status: is_pod && status.is_some_and(|status| !status.is_empty()),
-            pod: is_pod.then_some(object),
             seen: BTreeSet::new(),
             reported: BTreeSet::new(),
         }
     }
 
     /// Validates the pod of a template.
-    pub(super) fn check(&mut self, template: &Template<'v>, report: &mut Report<'_>) {
+    pub(super) fn check(&mut self, template: &Template<'_>, report: &mut Report<'_>) {
         // Warnings of the reader are findings of `annotations`, at their places.
         let request = CacheRequest::of(template, &mut Vec::new());
         let placement = Placement::of(template);
@@ -79,7 +74,8 @@ impl<'p, 'v> Pods<'p, 'v> {
                     && !live
                     && let Some(name) = request.asking()
                 {
-                    self.report(Code::IC065, template, name, NOT_ON_ECI, LABEL_IT, report);
+                    let finding = (QuotedPart::Key, NOT_ON_ECI, LABEL_IT);
+                    self.report(Code::IC065, template, name, finding, report);
                 }
                 let default = placement.may_be_eci() || request.asking().is_some();
                 match request.uses_cache(default) {
@@ -95,11 +91,11 @@ impl<'p, 'v> Pods<'p, 'v> {
     }
 
     /// Validates a map of annotations that reaches pods whose template is in another object.
-    pub(super) fn annotations(&mut self, map: &Located<'v>, report: &mut Report<'_>) {
+    pub(super) fn annotations(&mut self, map: &Located<'_>, report: &mut Report<'_>) {
         self.annotation_map(map, Place::Pod { live: false }, report);
     }
 
-    fn annotation_map(&mut self, map: &Located<'v>, place: Place<'_>, report: &mut Report<'_>) {
+    fn annotation_map(&mut self, map: &Located<'_>, place: Place<'_>, report: &mut Report<'_>) {
         if let Value::Object(all) = map.value
             && self.seen.insert(ptr::from_ref(map.value))
         {
@@ -113,10 +109,9 @@ impl<'p, 'v> Pods<'p, 'v> {
     fn report(
         &mut self,
         code: Code,
-        template: &Template<'v>,
+        template: &Template<'_>,
         name: &'static str,
-        message: impl fmt::Display,
-        help: impl fmt::Display,
+        (part, message, help): (QuotedPart, impl fmt::Display, impl fmt::Display),
         report: &mut Report<'_>,
     ) {
         let Some(map) = template.annotation_map(name) else {
@@ -124,7 +119,7 @@ impl<'p, 'v> Pods<'p, 'v> {
         };
         if self.reported.insert((code, ptr::from_ref(map.value), name)) {
             map.at(self.path, &mut |path| {
-                report.add_part(code, &path.key(name), QuotedPart::Key, &message, &help);
+                report.add_part(code, &path.key(name), part.clone(), &message, &help);
             });
         }
     }
@@ -132,56 +127,48 @@ impl<'p, 'v> Pods<'p, 'v> {
     /// Reports annotations of which one takes the effect of the other.
     fn conflicts(
         &mut self,
-        template: &Template<'v>,
+        template: &Template<'_>,
         request: &CacheRequest,
         report: &mut Report<'_>,
     ) {
         let by = &request.decided_by;
         let auto = by.auto.filter(|_| request.auto == Some(true));
         if let (Some(explicit), Some(auto)) = (by.explicit, auto) {
-            let message = already_selected(explicit);
-            self.report(Code::IC061, template, auto, message, KEEP_ONE, report);
+            let finding = (QuotedPart::Key, already_selected(explicit), KEEP_ONE);
+            self.report(Code::IC061, template, auto, finding, report);
         }
         if request.perfect && template.annotation_map(POD_MATCH_COUNT).is_some() {
-            let (name, message) = (POD_MATCH_COUNT, perfect_wins());
-            self.report(Code::IC062, template, name, message, REMOVE_ONE, report);
+            let finding = (QuotedPart::Key, perfect_wins(), REMOVE_ONE);
+            self.report(Code::IC062, template, POD_MATCH_COUNT, finding, report);
         }
     }
 
     fn match_count(
         &mut self,
-        template: &Template<'v>,
+        template: &Template<'_>,
         request: &CacheRequest,
         images: Option<usize>,
         report: &mut Report<'_>,
     ) {
-        let name = POD_MATCH_COUNT;
-        match (request.count, images) {
-            (None, _) => self.report(
-                Code::IC063,
-                template,
-                name,
-                COUNT_OF_ZERO,
-                SAY_COUNT,
-                report,
-            ),
+        let finding = match (request.count, images) {
+            (None, _) => (QuotedPart::Value, COUNT_OF_ZERO.to_owned(), SAY_COUNT.to_owned()),
             (Some(count), Some(images)) if count > images => {
-                let message = count_too_high(count, images);
-                self.report(Code::IC063, template, name, message, ask_for_all(), report);
+                (QuotedPart::Value, count_too_high(count, images), ask_for_all())
             }
-            _ => {}
-        }
+            _ => return,
+        };
+        self.report(Code::IC063, template, POD_MATCH_COUNT, finding, report);
     }
 
     /// Validates the images of all containers. Returns the number of distinct images that the pod starts with, if it
     /// uses a cache and each image can be read.
     fn images(
         &mut self,
-        template: &Template<'v>,
+        template: &Template<'_>,
         use_of_caches: CacheUse,
         report: &mut Report<'_>,
     ) -> Option<usize> {
-        let mut distinct: Vec<Named<'v>> = Vec::new();
+        let mut distinct: Vec<Named<'_>> = Vec::new();
         let mut complete = template.missing.is_empty() && !template.cut_off;
         for misfit in &template.misfits {
             complete = false;
@@ -203,7 +190,7 @@ impl<'p, 'v> Pods<'p, 'v> {
             }
         }
         // Ephemeral containers are added after the cache was chosen, so they do not count.
-        for container in self.pod.map(ephemeral_containers).unwrap_or_default() {
+        for container in template.ephemeral_containers() {
             if container.index() >= MAX_ITEMS {
                 self.too_many(&container, report);
             } else {
@@ -227,7 +214,7 @@ impl<'p, 'v> Pods<'p, 'v> {
     }
 
     /// Validates the image of one container. Returns the reference with its tag.
-    fn image(
+    fn image<'v>(
         &mut self,
         container: &ContainerImage<'v>,
         use_of_caches: CacheUse,
