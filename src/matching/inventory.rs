@@ -134,19 +134,19 @@ pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
 }
 
 /// An object that a walk met.
-struct Met<'m> {
-    value: &'m Value,
+pub(super) struct Met<'m> {
+    pub(super) value: &'m Value,
     /// Its own kind, else what its list gives it.
-    kind: Option<&'m str>,
-    path: &'m Path<'m>,
+    pub(super) kind: Option<&'m str>,
+    pub(super) path: &'m Path<'m>,
     is_cache: bool,
 }
 
 /// What is done with each object.
-type Visit<'f> = dyn FnMut(&Met<'_>, &mut Report<'_>) + 'f;
+pub(super) type Visit<'f> = dyn FnMut(&Met<'_>, &mut Report<'_>) + 'f;
 
 /// Visits every object of a document, in order. Anything but objects and lists of them goes to the report.
-fn walk(value: &Value, report: &mut Report<'_>, visit: &mut Visit<'_>) {
+pub(super) fn walk(value: &Value, report: &mut Report<'_>, visit: &mut Visit<'_>) {
     walk_any(value, None, &Path::Root, 0, report, visit);
 }
 

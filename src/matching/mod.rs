@@ -92,8 +92,8 @@ pub use image::{Image, ImageFacts, manifest_bytes};
 pub use index::Index;
 pub use inventory::{DocumentObject, Inventory, MAX_NESTING, ObjectRole, subjects};
 pub use locality::{
-    MAX_NODE_SCORE, NodeImage, NodeImages, PodImages, image_locality, image_signature,
-    with_default_tag,
+    LocalityInventory, MAX_NODE_SCORE, NodeImage, NodeImages, NodeScore, PodImages, PodScores,
+    image_locality, image_signature, with_default_tag,
 };
 pub use pod::Pod;
 pub use reason::LossReason;

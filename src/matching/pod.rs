@@ -228,7 +228,7 @@ pub(super) fn is_pod(value: &Value, kind: Option<&str>) -> bool {
 }
 
 /// The pod in an object: the object itself, or the template at one of the places where workloads keep it.
-fn template<'a>(value: &'a Value, kind: Option<&str>) -> Option<&'a Value> {
+pub(super) fn template<'a>(value: &'a Value, kind: Option<&str>) -> Option<&'a Value> {
     if kind == Some("Pod") {
         return Some(value);
     }

@@ -5,10 +5,11 @@ use std::io;
 use std::path::Path;
 
 use clap::error::ErrorKind;
-use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
+use crate::usage::UsageError;
 use crate::{
     completions, crd, dev, eci, expire, explain, match_pods, reference, schema, serve, sync,
     validate, webhook,
@@ -87,13 +88,13 @@ impl Verb {
             Verb::Crd(verb) => verb.run(console),
             Verb::Schema(verb) => verb.run(console),
             Verb::Explain(verb) => verb.run(console),
-            Verb::Completions(verb) => verb.run(console),
+            Verb::Completions(verb) => verb.run(&mut command(None), console),
         }
     }
 }
 
 /// The command as this program was called: `imagecache`, or `kubectl imagecache` when it runs as kubectl's plugin.
-pub(crate) fn command(program: Option<&OsString>) -> clap::Command {
+fn command(program: Option<&OsString>) -> clap::Command {
     let plugin = program
         .and_then(|program| Path::new(program).file_stem())
         .is_some_and(|stem| stem == "kubectl-imagecache");
@@ -110,10 +111,12 @@ pub(crate) fn command(program: Option<&OsString>) -> clap::Command {
 /// Runs one command line from its arguments to its exit code.
 pub(crate) fn run() -> Exit {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = command(arguments.first())
-        .try_get_matches_from(&arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match cli {
+    let mut command = command(arguments.first());
+    let matches = match command.try_get_matches_from_mut(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
@@ -123,7 +126,24 @@ pub(crate) fn run() -> Exit {
         console.finish()?;
         Ok(exit)
     });
-    ended.unwrap_or_else(fail)
+    ended.unwrap_or_else(|error| match error.downcast::<UsageError>() {
+        Ok(usage) => {
+            command.build();
+            refuse(&in_verb(&mut command, &matches, &usage))
+        }
+        Err(error) => fail(&error),
+    })
+}
+
+/// Returns a usage error as clap prints its own: with the usage line of the verb that was called.
+fn in_verb(command: &mut clap::Command, matches: &ArgMatches, usage: &UsageError) -> clap::Error {
+    let called = matches
+        .subcommand()
+        .and_then(|(name, matches)| Some((command.find_subcommand_mut(name)?, matches)));
+    match called {
+        Some((verb, matches)) => in_verb(verb, matches, usage),
+        None => command.error(ErrorKind::ValueValidation, usage),
+    }
 }
 
 /// Prints what is wrong with the command line, or the help or version that was asked for.
@@ -135,35 +155,20 @@ fn refuse(error: &clap::Error) -> Exit {
     match error.print() {
         _ if !asked => Exit::Usage,
         Ok(()) => Exit::Ok,
-        Err(unwritten) => fail(anyhow::Error::from(unwritten).context(UNWRITABLE)),
+        Err(unwritten) => fail(&anyhow::Error::from(unwritten).context(UNWRITABLE)),
     }
 }
 
-/// Says why a run ended early. A reader who closed the pipe (`| head`) has what he wanted: no word, no failure.
-fn fail(error: anyhow::Error) -> Exit {
-    let error = match error.downcast::<clap::Error>() {
-        Ok(usage) => return refuse(&usage),
-        Err(error) => error,
-    };
-    let mut said = Vec::new();
+/// Prints why a run ended early. A reader that closed the pipe (`| head`) is not an error.
+fn fail(error: &anyhow::Error) -> Exit {
+    let mut reasons = Vec::new();
     for cause in error.chain() {
         match cause.downcast_ref::<io::Error>() {
             Some(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Ok,
-            Some(error) => said.push(console::reason(error)),
-            None => said.push(cause.to_string()),
+            Some(error) => reasons.push(console::reason(error)),
+            None => reasons.push(cause.to_string()),
         }
     }
-    console::complain(&said.join(": "));
+    console::complain(&reasons.join(": "));
     Exit::Failure
-}
-
-/// A mistake in the arguments that only the verb itself can see, in the form of all others.
-pub(crate) fn usage_error(verb: &str, message: impl std::fmt::Display) -> anyhow::Error {
-    let mut command = command(std::env::args_os().next().as_ref());
-    command.build();
-    match command.find_subcommand_mut(verb) {
-        Some(verb) => verb.error(ErrorKind::ValueValidation, message),
-        None => command.error(ErrorKind::ValueValidation, message),
-    }
-    .into()
 }

@@ -5,7 +5,6 @@ use std::io::Write;
 use anyhow::Context;
 use clap_complete::Shell;
 
-use crate::cli;
 use crate::console::{Console, UNWRITABLE};
 use crate::exit::Exit;
 
@@ -25,15 +24,14 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+    pub(crate) fn run(
+        &self,
+        command: &mut clap::Command,
+        console: &mut Console,
+    ) -> anyhow::Result<Exit> {
         // clap_complete panics when its writer fails; a vector does not.
         let mut script = Vec::new();
-        clap_complete::generate(
-            self.shell,
-            &mut cli::command(None),
-            "imagecache",
-            &mut script,
-        );
+        clap_complete::generate(self.shell, command, "imagecache", &mut script);
         console.write_all(&script).context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }

@@ -81,7 +81,7 @@ fn seconds(text: &str) -> Result<i64, &'static str> {
 impl Expire {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let now = self.clock.now();
-        let taken = documents::take(&self.inputs.list("expire")?, |value, _| facts(value));
+        let taken = documents::take(&self.inputs.list()?, |value, _| facts(value));
         let caches = taken.parts.iter().flatten();
         let mut ends: Vec<Expiry> = caches.map(|cache| expiry(cache, now)).collect();
         if ends.is_empty() {

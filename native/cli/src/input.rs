@@ -9,8 +9,8 @@ use imagecache::diagnostic::{Code, Diagnostic, Severity};
 use imagecache::document::{Position, Span, TextFormat, TextLimits};
 use walkdir::{DirEntry, WalkDir};
 
-use crate::cli::usage_error;
 use crate::console::reason;
+use crate::usage::usage_error;
 
 /// What a folder is searched for; a file that is named by itself may be called anything.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
@@ -101,19 +101,15 @@ impl Inputs {
     }
 
     /// Every text to read: in the order of the arguments, the files of a folder sorted by name.
-    pub(crate) fn list(&self, verb: &str) -> anyhow::Result<Vec<Input>> {
+    pub(crate) fn list(&self) -> anyhow::Result<Vec<Input>> {
         let named = || self.filenames.iter().chain(&self.paths);
         if named().next().is_none() {
             return Err(usage_error(
-                verb,
                 "nothing to read: name files or folders with -f; `-f -` is standard input",
             ));
         }
         if named().filter(|path| is_stdin(path)).count() > 1 {
-            return Err(usage_error(
-                verb,
-                "standard input (`-`) can be read only once",
-            ));
+            return Err(usage_error("standard input (`-`) can be read only once"));
         }
         let mut inputs = Vec::new();
         for path in named() {

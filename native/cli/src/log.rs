@@ -12,7 +12,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::cli::usage_error;
+use crate::usage::usage_error;
 
 /// The variable of the environment that says what to log where `--log-level` does not.
 const VARIABLE: &str = "RUST_LOG";
@@ -40,25 +40,25 @@ enum Form {
 }
 
 impl Log {
-    /// Logs to standard error from now on. `verb` is the one whose command line it stands in.
+    /// Starts logging to standard error.
     ///
     /// # Errors
     /// A level that is none.
-    pub(crate) fn start(&self, verb: &str) -> anyhow::Result<()> {
-        self.start_with(verb, USUAL, io::stderr)
+    pub(crate) fn start(&self) -> anyhow::Result<()> {
+        self.start_with(USUAL, io::stderr)
     }
 
     /// Logs to `writer` from now on; `usual` is the level that is told unless somebody asks for more or less.
     ///
     /// # Errors
     /// A level that is none.
-    pub(crate) fn start_with<W>(&self, verb: &str, usual: &str, writer: W) -> anyhow::Result<()>
+    pub(crate) fn start_with<W>(&self, usual: &str, writer: W) -> anyhow::Result<()>
     where
         W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
     {
         let filter = self
             .filter(usual, std::env::var(VARIABLE).ok().as_deref())
-            .map_err(|message| usage_error(verb, message))?;
+            .map_err(usage_error)?;
         let color = AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         // It fails where a log runs already, as in tests that run several verbs.
         let _ = tracing_subscriber::registry()

@@ -1,6 +1,6 @@
 //! The `imagecache` command: reads files, asks the core, prints what it says.
 //!
-//! No rule about image caches lives here. One file a verb; [`args`] is the list of verbs, [`exit`] what the exit code
+//! No rule about image caches lives here. One file a verb; [`cli`] is the list of verbs, [`exit`] what the exit code
 //! means; [`input`] and [`console`] are the two ends of the pipe, [`report`] the forms of findings.
 
 mod cli;
@@ -30,6 +30,7 @@ mod serve;
 mod signal;
 mod sync;
 mod table;
+mod usage;
 mod validate;
 mod webhook;
 

@@ -11,12 +11,12 @@ use imagecache::matching::{
 };
 use rayon::prelude::*;
 
-use crate::cli::usage_error;
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
 use crate::report::count;
+use crate::usage::usage_error;
 use crate::{documents, encode, table};
 
 /// Pods that are answered at once, on all cores; so many answers, and no more, are kept before they are printed.
@@ -186,9 +186,7 @@ impl ImageOptions {
             let bytes = bytes
                 .parse()
                 .map_err(|_| wrong("--image-size", bytes, "a number of bytes"))?;
-            facts
-                .size(image, bytes)
-                .map_err(|fault| usage_error("match", fault))?;
+            facts.size(image, bytes).map_err(usage_error)?;
         }
         for (image, path) in &self.image_manifest {
             let text = std::fs::read(path).with_context(|| format!("{path}: cannot be read"))?;
@@ -198,28 +196,24 @@ impl ImageOptions {
             let bytes = bytes.with_context(|| {
                 format!("{path}: no manifest of one image (an index of platforms has no size)")
             })?;
-            facts
-                .size(image, bytes)
-                .map_err(|fault| usage_error("match", fault))?;
+            facts.size(image, bytes).map_err(usage_error)?;
         }
         for (image, digest) in &self.image_digest {
-            facts
-                .digest(image, digest)
-                .map_err(|fault| usage_error("match", fault))?;
+            facts.digest(image, digest).map_err(usage_error)?;
         }
         Ok(facts)
     }
 }
 
 fn wrong(option: &str, value: &str, expected: &str) -> anyhow::Error {
-    usage_error("match", format!("{option}: `{value}` is not {expected}"))
+    usage_error(format!("{option}: `{value}` is not {expected}"))
 }
 
 impl Match {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let rules = self.rules();
         let facts = self.images.facts()?;
-        let taken = documents::take(&self.inputs.list("match")?, |value, report| {
+        let taken = documents::take(&self.inputs.list()?, |value, report| {
             let mut inventory = Inventory::default();
             inventory.add(value, report);
             inventory

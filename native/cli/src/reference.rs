@@ -9,9 +9,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anyhow::Context;
 use imagecache::reference::{self, Named, describe};
 
-use crate::cli::usage_error;
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
+use crate::usage::usage_error;
 
 /// A line longer than this is no name: the file is something else.
 const LINE_MAX: u64 = 1 << 20;
@@ -58,7 +58,6 @@ impl Reference {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         if self.names.is_empty() && self.filenames.is_empty() {
             return Err(usage_error(
-                "reference",
                 "nothing to read: give names, or a file of names with -f; `-f -` is standard input",
             ));
         }

@@ -61,7 +61,7 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
-        self.log.start("serve")?;
+        self.log.start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

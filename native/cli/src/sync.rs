@@ -124,7 +124,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 impl Sync {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let cloud = self.connection.cloud()?;
-        self.log.start("sync")?;
+        self.log.start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

@@ -8,13 +8,13 @@ use imagecache::diagnostic::{Code, Level, Levels, Severity};
 use imagecache::validate::{self as core, ValidateOptions};
 use rayon::prelude::*;
 
-use crate::cli::usage_error;
 use crate::code_arg::CodeParser;
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::input::{Input, Inputs, LIMITS, format_of};
 use crate::progress::Progress;
 use crate::report::{self, Checked, Tally};
+use crate::usage::usage_error;
 
 /// Files that are read and checked at once, on all cores; so much, and no more, is kept before it is printed.
 const BATCH: usize = 256;
@@ -135,7 +135,7 @@ impl SeverityOptions {
                     .any(|(seen, other)| seen == code && *other != level)
                 {
                     let message = format!("{code} is given two severities; keep one of them");
-                    return Err(usage_error("validate", message));
+                    return Err(usage_error(message));
                 }
                 set.push((*code, level));
                 levels.set(*code, level);
@@ -154,7 +154,7 @@ impl Validate {
         if let Some(gib) = self.max_size {
             options.max_size_gib = gib;
         }
-        let inputs = self.inputs.list("validate")?;
+        let inputs = self.inputs.list()?;
         let fail_on = self.fail_on.severity();
         let run = Run {
             options,

@@ -111,8 +111,7 @@ impl Dev {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let screen = Screen::new();
         let written = screen.clone();
-        self.log
-            .start_with("dev", "warn", move || written.clone())?;
+        self.log.start_with("warn", move || written.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

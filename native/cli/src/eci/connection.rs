@@ -10,8 +10,8 @@ use imagecache::eci::request::Request;
 use imagecache::eci::signature::{Credential, Scheme};
 use imagecache_eci::{Client, Config, Credentials, Endpoint, Error, ProcessEnvironment};
 
-use crate::cli::usage_error;
 use crate::console::{self, Console, UNWRITABLE};
+use crate::usage::usage_error;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Whom to ask, and as whom")]
@@ -64,12 +64,8 @@ impl Connection {
     ) -> anyhow::Result<Cloud> {
         let named = self.region.clone();
         let region = named.or_else(|| setting.region(self.profile.as_deref()));
-        let region = region.ok_or_else(|| {
-            usage_error(
-                "eci",
-                "no region: name one with --region, such as cn-hangzhou",
-            )
-        })?;
+        let region = region
+            .ok_or_else(|| usage_error("no region: name one with --region, such as cn-hangzhou"))?;
         let network = if self.vpc {
             Network::Vpc
         } else {
@@ -77,9 +73,7 @@ impl Connection {
         };
         let endpoint = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None => {
-                Endpoint::of_region(&region, network).map_err(|error| usage_error("eci", error))?
-            }
+            None => Endpoint::of_region(&region, network).map_err(usage_error)?,
         };
         let mut config = Config::new(endpoint);
         config.scheme = match self.signature {

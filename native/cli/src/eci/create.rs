@@ -12,11 +12,11 @@ use super::connection::{Cloud, Connection, block_on};
 use super::manifests::{Manifests, Read};
 use super::show::{self, Form};
 use super::watch::{self, Watch};
-use crate::cli::usage_error;
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::encode;
 use crate::exit::Exit;
+use crate::usage::usage_error;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -87,7 +87,7 @@ impl Create {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         if self.name.is_none() && self.manifests.is_empty() {
             let message = "nothing to make: name manifests with -f, or a --name with an --image";
-            return Err(usage_error("eci", message));
+            return Err(usage_error(message));
         }
         let mut read = self.manifests.read()?;
         read.caches.extend(self.of_options());
@@ -99,7 +99,7 @@ impl Create {
         }
         if self.client_token.is_some() && read.caches.len() > 1 {
             let message = "one --client-token is for one cache";
-            return Err(usage_error("eci", message));
+            return Err(usage_error(message));
         }
         let cloud = self.connection.cloud()?;
         let calls = self.calls(&read, &cloud)?;

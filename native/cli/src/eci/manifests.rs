@@ -58,7 +58,7 @@ impl Manifests {
         if self.is_empty() {
             return Ok(read);
         }
-        let taken = documents::take(&self.inputs.list("eci")?, |value, _| value.clone());
+        let taken = documents::take(&self.inputs.list()?, |value, _| value.clone());
         read.incomplete = taken.incomplete;
         for document in &taken.parts {
             match document.get("items").and_then(Value::as_array) {

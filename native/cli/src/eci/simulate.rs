@@ -13,10 +13,10 @@ use imagecache_local::cloud::images::Images;
 use imagecache_local::cloud::world::{Quotas, Settings};
 use imagecache_local::cloud::{Clock, Cloud, Config, Entry, Log};
 
-use crate::cli::usage_error;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::signal;
+use crate::usage::usage_error;
 
 /// The key that opens a simulator when no other is set.
 const KEY: (&str, &str) = ("testid", "testsecret");
@@ -100,13 +100,13 @@ impl Simulate {
         }
         if !self.listen.ip().is_loopback() && self.access_key.is_none() {
             let message = "others can reach this address: set --access-key and --secret, the default key is known to all";
-            return Err(usage_error("eci", message));
+            return Err(usage_error(message));
         }
         if self
             .rate
             .is_some_and(|rate| !rate.is_finite() || rate <= 0.0)
         {
-            return Err(usage_error("eci", "--rate: a number above 0 expected"));
+            return Err(usage_error("--rate: a number above 0 expected"));
         }
         let cloud = Cloud::open(self.config()?)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()

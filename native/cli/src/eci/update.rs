@@ -11,10 +11,10 @@ use super::manifests::{Manifests, Read};
 use super::show::{self, Form};
 use super::target;
 use super::watch::{self, Watch};
-use crate::cli::usage_error;
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
+use crate::usage::usage_error;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,7 +63,7 @@ impl Update {
             !self.image.is_empty() || self.size.is_some() || self.retention_days.is_some();
         if self.manifests.is_empty() && !options {
             let message = "nothing to change: name manifests with -f, or say what with options";
-            return Err(usage_error("eci", message));
+            return Err(usage_error(message));
         }
         let read = self.manifests.read()?;
         if read.invalid {
@@ -73,7 +73,7 @@ impl Update {
             return Ok(Exit::Failure);
         }
         if self.cache.is_some() && read.caches.len() > 1 {
-            return Err(usage_error("eci", "one --cache is for one manifest"));
+            return Err(usage_error("one --cache is for one manifest"));
         }
         let cloud = self.connection.cloud()?;
         block_on(self.send(&read, &cloud, console))

@@ -10,10 +10,10 @@ use imagecache_sync::webhook::manifests::{
 use imagecache_sync::webhook::{bundle, parse_settings, self_signed};
 use serde_json::json;
 
-use crate::cli::usage_error;
 use crate::console::{Console, UNWRITABLE};
 use crate::encode;
 use crate::exit::Exit;
+use crate::usage::usage_error;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -135,7 +135,7 @@ impl Print {
             let message = format!(
                 "--url: `{url}` is not https://host[:port][/path] without user, query and fragment"
             );
-            return Err(usage_error("webhook", message));
+            return Err(usage_error(message));
         }
         Ok(Place::Url(url.clone()))
     }
@@ -146,12 +146,11 @@ impl Print {
         }
         if self.make_certificate {
             let names = service_names(&self.service, &self.namespace);
-            let made = self_signed(&names).map_err(|error| usage_error("webhook", error))?;
+            let made = self_signed(&names).map_err(usage_error)?;
             return Ok(Trust::made(&made));
         }
         let Some(path) = &self.ca_bundle else {
             return Err(usage_error(
-                "webhook",
                 "whom shall the API server trust? One of --ca-bundle, --cert-manager and --make-certificate says it",
             ));
         };

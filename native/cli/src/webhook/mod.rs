@@ -12,13 +12,13 @@ use imagecache_sync::webhook::{
     Caches, Certificate, Policy, RELOAD_PAUSE, Webhook as Server, self_signed,
 };
 
-use crate::cli::usage_error;
 use crate::clock;
 use crate::console::{self, Console};
 use crate::exit::Exit;
 use crate::kubeconfig::Kubeconfig;
 use crate::log::Log;
 use crate::signal;
+use crate::usage::usage_error;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,7 +96,7 @@ impl Webhook {
             Some(path) => Policy::open(path.clone(), RELOAD_PAUSE)?,
             None => Policy::fixed(&AdmissionSettings::default()),
         };
-        self.log.start("webhook")?;
+        self.log.start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -143,7 +143,6 @@ impl Webhook {
         }
         if !self.self_signed {
             return Err(usage_error(
-                "webhook",
                 "no certificate: name one with --tls-cert and --tls-key, or make one with --self-signed",
             ));
         }
@@ -157,7 +156,7 @@ impl Webhook {
             names.push(address.to_string());
         }
         names.extend(self.names.iter().cloned());
-        let made = self_signed(&names).map_err(|error| usage_error("webhook", error))?;
+        let made = self_signed(&names).map_err(usage_error)?;
         Ok((Certificate::fixed(&made)?, made.authority))
     }
 }
