@@ -1,4 +1,4 @@
-//! The command line: its verbs, what they share, and how a run ends.
+//! The command line: its verbs, their shared options, and the end of a run.
 
 use std::ffi::OsString;
 use std::io;
@@ -15,34 +15,34 @@ use crate::{
     validate, webhook,
 };
 
-/// The widest that help is printed.
+/// Maximum width of help, in columns.
 const HELP_WIDTH: usize = 100;
 
 const EXAMPLES: &str = "\
 Examples:
-  imagecache dev                         a cluster and a cloud on this machine, to try
-  imagecache validate -R manifests/      what is wrong in manifests, at its line
-  imagecache match -f manifests/         which cache each pod hits; with --explain, why
-  imagecache expire -f caches.yaml       when each cache ends
-  imagecache reference nginx             what an image's name stands for
-  imagecache explain IC022               why a finding is one, and what to do
+  imagecache dev                         start a local API server, a simulated ECI and the controller
+  imagecache validate -R manifests/      report errors and warnings, with their line
+  imagecache match -f manifests/         show which cache each pod uses; with --explain, why
+  imagecache expire -f caches.yaml       show when each cache expires
+  imagecache reference nginx             show the full name of an image
+  imagecache explain IC022               show the page of a finding
 
 Exit codes:
-  0  done, and nothing was found
-  1  done, and something was found
-  2  the command line is wrong
-  3  something could not be read or written; the answer is not complete
+  0  done, no findings
+  1  done, with findings
+  2  usage error
+  3  an input could not be read, or an output not written; the answer is not complete
 
-As a plugin of kubectl: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubectl-imagecache";
+As a kubectl plugin: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubectl-imagecache";
 
 /// Validate, match and expire image caches of Alibaba Cloud ECI.
 ///
-/// Most verbs read manifests of Kubernetes and replies of the ECI API from files and ask nobody. `eci` asks the cloud;
-/// `sync` and `webhook` work in a cluster; `serve`, `dev` and `eci simulate` are one, on this machine.
+/// Most commands only read files: Kubernetes manifests and replies of the ECI API. `eci` calls the ECI API; `sync` and
+/// `webhook` connect to a cluster; `serve`, `dev` and `eci simulate` start local servers.
 #[derive(Debug, Parser)]
 #[command(name = "imagecache", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
-    /// When to colour the output; `auto` is on a terminal, unless `NO_COLOR` is set or `CLICOLOR_FORCE` says so
+    /// When to colour the output; `auto` colours on a terminal and honours NO_COLOR and CLICOLOR_FORCE
     #[arg(
         long,
         global = true,
@@ -93,12 +93,12 @@ impl Verb {
     }
 }
 
-/// The command as this program was called: `imagecache`, or `kubectl imagecache` when it runs as kubectl's plugin.
+/// Returns the command as this program was called: `imagecache`, or `kubectl imagecache` when it runs as kubectl's plugin.
 fn command(program: Option<&OsString>) -> clap::Command {
     let plugin = program
         .and_then(|program| Path::new(program).file_stem())
         .is_some_and(|stem| stem == "kubectl-imagecache");
-    // Left alone, clap asks every stream for its width, standard input too; help in a pipe would depend on who calls.
+    // By default clap asks every stream for its width, also standard input: help in a pipe would depend on the caller.
     let width = console::width().map_or(HELP_WIDTH, |width| width.min(HELP_WIDTH));
     let command = Cli::command().term_width(width);
     if plugin {
@@ -146,7 +146,7 @@ fn in_verb(command: &mut clap::Command, matches: &ArgMatches, usage: &UsageError
     }
 }
 
-/// Prints what is wrong with the command line, or the help or version that was asked for.
+/// Prints a usage error, or the requested help or version.
 fn refuse(error: &clap::Error) -> Exit {
     let asked = matches!(
         error.kind(),

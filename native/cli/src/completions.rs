@@ -1,4 +1,4 @@
-//! `imagecache completions`: what a shell needs to complete our command lines.
+//! `imagecache completions`: prints the completion script of a shell.
 
 use std::io::Write;
 
@@ -18,7 +18,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Completions {
-    /// The shell that will read the script
+    /// Shell to print the script for
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }

@@ -479,7 +479,7 @@ impl Dev {
 }
 
 #[test]
-fn a_controller_of_its_own_is_killed_while_caches_are_made_and_converges_and_then_writes_nothing() {
+fn dev_external_controller_converges_after_being_killed() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let dev = Dev::start(&["--data", data, "--no-controller", "--no-sample"]);

@@ -183,7 +183,7 @@ impl Stage {
 }
 
 #[test]
-fn killed_at_any_moment_and_started_again_it_makes_each_cache_once() {
+fn sync_killed_at_any_moment_creates_each_cache_once() {
     let stage = Stage::new();
     let config = stage.config();
     let names: Vec<String> = (0..6).map(|number| format!("c{number}")).collect();
@@ -271,7 +271,7 @@ fn once_ends_with_1_and_says_what_was_refused_or_not_answered() {
 }
 
 #[test]
-fn what_cannot_work_is_said_in_one_line_and_what_may_heal_is_waited_for() {
+fn sync_reports_permanent_errors_and_retries_temporary_ones() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere");
     let with = |config: &Path, more: &[&str]| {
@@ -372,7 +372,7 @@ const NEEDS: &[(&str, &str, &[&str])] = &[
 ];
 
 #[test]
-fn the_deployment_may_do_what_it_needs_and_nothing_more_and_its_command_line_is_right() {
+fn deployment_has_the_needed_permissions_and_a_valid_command() {
     let text = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../deploy/sync.yaml"

@@ -11,7 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::console::visible;
+use crate::console::{visible, visible_lines};
 
 /// Where what happens is told; the log goes the same way, so that neither writes into the other.
 #[derive(Debug, Clone)]
@@ -36,7 +36,8 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
-        self.bars.suspend(|| crate::console::note(&visible(text)));
+        self.bars
+            .suspend(|| crate::console::note(&visible_lines(text)));
     }
 }
 

@@ -20,7 +20,7 @@ use crate::input::Inputs;
 pub(crate) struct Manifests {
     #[command(flatten)]
     inputs: Inputs,
-    /// A docker config (such as ~/.docker/config.json) with logins for the registries of the images
+    /// Docker config with registry logins, such as ~/.docker/config.json
     #[arg(long, value_name = "FILE")]
     docker_config: Option<PathBuf>,
 }

@@ -15,9 +15,9 @@ use crate::{encode, table};
 pub(crate) enum Form {
     /// A table
     Text,
-    /// One array, with the fields of the API
+    /// One JSON array with the fields of the API
     Json,
-    /// The same in YAML
+    /// One YAML list with the fields of the API
     Yaml,
     /// The id of each cache, one a line
     Name,
@@ -60,7 +60,7 @@ fn age(time: Option<&str>, now: Timestamp) -> String {
 /// A line a cache.
 pub(crate) fn rows(caches: &[ImageCacheEntry], now: Timestamp) -> String {
     let mut table = table::new(&[
-        "NAME", "ID", "STATUS", "PROGRESS", "SIZE", "IMAGES", "AGE", "ENDS",
+        "NAME", "ID", "STATUS", "PROGRESS", "SIZE", "IMAGES", "AGE", "EXPIRES",
     ]);
     for cache in caches {
         let size = cache.image_cache_size.map(|size| format!("{size} GiB"));

@@ -102,7 +102,7 @@ fn a_kubeconfig_is_written_and_only_its_own_is_written_over() {
 }
 
 #[test]
-fn a_definition_from_a_file_is_served_or_told_what_is_wrong_and_where() {
+fn serve_crd_from_a_file_reports_errors_with_their_place() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("crd.yaml");
     let file = path.to_str().unwrap();
@@ -198,7 +198,7 @@ fn admission_judges_and_mends_what_is_created() {
 }
 
 #[test]
-fn names_of_other_machines_are_refused_on_the_loopback_interface() {
+fn serve_on_loopback_refuses_foreign_host_names() {
     let server = Server::start(&[]);
     let ask = |header: &str| {
         use std::io::{Read as _, Write as _};
