@@ -21,7 +21,7 @@ use crate::resource::whole_part;
 const MIB: u64 = 1 << 20;
 /// A sum below this scores nothing.
 const LEAST: u64 = 23 * MIB;
-/// A sum above this, times the number of containers, scores no more.
+/// A sum above this, times the number of containers, gets the best score.
 const MOST_PER_CONTAINER: u64 = 1000 * MIB;
 /// The best score.
 pub const MAX_NODE_SCORE: i64 = 100;

@@ -59,7 +59,7 @@ fn features(sh: &Shell) -> Result<()> {
     let hack = setup::cargo_tool(sh, "cargo-hack", HACK)?;
     cmd!(
         sh,
-        "{hack} hack check --feature-powerset --no-dev-deps --package imagecache"
+        "{hack} hack check --feature-powerset --package imagecache"
     )
     .run()?;
     Ok(())

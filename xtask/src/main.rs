@@ -52,7 +52,7 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
-    /// Measure the core beside its peers; writes `docs/benchmarks.md`.
+    /// Measure the core and its peers; writes `docs/benchmarks.md`.
     Bench {
         /// Seconds for each measured function.
         #[arg(long, default_value = "3")]

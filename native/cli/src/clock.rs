@@ -1,4 +1,4 @@
-//! The present: told by `--now`, or read here and nowhere else.
+//! The current time: `--now`, or the system clock, which is read only here.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

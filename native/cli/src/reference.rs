@@ -13,7 +13,7 @@ use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::usage::usage_error;
 
-/// A line longer than this is no name: the file is something else.
+/// Maximum length of a line in bytes. A longer line is not a name.
 const LINE_MAX: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\

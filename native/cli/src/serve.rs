@@ -98,7 +98,7 @@ impl Serve {
         Ok(Exit::Ok)
     }
 
-    /// Says where it is, and what can be tried.
+    /// Prints the address and examples.
     fn tell(&self, console: &mut Console, address: SocketAddr) -> std::io::Result<()> {
         let server = format!("http://{address}");
         let kubectl = match &self.kubeconfig_out {
@@ -125,7 +125,7 @@ pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            bail!("{address}: another process listens there; choose another address with --listen")
+            bail!("{address}: address in use; choose another address with --listen")
         }
         Err(error) => Err(error).with_context(|| format!("cannot listen on {address}")),
     }
@@ -135,7 +135,7 @@ pub(crate) fn write_kubeconfig(path: &Path, address: SocketAddr) -> anyhow::Resu
     match std::fs::read_to_string(path) {
         Ok(text) if text.starts_with(MARK) => {}
         Ok(_) => bail!(
-            "{}: is there, and is not from this command; name a new file",
+            "{}: exists and was not written by this command; name a new file",
             path.display()
         ),
         Err(error) if error.kind() == ErrorKind::NotFound => {}

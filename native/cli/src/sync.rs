@@ -117,7 +117,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     match seconds {
         Some(pause) if pause >= Duration::from_millis(10) => Ok(pause),
-        _ => Err("not a number of seconds of 0.01 and more".to_owned()),
+        _ => Err("expected a number of seconds, at least 0.01".to_owned()),
     }
 }
 
@@ -134,7 +134,7 @@ impl Sync {
 
     async fn work(&self, cloud: Cloud, console: &mut Console) -> anyhow::Result<Exit> {
         let client = self.cluster.client().await?;
-        // standard output is locked by the console, so what other threads tell comes here first
+        // The console locks standard output, so lines of other threads go through a channel.
         let (tell, mut told) = mpsc::unbounded_channel();
         let controller = Controller::new(
             client.clone(),
@@ -155,7 +155,7 @@ impl Sync {
             }
             let refused = tally.refused.len();
             console::note(&format!(
-                "{} ImageCaches, {refused} of them refused",
+                "{} ImageCaches, {refused} not reconciled",
                 tally.objects
             ));
             return Ok(if refused == 0 {
@@ -170,7 +170,7 @@ impl Sync {
             let listener = tokio::net::TcpListener::bind(address).await;
             let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
             let address = listener.local_addr().unwrap_or(address);
-            console::note(&format!("Listening on http://{address}; Ctrl-C ends."));
+            console::note(&format!("listening on http://{address}; Ctrl-C stops"));
             let (controller, stop) = (controller.clone(), stop.clone());
             server = Some(tokio::spawn(async move {
                 controller.serve(listener, stop).await

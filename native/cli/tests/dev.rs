@@ -570,13 +570,10 @@ fn what_cannot_be_used_is_told_in_one_line() {
     let below = format!("{file}/state");
     let free = ["dev", "--listen", "127.0.0.1:0"];
     for (arguments, said) in [
-        (
-            vec!["dev", "--listen", &address],
-            "another process listens there",
-        ),
+        (vec!["dev", "--listen", &address], "address in use"),
         (
             [&free[..], &["--listen-eci", &address]].concat(),
-            "another process listens there",
+            "address in use",
         ),
         ([&free[..], &["--data", &file]].concat(), "is no folder"),
         ([&free[..], &["--data", &below]].concat(), "cannot be made"),

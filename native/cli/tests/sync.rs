@@ -239,7 +239,7 @@ fn a_dry_run_prints_the_acts_and_once_ends() {
     assert_eq!(stage.caches(), Vec::<String>::new());
     let once = stage.once(&config, &[]);
     assert_eq!(once.status.code(), Some(0), "{}", stderr(&once));
-    assert!(stderr(&once).contains("1 ImageCaches, 0 of them refused"));
+    assert!(stderr(&once).contains("1 ImageCaches, 0 not reconciled"));
     assert_eq!(stage.caches(), ["base"]);
 }
 
@@ -264,7 +264,7 @@ fn once_ends_with_1_and_says_what_was_refused_or_not_answered() {
         let lines: Vec<&str> = said.lines().collect();
         assert_eq!(lines.len(), 2, "{said}");
         assert!(lines[0].starts_with(words), "{said}");
-        assert_eq!(lines[1], "1 ImageCaches, 1 of them refused");
+        assert_eq!(lines[1], "1 ImageCaches, 1 not reconciled");
         assert_eq!(stage.once(&config, &[]).status.code(), Some(1));
         assert_eq!(stage.caches(), Vec::<String>::new());
     }

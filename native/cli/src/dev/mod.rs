@@ -40,7 +40,7 @@ const REGION: &str = "cn-hangzhou";
 /// The key of the simulator: known to all, since only this machine reaches it.
 const KEY: (&str, &str) = ("testid", "testsecret");
 
-/// Nobody waits for minutes on a machine of his own.
+/// Caches are created faster than by ECI.
 const PACE: Pace = Pace {
     prepare: 1,
     bytes_per_second: 100 << 20,
@@ -182,7 +182,7 @@ impl Dev {
         parse_settings(&text).with_context(|| path.display().to_string())
     }
 
-    /// What can be tried, in lines that can be copied.
+    /// Prints examples to copy.
     fn greet(&self, places: &Places, console: &mut Console) -> std::io::Result<()> {
         let server = format!("http://{}", places.cluster);
         let caches = format!("{server}/apis/{API_VERSION}/{PLURAL}");
@@ -190,7 +190,7 @@ impl Dev {
         let cloud = places.cloud;
         let speed = match self.speed {
             1 => String::new(),
-            times => format!(", where time passes {times} times as fast"),
+            times => format!(", {times} times as fast"),
         };
         let state = match &self.data {
             Some(folder) => format!("kept in {}", folder.display()),
@@ -208,15 +208,15 @@ impl Dev {
             _ => String::new(),
         };
         let and = if self.no_controller {
-            ", and the controller, which is not in this process"
+            ", and the controller in another process"
         } else {
             ""
         };
         write!(
             console,
             "\
-A cluster on {server}, and a cloud beside it{speed}.
-Their state is {state}. Ctrl-C ends them.
+API server: {server}, with a simulated ECI{speed}.
+The state is {state}. Ctrl-C stops.
 
 In a browser:
   {server}/
@@ -231,7 +231,7 @@ With curl:
   curl {caches}/mine
   curl -X DELETE {caches}/mine
 
-The cloud itself{and}:
+The simulated ECI{and}:
   export ALIBABA_CLOUD_ACCESS_KEY_ID={id} ALIBABA_CLOUD_ACCESS_KEY_SECRET={secret}
 {sync}  imagecache eci list --endpoint http://{cloud} --region {REGION}
 
@@ -244,10 +244,13 @@ The cloud itself{and}:
 
 fn make_folder(folder: &Path) -> anyhow::Result<()> {
     if folder.exists() && !folder.is_dir() {
-        bail!("{}: is no folder; --data names one", folder.display());
+        bail!(
+            "--data: expected a directory, found the file {}",
+            folder.display()
+        );
     }
     std::fs::create_dir_all(folder).map_err(|error| {
         let why = console::reason(&error);
-        anyhow::anyhow!("{}: cannot be made: {why}", folder.display())
+        anyhow::anyhow!("{}: cannot be created: {why}", folder.display())
     })
 }

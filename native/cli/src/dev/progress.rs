@@ -77,7 +77,7 @@ async fn each(
                 tell(&place.show(&change.object), change.deleted);
             }
         }
-        // What is forgotten cannot be told any more.
+        // The watch is too old; changes in between are lost.
         version = cluster.store().version();
     }
 }
@@ -129,7 +129,7 @@ fn reason(object: &Value) -> Option<&str> {
     ready.get("reason")?.as_str()
 }
 
-/// What is told of a cache.
+/// The reported state of a cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
     phase: String,

@@ -51,7 +51,7 @@ fn or_dash(text: Option<&str>) -> String {
     }
 }
 
-/// `3d`; a dash for what is no time.
+/// Returns an age such as `3d`, or `-` if the time is not known.
 fn age(time: Option<&str>, now: Timestamp) -> String {
     let time: Option<Timestamp> = time.and_then(|time| time.parse().ok());
     time.map_or_else(|| "-".to_owned(), |time| human_duration(now.since(time)))

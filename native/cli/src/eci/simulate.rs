@@ -163,7 +163,7 @@ impl Simulate {
         Ok(())
     }
 
-    /// What to try. Whoever starts this reads the address off the first line.
+    /// Prints examples. Scripts read the address from the first line.
     fn greet(&self, address: SocketAddr, console: &mut Console) -> anyhow::Result<()> {
         let id = self.access_key.as_deref().unwrap_or(KEY.0);
         // a secret that somebody chose is not shown

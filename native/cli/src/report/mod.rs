@@ -128,7 +128,7 @@ pub(crate) trait Form: Sync {
     /// Makes what one file adds to the output.
     fn part(&self, checked: &Checked) -> Self::Part;
 
-    /// Writes what stands before the first file.
+    /// Writes the text before the first file.
     fn start(&mut self, _console: &mut Console) -> io::Result<()> {
         Ok(())
     }
@@ -136,7 +136,7 @@ pub(crate) trait Form: Sync {
     /// Writes what one file adds.
     fn put(&mut self, console: &mut Console, part: Self::Part) -> io::Result<()>;
 
-    /// Writes what stands behind the last file.
+    /// Writes the text after the last file.
     fn end(&mut self, _console: &mut Console, _tally: &Tally) -> io::Result<()> {
         Ok(())
     }

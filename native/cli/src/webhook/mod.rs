@@ -129,7 +129,7 @@ impl Webhook {
             .write_all(authority.as_bytes())
             .context(console::UNWRITABLE)?;
         console.finish()?;
-        console::note(&format!("Listening on https://{address}; Ctrl-C ends."));
+        console::note(&format!("listening on https://{address}; Ctrl-C stops"));
         let server = Server::new(policy, caches, certificate, clock::system)?;
         server.serve(listener, client, stop).await;
         Ok(Exit::Ok)

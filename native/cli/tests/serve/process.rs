@@ -58,9 +58,7 @@ fn an_address_that_is_taken_is_told_so() {
     let address = taken.local_addr().unwrap().to_string();
     let (code, said) = refused(&["--listen", &address]);
     assert_eq!(code, Some(3));
-    let wanted = format!(
-        "error: {address}: another process listens there; choose another address with --listen"
-    );
+    let wanted = format!("error: {address}: address in use; choose another address with --listen");
     assert_eq!(said, wanted);
     assert_eq!(refused(&["--listen", "nowhere"]).0, Some(2));
 }
