@@ -118,7 +118,12 @@ fn words(file: &str, text: &str) -> Result<Vec<(usize, String)>> {
             bail!("{file}: neither Rust nor Markdown");
         };
         if prose {
-            let matches = pattern.find_iter(line);
+            // "There is no pod" is plain English; "a list is no pod" is not.
+            let plain = |start: usize| {
+                let before = line.get(..start).unwrap_or_default();
+                before.to_lowercase().ends_with("there ")
+            };
+            let matches = pattern.find_iter(line).filter(|word| !plain(word.start()));
             found.extend(matches.map(|word| (number + 1, word.as_str().to_owned())));
         }
     }
@@ -138,8 +143,7 @@ mod tests {
                 .map(|(line, word)| format!("{line} {word}"));
             shown.collect::<Vec<_>>()
         };
-        let rust =
-            "let stands = 1; // fine\n/// Nobody\n    // this is no list, dear\nfn told() {}\n";
+        let rust = "let stands = 1; // fine\n/// Nobody\n    // this is no list, dear\nfn told() {}\n// there is no list\n";
         assert_eq!(found("a.rs", rust), ["2 Nobody", "3 is no", "3 dear"]);
         let page = "a door\n```\nbehind\n```\noutdoors, behind\n";
         assert_eq!(found("a.md", page), ["1 door", "5 behind"]);

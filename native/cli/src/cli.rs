@@ -20,7 +20,7 @@ const HELP_WIDTH: usize = 100;
 
 const EXAMPLES: &str = "\
 Examples:
-  imagecache dev                         start a local API server, a simulated ECI and the controller
+  imagecache dev                         start a local cluster with a simulated ECI
   imagecache validate -R manifests/      report errors and warnings, with their line
   imagecache match -f manifests/         show which cache each pod uses; with --explain, why
   imagecache expire -f caches.yaml       show when each cache expires

@@ -135,7 +135,7 @@ impl SeverityOptions {
                     .iter()
                     .any(|(seen, other)| seen == code && *other != level)
                 {
-                    let message = format!("{code} duplicate severity; keep one");
+                    let message = format!("`{code}`: duplicate severity, keep one");
                     return Err(usage_error(message));
                 }
                 set.push((*code, level));

@@ -1,4 +1,4 @@
-//! What happens, told while it happens: a bar for each cache that is under way on a terminal, plain lines elsewhere, and
+//! Reports changes while `imagecache dev` runs: a bar for each cache in progress on a terminal, plain lines elsewhere, and
 //! a line for each Event of the cluster.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::console::{visible, visible_lines};
 
-/// Where what happens is told; the log goes the same way, so that neither writes into the other.
+/// The screen for reports. The log uses it too, so that lines do not mix.
 #[derive(Debug, Clone)]
 pub(super) struct Screen {
     bars: MultiProgress,
@@ -139,7 +139,7 @@ struct State {
 
 impl State {
     fn of(object: &Value, cache: &ImageCache, deleted: bool) -> Self {
-        // a cache that came to its end has no phase any more; why stands in the condition
+        // An expired cache has no phase; the condition has the reason.
         let ended = || object.pointer("/status/imageCacheId").and(reason(object));
         let phase = match cache.phase() {
             Some(phase) => phase.as_str(),
