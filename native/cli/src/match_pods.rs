@@ -381,7 +381,7 @@ impl Match {
 
 fn nothing_to_match(inventory: &Inventory) -> String {
     let held = match (inventory.caches.len(), inventory.others) {
-        (0, 0) => "nothing".to_owned(),
+        (0, 0) => return "the input has no Pod or workload to match".to_owned(),
         (caches, 0) => count(caches, "image cache"),
         (0, others) => count(others, "other object"),
         (caches, others) => {
@@ -392,7 +392,7 @@ fn nothing_to_match(inventory: &Inventory) -> String {
             )
         }
     };
-    format!("no pod to match: the input has {held}, but no Pod or workload")
+    format!("the input has no Pod or workload to match, only {held}")
 }
 
 /// Prints explanations in order.
@@ -479,7 +479,7 @@ fn row(answer: &Explanation) -> [String; 6] {
         .filter(|image| image.found == ImageMatch::Exact);
     let pull = &answer.next.pull;
     let next = match (&answer.error, &answer.next.create) {
-        (Some(error), _) => format!("refuses the pod: {}", error.message),
+        (Some(error), _) => format!("refused: {}", error.message),
         (None, None) => pulls(pull.len(), pull),
         (None, Some(create)) => {
             format!(
