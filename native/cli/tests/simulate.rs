@@ -335,7 +335,7 @@ fn what_cannot_be_used_is_said_with_its_place() {
             "set --access-key and --secret",
         ),
         (vec!["--access-key", "me"], 2, "--secret"),
-        (vec!["--rate", "0"], 2, "--rate: a number above 0 expected"),
+        (vec!["--rate", "0"], 2, "--rate: must be greater than 0"),
         (vec!["--speed", "0"], 2, "0 is not in 1..=100000"),
         (
             vec!["--images", &images],
