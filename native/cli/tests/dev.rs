@@ -575,8 +575,14 @@ fn what_cannot_be_used_is_told_in_one_line() {
             [&free[..], &["--listen-eci", &address]].concat(),
             "address in use",
         ),
-        ([&free[..], &["--data", &file]].concat(), "expected a directory"),
-        ([&free[..], &["--data", &below]].concat(), "cannot be created"),
+        (
+            [&free[..], &["--data", &file]].concat(),
+            "expected a directory",
+        ),
+        (
+            [&free[..], &["--data", &below]].concat(),
+            "cannot be created",
+        ),
         (
             [&free[..], &["--settings", "nowhere.yaml"]].concat(),
             "no such file",
