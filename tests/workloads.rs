@@ -21,11 +21,17 @@ fn documents(file: &Path) -> Vec<Value> {
     let (documents, faults) =
         imagecache::document::read(&text, TextFormat::Auto, &Levels::default());
     assert!(faults.is_empty(), "{file:?}: {faults:?}");
-    documents.iter().map(|document| document.value().clone()).collect()
+    documents
+        .iter()
+        .map(|document| document.value().clone())
+        .collect()
 }
 
 fn row(object: &Value) -> Option<&'static Workload> {
-    workload::resolve(object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap())
+    workload::resolve(
+        object["apiVersion"].as_str().unwrap(),
+        object["kind"].as_str().unwrap(),
+    )
 }
 
 /// Writes steps as `tests/workloads/expected.json` does.
@@ -39,7 +45,9 @@ fn dotted(steps: &[PathStep<'_>]) -> String {
 
 fn images(template: &Template<'_>) -> Vec<Value> {
     let images = template.images.iter();
-    images.map(|container| container.image.value.clone()).collect()
+    images
+        .map(|container| container.image.value.clone())
+        .collect()
 }
 
 fn read(object: &Value) -> Value {
@@ -50,7 +58,9 @@ fn read(object: &Value) -> Value {
         let name = name.join("/");
         return json!({"kind": object["kind"], "name": name, "pods": [], "withoutEffect": [], "references": []});
     };
-    let pods = pod::templates(row, object).into_iter().filter(|template| template.makes_pod);
+    let pods = pod::templates(row, object)
+        .into_iter()
+        .filter(|template| template.makes_pod);
     let pods = pods.map(|template| {
         let mut annotations = Map::new();
         for map in template.annotations.iter().rev() {
@@ -86,7 +96,9 @@ fn walker_examples_match_expected() {
     let expected = fs::read_to_string(root().join("tests/workloads/expected.json")).unwrap();
     let expected: BTreeMap<String, Vec<Value>> = serde_json::from_str(&expected).unwrap();
     let folder = root().join("examples/workloads");
-    let files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name());
+    let files = fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name());
     let files: BTreeSet<String> = files.map(|file| file.into_string().unwrap()).collect();
     assert_eq!(files, expected.keys().cloned().collect());
     for (file, expected) in expected {
@@ -164,9 +176,17 @@ fn walker_each_image_way_is_read() {
                     name = Some("main");
                 }
                 let found = pod::templates(row, &object);
-                let found = found.iter().find(|found| found.name.starts_with(template.name));
+                let found = found
+                    .iter()
+                    .find(|found| found.name.starts_with(template.name));
                 let found = found.unwrap_or_else(|| panic!("{} {}", row.kind, way.as_str()));
-                assert_eq!(images(found), ["nginx:1.27"], "{} {}", row.kind, way.as_str());
+                assert_eq!(
+                    images(found),
+                    ["nginx:1.27"],
+                    "{} {}",
+                    row.kind,
+                    way.as_str()
+                );
                 if let Some(name) = name {
                     assert!(found.name.ends_with(name), "{}", found.name);
                 }
@@ -190,7 +210,9 @@ fn walker_each_annotation_way_reaches_the_pod() {
                     merge(&mut object, minimal(&steps(named_by), json!("main")));
                 }
                 let found = pod::templates(row, &object);
-                let found = found.iter().find(|found| found.name.starts_with(template.name));
+                let found = found
+                    .iter()
+                    .find(|found| found.name.starts_with(template.name));
                 let id = found.unwrap().annotation("k8s.aliyun.com/eci-imc-id");
                 assert_eq!(id, Some(&json!("imc-1")), "{} {}", row.kind, way.as_str());
             }
@@ -216,19 +238,28 @@ fn walker_shared_values_are_bounded() {
 
 #[test]
 fn table_json_has_what_check_schemas_reads() {
-    let table: Vec<Value> = serde_json::from_str(&serde_json::to_string(WORKLOADS).unwrap()).unwrap();
+    let table: Vec<Value> =
+        serde_json::from_str(&serde_json::to_string(WORKLOADS).unwrap()).unwrap();
     assert_eq!(table.len(), WORKLOADS.len());
     let way = |value: &Value| value.as_str().unwrap().to_owned();
-    let list = |value: &Value| -> Vec<String> { value.as_array().unwrap().iter().map(way).collect() };
-    let written = |ways: &[Way]| -> Vec<String> {
-        ways.iter().map(|way| way.as_str().to_owned()).collect()
-    };
+    let list =
+        |value: &Value| -> Vec<String> { value.as_array().unwrap().iter().map(way).collect() };
+    let written =
+        |ways: &[Way]| -> Vec<String> { ways.iter().map(|way| way.as_str().to_owned()).collect() };
     for (json, row) in table.iter().zip(WORKLOADS) {
-        assert_eq!((&json["group"], &json["kind"]), (&json!(row.group), &json!(row.kind)));
+        assert_eq!(
+            (&json["group"], &json["kind"]),
+            (&json!(row.group), &json!(row.kind))
+        );
         assert_eq!(list(&json["versions"]), row.versions);
         assert_eq!(json["source"]["npm"], json!(row.source.npm));
         assert_eq!(list(&json["withoutEffect"]), written(row.without_effect));
-        for (json, reference) in json["references"].as_array().unwrap().iter().zip(row.references) {
+        for (json, reference) in json["references"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(row.references)
+        {
             assert_eq!(way(&json["at"]), reference.at.as_str());
             assert_eq!(list(&json["annotations"]), written(reference.annotations));
         }

@@ -44,12 +44,16 @@ enum State {
     IndentlessItem,
     BlockKey,
     BlockValue,
-    FlowItem { first: bool },
+    FlowItem {
+        first: bool,
+    },
     /// `[key: value]`, a mapping of one member without braces.
     PairKey,
     PairValue,
     PairEnd,
-    FlowKey { first: bool },
+    FlowKey {
+        first: bool,
+    },
     FlowValue,
     /// The value of a flow key without a colon.
     NoValue,

@@ -107,7 +107,7 @@ pub struct DocumentObject {
 #[must_use]
 pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
     let mut subjects = Vec::new();
-    let visit = |met: &Met<'_>, _: &mut Report<'_>| {
+    each_object(value, report, |met, _| {
         let role = if met.is_cache() {
             ObjectRole::Cache
         } else if pod::describes_pods(met.value, kind(met)) {
@@ -124,8 +124,7 @@ pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
             path: met.path.to_string(),
             value,
         });
-    };
-    walk(value, Opens::Everything, &mut Visit { report, visit });
+    });
     subjects
 }
 
@@ -149,7 +148,16 @@ impl<F: FnMut(&Met<'_>, &mut Report<'_>)> Visitor for Visit<'_, '_, F> {
     }
 }
 
-/// The kind of an object, where it or its list has one.
-fn kind<'m>(met: &Met<'m>) -> Option<&'m str> {
+/// Visits every object of a document, in order; reports what is not opened.
+pub(super) fn each_object(
+    document: &Value,
+    report: &mut Report<'_>,
+    visit: impl FnMut(&Met<'_>, &mut Report<'_>),
+) {
+    walk(document, Opens::Everything, &mut Visit { report, visit });
+}
+
+/// Returns the kind of an object, where it or its list has one.
+pub(super) fn kind<'m>(met: &Met<'m>) -> Option<&'m str> {
     Some(met.meta.kind).filter(|kind| !kind.is_empty())
 }

@@ -67,7 +67,6 @@ mod cache_store;
 mod event;
 mod explain;
 mod explanation;
-mod fields;
 mod image;
 mod index;
 mod inventory;
@@ -92,8 +91,8 @@ pub use image::{Image, ImageFacts, manifest_bytes};
 pub use index::Index;
 pub use inventory::{DocumentObject, Inventory, ObjectRole, subjects};
 pub use locality::{
-    MAX_NODE_SCORE, NodeImage, NodeImages, PodImages, image_locality, image_signature,
-    with_default_tag,
+    LocalityInventory, MAX_NODE_SCORE, NodeImage, NodeImages, NodeScore, PodImages, PodScores,
+    image_locality, image_signature, with_default_tag,
 };
 pub use reason::LossReason;
 pub use rules::{BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, MatchRules, PodSource, SizeTie};

@@ -173,11 +173,8 @@ impl Pod {
         path: &Path<'_>,
         report: &mut Report<'_>,
     ) -> Vec<Self> {
+        let templates = templates_of(value, kind);
         let (row, kind) = row_of(value, kind);
-        let templates = match row {
-            Some(row) => templates(row, value),
-            None => search(value),
-        };
         let strict = row.is_some_and(Workload::is_built_in);
         let mut pods = Vec::new();
         let mut broken = false;
@@ -306,12 +303,22 @@ impl Misfit<'_> {
     }
 }
 
+/// Returns the pod templates of an object of any kind: those of its row in the table, else every pod spec in it.
+pub(crate) fn templates_of<'v>(value: &'v Value, kind: Option<&'v str>) -> Vec<Template<'v>> {
+    match row_of(value, kind).0 {
+        Some(row) => templates(row, value),
+        None => search(value),
+    }
+}
+
 /// Reports whether an object describes pods: its kind has pod templates, or there is a pod spec in it.
 #[must_use]
 pub fn describes_pods(value: &Value, kind: Option<&str>) -> bool {
     match row_of(value, kind).0 {
         Some(row) if row.is_built_in() => !row.templates.is_empty(),
-        Some(row) => templates(row, value).iter().any(|template| template.makes_pod),
+        Some(row) => templates(row, value)
+            .iter()
+            .any(|template| template.makes_pod),
         None => !search(value).is_empty(),
     }
 }

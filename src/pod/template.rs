@@ -396,7 +396,9 @@ impl<'v> Match<'v> {
     fn each(&self) -> Vec<Self> {
         let mut found = Vec::new();
         let mut unlimited = usize::MAX;
-        self.follow(&[Step::Each], None, &mut unlimited, &mut |met| found.push(met.clone()));
+        self.follow(&[Step::Each], None, &mut unlimited, &mut |met| {
+            found.push(met.clone())
+        });
         found
     }
 

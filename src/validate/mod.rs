@@ -114,6 +114,8 @@ pub struct CheckedObject {
     pub kind: String,
     /// `metadata.name`, else `metadata.generateName`, else empty.
     pub name: String,
+    /// `metadata.namespace`; empty where it is missing.
+    pub namespace: String,
     /// False for kinds that are not judged.
     pub checked: bool,
 }
@@ -266,6 +268,7 @@ impl Check<'_, '_> {
                 .or(metadata("generateName"))
                 .unwrap_or_default()
                 .to_owned(),
+            namespace: metadata("namespace").unwrap_or_default().to_owned(),
             checked,
         });
     }

@@ -151,10 +151,16 @@ impl<'p> Pods<'p> {
         report: &mut Report<'_>,
     ) {
         let finding = match (request.count, images) {
-            (None, _) => (QuotedPart::Value, COUNT_OF_ZERO.to_owned(), SAY_COUNT.to_owned()),
-            (Some(count), Some(images)) if count > images => {
-                (QuotedPart::Value, count_too_high(count, images), ask_for_all())
-            }
+            (None, _) => (
+                QuotedPart::Value,
+                COUNT_OF_ZERO.to_owned(),
+                SAY_COUNT.to_owned(),
+            ),
+            (Some(count), Some(images)) if count > images => (
+                QuotedPart::Value,
+                count_too_high(count, images),
+                ask_for_all(),
+            ),
             _ => return,
         };
         self.report(Code::IC063, template, POD_MATCH_COUNT, finding, report);

@@ -185,6 +185,10 @@ fn manifests_of_real_faults_are_read_as_kubectl_reads_them() {
         for (at, theirs) in row.documents.iter().flatten().enumerate() {
             assert!(alike(ours[at], theirs), "{name}: {}", ours[at]);
         }
-        assert_eq!(ours.len(), row.documents.map_or(ours.len(), |theirs| theirs.len()), "{name}");
+        assert_eq!(
+            ours.len(),
+            row.documents.map_or(ours.len(), |theirs| theirs.len()),
+            "{name}"
+        );
     }
 }

@@ -63,11 +63,16 @@ pub(crate) fn node_tests(folder: &str) -> Result<Vec<PathBuf>> {
 pub(crate) fn cargo_tool(sh: &Shell, name: &str, version: &str) -> Result<PathBuf> {
     let tools = root()?.join("target/tools");
     for program in [PathBuf::from(name), tools.join("bin").join(name)] {
-        let found = cmd!(sh, "{program} --version")
-            .quiet()
-            .ignore_stderr()
-            .read();
-        if found.is_ok_and(|found| found.split_whitespace().any(|word| word == version)) {
+        // Some take the name of the subcommand first, as cargo passes it.
+        let subcommand = name.strip_prefix("cargo-");
+        let found = [None, subcommand].map(|first| {
+            let found = cmd!(sh, "{program} {first...} --version").quiet();
+            found.ignore_stderr().read().unwrap_or_default()
+        });
+        if found
+            .iter()
+            .any(|found| found.split_whitespace().any(|word| word == version))
+        {
             return Ok(program);
         }
     }

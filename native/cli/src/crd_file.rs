@@ -43,7 +43,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
     }
     let mut message = String::from("the definition cannot be served");
     for fault in faults {
-        // The real server names the schema that every version has so; nothing stands there in a file.
+        // The real server reports a schema of all versions under this path, which is not in the file.
         let field = fault
             .field
             .replacen("spec.validation.", "spec.versions[0].schema.", 1);
