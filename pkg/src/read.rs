@@ -1,15 +1,15 @@
 //! Arguments as Rust values. An error is a `TypeError` or a `RangeError` that begins with the name of the argument.
 //!
-//! Objects cross as JSON, which the engine writes faster than a module can ask for the members one by one. A pod is the
-//! exception: matching reads a small part of it ([`ffi::POD`]), so only the members of that part cross.
+//! Objects cross as JSON, which the engine writes faster than a module can ask for the members one by one
+//! (`docs/sizes.md`). Of a Pod only the part that matching reads crosses: [`ffi::POD`].
 
 use std::fmt;
 
 use imagecache::ffi::{self, FfiError, Part};
 use js_sys::{
-    Array, ArrayBuffer, Date, JSON, JsString, RangeError, Reflect, TypeError, Uint8Array,
+    Array, ArrayBuffer, Date, JSON, JsString, Object, RangeError, Reflect, TypeError, Uint8Array,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
 /// The JavaScript error for an invalid argument.
@@ -138,89 +138,60 @@ fn whole(argument: &str, value: &JsValue) -> Result<Option<Value>, JsValue> {
     ffi::json(argument, &text).map(Some).map_err(error)
 }
 
-/// Reads a pod: of a Pod the part that matching reads, of any other object all.
+/// Reads a pod: the part of a Pod that matching reads, the whole of any other object.
 pub(crate) fn pod(argument: &str, value: &JsValue) -> Result<Value, JsValue> {
-    if value.is_object() && POD.with(|keys| keys.fits(argument, value))? {
-        let pod = POD.with(|keys| keys.pod.read(argument, value))?;
-        return Ok(pod.unwrap_or_default());
+    if !value.is_object() || ArrayBuffer::is_view(value) {
+        return json(argument, value);
     }
-    json(argument, value)
+    let text = POD.with(|shape| pod_json(value, shape));
+    let text = text.map_err(|exception| thrown(argument, &exception))?;
+    if text.is_undefined() {
+        return Err(wrong_type(argument, "an object", &text));
+    }
+    ffi::json(argument, &string(argument, &text)?).map_err(error)
 }
 
 thread_local! {
-    static POD: PodKeys = PodKeys {
-        kind: "kind".into(),
-        to_json: "toJSON".into(),
-        pod: Keys::new(&ffi::POD),
-    };
+    static POD: JsValue = shape(&ffi::POD);
 }
 
-struct PodKeys {
-    kind: JsValue,
-    to_json: JsValue,
-    pod: Keys,
-}
-
-impl PodKeys {
-    /// Whether the value is a Pod without a JSON form of its own.
-    fn fits(&self, argument: &str, value: &JsValue) -> Result<bool, JsValue> {
-        let kind = member(argument, value, &self.kind)?;
-        Ok(kind == "Pod" && member(argument, value, &self.to_json)?.is_undefined())
-    }
-}
-
-/// A [`Part`] whose names are JavaScript strings already.
-enum Keys {
-    Whole,
-    Members(Vec<(JsValue, &'static str, Keys)>),
-    Items(JsValue, Box<Keys>),
-}
-
-impl Keys {
-    fn new(part: &Part) -> Self {
-        match part {
-            Part::Whole => Keys::Whole,
-            Part::Members(members) => Keys::Members(
-                members
-                    .iter()
-                    .map(|(name, part)| ((*name).into(), *name, Keys::new(part)))
-                    .collect(),
-            ),
-            Part::Items(part) => Keys::Items("length".into(), Box::new(Keys::new(part))),
+/// A [`Part`] as JavaScript reads it: true, a list of pairs, or an object with the shape of the items.
+fn shape(part: &Part) -> JsValue {
+    match part {
+        Part::Whole => JsValue::TRUE,
+        Part::Members(members) => members
+            .iter()
+            .map(|(name, part)| Array::of2(&(*name).into(), &shape(part)))
+            .collect::<Array>()
+            .into(),
+        Part::Items(part) => {
+            let items = Object::new();
+            let _ = Reflect::set(&items, &"items".into(), &shape(part));
+            items.into()
         }
     }
+}
 
-    fn read(&self, argument: &str, value: &JsValue) -> Result<Option<Value>, JsValue> {
-        match self {
-            Keys::Members(members) if value.is_object() => {
-                let mut object = Map::new();
-                for (key, name, keys) in members {
-                    let found = member(argument, value, key)?;
-                    if found.is_undefined() {
-                        continue;
-                    }
-                    if let Some(found) = keys.read(argument, &found)? {
-                        object.insert((*name).to_owned(), found);
-                    }
-                }
-                Ok(Some(Value::Object(object)))
-            }
-            Keys::Items(length, keys) if value.is_object() => {
-                let length = member(argument, value, length)?;
-                if !Array::is_array(value) {
-                    return whole(argument, value);
-                }
-                let mut items = Vec::new();
-                let mut index = 0_u32;
-                while f64::from(index) < length.as_f64().unwrap_or_default() {
-                    let item = Reflect::get_u32(value, index);
-                    let item = item.map_err(|exception| thrown(argument, &exception))?;
-                    items.push(keys.read(argument, &item)?.unwrap_or_default());
-                    index = index.saturating_add(1);
-                }
-                Ok(Some(Value::Array(items)))
-            }
-            _ => whole(argument, value),
-        }
-    }
+// In one call: a call for each member takes longer than the JSON of a small pod.
+#[wasm_bindgen(inline_js = "
+function part(value, shape) {
+  if (shape === true || typeof value !== 'object' || value === null) return value;
+  if (!Array.isArray(shape)) return Array.isArray(value) ? value.map((item) => part(item, shape.items)) : value;
+  if (Array.isArray(value)) return value;
+  const copy = {};
+  for (let at = 0; at < shape.length; at += 1) {
+    const [name, inner] = shape[at];
+    const member = value[name];
+    if (member !== undefined) copy[name] = part(member, inner);
+  }
+  return copy;
+}
+export function podJson(pod, shape) {
+  return JSON.stringify(pod.kind === 'Pod' && pod.toJSON === undefined ? part(pod, shape) : pod);
+}
+")]
+extern "C" {
+    /// The JSON of a pod: of a Pod only the part.
+    #[wasm_bindgen(catch, js_name = podJson)]
+    fn pod_json(pod: &JsValue, shape: &JsValue) -> Result<JsValue, JsValue>;
 }

@@ -115,9 +115,8 @@ fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
     );
     // What the functions mean is told in `api.d.ts`.
     let comment = |line: &&str| {
-        ["/**", "* ", "*/"]
-            .iter()
-            .any(|start| line.trim_start().starts_with(start))
+        let line = line.trim();
+        line == "*" || ["/**", "* ", "*/"].iter().any(|start| line.starts_with(start))
     };
     let code: Vec<&str> = text.lines().filter(|line| !comment(line)).collect();
     fs::write(&glue, code.join("\n").replace(guess, "undefined"))?;
