@@ -1,5 +1,5 @@
-//! A second way to match: the score that Kubernetes' scheduler gives a node for the images it already has
-//! (plugin `ImageLocality`, as of Kubernetes 1.36).
+//! The score of Kubernetes' scheduler for the images that a node already has (plugin `ImageLocality`, as of
+//! Kubernetes 1.36).
 //!
 //! The sum over a pod's images that a node has, each scaled by the share of nodes that have it, is clamped to 23 MiB
 //! at least and 1000 MiB per container at most, and mapped to 0 … 100.
@@ -11,14 +11,14 @@ use serde_json::Value;
 use crate::resource::whole_part;
 
 const MIB: u64 = 1 << 20;
-/// A sum below this scores nothing.
+/// Sums below this score 0.
 const LEAST: u64 = 23 * MIB;
-/// A sum above this, times the number of containers, scores no more.
+/// Sums above this, times the number of containers, score the maximum.
 const MOST_PER_CONTAINER: u64 = 1000 * MIB;
-/// The best score.
+/// The highest score.
 pub const MAX_NODE_SCORE: i64 = 100;
 
-/// The images of a pod as the scheduler counts them: every container, with repetitions.
+/// The images of a pod as the scheduler counts them: one per container, duplicates included.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PodImages {
     /// Images of init containers.
@@ -29,26 +29,26 @@ pub struct PodImages {
     pub image_volumes: Vec<String>,
 }
 
-/// The images that a node has.
+/// The images of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeImages {
     /// Name of the node.
     pub name: String,
-    /// Each image, under all its names.
+    /// Images, each with all its names.
     pub images: Vec<NodeImage>,
 }
 
 /// An image on a node.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeImage {
-    /// Its names, as the node reports them.
+    /// Names, as the node reports them.
     pub names: Vec<String>,
-    /// Its size on the node.
+    /// Size on the node, in bytes.
     pub bytes: u64,
 }
 
 impl PodImages {
-    /// Reads the `spec` of a pod. What has no readable image is left out.
+    /// Reads the `spec` of a pod. Containers without a readable image are left out.
     #[must_use]
     pub fn read(spec: &Value) -> Self {
         let texts = |list: &str, path: &[&str]| {
@@ -104,10 +104,10 @@ impl NodeImages {
     }
 }
 
-/// The score of every node, 0 … [`MAX_NODE_SCORE`], in the order of the nodes.
+/// Returns the score of every node, 0 … [`MAX_NODE_SCORE`], in the order of the nodes.
 ///
-/// Where nodes disagree about the size of an image, the scheduler takes what the node it met first said; here each
-/// node's own word counts, so that the order of nodes does not matter.
+/// Where nodes report different sizes of an image, the scheduler uses the size of the node that it saw first. This
+/// function uses the size that each node reports, so that the order of nodes does not matter.
 ///
 /// ```
 /// use imagecache::matching::{NodeImage, NodeImages, PodImages, image_locality};
@@ -143,7 +143,7 @@ pub fn image_locality(pod: &PodImages, nodes: &[NodeImages]) -> Vec<i64> {
         .collect()
 }
 
-/// Of the wanted images, those on the node, with their size: the largest, should a name stand twice.
+/// Returns those of the wanted images that are on the node, with their size: the largest one for a duplicate name.
 fn sizes_on<'a>(node: &NodeImages, wanted: &BTreeSet<&'a str>) -> BTreeMap<&'a str, u64> {
     let mut sizes = BTreeMap::new();
     for image in &node.images {
@@ -157,7 +157,7 @@ fn sizes_on<'a>(node: &NodeImages, wanted: &BTreeSet<&'a str>) -> BTreeMap<&'a s
     sizes
 }
 
-/// In floating point, as the scheduler has it.
+/// Scales a size in floating point, as the scheduler does.
 fn scaled(bytes: u64, holders: u32, nodes: usize) -> u64 {
     let spread = f64::from(holders) / nodes as f64;
     whole_part(bytes as f64 * spread)
@@ -168,7 +168,7 @@ fn priority(sum: u64, containers: usize) -> i64 {
     let most =
         wide(MOST_PER_CONTAINER) * i128::try_from(containers).unwrap_or(i128::from(u32::MAX));
     let least = wide(LEAST);
-    // Not `clamp`: without containers the upper bound lies below the lower one.
+    // Not `clamp`: without containers the upper bound is less than the lower one.
     let sum = if wide(sum) < least {
         least
     } else {
@@ -181,8 +181,8 @@ fn priority(sum: u64, containers: usize) -> i64 {
         .unwrap_or_default()
 }
 
-/// The name by which the scheduler looks an image up: `:latest` is put behind a name without tag or digest. Registry
-/// and namespace are not filled in: nodes report names as they were pulled.
+/// Returns the name by which the scheduler looks up an image: a name without tag or digest gets `:latest`. Registry and
+/// namespace are not filled in, because nodes report names as they were pulled.
 ///
 /// ```
 /// use imagecache::matching::with_default_tag;
@@ -198,8 +198,8 @@ pub fn with_default_tag(name: &str) -> String {
     }
 }
 
-/// What two pods must have in common for the scheduler to score nodes once for both: the names of the images of their
-/// containers and init containers, in order.
+/// Returns the names of the images of containers and init containers, in order. The scheduler scores nodes once for pods
+/// with equal names.
 #[must_use]
 pub fn image_signature(pod: &PodImages) -> Vec<String> {
     let images = pod.init_containers.iter().chain(&pod.containers);
