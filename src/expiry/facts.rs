@@ -1,4 +1,4 @@
-//! What the rules need to know of a cache, and where it is read.
+//! The facts that decide when a cache expires.
 
 use serde_json::Value;
 
@@ -9,21 +9,21 @@ use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk};
 use crate::resource::{AUTO_NAME_PREFIX, ImageCache, Phase, whole};
 use crate::time::Timestamp;
 
-/// How long a cache was asked to be kept.
+/// The retention that a cache asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Retention {
-    /// Not told: replies of the ECI API do not repeat it.
+    /// Unknown: replies of the ECI API do not repeat it.
     #[default]
     Unknown,
-    /// Told to be forever: an object without `spec.retentionDays`.
+    /// No end: an object without `spec.retentionDays`.
     Forever,
-    /// So many days of 24 h.
+    /// This number of days of 24 h.
     Days(i64),
-    /// Told, but no whole number.
+    /// A value that is not a whole number.
     Unreadable,
 }
 
-/// Where facts come from.
+/// The source of facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum ExpirySource {
     /// An `ImageCache` object.
@@ -33,7 +33,7 @@ pub enum ExpirySource {
     Entry,
 }
 
-/// What the rules need to know of one cache. Whatever is missing or unreadable is `None`.
+/// The facts that decide when one cache expires. Missing and unreadable facts are `None`.
 ///
 /// ```
 /// use imagecache::expiry::{ExpiryFacts, Retention};
@@ -44,30 +44,30 @@ pub enum ExpirySource {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ExpiryFacts {
-    /// Where the facts come from.
+    /// Source of the facts.
     pub origin: ExpirySource,
     /// Name of the object or entry.
     pub name: Option<String>,
     /// Id in ECI, `imc-…`.
     pub image_cache_id: Option<String>,
-    /// How far the cache is.
+    /// Phase.
     pub phase: Option<Phase>,
-    /// How long it is to be kept.
+    /// Retention.
     pub retention: Retention,
-    /// Made by ECI itself for a container group that matched no cache. Read off the name ([`AUTO_NAME_PREFIX`]);
-    /// set it where more is known.
+    /// True for a cache that ECI created itself for a container group that matched no cache. Derived from the name
+    /// ([`AUTO_NAME_PREFIX`]); callers that know more may set it.
     pub automatic: bool,
-    /// When it was created (`metadata.creationTimestamp`, `CreationTime`).
+    /// Creation time (`metadata.creationTimestamp`, `CreationTime`).
     pub created: Option<Timestamp>,
-    /// When ECI began to make it (`status.startTime`); objects only.
+    /// Start of the creation (`status.startTime`); objects only.
     pub started: Option<Timestamp>,
-    /// When its status last changed (`status.lastUpdatedTime`, or the older `lastUpdateTime`); objects only.
+    /// Time of the last change of the status (`status.lastUpdatedTime`, or the older `lastUpdateTime`); objects only.
     pub updated: Option<Timestamp>,
-    /// The newest of its warnings (`events` of type `Warning`).
+    /// Time of the newest warning (`events` of type `Warning`).
     pub warned: Option<Timestamp>,
-    /// When a container group last used it (`LastMatchedTime`); entries only.
+    /// Time of the last use by a container group (`LastMatchedTime`); entries only.
     pub last_matched: Option<Timestamp>,
-    /// When it ends, as recorded (`status.expireDateTime`, `ExpireDateTime`).
+    /// Recorded time of expiry (`status.expireDateTime`, `ExpireDateTime`).
     pub recorded: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! A cache as matching sees it, from an `ImageCache` object or from an entry of a DescribeImageCaches reply.
+//! A cache in the form that matching uses.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -13,17 +13,17 @@ use crate::resource::{self, Phase};
 use crate::time::Timestamp;
 use crate::type_error::TypeError;
 
-/// What a cache was read from.
+/// The source of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum CacheOrigin {
-    /// An `ImageCache` object of a cluster: knows architecture and operating system, not the region.
+    /// An `ImageCache` object of a cluster. It has architecture and operating system, but no region.
     #[default]
     Object,
-    /// An entry of the regional API: knows the region and the last use, not the architecture.
+    /// An entry of the regional API. It has region and last use, but no architecture.
     Reply,
 }
 
-/// A cache as matching sees it.
+/// A cache in the form that matching uses.
 ///
 /// ```
 /// use imagecache::matching::Cache;
@@ -39,50 +39,50 @@ pub enum CacheOrigin {
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Cache {
-    /// `imc-…`; absent before ECI has given one.
+    /// `imc-…`; absent before ECI has assigned one.
     pub id: Option<String>,
-    /// Name of the object or the entry; empty when it has none. Names of entries are not unique.
+    /// Name of the object or the entry; empty when absent. Names of entries are not unique.
     pub name: String,
-    /// What it holds.
+    /// Images that the cache holds.
     pub images: Vec<Image>,
-    /// Size of its disk, in GiB; 20 when not written.
+    /// Size of the disk, in GiB; 20 when absent.
     pub size_gib: u64,
-    /// Its phase, once it has one. Only [`Phase::Ready`] is used.
+    /// Phase, once there is one. Only caches in [`Phase::Ready`] are used.
     pub phase: Option<Phase>,
-    /// When it was created; unknown counts as oldest.
+    /// Creation time; a cache without one ranks as the oldest.
     pub created: Option<Timestamp>,
-    /// When it last changed, where told.
+    /// Time of the last change; objects only.
     pub updated: Option<Timestamp>,
-    /// When it ends, by the rules of [`crate::expiry`].
+    /// Time at which the cache expires, by the rules of [`crate::expiry`]; `None`: never, or unknown.
     pub expires: Option<Timestamp>,
-    /// When a pod last used it.
+    /// Time of the last use by a pod; entries only.
     pub last_matched: Option<Timestamp>,
-    /// The region it lives in, where known.
+    /// Region, where known.
     pub region: Option<String>,
-    /// Architecture of its images, where known.
+    /// Architecture of the images, where known.
     pub arch: Option<String>,
-    /// Operating system of its images, where known.
+    /// Operating system of the images, where known.
     pub os: Option<String>,
-    /// Its snapshot `s-…`.
+    /// Snapshot, `s-…`.
     pub snapshot: Option<String>,
-    /// Its temporary local snapshot.
+    /// Temporary local snapshot.
     pub flash_snapshot: Option<String>,
-    /// What it was read from.
+    /// Source of the cache.
     pub origin: CacheOrigin,
 }
 
-/// A cache in an answer: enough to find it again.
+/// Id and name of a cache, in answers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheName {
-    /// `imc-…`, where ECI has given one.
+    /// `imc-…`, once ECI has assigned one.
     pub image_cache_id: Option<String>,
-    /// Name of the object or entry.
+    /// Name of the object or the entry.
     pub name: String,
 }
 
 impl Cache {
-    /// A ready cache of 20 GiB with these images; the rest is for the caller to fill in.
+    /// Creates a ready cache of 20 GiB with these images. The caller sets other fields.
     #[must_use]
     pub fn ready(id: &str, images: impl IntoIterator<Item = Image>) -> Self {
         Cache {
@@ -161,14 +161,14 @@ impl Cache {
         })
     }
 
-    /// Reads every image again, beside what registries tell.
+    /// Reads every image again with facts from registries.
     pub fn apply(&mut self, facts: &ImageFacts) {
         for image in &mut self.images {
             *image = Image::read(image.text(), facts);
         }
     }
 
-    /// Id and name, for an answer.
+    /// Returns id and name, for an answer.
     #[must_use]
     pub fn named(&self) -> CacheName {
         CacheName {
@@ -177,30 +177,30 @@ impl Cache {
         }
     }
 
-    /// What the order of caches falls back to when all else is equal: id, then name; a cache without id last.
+    /// Returns the last criterion of the order of caches: id, then name. Caches without an id rank last.
     pub(super) fn last_resort(&self) -> (bool, Option<&str>, &str) {
         (self.id.is_none(), self.id.as_deref(), &self.name)
     }
 
-    /// One cache told of several times becomes one. The entry of the API has the word, being nearer to the fact, then
-    /// what was written last; the others fill what it leaves open. Their order does not matter.
-    pub(super) fn merged(mut tellings: Vec<Cache>) -> Option<Cache> {
-        tellings.sort_by(|a, b| {
+    /// Merges several descriptions of one cache. An entry of the API takes precedence over objects, a newer description
+    /// over an older one; the others fill absent fields. Their order does not matter.
+    pub(super) fn merged(mut copies: Vec<Cache>) -> Option<Cache> {
+        copies.sort_by(|a, b| {
             let (images_a, images_b) = (a.images.iter(), b.images.iter());
             let images = || images_a.map(Image::text).cmp(images_b.map(Image::text));
             a.weight().cmp(&b.weight()).then_with(images)
         });
-        let last = tellings.pop()?;
-        Some(tellings.into_iter().rev().fold(last, Cache::filled))
+        let last = copies.pop()?;
+        Some(copies.into_iter().rev().fold(last, Cache::filled))
     }
 
-    /// What decides which of several tellings has the word: where it is from and when it was written, then everything
-    /// else, so that their order does not matter.
+    /// Returns the precedence of a description: source and time, then every other fact, so that the order of several
+    /// descriptions does not matter.
     fn weight(&self) -> impl Ord + '_ {
-        let told = (self.origin, self.updated, self.created);
+        let source = (self.origin, self.updated, self.created);
         let names = (&self.id, &self.name, &self.snapshot, &self.flash_snapshot);
         let state = (self.size_gib, &self.phase, self.expires, self.last_matched);
-        (told, names, state, (&self.region, &self.arch, &self.os))
+        (source, names, state, (&self.region, &self.arch, &self.os))
     }
 
     fn filled(self, rest: Cache) -> Cache {

@@ -1,4 +1,4 @@
-//! Pods and caches out of whatever a user has: manifests, lists, replies of the API, in any mixture.
+//! Pods and caches from manifests, lists and replies of the API, in any combination.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,11 +10,11 @@ use crate::path::Path;
 use crate::pod::{self, Pod};
 use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk, walk_item};
 
-/// The pods and caches of some documents, in the order they stand there.
+/// The pods and caches of documents, in document order.
 ///
-/// Known are: `ImageCache`, Pod and workload objects; lists of them (`items`); a DescribeImageCaches reply, its
+/// An inventory reads `ImageCache`, Pod and workload objects; lists of them (`items`); a DescribeImageCaches reply, its
 /// entries, or a printed SDK answer that holds the reply in `body`; and arrays of all of these. A broken entry is
-/// reported by itself and hides no other. Everything else is counted and left alone.
+/// reported and does not affect the others. Other objects are counted.
 ///
 /// ```
 /// use imagecache::matching::Inventory;
@@ -30,16 +30,16 @@ use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk, walk_item};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    /// Every cache that could be read.
+    /// The caches that could be read.
     pub caches: Vec<Cache>,
-    /// Every pod that could be read.
+    /// The pods that could be read.
     pub pods: Vec<Pod>,
-    /// Objects that are neither.
+    /// The number of other objects.
     pub others: usize,
 }
 
 impl Inventory {
-    /// Adds what a document holds; what cannot be read goes to the report, with its path in the document.
+    /// Adds the pods and caches of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, value: &Value, report: &mut Report<'_>) {
         let visit = |met: &Met<'_>, report: &mut Report<'_>| self.take(met, report);
         walk(value, Opens::Everything, &mut Visit { report, visit });
@@ -63,14 +63,14 @@ impl Inventory {
         self.others += usize::from(self.pods.len() == before);
     }
 
-    /// Reads every image again, beside what registries tell.
+    /// Reads every image again with facts from registries.
     pub fn apply(&mut self, facts: &ImageFacts) {
         self.caches.iter_mut().for_each(|cache| cache.apply(facts));
         self.pods.iter_mut().for_each(|pod| pod.apply(facts));
     }
 }
 
-/// What an object is to a match.
+/// The role of an object in a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ObjectRole {
@@ -78,22 +78,22 @@ pub enum ObjectRole {
     Cache,
     /// A Pod, or a workload with a pod template.
     Pod,
-    /// Neither.
+    /// Any other object.
     Other,
 }
 
-/// An object of a document, for hosts that ask about each by itself.
+/// An object of a document, for hosts that handle each object separately.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DocumentObject {
-    /// What it is to a match.
+    /// Role in a match.
     pub role: ObjectRole,
-    /// Where in the document it stands: empty, or the item of a list, `items[3]`.
+    /// Path in the document: empty, or the item of a list, `items[3]`.
     pub path: String,
-    /// The object as it stands there; an item of a typed list has the kind that its list gives it.
+    /// The object as written. An item of a typed list has the kind that its list gives it.
     pub value: Value,
 }
 
-/// Every object of a document, lists and replies opened up as [`Inventory`] does.
+/// Returns every object of a document. Lists and replies are opened as [`Inventory`] does.
 ///
 /// ```
 /// use imagecache::diagnostic::{Levels, Report};
@@ -128,7 +128,7 @@ pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
     subjects
 }
 
-/// A walk that opens everything, reports what it cannot open and does `visit` with each object.
+/// A visitor that calls `visit` with each object and reports what the walk cannot open.
 struct Visit<'r, 'd, F> {
     report: &'r mut Report<'d>,
     visit: F,

@@ -1,7 +1,7 @@
-//! What is wrong with this manifest? Everything at once, in document order, with stable codes.
+//! Validation of manifests: every finding at once, in document order, with stable codes.
 //!
-//! Two kinds of object are judged: `ImageCache`, whole, and the workloads of Kubernetes, in as far as they speak of image
-//! caches. Lists are walked. Objects of other kinds pass in silence.
+//! Two kinds of object are checked: `ImageCache`, completely, and the workloads of Kubernetes, where they refer to image
+//! caches. Lists are opened. Objects of other kinds have no findings.
 //!
 //! | rule group | file |
 //! |---|---|
@@ -58,7 +58,7 @@ pub use labels::MAX_ANNOTATION_BYTES;
 pub use messages::messages;
 pub use spelling::nearest;
 
-/// How strict to be.
+/// The options of a validation.
 ///
 /// ```
 /// use imagecache::diagnostic::{Code, Level};
@@ -100,13 +100,13 @@ impl Default for ValidateOptions {
     }
 }
 
-/// One object that was met, judged or not.
+/// An object of a document, checked or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckedObject {
     /// Which document of the text, from 0.
     pub document: usize,
-    /// Where in the document: empty, or the item of a list, `items[3]`.
+    /// Path in the document: empty, or the item of a list, `items[3]`.
     pub path: String,
     /// As written; empty where it is missing.
     pub api_version: String,
@@ -116,20 +116,20 @@ pub struct CheckedObject {
     pub name: String,
     /// `metadata.namespace`; empty where it is missing.
     pub namespace: String,
-    /// False for kinds that are not judged.
+    /// False for kinds that are not checked.
     pub checked: bool,
 }
 
-/// What is to be said about a text.
+/// The result of a validation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Validation {
     /// Findings by document, then by place.
     pub diagnostics: Vec<Diagnostic>,
-    /// Every object that was met, items of lists included, in order.
+    /// Every object, items of lists included, in document order.
     pub objects: Vec<CheckedObject>,
 }
 
-/// Judges one object (or list) that has no text: findings carry no span.
+/// Checks one object or list without a text: findings have no span.
 ///
 /// ```
 /// use imagecache::validate::{ValidateOptions, object};
@@ -154,7 +154,7 @@ pub fn object(value: &Value, options: &ValidateOptions) -> Vec<Diagnostic> {
     report.finish()
 }
 
-/// Judges every document of a text.
+/// Checks every document of a text.
 ///
 /// ```
 /// use imagecache::document::TextFormat;
@@ -167,8 +167,8 @@ pub fn text(text: &str, format: TextFormat, options: &ValidateOptions) -> Valida
     text_within(text, format, options, &TextLimits::default())
 }
 
-/// Judges every document of a text, as far as the limits allow: for hosts that read their user's own files, which may
-/// be longer than those of a stranger.
+/// Checks every document of a text within these limits, for hosts that read files of their own user, which may be longer
+/// than untrusted ones.
 #[must_use]
 pub fn text_within(
     text: &str,
