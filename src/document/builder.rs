@@ -111,8 +111,9 @@ impl<'t, 'l> Build<'t, 'l> {
     pub(super) fn take_alias_bytes(&mut self, bytes: usize, at: usize) -> Result<(), Fault> {
         let left = self.alias_bytes.checked_sub(bytes);
         self.alias_bytes = left.unwrap_or_default();
-        left.map(|_| ())
-            .ok_or_else(|| Fault::ends_text(at, "bytes repeated by aliases", super::MAX_ALIAS_BYTES))
+        left.map(|_| ()).ok_or_else(|| {
+            Fault::ends_text(at, "bytes repeated by aliases", super::MAX_ALIAS_BYTES)
+        })
     }
 
     /// How many mappings and sequences are open.

@@ -55,7 +55,8 @@ pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Value
     let text = build.text.as_str().get(chunk.text.clone());
     read(build, chunk).map_err(|fault| match template(text.unwrap_or_default()) {
         Some(found) if fault.code == Code::IC001 => Fault::syntax(
-            chunk.text.start.saturating_add(found.start)..chunk.text.start.saturating_add(found.end),
+            chunk.text.start.saturating_add(found.start)
+                ..chunk.text.start.saturating_add(found.end),
             "a template that is not rendered",
             "Run `helm template` and validate its output.",
         ),
@@ -72,7 +73,9 @@ fn template(text: &str) -> Option<Range<usize>> {
     };
     let (start, _) = text.match_indices("{{").find(|(at, _)| is_bare(*at))?;
     let line = text.get(start..)?.split(is_break).next()?;
-    let length = line.find("}}").map_or(line.trim_end().len(), |end| end.saturating_add(2));
+    let length = line
+        .find("}}")
+        .map_or(line.trim_end().len(), |end| end.saturating_add(2));
     Some(start..start.saturating_add(length))
 }
 
@@ -100,11 +103,16 @@ fn read(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Value, Fault> {
         return Ok(Value::Null);
     };
     let value = reader.node(build, &Path::Root, event, span)?;
-    let mut rest = whole.get(reader.events.rest()?..chunk.text.end).unwrap_or_default();
+    let mut rest = whole
+        .get(reader.events.rest()?..chunk.text.end)
+        .unwrap_or_default();
     // Directives belong to the document that the next line `---` starts.
     while rest.trim_start_matches(BLANK).starts_with('%') {
         let directive = rest.trim_start_matches(BLANK);
-        rest = directive.find(is_break).and_then(|end| directive.get(end..)).unwrap_or_default();
+        rest = directive
+            .find(is_break)
+            .and_then(|end| directive.get(end..))
+            .unwrap_or_default();
     }
     if !is_empty(rest) {
         let rest = rest.trim_start_matches(BLANK);

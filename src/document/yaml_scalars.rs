@@ -243,7 +243,11 @@ impl<'t> Scanner<'t> {
         let start = self.at;
         self.skip();
         let (keep, given) = self.block_header(start)?;
-        let style = if literal { Style::Literal } else { Style::Folded };
+        let style = if literal {
+            Style::Literal
+        } else {
+            Style::Folded
+        };
         let mut span = start..start.saturating_add(1);
         let mut indent = match given {
             0 => 0,
@@ -289,7 +293,9 @@ impl<'t> Scanner<'t> {
         for _ in 0..2 {
             match self.peek(0) {
                 sign @ (b'+' | b'-') if keep.is_none() => keep = Some(sign == b'+'),
-                digit @ b'1'..=b'9' if indent == 0 => indent = usize::from(digit.saturating_sub(b'0')),
+                digit @ b'1'..=b'9' if indent == 0 => {
+                    indent = usize::from(digit.saturating_sub(b'0'))
+                }
                 _ => break,
             }
             self.skip();

@@ -10,9 +10,9 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::{MAX_DEPTH, is_break};
 use super::builder::Fault;
 use super::json::shortened;
+use super::{MAX_DEPTH, is_break};
 
 /// Characters from the start of a key that needs no `? ` to its colon.
 const LONGEST_KEY: usize = 1024;
@@ -265,14 +265,18 @@ impl<'t> Scanner<'t> {
         self.fill()?;
         self.taken = self.taken.saturating_add(1);
         let end = self.text.len();
-        Ok(self.tokens.pop_front().unwrap_or((Token::StreamEnd, end..end)))
+        Ok(self
+            .tokens
+            .pop_front()
+            .unwrap_or((Token::StreamEnd, end..end)))
     }
 
     /// Scans until it is certain what the first token is: a scalar is a key if a colon follows.
     fn fill(&mut self) -> Result<(), Fault> {
         loop {
             if !self.tokens.is_empty() {
-                let waiting = |key: &Option<PossibleKey>| key.is_some_and(|key| key.token == self.taken);
+                let waiting =
+                    |key: &Option<PossibleKey>| key.is_some_and(|key| key.token == self.taken);
                 let level = self.keys.iter().position(waiting);
                 let known = match level {
                     Some(level) => self.possible_key(level)?.is_none(),
@@ -439,6 +443,11 @@ impl<'t> Scanner<'t> {
                 start..end,
                 "found a tab where only spaces are allowed",
                 "YAML is indented with spaces only.",
+            ),
+            Some('`') => self.fault(
+                start..end,
+                "no value can start with a backtick",
+                "Quote the value.",
             ),
             char => self.fault(
                 start..end,
@@ -643,7 +652,9 @@ impl<'t> Scanner<'t> {
         if is_verbatim {
             self.skip();
         }
-        self.skip_while(|this| is_word(this.peek(0)) || b";/?:@&=+$,.!~*'()[]%".contains(&this.peek(0)));
+        self.skip_while(|this| {
+            is_word(this.peek(0)) || b";/?:@&=+$,.!~*'()[]%".contains(&this.peek(0))
+        });
         if is_verbatim {
             self.skip_while(|this| this.peek(0) == b'>');
         }

@@ -82,7 +82,9 @@ fn string_is_where_it_is_said_to_be(
         || text.contains("!!binary")
         || whole.starts_with(['"', '\'', '|', '>'])
         || by_key
-        || string.trim_start_matches([' ', '\n', '\u{2028}', '\u{2029}']).starts_with(whole);
+        || string
+            .trim_start_matches([' ', '\n', '\u{2028}', '\u{2029}'])
+            .starts_with(whole);
     assert!(fits, "{path}: {string:?} at {whole:?}");
     for (at, char) in string.char_indices().take(40) {
         let part = shown(

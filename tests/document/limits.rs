@@ -2,8 +2,8 @@
 
 use imagecache::diagnostic::{Code, Diagnostic, Level, Levels, QuotedPart, Report};
 use imagecache::document::{
-    Document, MAX_ALIAS_BYTES, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, MAX_YAML_NODES, NODE_BYTES, TextFormat,
-    TextLimits, read, read_within,
+    Document, MAX_ALIAS_BYTES, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, MAX_YAML_NODES,
+    NODE_BYTES, TextFormat, TextLimits, read, read_within,
 };
 use imagecache::path::Path;
 

@@ -56,29 +56,141 @@ fn hash(text: &str) -> u32 {
 
 /// What is put between any two characters.
 const PIECES: &[&str] = &[
-    "\t", " ", "  ", "\n", "\r", "\r\n", "\u{85}", "\u{2028}", "\u{2029}", "\u{a0}", "\u{feff}", "\u{0}", "\u{7}",
-    "\u{9b}", "\u{fffe}", "é", "😀", ":", ": ", "- ", "-", "? ", "?", "#", " #", "\"", "'", "''", "\\", "[", "]", "{",
-    "}", ",", "&a ", "*a", "&a", "!", "!!str ", "!!int ", "!x ", "!!", "%", "@", "`", "|", ">", "|\n", ">-\n", "---", "...",
-    "\n---\n", "\n...\n", "<<: ", "{{", "}}", "=", "~", "\n\t", "\n\n", "\n ", "\\u", "\\x41", "\\/",
+    "\t", " ", "  ", "\n", "\r", "\r\n", "\u{85}", "\u{2028}", "\u{2029}", "\u{a0}", "\u{feff}",
+    "\u{0}", "\u{7}", "\u{9b}", "\u{fffe}", "é", "😀", ":", ": ", "- ", "-", "? ", "?", "#", " #",
+    "\"", "'", "''", "\\", "[", "]", "{", "}", ",", "&a ", "*a", "&a", "!", "!!str ", "!!int ",
+    "!x ", "!!", "%", "@", "`", "|", ">", "|\n", ">-\n", "---", "...", "\n---\n", "\n...\n",
+    "<<: ", "{{", "}}", "=", "~", "\n\t", "\n\n", "\n ", "\\u", "\\x41", "\\/",
 ];
 
 /// What takes the place of a value.
 const VALUES: &[&str] = &[
-    "0o7", "0x1F", "1_0", "0b1", "1e3", ".inf", ".nan", "-", "=", "~", "null", "yes", "off", "2001-01-01", "<<", "1.0",
-    "0123", "18446744073709551615", "!!binary aGk=", "!!str 1", "!!int a", "! a", "&a a", "*a", "&a [*a]", "|", "|2-", ">",
-    "|+\n  a\n\n", ">-\n  a\n   b\n  c\n", "|\n\t a", "\"a\n  b\"", "'a\nb'", "\"a\\\n b\"", "\"\\ud83d\\ude00\"",
-    "\"\\N\\_\\L\\P\\e\\0\"", "\"\\q\"", "'it''s'", "a: b", "a #b", "a#b", "\"a\"#b", "'a' 'b'", "[a, b", "[a:b]", "[a:]",
-    "{a}", "{a: b, c}", "{a:b}", "{\"a\":b}", "[? a]", "[a: b]", "[- a]", "[,]", "[a,]", "{? a: b}", "{: a}", "a\n b", "a\nb",
-    "a\n\tb", "@a", "`a", "%a", "-a", "?a", ":a", "- a", "? a", "\t a", "a\t", "{{ .Values.a }}", "\"{{ .Values.a }}\"",
+    "0o7",
+    "0x1F",
+    "1_0",
+    "0b1",
+    "1e3",
+    ".inf",
+    ".nan",
+    "-",
+    "=",
+    "~",
+    "null",
+    "yes",
+    "off",
+    "2001-01-01",
+    "<<",
+    "1.0",
+    "0123",
+    "18446744073709551615",
+    "!!binary aGk=",
+    "!!str 1",
+    "!!int a",
+    "! a",
+    "&a a",
+    "*a",
+    "&a [*a]",
+    "|",
+    "|2-",
+    ">",
+    "|+\n  a\n\n",
+    ">-\n  a\n   b\n  c\n",
+    "|\n\t a",
+    "\"a\n  b\"",
+    "'a\nb'",
+    "\"a\\\n b\"",
+    "\"\\ud83d\\ude00\"",
+    "\"\\N\\_\\L\\P\\e\\0\"",
+    "\"\\q\"",
+    "'it''s'",
+    "a: b",
+    "a #b",
+    "a#b",
+    "\"a\"#b",
+    "'a' 'b'",
+    "[a, b",
+    "[a:b]",
+    "[a:]",
+    "{a}",
+    "{a: b, c}",
+    "{a:b}",
+    "{\"a\":b}",
+    "[? a]",
+    "[a: b]",
+    "[- a]",
+    "[,]",
+    "[a,]",
+    "{? a: b}",
+    "{: a}",
+    "a\n b",
+    "a\nb",
+    "a\n\tb",
+    "@a",
+    "`a",
+    "%a",
+    "-a",
+    "?a",
+    ":a",
+    "- a",
+    "? a",
+    "\t a",
+    "a\t",
+    "{{ .Values.a }}",
+    "\"{{ .Values.a }}\"",
 ];
 
 /// What becomes a line of its own.
 const LINES: &[&str] = &[
-    "\t", "  \t", " ", "\t# note", "# note\u{2028}a: b", "# note\u{85}a: b", "# note\ra: b", ":::", "---", "--- ", "---x",
-    "--- # note", "---\t", "...", "... # note", "...x", "%YAML 1.1", "%TAG ! a", "%a", "{{- if .Values.a }}",
-    "{{ end }}", "\u{feff}", "a", "a:", "a: b", "- a", "? a", ": a", "? a\n: b", "]", "}", "'", "\"", "<<: {a: b}",
-    "<<: a", "a: &a b", "*a : b", "&a", "!!str", "~: a", "[a]: b", "{a: b}: c", "1: a", "yes: a", "a: b: c", "a : b",
-    "\"a\" : b", "\"a\": b", "'a':b", "=: a",
+    "\t",
+    "  \t",
+    " ",
+    "\t# note",
+    "# note\u{2028}a: b",
+    "# note\u{85}a: b",
+    "# note\ra: b",
+    ":::",
+    "---",
+    "--- ",
+    "---x",
+    "--- # note",
+    "---\t",
+    "...",
+    "... # note",
+    "...x",
+    "%YAML 1.1",
+    "%TAG ! a",
+    "%a",
+    "{{- if .Values.a }}",
+    "{{ end }}",
+    "\u{feff}",
+    "a",
+    "a:",
+    "a: b",
+    "- a",
+    "? a",
+    ": a",
+    "? a\n: b",
+    "]",
+    "}",
+    "'",
+    "\"",
+    "<<: {a: b}",
+    "<<: a",
+    "a: &a b",
+    "*a : b",
+    "&a",
+    "!!str",
+    "~: a",
+    "[a]: b",
+    "{a: b}: c",
+    "1: a",
+    "yes: a",
+    "a: b: c",
+    "a : b",
+    "\"a\" : b",
+    "\"a\": b",
+    "'a':b",
+    "=: a",
 ];
 
 /// Where each line starts, and where it ends without its break.
@@ -106,7 +218,11 @@ fn mutate(text: &mut String, random: &mut Random) {
     }
     let (start, end) = lines[random.below(lines.len())];
     let line = text[start..end].to_owned();
-    let boundaries: Vec<usize> = line.char_indices().map(|(at, _)| start + at).chain([end]).collect();
+    let boundaries: Vec<usize> = line
+        .char_indices()
+        .map(|(at, _)| start + at)
+        .chain([end])
+        .collect();
     let place = boundaries[random.below(boundaries.len())];
     match random.below(12) {
         0..3 => text.insert_str(place, random.of(PIECES)),
@@ -116,8 +232,15 @@ fn mutate(text: &mut String, random: &mut Random) {
             text.replace_range(place..until, random.of(&["", "", "\t", " ", "x"]));
         }
         4..6 => {
-            let lead = if random.below(3) == 0 { 0 } else { indentation(&line) };
-            text.insert_str(start, &format!("{}{}\n", " ".repeat(lead), random.of(LINES)));
+            let lead = if random.below(3) == 0 {
+                0
+            } else {
+                indentation(&line)
+            };
+            text.insert_str(
+                start,
+                &format!("{}{}\n", " ".repeat(lead), random.of(LINES)),
+            );
         }
         6..9 => {
             let value = match line.find(": ") {
@@ -131,7 +254,10 @@ fn mutate(text: &mut String, random: &mut Random) {
         }
         9 => match random.below(4) {
             0 => text.insert_str(start, random.of(&[" ", "  ", "\t", "    "])),
-            1 => text.replace_range(start..start + indentation(&line).min(1 + random.below(3)), ""),
+            1 => text.replace_range(
+                start..start + indentation(&line).min(1 + random.below(3)),
+                "",
+            ),
             2 => text.insert_str(start, &format!("{line}\n")),
             _ => text.replace_range(start..end, ""),
         },
@@ -139,7 +265,10 @@ fn mutate(text: &mut String, random: &mut Random) {
             let spaces: Vec<usize> = text.match_indices(' ').map(|(at, _)| at).collect();
             if !spaces.is_empty() {
                 let space = spaces[random.below(spaces.len())];
-                text.replace_range(space..=space, random.of(&["\t", "\n", " \t", "\u{a0}", "\n\t", "\n    "]));
+                text.replace_range(
+                    space..=space,
+                    random.of(&["\t", "\n", " \t", "\u{a0}", "\n\t", "\n    "]),
+                );
             }
         }
         _ => match random.below(6) {
@@ -154,13 +283,18 @@ fn mutate(text: &mut String, random: &mut Random) {
 }
 
 fn data(name: &str) -> std::path::PathBuf {
-    FilePath::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/document").join(name)
+    FilePath::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/document")
+        .join(name)
 }
 
 /// The name of each manifest, and its mutants.
 fn mutants() -> BTreeMap<String, Vec<String>> {
     let mut manifests: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let files: Vec<_> = fs::read_dir(data("mutants")).unwrap().map(|file| file.unwrap().path()).collect();
+    let files: Vec<_> = fs::read_dir(data("mutants"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
     let each = MUTANTS / files.len();
     for file in &files {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -222,7 +356,9 @@ enum Answer {
 /// that is null.
 fn annotated(value: &Value) -> Value {
     let mut value = value.clone();
-    let metadata = value.as_object_mut().map(|object| object.entry("metadata").or_insert_with(|| json!({})));
+    let metadata = value
+        .as_object_mut()
+        .map(|object| object.entry("metadata").or_insert_with(|| json!({})));
     if let Some(metadata) = metadata.and_then(Value::as_object_mut) {
         metadata.retain(|key, value| key != "namespace" || !value.is_null() && value != "");
         let annotations = metadata.entry("annotations").or_insert(Value::Null);
@@ -246,7 +382,9 @@ fn is_shown(document: &Value) -> bool {
 /// What the library answers, and the first message about syntax.
 fn ours(text: &str) -> (Answer, String) {
     let (documents, findings) = read(text, TextFormat::Auto, &Levels::default());
-    let fault = findings.iter().find(|finding| matches!(finding.code, Code::IC001 | Code::IC003));
+    let fault = findings
+        .iter()
+        .find(|finding| matches!(finding.code, Code::IC001 | Code::IC003));
     let end = fault.map_or(usize::MAX, |fault| fault.document);
     let read: Vec<Value> = documents
         .iter()
@@ -259,7 +397,10 @@ fn ours(text: &str) -> (Answer, String) {
         None => Answer::Read(hash),
         Some(_) => Answer::Refused(hash),
     };
-    (answer, fault.map(|fault| fault.message.clone()).unwrap_or_default())
+    (
+        answer,
+        fault.map(|fault| fault.message.clone()).unwrap_or_default(),
+    )
 }
 
 /// Asks `kubectl` about some texts at once. A marker after each file tells apart what it prints.
@@ -399,12 +540,16 @@ fn kind(answer: Answer) -> &'static str {
 
 #[test]
 fn mutants_mean_what_kubectl_says_they_mean() {
-    let Classes { class: classes } = toml::from_str(&fs::read_to_string(data("mutants.toml")).unwrap()).unwrap();
+    let Classes { class: classes } =
+        toml::from_str(&fs::read_to_string(data("mutants.toml")).unwrap()).unwrap();
     assert!(classes.len() <= 10, "at most ten classes of difference");
     assert!(classes.iter().all(|class| !class.reason.is_empty()));
     let patterns: Vec<[Regex; 4]> = classes
         .iter()
-        .map(|class| [&class.ours, &class.kubectl, &class.message, &class.text].map(|pattern| Regex::new(pattern).unwrap()))
+        .map(|class| {
+            [&class.ours, &class.kubectl, &class.message, &class.text]
+                .map(|pattern| Regex::new(pattern).unwrap())
+        })
         .collect();
     let recorded = recorded();
     let mutants: Vec<(String, Vec<String>)> = mutants().into_iter().collect();
@@ -424,7 +569,10 @@ fn mutants_mean_what_kubectl_says_they_mean() {
         let second = scope.spawn(|| compared(half.1));
         [compared(half.0), second.join().unwrap()].concat()
     });
-    let shown = met.iter().filter(|(_, _, ours, theirs, _)| ours == theirs).count();
+    let shown = met
+        .iter()
+        .filter(|(_, _, ours, theirs, _)| ours == theirs)
+        .count();
     let mut used = vec![0; classes.len()];
     let mut wrong = Vec::new();
     for (name, text, ours, theirs, message) in &met {
@@ -440,7 +588,10 @@ fn mutants_mean_what_kubectl_says_they_mean() {
         }
         let class = (0..classes.len()).find(|at| {
             let facts = [kind(*ours), kind(*theirs), message, text];
-            patterns[*at].iter().zip(facts).all(|(pattern, fact)| pattern.is_match(fact))
+            patterns[*at]
+                .iter()
+                .zip(facts)
+                .all(|(pattern, fact)| pattern.is_match(fact))
         });
         match class {
             Some(class) => used[class] += 1,
@@ -452,6 +603,11 @@ fn mutants_mean_what_kubectl_says_they_mean() {
     assert!(met >= 19_000 && shown * 10 > met * 8, "{shown} of {met}");
     let first: Vec<_> = wrong.iter().take(10).collect();
     assert!(wrong.is_empty(), "{} of {met}:\n{first:#?}", wrong.len());
-    let unused: Vec<&String> = classes.iter().zip(&used).filter(|(_, used)| **used == 0).map(|(class, _)| &class.reason).collect();
+    let unused: Vec<&String> = classes
+        .iter()
+        .zip(&used)
+        .filter(|(_, used)| **used == 0)
+        .map(|(class, _)| &class.reason)
+        .collect();
     assert!(unused.is_empty(), "no mutant differs so: {unused:?}");
 }

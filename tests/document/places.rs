@@ -182,10 +182,16 @@ fn snapshot(name: &str, file: &str) {
 
 #[test]
 fn every_fault_is_named_at_its_place() {
-    snapshot("document-broken", include_str!("../data/document/broken.toml"));
+    snapshot(
+        "document-broken",
+        include_str!("../data/document/broken.toml"),
+    );
 }
 
 #[test]
 fn every_value_has_its_place() {
-    snapshot("document-places", include_str!("../data/document/places.toml"));
+    snapshot(
+        "document-places",
+        include_str!("../data/document/places.toml"),
+    );
 }
