@@ -76,6 +76,8 @@ pub(super) struct Events<'t> {
     states: Vec<State>,
     /// The opening brackets that are not closed.
     open: Vec<usize>,
+    /// The end of the last quoted text.
+    quote: usize,
     started: bool,
     anchors: BTreeMap<&'t str, usize>,
     count: usize,
@@ -87,6 +89,7 @@ impl<'t> Events<'t> {
             scanner: Scanner::new(text, base)?,
             states: Vec::new(),
             open: Vec::new(),
+            quote: 0,
             started: false,
             anchors: BTreeMap::new(),
             count: 0,
@@ -233,6 +236,9 @@ impl<'t> Events<'t> {
                 let (Token::Scalar(text, style), span) = self.scanner.take()? else {
                     return Err(self.no_value());
                 };
+                if style == Style::Quoted {
+                    self.quote = span.end;
+                }
                 let tag = tag.map_or(Tag::None, named);
                 let scalar = Scalar {
                     text,
@@ -288,7 +294,27 @@ impl<'t> Events<'t> {
         self.fault_here(message, help)
     }
 
+    /// A syntax error at the next token, unless that token says more than the grammar does.
     fn fault_here(&mut self, message: &str, help: &str) -> Fault {
+        let quote = self.quote;
+        let (token, span) = match self.scanner.token() {
+            Ok((token, span)) => (token.clone(), span.clone()),
+            Err(fault) => return fault,
+        };
+        let between = self.scanner.text.get(quote..span.start);
+        let after_quote =
+            quote > 0 && between.is_some_and(|text| text.trim_matches([' ', '\t']).is_empty());
+        let (message, help) = match token {
+            Token::Scalar(..) if after_quote => (
+                "unexpected text after a closing quote",
+                "Put the quotes around the whole value; inside single quotes, write a quote twice.",
+            ),
+            Token::FlowSequenceEnd | Token::FlowMappingEnd if self.open.is_empty() => (
+                "unexpected closing bracket",
+                "Remove it, or quote the value if it is part of a text.",
+            ),
+            _ => (message, help),
+        };
         let at_end = matches!(
             self.peek(),
             Ok(Token::StreamEnd | Token::DocumentStart | Token::DocumentEnd)

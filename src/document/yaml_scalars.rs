@@ -52,9 +52,8 @@ impl<'t> Scanner<'t> {
         while !self.is_document_mark() && self.peek(0) != b'#' {
             let word = self.at;
             self.skip_while(|this| {
-                !this.is_space_or_end(0)
-                    && !(this.peek(0) == b':' && this.is_space_or_end(1))
-                    && !ends_flow(this)
+                let is_colon = this.peek(0) == b':' && this.is_space_or_end(1);
+                !this.is_space_or_end(0) && !is_colon && !ends_flow(this)
             });
             if self.at > word {
                 match (breaks.take(), &mut text) {

@@ -444,6 +444,11 @@ impl<'t> Scanner<'t> {
                 "found a tab where only spaces are allowed",
                 "YAML is indented with spaces only.",
             ),
+            Some('`') => self.fault(
+                start..end,
+                "no value can start with a backtick",
+                "Quote the value.",
+            ),
             char => self.fault(
                 start..end,
                 format_args!("no value can start with `{}`", char.unwrap_or_default()),
