@@ -33,7 +33,9 @@ impl TypedValueParser for CodeParser {
                 ContextKind::InvalidValue,
                 ContextValue::String(text.to_string()),
             );
-            let known = Code::ALL.iter().flat_map(|code| [code.as_str(), code.name()]);
+            let known = Code::ALL
+                .iter()
+                .flat_map(|code| [code.as_str(), code.name()]);
             if let Some(near) = nearest(&text, known) {
                 error.insert(
                     ContextKind::SuggestedValue,
