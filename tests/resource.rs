@@ -496,27 +496,27 @@ fn definition_refuses_every_invalid_object_and_says_why() {
     invalid-no-images: /spec/images breaks /properties/spec/properties/images/minItems
     invalid-retention-high: /spec/retentionDays breaks /properties/spec/properties/retentionDays/maximum
     invalid-retention-zero: /spec/retentionDays breaks /properties/spec/properties/retentionDays/minimum
-    invalid-secret-form: a secret is written namespace:name, such as default:my-registry
+    invalid-secret-form: a secret must be namespace:name, such as default:my-registry
     invalid-size-high: /spec/imageCacheSize breaks /properties/spec/properties/imageCacheSize/maximum
     invalid-size-low: /spec/imageCacheSize breaks /properties/spec/properties/imageCacheSize/minimum
     image "": /spec/images/0 breaks /properties/spec/properties/images/items/minLength
-    image "a b": an image has no white space
-    image "a\n": an image has no white space
-    image "https://registry.example.com/a:1": an image has no scheme; write registry.example.com/app:1.0 without https://
-    image "docker://a": an image has no scheme; write registry.example.com/app:1.0 without https://
-    secret "a": a secret is written namespace:name, such as default:my-registry
-    secret "a:b:c": a secret is written namespace:name, such as default:my-registry
-    secret ":a": a secret is written namespace:name, such as default:my-registry
-    secret "a:": a secret is written namespace:name, such as default:my-registry
-    secret "a/b": a secret is written namespace:name, such as default:my-registry
-    secret "A:b": a secret is written namespace:name, such as default:my-registry
-    secret "a: b": a secret is written namespace:name, such as default:my-registry
-    secret "a:b\n": a secret is written namespace:name, such as default:my-registry
-    secret "a..b:c": a secret is written namespace:name, such as default:my-registry
-    secret "a.b:c": a secret is written namespace:name, such as default:my-registry
-    secret "a:b..c": a secret is written namespace:name, such as default:my-registry
-    secret "a:-b": a secret is written namespace:name, such as default:my-registry
-    secret "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn:a": a secret is written namespace:name, such as default:my-registry
+    image "a b": an image must not contain white space
+    image "a\n": an image must not contain white space
+    image "https://registry.example.com/a:1": an image must not have a scheme; write registry.example.com/app:1.0 without https://
+    image "docker://a": an image must not have a scheme; write registry.example.com/app:1.0 without https://
+    secret "a": a secret must be namespace:name, such as default:my-registry
+    secret "a:b:c": a secret must be namespace:name, such as default:my-registry
+    secret ":a": a secret must be namespace:name, such as default:my-registry
+    secret "a:": a secret must be namespace:name, such as default:my-registry
+    secret "a/b": a secret must be namespace:name, such as default:my-registry
+    secret "A:b": a secret must be namespace:name, such as default:my-registry
+    secret "a: b": a secret must be namespace:name, such as default:my-registry
+    secret "a:b\n": a secret must be namespace:name, such as default:my-registry
+    secret "a..b:c": a secret must be namespace:name, such as default:my-registry
+    secret "a.b:c": a secret must be namespace:name, such as default:my-registry
+    secret "a:b..c": a secret must be namespace:name, such as default:my-registry
+    secret "a:-b": a secret must be namespace:name, such as default:my-registry
+    secret "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn:a": a secret must be namespace:name, such as default:my-registry
     11 secrets: /spec/imagePullSecrets breaks /properties/spec/properties/imagePullSecrets/maxItems
     "#);
 }

@@ -34,7 +34,7 @@ violation contains finding("IC021", concat("", ["spec.images: ", "no images, at 
 	count(cache.spec.images) == 0
 }
 
-violation contains finding("IC022", sprintf("spec.images: %s%s", [sprintf("%v%v", [number, " images, at most 20 allowed"]), unread(number)])) if {
+violation contains finding("IC022", sprintf("spec.images: %s%s", [sprintf("%v images, at most 20 allowed", [number]), unread(number)])) if {
 	ours
 	number := count(cache.spec.images)
 	number > 20
@@ -48,7 +48,7 @@ violation contains finding("IC023", sprintf("spec.images[%d]: %s", [at, "empty, 
 }
 
 # A regular expression cannot report the reason.
-violation contains finding("IC023", sprintf("spec.images[%d]: %s", [at, sprintf("%v%v", [quoted(image), " is not a valid image reference"])])) if {
+violation contains finding("IC023", sprintf("spec.images[%d]: %s", [at, sprintf("%v is not a valid image reference", [quoted(image)])])) if {
 	ours
 	some at, image in cache.spec.images
 	at < 256
@@ -56,38 +56,38 @@ violation contains finding("IC023", sprintf("spec.images[%d]: %s", [at, sprintf(
 	not is_reference(image)
 }
 
-violation contains finding("IC030", sprintf("spec.imagePullSecrets[%d]: %s", [at, sprintf("%v%v%v", [quoted(secret), " must be `namespace:name`: ", why])])) if {
+violation contains finding("IC030", sprintf("spec.imagePullSecrets[%d]: %s", [at, sprintf("%v must be `namespace:name`: %v", [quoted(secret), why])])) if {
 	ours
 	some at, secret in cache.spec.imagePullSecrets
 	at < 256
 	why := secret_fault(secret)
 }
 
-violation contains finding("IC032", sprintf("spec.imagePullSecrets: %s%s", [sprintf("%v%v", [number, " secrets, at most 10 allowed"]), unread(number)])) if {
+violation contains finding("IC032", sprintf("spec.imagePullSecrets: %s%s", [sprintf("%v secrets, at most 10 allowed", [number]), unread(number)])) if {
 	ours
 	number := count(cache.spec.imagePullSecrets)
 	number > 10
 }
 
-violation contains finding("IC040", concat("", ["spec.imageCacheSize: ", sprintf("%v%v", [size, " GiB, at least 20 required"])])) if {
+violation contains finding("IC040", concat("", ["spec.imageCacheSize: ", sprintf("%v GiB, at least 20 required", [size])])) if {
 	ours
 	size := cache.spec.imageCacheSize
 	size < 20
 }
 
-violation contains finding("IC040", concat("", ["spec.imageCacheSize: ", sprintf("%v%v", [size, " GiB, at most 32768 allowed"])])) if {
+violation contains finding("IC040", concat("", ["spec.imageCacheSize: ", sprintf("%v GiB, at most 32768 allowed", [size])])) if {
 	ours
 	size := cache.spec.imageCacheSize
 	size > 32768
 }
 
-violation contains finding("IC041", concat("", ["spec.retentionDays: ", sprintf("%v%v", [days, " days, at least 1 required"])])) if {
+violation contains finding("IC041", concat("", ["spec.retentionDays: ", sprintf("%v days, at least 1 required", [days])])) if {
 	ours
 	days := cache.spec.retentionDays
 	days < 1
 }
 
-violation contains finding("IC041", concat("", ["spec.retentionDays: ", sprintf("%v%v", [days, " days, at most 65536 allowed"])])) if {
+violation contains finding("IC041", concat("", ["spec.retentionDays: ", sprintf("%v days, at most 65536 allowed", [days])])) if {
 	ours
 	days := cache.spec.retentionDays
 	days > 65536
@@ -109,7 +109,7 @@ violation contains finding("IC051", sprintf("metadata.annotations[%s]: %s%s", [n
 	not regex.match(form.fits, item)
 }
 
-violation contains finding("IC051", sprintf("metadata.annotations[%s]: %s", [name, sprintf("%v%v%v", ["more than ", form.limit, " items"])])) if {
+violation contains finding("IC051", sprintf("metadata.annotations[%s]: %s", [name, sprintf("more than %v items", [form.limit])])) if {
 	ours
 	some name, form in lists
 	count(split(cache.metadata.annotations[name], ",")) > form.limit
@@ -148,7 +148,7 @@ secret_fault(text) := "missing `:`" if {
 	not contains(text, ":")
 }
 
-secret_fault(text) := sprintf("%v%v", ["invalid namespace, ", name_fault([namespace], namespace, 63)]) if {
+secret_fault(text) := sprintf("invalid namespace, %v", [name_fault([namespace], namespace, 63)]) if {
 	contains(text, ":")
 	namespace := substring(text, 0, indexof(text, ":"))
 	name_fault([namespace], namespace, 63)
@@ -163,12 +163,12 @@ secret_fault(text) := why if {
 
 secret_name_fault(name) := "at most one `:` allowed" if contains(name, ":")
 
-secret_name_fault(name) := sprintf("%v%v", ["invalid name, ", name_fault(split(name, "."), name, 253)]) if not contains(name, ":")
+secret_name_fault(name) := sprintf("invalid name, %v", [name_fault(split(name, "."), name, 253)]) if not contains(name, ":")
 
 # The reason why a part of a name, between dots, is invalid; undefined if all are valid.
 name_fault(_, "", _) := "must not be empty"
 
-name_fault(_, text, limit) := sprintf("%v%v%v%v", [count(text), " characters, at most ", limit, " allowed"]) if count(text) > limit
+name_fault(_, text, limit) := sprintf("%v characters, at most %v allowed", [count(text), limit]) if count(text) > limit
 
 name_fault(parts, text, limit) := part_fault(wrong[0]) if {
 	text != ""
@@ -181,7 +181,7 @@ part_fault("") := "empty part between dots"
 
 part_fault(part) := "a space is not allowed" if strange(part)[0] == " "
 
-part_fault(part) := sprintf("%v%v", [sprintf("`%s`", [strange(part)[0]]), " is not allowed"]) if strange(part)[0] != " "
+part_fault(part) := sprintf("%v is not allowed", [sprintf("`%s`", [strange(part)[0]])]) if strange(part)[0] != " "
 
 part_fault(part) := "a part must not start or end with `-`" if {
 	part != ""
@@ -191,55 +191,55 @@ part_fault(part) := "a part must not start or end with `-`" if {
 strange(part) := regex.find_n(`[^a-z0-9-]`, part, 1)
 
 # The reason why a single value is invalid.
-single_fault("", form) := sprintf("%v%v%v", ["empty, ", form.wanted, " is required"])
+single_fault("", form) := sprintf("empty, %v is required", [form.wanted])
 
-single_fault(text, _) := sprintf("%v%v", [quoted(text), " contains white space"]) if regex.match(`\s`, text)
+single_fault(text, _) := sprintf("%v contains white space", [quoted(text)]) if regex.match(`\s`, text)
 
-single_fault(text, form) := sprintf("%v%v%v%v", [quoted(text), " is a list, ", form.wanted, " is required"]) if {
+single_fault(text, form) := sprintf("%v is a list, %v is required", [quoted(text), form.wanted]) if {
 	not regex.match(`\s`, text)
 	contains(text, ",")
 }
 
-single_fault(text, form) := sprintf("%v%v%v", [quoted(text), " is not ", form.wanted]) if {
+single_fault(text, form) := sprintf("%v is not %v", [quoted(text), form.wanted]) if {
 	text != ""
 	not regex.match(`\s`, text)
 	not contains(text, ",")
 }
 
-item_number(at, items) := sprintf("%v%v%v", ["item ", at, ": "]) if count(items) > 1
+item_number(at, items) := sprintf("item %v: ", [at]) if count(items) > 1
 
 item_number(_, items) := "" if count(items) == 1
 
 # The reason why an item of a list is invalid.
-item_fault("", form) := sprintf("%v%v%v", ["empty, ", form.wanted, " is required"])
+item_fault("", form) := sprintf("empty, %v is required", [form.wanted])
 
-item_fault(text, _) := sprintf("%v%v", [quoted(text), " contains white space"]) if regex.match(`\s`, text)
+item_fault(text, _) := sprintf("%v contains white space", [quoted(text)]) if regex.match(`\s`, text)
 
 item_fault(text, form) := odd(text, form) if {
 	text != ""
 	not regex.match(`\s`, text)
 }
 
-odd(text, form) := sprintf("%v%v%v", [quoted(text), " is not ", form.wanted]) if form.wanted != "a host[:port]"
+odd(text, form) := sprintf("%v is not %v", [quoted(text), form.wanted]) if form.wanted != "a host[:port]"
 
-odd(text, form) := sprintf("%v%v", [quoted(text), " has a scheme, only host[:port] is allowed"]) if {
+odd(text, form) := sprintf("%v has a scheme, only host[:port] is allowed", [quoted(text)]) if {
 	form.wanted == "a host[:port]"
 	contains(text, "://")
 }
 
-odd(text, form) := sprintf("%v%v", [quoted(text), " has a path, only host[:port] is allowed"]) if {
+odd(text, form) := sprintf("%v has a path, only host[:port] is allowed", [quoted(text)]) if {
 	form.wanted == "a host[:port]"
 	contains(text, "/")
 	not contains(text, "://")
 }
 
-odd(text, form) := sprintf("%v%v", [quoted(text), " has an invalid port, must be 1 to 65535"]) if {
+odd(text, form) := sprintf("%v has an invalid port, must be 1 to 65535", [quoted(text)]) if {
 	form.wanted == "a host[:port]"
 	not contains(text, "/")
 	regex.match(concat("", [any_host, "(?::.*)?$"]), text)
 }
 
-odd(text, form) := sprintf("%v%v%v", [quoted(text), " is not ", form.wanted]) if {
+odd(text, form) := sprintf("%v is not %v", [quoted(text), form.wanted]) if {
 	form.wanted == "a host[:port]"
 	not contains(text, "/")
 	not regex.match(concat("", [any_host, "(?::.*)?$"]), text)

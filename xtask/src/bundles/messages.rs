@@ -113,8 +113,16 @@ impl Language {
             (_, [only]) if is_literal(only) => only.clone(),
             (Language::Cel, parts) => parts.join(" + "),
             (Language::Rego, parts) => {
-                let format = "%v".repeat(parts.len());
-                format!("sprintf(\"{format}\", [{}])", parts.join(", "))
+                let values = parts.iter().filter(|part| !is_literal(part));
+                let values = values.map(String::as_str).collect::<Vec<_>>().join(", ");
+                let format: String = parts
+                    .iter()
+                    .map(|part| match is_literal(part) {
+                        true => part[1..part.len() - 1].replace('%', "%%"),
+                        false => "%v".to_owned(),
+                    })
+                    .collect();
+                format!("sprintf(\"{format}\", [{values}])")
             }
         }
     }
@@ -145,7 +153,7 @@ mod tests {
             (
                 "{{name.character character={{quoted x}}}}",
                 "'`' + (size(x) > 120 ? x.substring(0, 120) + '…' : x) + '`' + ' is not allowed'",
-                r#"sprintf("%v%v", [quoted(x), " is not allowed"])"#,
+                r#"sprintf("%v is not allowed", [quoted(x)])"#,
             ),
         ] {
             assert_eq!(expand(source, Language::Cel).unwrap(), cel);
