@@ -21,9 +21,8 @@
 )] // a test fails by panic
 
 #[path = "golden/exchange.rs"]
-mod support;
-
 mod exchange;
+mod support;
 #[path = "golden/symbols.rs"]
 mod symbols;
 
@@ -33,7 +32,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use imagecache_apiserver::cluster::{Cluster, Config};
+use imagecache_apiserver::cluster::Cluster;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
