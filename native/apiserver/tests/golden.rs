@@ -11,7 +11,7 @@
 //! * C if so is everything else: the whole body, its layout and the headers.
 //!
 //! `golden/levels.txt` says which level each case reaches, so a regression is a diff. After a wanted change:
-//! `GOLDEN=overwrite cargo test -p imagecache-local --test golden`, and read the diff.
+//! `GOLDEN=overwrite cargo test -p imagecache-apiserver --test golden`, and read the diff.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
