@@ -11,7 +11,7 @@
 //! * C if so is everything else: the whole body, its layout and the headers.
 //!
 //! `golden/levels.txt` says which level each case reaches, so a regression is a diff. After a wanted change:
-//! `GOLDEN=overwrite cargo test -p imagecache-local --test golden`, and read the diff.
+//! `GOLDEN=overwrite cargo test -p imagecache-apiserver --test golden`, and read the diff.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,9 +21,8 @@
 )] // a test fails by panic
 
 #[path = "golden/exchange.rs"]
-mod support;
-
 mod exchange;
+mod support;
 #[path = "golden/symbols.rs"]
 mod symbols;
 
@@ -33,7 +32,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use imagecache_apiserver::cluster::{Cluster, Config};
+use imagecache_apiserver::cluster::Cluster;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;

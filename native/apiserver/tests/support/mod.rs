@@ -6,12 +6,12 @@ use imagecache_apiserver::cluster::{Config, Definition};
 use serde_json::Value;
 
 /// The definition with its validation rules.
-pub fn own_definition() -> Value {
+pub(crate) fn own_definition() -> Value {
     crd(CrdVersion::V1)
 }
 
 /// The definition without its validation rules, as the recorded server had it.
-pub fn lenient_definition() -> Value {
+pub(crate) fn lenient_definition() -> Value {
     fn strip(value: &mut Value) {
         match value {
             Value::Object(fields) => {
@@ -28,12 +28,12 @@ pub fn lenient_definition() -> Value {
 }
 
 /// A server that applies the definition unless somebody else has changed it.
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     with_definition(None)
 }
 
 /// A server that replaces the stored definition by a given one.
-pub fn with_definition(given: Option<Value>) -> Config {
+pub(crate) fn with_definition(given: Option<Value>) -> Config {
     let force = given.is_some();
     Config {
         definitions: vec![Definition {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use imagecache_apiserver::api::options::{DeleteOptions, Write, WriteOptions, manager};
-use imagecache_apiserver::api::patch::PatchKind;
+use imagecache_apiserver::api::patch;
 use imagecache_apiserver::api::write::{self, Context, Effect, Outcome, Subresource};
 use imagecache_apiserver::api::{ApiError, Resource, Resources, Status};
 #[path = "../support/mod.rs"]
@@ -239,7 +239,7 @@ impl Store {
             "PUT" if name.is_some() => run(Write::Update, &|context| {
                 write::update(resource, live.as_ref(), &body, content_type, context)
             }),
-            "PATCH" if name.is_some() => PatchKind::of(resource, content_type).and_then(|kind| {
+            "PATCH" if name.is_some() => patch::kind_of(resource, content_type).and_then(|kind| {
                 run(Write::Patch(kind), &|context| {
                     write::patch(resource, live.as_ref(), kind, &body, context)
                 })

@@ -8,7 +8,7 @@ use kube::api::{Patch, PatchParams};
 
 use super::context::{Host, MANAGER, value};
 use super::metrics::Labels;
-use super::reconcile::Run;
+use super::run::Run;
 use super::{events, messages};
 
 impl Host {

@@ -23,7 +23,6 @@ mod variables;
 pub use crate::error::NoCredentials;
 pub use variables::ProcessEnvironment;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -309,6 +309,7 @@ mod tests {
 
     #[test]
     fn patches_of_every_resource_take_field_validation() {
+        let documents = Documents::new(&RESOURCES);
         let patched = |resource: &&Arc<Resource>| resource.verbs.contains(&"patch");
         for resource in RESOURCES.iter().filter(patched) {
             let scope = if resource.namespaced {
@@ -317,10 +318,8 @@ mod tests {
                 ""
             };
             let path = format!("/{}{scope}/{}/{{name}}", root(resource), resource.plural);
-            let operation = &Documents::new(&RESOURCES)
-                .document(&root(resource))
-                .unwrap()
-                .0["paths"][&path]["patch"];
+            let operation =
+                &documents.document(&root(resource)).unwrap().0["paths"][&path]["patch"];
             assert!(operation.to_string().contains("fieldValidation"), "{path}");
         }
     }
