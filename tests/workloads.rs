@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use imagecache::diagnostic::{Levels, Report};
 use imagecache::document::TextFormat;
+use imagecache::matching::{Cache, Image, Index, MatchRules, SearchBuffers};
 use imagecache::path::Step as PathStep;
-use imagecache::pod::{self, Pod, Template};
+use imagecache::pod::{self, Placement, Pod, Template};
 use imagecache::resource::workload::{self, Step, WORKLOADS, Way, Workload};
 use serde_json::{Map, Value, json};
 
@@ -21,11 +22,17 @@ fn documents(file: &Path) -> Vec<Value> {
     let (documents, faults) =
         imagecache::document::read(&text, TextFormat::Auto, &Levels::default());
     assert!(faults.is_empty(), "{file:?}: {faults:?}");
-    documents.iter().map(|document| document.value().clone()).collect()
+    documents
+        .iter()
+        .map(|document| document.value().clone())
+        .collect()
 }
 
 fn row(object: &Value) -> Option<&'static Workload> {
-    workload::resolve(object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap())
+    workload::resolve(
+        object["apiVersion"].as_str().unwrap(),
+        object["kind"].as_str().unwrap(),
+    )
 }
 
 /// Writes steps as `tests/workloads/expected.json` does.
@@ -39,7 +46,9 @@ fn dotted(steps: &[PathStep<'_>]) -> String {
 
 fn images(template: &Template<'_>) -> Vec<Value> {
     let images = template.images.iter();
-    images.map(|container| container.image.value.clone()).collect()
+    images
+        .map(|container| container.image.value.clone())
+        .collect()
 }
 
 fn read(object: &Value) -> Value {
@@ -50,7 +59,9 @@ fn read(object: &Value) -> Value {
         let name = name.join("/");
         return json!({"kind": object["kind"], "name": name, "pods": [], "withoutEffect": [], "references": []});
     };
-    let pods = pod::templates(row, object).into_iter().filter(|template| template.makes_pod);
+    let pods = pod::templates(row, object)
+        .into_iter()
+        .filter(|template| template.makes_pod);
     let pods = pods.map(|template| {
         let mut annotations = Map::new();
         for map in template.annotations.iter().rev() {
@@ -86,7 +97,9 @@ fn walker_examples_match_expected() {
     let expected = fs::read_to_string(root().join("tests/workloads/expected.json")).unwrap();
     let expected: BTreeMap<String, Vec<Value>> = serde_json::from_str(&expected).unwrap();
     let folder = root().join("examples/workloads");
-    let files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name());
+    let files = fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name());
     let files: BTreeSet<String> = files.map(|file| file.into_string().unwrap()).collect();
     assert_eq!(files, expected.keys().cloned().collect());
     for (file, expected) in expected {
@@ -164,9 +177,17 @@ fn walker_each_image_way_is_read() {
                     name = Some("main");
                 }
                 let found = pod::templates(row, &object);
-                let found = found.iter().find(|found| found.name.starts_with(template.name));
+                let found = found
+                    .iter()
+                    .find(|found| found.name.starts_with(template.name));
                 let found = found.unwrap_or_else(|| panic!("{} {}", row.kind, way.as_str()));
-                assert_eq!(images(found), ["nginx:1.27"], "{} {}", row.kind, way.as_str());
+                assert_eq!(
+                    images(found),
+                    ["nginx:1.27"],
+                    "{} {}",
+                    row.kind,
+                    way.as_str()
+                );
                 if let Some(name) = name {
                     assert!(found.name.ends_with(name), "{}", found.name);
                 }
@@ -190,7 +211,9 @@ fn walker_each_annotation_way_reaches_the_pod() {
                     merge(&mut object, minimal(&steps(named_by), json!("main")));
                 }
                 let found = pod::templates(row, &object);
-                let found = found.iter().find(|found| found.name.starts_with(template.name));
+                let found = found
+                    .iter()
+                    .find(|found| found.name.starts_with(template.name));
                 let id = found.unwrap().annotation("k8s.aliyun.com/eci-imc-id");
                 assert_eq!(id, Some(&json!("imc-1")), "{} {}", row.kind, way.as_str());
             }
@@ -216,19 +239,28 @@ fn walker_shared_values_are_bounded() {
 
 #[test]
 fn table_json_has_what_check_schemas_reads() {
-    let table: Vec<Value> = serde_json::from_str(&serde_json::to_string(WORKLOADS).unwrap()).unwrap();
+    let table: Vec<Value> =
+        serde_json::from_str(&serde_json::to_string(WORKLOADS).unwrap()).unwrap();
     assert_eq!(table.len(), WORKLOADS.len());
     let way = |value: &Value| value.as_str().unwrap().to_owned();
-    let list = |value: &Value| -> Vec<String> { value.as_array().unwrap().iter().map(way).collect() };
-    let written = |ways: &[Way]| -> Vec<String> {
-        ways.iter().map(|way| way.as_str().to_owned()).collect()
-    };
+    let list =
+        |value: &Value| -> Vec<String> { value.as_array().unwrap().iter().map(way).collect() };
+    let written =
+        |ways: &[Way]| -> Vec<String> { ways.iter().map(|way| way.as_str().to_owned()).collect() };
     for (json, row) in table.iter().zip(WORKLOADS) {
-        assert_eq!((&json["group"], &json["kind"]), (&json!(row.group), &json!(row.kind)));
+        assert_eq!(
+            (&json["group"], &json["kind"]),
+            (&json!(row.group), &json!(row.kind))
+        );
         assert_eq!(list(&json["versions"]), row.versions);
         assert_eq!(json["source"]["npm"], json!(row.source.npm));
         assert_eq!(list(&json["withoutEffect"]), written(row.without_effect));
-        for (json, reference) in json["references"].as_array().unwrap().iter().zip(row.references) {
+        for (json, reference) in json["references"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(row.references)
+        {
             assert_eq!(way(&json["at"]), reference.at.as_str());
             assert_eq!(list(&json["annotations"]), written(reference.annotations));
         }
@@ -246,4 +278,141 @@ fn table_json_has_what_check_schemas_reads() {
             assert_eq!(images, expected);
         }
     }
+}
+
+fn pods_of(object: &Value) -> (Vec<Pod>, Vec<String>) {
+    let levels = Levels::default();
+    let mut report = Report::new(&levels);
+    let pods = Pod::read_all(object, None, &imagecache::path::Path::Root, &mut report);
+    let found = report.finish().iter().map(ToString::to_string).collect();
+    (pods, found)
+}
+
+fn decision(pod: &Pod) -> &'static str {
+    let cache = Cache::ready("imc-1", ["nginx:1.27"].map(Image::new));
+    let index: Index = [cache].into_iter().collect();
+    let (rules, mut buffers) = (MatchRules::default(), SearchBuffers::default());
+    let answer = index.explain(pod, &rules, &mut buffers);
+    let short = index.winner(pod, &rules, &mut buffers);
+    assert_eq!(answer.decision, short.decision);
+    answer.decision.as_str()
+}
+
+#[test]
+fn pod_unreadable_image_is_never_a_hit() {
+    let good = json!({"name": "a", "image": "nginx:1.27"});
+    for (bad, message) in [
+        (json!({"name": "b"}), "spec.containers[1].image: required"),
+        (
+            json!({"name": "b", "image": null}),
+            "spec.containers[1].image: required",
+        ),
+        (
+            json!({"name": "b", "image": 1.27}),
+            "spec.containers[1].image: expected a string, found the number `1.27`",
+        ),
+        (
+            json!("nginx:1.27"),
+            "spec.containers[1]: expected an object, found a string",
+        ),
+    ] {
+        let object =
+            json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [good, bad]}});
+        let (pods, found) = pods_of(&object);
+        assert_eq!(found, [message]);
+        assert_eq!((pods[0].images().len(), pods[0].unreadable().len()), (1, 1));
+        assert_eq!(decision(&pods[0]), "Partial", "{bad}");
+    }
+    let object = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [good]}});
+    assert_eq!(decision(&pods_of(&object).0[0]), "Hit");
+}
+
+#[test]
+fn pod_containers_of_another_type_are_reported() {
+    for containers in [json!({"a": {"image": "nginx:1.27"}}), Value::Null] {
+        let object = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}});
+        let (pods, found) = pods_of(&object);
+        assert!(pods.is_empty());
+        assert!(
+            found[0].starts_with("spec.containers: expected a list, found "),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn pod_image_from_elsewhere_is_not_missing() {
+    let object = json!({"apiVersion": "flink.apache.org/v1beta1", "kind": "FlinkDeployment", "spec": {
+        "image": "flink:1.20", "podTemplate": {"spec": {"containers": [{"name": "flink-main-container"}]}},
+    }});
+    let (pods, found) = pods_of(&object);
+    assert!(found.is_empty(), "{found:?}");
+    let names: Vec<_> = pods.iter().map(Pod::full_name).collect();
+    assert_eq!(names, [" (jobManager)", " (taskManager)"]);
+    assert!(
+        pods.iter()
+            .all(|pod| pod.unreadable().is_empty() && pod.images().len() == 1)
+    );
+}
+
+#[test]
+fn pod_on_acs_is_not_predicted() {
+    for labels in [
+        json!({"alibabacloud.com/acs": "true"}),
+        json!({"alibabacloud.com/compute-class": "gpu"}),
+    ] {
+        let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": labels, "annotations": {
+            "k8s.aliyun.com/eci-imc-id": "imc-1"}}, "spec": {"containers": [{"image": "nginx:1.27"}]}});
+        let (pods, _) = pods_of(&object);
+        assert_eq!(pods[0].placement, Placement::Acs);
+        assert_eq!(decision(&pods[0]), "NotEci");
+    }
+}
+
+#[test]
+fn pod_placement_follows_its_table() {
+    let of = |metadata: Value, spec: Value| {
+        Placement::of_pod(&json!({"metadata": metadata, "spec": spec}))
+    };
+    let (none, eci, possible) = (json!({}), Placement::Eci, Placement::PossiblyEci);
+    assert_eq!(of(none.clone(), none.clone()), Placement::Unspecified);
+    for (name, placement) in [
+        ("virtual-node-eci-0", eci),
+        ("virtual-kubelet-cn-beijing-h", eci),
+        ("cn-beijing.10.0.0.1", Placement::Unspecified),
+    ] {
+        assert_eq!(
+            of(none.clone(), json!({"nodeName": name})),
+            placement,
+            "{name}"
+        );
+    }
+    for field in ["labels", "annotations"] {
+        for (value, placement) in [("eci", possible), ("eci_only", eci)] {
+            let metadata = json!({ field: {"alibabacloud.com/burst-resource": value}});
+            assert_eq!(of(metadata, none.clone()), placement);
+        }
+    }
+    let label = json!({"labels": {"alibabacloud.com/eci": "true"}});
+    assert_eq!(of(label, none.clone()), eci);
+    let written = json!({"annotations": {"k8s.aliyun.com/eci-instance-id": "eci-1"}});
+    assert_eq!(of(written, none.clone()), eci);
+    let selector = json!({"nodeSelector": {"type": "virtual-kubelet"}});
+    assert_eq!(of(none.clone(), selector), eci);
+    let tolerations = json!({"tolerations": [{"key": "virtual-kubelet.io/provider"}]});
+    assert_eq!(of(none.clone(), tolerations), possible);
+    let affinity = json!({"affinity": {"nodeAffinity": {}}});
+    assert_eq!(of(none, affinity), possible);
+}
+
+#[test]
+fn pod_spec_of_an_unknown_kind_is_read() {
+    let object = json!({"apiVersion": "example.com/v1", "kind": "Farm", "metadata": {"name": "f"}, "spec": {"pods": [
+        {"metadata": {"annotations": {"k8s.aliyun.com/eci-imc-id": "imc-1"}},
+         "spec": {"containers": [{"image": "nginx:1.27"}]}},
+    ]}});
+    let (pods, found) = pods_of(&object);
+    assert!(found.is_empty());
+    assert_eq!(pods[0].wish.explicit.as_deref(), Some("imc-1"));
+    assert!(pods[0].warnings[0].contains("the kind `Farm` is unknown"));
 }

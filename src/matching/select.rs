@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use super::image::{Key, Name};
 use super::index::{Index, Record, Stage, UNTOLD};
-use crate::pod::{Placement, Pod};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
 use super::verdict::{PinRefusal, Selection};
+use crate::pod::{Placement, Pod};
 
 /// Room for one search at a time, reused by the next: it grows to the largest index it has seen, and then a search
 /// allocates nothing.

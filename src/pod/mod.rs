@@ -135,7 +135,8 @@ impl Pod {
             (image.repository(), image.normalized(), image.text())
         }
         self.images.sort_by(|a, b| order(a).cmp(&order(b)));
-        self.images.dedup_by(|a, b| a.normalized() == b.normalized());
+        self.images
+            .dedup_by(|a, b| a.normalized() == b.normalized());
         self.unreadable.sort_by(|a, b| a.text().cmp(b.text()));
         self.unreadable.dedup_by(|a, b| a.text() == b.text());
     }
@@ -190,7 +191,9 @@ impl Pod {
             }
             let incomplete = strict && !template.missing.is_empty();
             if template.makes_pod || incomplete {
-                pods.push(Self::from_template(template, value, kind, strict, path, report));
+                pods.push(Self::from_template(
+                    template, value, kind, strict, path, report,
+                ));
             }
         }
         if let (None, Some(first)) = (row, pods.first_mut())
@@ -261,12 +264,14 @@ impl Pod {
         let extra = template.annotation(name).and_then(Value::as_str);
         let bytes = extra.and_then(storage::storage_bytes);
         if let (Some(text), None) = (extra, bytes) {
-            self.warnings.push(format!("annotation {name} is {}", not_a_quantity(text)));
+            self.warnings
+                .push(format!("annotation {name} is {}", not_a_quantity(text)));
         }
         let extra = bytes.unwrap_or_default();
         let requested = storage::requested(template, |bad| {
             let bad = serde_json::to_string(bad).unwrap_or_default();
-            self.warnings.push(format!("ephemeral-storage is {}", not_a_quantity(&bad)));
+            self.warnings
+                .push(format!("ephemeral-storage is {}", not_a_quantity(&bad)));
         });
         self.extra_storage_gib = storage::gib(extra);
         self.storage_gib = storage::gib(extra.max(requested));
@@ -291,7 +296,12 @@ impl Misfit<'_> {
     /// Reports the value at its place.
     pub(crate) fn report(&self, object: &Path<'_>, report: &mut Report<'_>) {
         self.found.at(object, &mut |path| {
-            report.add(Code::IC016, path, expected(self.expected, self.found.value), "");
+            report.add(
+                Code::IC016,
+                path,
+                expected(self.expected, self.found.value),
+                "",
+            );
         });
     }
 }
@@ -301,22 +311,36 @@ impl Misfit<'_> {
 pub fn describes_pods(value: &Value, kind: Option<&str>) -> bool {
     match row_of(value, kind).0 {
         Some(row) if row.is_built_in() => !row.templates.is_empty(),
-        Some(row) => templates(row, value).iter().any(|template| template.makes_pod),
+        Some(row) => templates(row, value)
+            .iter()
+            .any(|template| template.makes_pod),
         None => !search(value).is_empty(),
     }
 }
 
 /// Returns the row of an object, and its kind.
-fn row_of<'v>(value: &'v Value, kind: Option<&'v str>) -> (Option<&'static Workload>, Option<&'v str>) {
+fn row_of<'v>(
+    value: &'v Value,
+    kind: Option<&'v str>,
+) -> (Option<&'static Workload>, Option<&'v str>) {
     let text = |name| value.get(name).and_then(Value::as_str);
     let kind = text("kind").or(kind);
     let api_version = text("apiVersion").unwrap_or_default();
-    (kind.and_then(|kind| workload::resolve(api_version, kind)), kind)
+    (
+        kind.and_then(|kind| workload::resolve(api_version, kind)),
+        kind,
+    )
 }
 
 /// Returns a pod without images that has the names of an object.
 fn named(object: &Value, kind: Option<&str>) -> Pod {
-    let metadata = |name| object.get("metadata")?.get(name)?.as_str().map(str::to_owned);
+    let metadata = |name| {
+        object
+            .get("metadata")?
+            .get(name)?
+            .as_str()
+            .map(str::to_owned)
+    };
     Pod {
         kind: kind.unwrap_or("Pod").to_owned(),
         namespace: metadata("namespace"),

@@ -396,7 +396,9 @@ impl<'v> Match<'v> {
     fn each(&self) -> Vec<Self> {
         let mut found = Vec::new();
         let mut unlimited = usize::MAX;
-        self.follow(&[Step::Each], None, &mut unlimited, &mut |met| found.push(met.clone()));
+        self.follow(&[Step::Each], None, &mut unlimited, &mut |met| {
+            found.push(met.clone())
+        });
         found
     }
 
@@ -435,7 +437,9 @@ impl<'v> Match<'v> {
         let mut budget = MAX_SHARED_VISITS;
         self.ancestor(shared)
             .follow(&steps, None, &mut budget, &mut |met| {
-                name = name.take().or_else(|| met.value().as_str().map(str::to_owned));
+                name = name
+                    .take()
+                    .or_else(|| met.value().as_str().map(str::to_owned));
             });
         name
     }
@@ -571,7 +575,8 @@ fn seek<'v>(at: &mut Match<'v>, found: &mut Vec<Template<'v>>) {
 fn is_pod_spec(value: &Value) -> bool {
     let containers = value.get("containers").and_then(Value::as_array);
     containers.is_some_and(|all| {
-        let image = |container: &Value| container.get("image").is_some_and(|image| !image.is_null());
+        let image =
+            |container: &Value| container.get("image").is_some_and(|image| !image.is_null());
         all.iter().any(image)
     })
 }

@@ -173,7 +173,13 @@ fn belongs(
         }
         (Place::Pod { live: true }, _) => true,
         (Place::Pod { .. } | Place::Above { .. }, _) if known.result => {
-            report.add_part(Code::IC067, path, QuotedPart::Key, WRITTEN_BY_ECI, CHOOSE_CACHE);
+            report.add_part(
+                Code::IC067,
+                path,
+                QuotedPart::Key,
+                WRITTEN_BY_ECI,
+                CHOOSE_CACHE,
+            );
             true
         }
         (Place::Above { kind, belongs }, _) => {
@@ -222,7 +228,11 @@ impl fmt::Display for Belongs<'_> {
         for (index, place) in self.0.split(" and ").enumerate() {
             let (path, rest) = place.split_once(' ').unwrap_or((place, ""));
             f.write_str(if index > 0 { " and " } else { "" })?;
-            write!(f, "`{path}`{}{rest}", if rest.is_empty() { "" } else { " " })?;
+            write!(
+                f,
+                "`{path}`{}{rest}",
+                if rest.is_empty() { "" } else { " " }
+            )?;
         }
         f.write_str(".")
     }

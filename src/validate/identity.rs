@@ -117,7 +117,11 @@ pub(super) fn tell(
         };
     }
     // No kind of this product's group is a workload: a kind of Kubernetes was meant.
-    let meant = if meta.group() == GROUP { "v1" } else { api_version };
+    let meant = if meta.group() == GROUP {
+        "v1"
+    } else {
+        api_version
+    };
     if let Some(workload) = workload::resolve(meant, kind)
         && (workload.is_built_in() || !api_version.is_empty())
     {

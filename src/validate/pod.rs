@@ -151,10 +151,16 @@ impl<'p> Pods<'p> {
         report: &mut Report<'_>,
     ) {
         let finding = match (request.count, images) {
-            (None, _) => (QuotedPart::Value, COUNT_OF_ZERO.to_owned(), SAY_COUNT.to_owned()),
-            (Some(count), Some(images)) if count > images => {
-                (QuotedPart::Value, count_too_high(count, images), ask_for_all())
-            }
+            (None, _) => (
+                QuotedPart::Value,
+                COUNT_OF_ZERO.to_owned(),
+                SAY_COUNT.to_owned(),
+            ),
+            (Some(count), Some(images)) if count > images => (
+                QuotedPart::Value,
+                count_too_high(count, images),
+                ask_for_all(),
+            ),
             _ => return,
         };
         self.report(Code::IC063, template, POD_MATCH_COUNT, finding, report);
@@ -323,7 +329,8 @@ const SAY_COUNT: &str = "Remove it, or write how many images must match.";
 const ALWAYS_PULLS: &str =
     "`Always` asks the registry at every start, even when the cache has the image";
 const WRITE_IF_NOT_PRESENT: &str = "Write `IfNotPresent`.";
-const NAME_A_VERSION: &str = "Name a version, or write `imagePullPolicy: IfNotPresent` to run what the cache holds.";
+const NAME_A_VERSION: &str =
+    "Name a version, or write `imagePullPolicy: IfNotPresent` to run what the cache holds.";
 const WRITE_ALWAYS: &str = "Write `imagePullPolicy: Always`.";
 
 fn already_selected(explicit: &str) -> String {
@@ -351,7 +358,10 @@ fn becomes_always(image: &str, named: &Named<'_>) -> String {
         Some(_) => "the tag `latest`",
         None => "no tag",
     };
-    format!("{} has {tag}, so imagePullPolicy becomes `Always`", Quoted(image))
+    format!(
+        "{} has {tag}, so imagePullPolicy becomes `Always`",
+        Quoted(image)
+    )
 }
 
 fn acs_default(image: &str) -> String {

@@ -388,7 +388,11 @@ pub(super) const fn reference(
     }
 }
 
-pub(super) const fn source(project: &'static str, release: &'static str, npm: Option<&'static str>) -> Source {
+pub(super) const fn source(
+    project: &'static str,
+    release: &'static str,
+    npm: Option<&'static str>,
+) -> Source {
     Source {
         project,
         release,

@@ -35,8 +35,8 @@ mod table;
 
 use serde::Serialize;
 
-pub use table::WORKLOADS;
 pub(crate) use table::POD_SPEC;
+pub use table::WORKLOADS;
 
 /// A kind of object that makes pods, or whose annotations people mistake for those of pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -57,10 +57,7 @@ pub(crate) const POD_SPEC: PodTemplate = PodTemplate {
     at: Way(""),
     named_by: None,
     pod_specs: ways![""],
-    images: &[
-        ways!["initContainers.*.image"],
-        ways!["containers.*.image"],
-    ],
+    images: &[ways!["initContainers.*.image"], ways!["containers.*.image"]],
     annotations: &[],
     replicas: None,
 };

@@ -13,6 +13,7 @@ use crate::setup;
 
 mod kubernetes;
 mod kubewarden;
+mod workloads;
 
 pub(crate) fn run(sh: &Shell, check: bool) -> Result<()> {
     let mut files = Generated {
@@ -22,6 +23,7 @@ pub(crate) fn run(sh: &Shell, check: bool) -> Result<()> {
     };
     kubernetes::assemble(sh, &mut files)?;
     kubewarden::assemble(sh, &mut files)?;
+    workloads::assemble(&mut files)?;
     files.finish()
 }
 
