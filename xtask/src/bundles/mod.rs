@@ -21,9 +21,9 @@ pub(crate) fn run(sh: &Shell, check: bool) -> Result<()> {
         check,
         stale: Vec::new(),
     };
+    workloads::assemble(&mut files)?;
     kubernetes::assemble(sh, &mut files)?;
     kubewarden::assemble(sh, &mut files)?;
-    workloads::assemble(&mut files)?;
     files.finish()
 }
 
