@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use imagecache::diagnostic::{Levels, Report};
 use imagecache::document::TextFormat;
+use imagecache::matching::{Cache, Image, Index, MatchRules, SearchBuffers};
 use imagecache::path::Step as PathStep;
-use imagecache::pod::{self, Pod, Template};
+use imagecache::pod::{self, Placement, Pod, Template};
 use imagecache::resource::workload::{self, Step, WORKLOADS, Way, Workload};
 use serde_json::{Map, Value, json};
 
@@ -277,4 +278,141 @@ fn table_json_has_what_check_schemas_reads() {
             assert_eq!(images, expected);
         }
     }
+}
+
+fn pods_of(object: &Value) -> (Vec<Pod>, Vec<String>) {
+    let levels = Levels::default();
+    let mut report = Report::new(&levels);
+    let pods = Pod::read_all(object, None, &imagecache::path::Path::Root, &mut report);
+    let found = report.finish().iter().map(ToString::to_string).collect();
+    (pods, found)
+}
+
+fn decision(pod: &Pod) -> &'static str {
+    let cache = Cache::ready("imc-1", ["nginx:1.27"].map(Image::new));
+    let index: Index = [cache].into_iter().collect();
+    let (rules, mut buffers) = (MatchRules::default(), SearchBuffers::default());
+    let answer = index.explain(pod, &rules, &mut buffers);
+    let short = index.winner(pod, &rules, &mut buffers);
+    assert_eq!(answer.decision, short.decision);
+    answer.decision.as_str()
+}
+
+#[test]
+fn pod_unreadable_image_is_never_a_hit() {
+    let good = json!({"name": "a", "image": "nginx:1.27"});
+    for (bad, message) in [
+        (json!({"name": "b"}), "spec.containers[1].image: required"),
+        (
+            json!({"name": "b", "image": null}),
+            "spec.containers[1].image: required",
+        ),
+        (
+            json!({"name": "b", "image": 1.27}),
+            "spec.containers[1].image: expected a string, found the number `1.27`",
+        ),
+        (
+            json!("nginx:1.27"),
+            "spec.containers[1]: expected an object, found a string",
+        ),
+    ] {
+        let object =
+            json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [good, bad]}});
+        let (pods, found) = pods_of(&object);
+        assert_eq!(found, [message]);
+        assert_eq!((pods[0].images().len(), pods[0].unreadable().len()), (1, 1));
+        assert_eq!(decision(&pods[0]), "Partial", "{bad}");
+    }
+    let object = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [good]}});
+    assert_eq!(decision(&pods_of(&object).0[0]), "Hit");
+}
+
+#[test]
+fn pod_containers_of_another_type_are_reported() {
+    for containers in [json!({"a": {"image": "nginx:1.27"}}), Value::Null] {
+        let object = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}});
+        let (pods, found) = pods_of(&object);
+        assert!(pods.is_empty());
+        assert!(
+            found[0].starts_with("spec.containers: expected a list, found "),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn pod_image_from_elsewhere_is_not_missing() {
+    let object = json!({"apiVersion": "flink.apache.org/v1beta1", "kind": "FlinkDeployment", "spec": {
+        "image": "flink:1.20", "podTemplate": {"spec": {"containers": [{"name": "flink-main-container"}]}},
+    }});
+    let (pods, found) = pods_of(&object);
+    assert!(found.is_empty(), "{found:?}");
+    let names: Vec<_> = pods.iter().map(Pod::full_name).collect();
+    assert_eq!(names, [" (jobManager)", " (taskManager)"]);
+    assert!(
+        pods.iter()
+            .all(|pod| pod.unreadable().is_empty() && pod.images().len() == 1)
+    );
+}
+
+#[test]
+fn pod_on_acs_is_not_predicted() {
+    for labels in [
+        json!({"alibabacloud.com/acs": "true"}),
+        json!({"alibabacloud.com/compute-class": "gpu"}),
+    ] {
+        let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"labels": labels, "annotations": {
+            "k8s.aliyun.com/eci-imc-id": "imc-1"}}, "spec": {"containers": [{"image": "nginx:1.27"}]}});
+        let (pods, _) = pods_of(&object);
+        assert_eq!(pods[0].placement, Placement::Acs);
+        assert_eq!(decision(&pods[0]), "NotEci");
+    }
+}
+
+#[test]
+fn pod_placement_follows_its_table() {
+    let of = |metadata: Value, spec: Value| {
+        Placement::of_pod(&json!({"metadata": metadata, "spec": spec}))
+    };
+    let (none, eci, possible) = (json!({}), Placement::Eci, Placement::PossiblyEci);
+    assert_eq!(of(none.clone(), none.clone()), Placement::Unspecified);
+    for (name, placement) in [
+        ("virtual-node-eci-0", eci),
+        ("virtual-kubelet-cn-beijing-h", eci),
+        ("cn-beijing.10.0.0.1", Placement::Unspecified),
+    ] {
+        assert_eq!(
+            of(none.clone(), json!({"nodeName": name})),
+            placement,
+            "{name}"
+        );
+    }
+    for field in ["labels", "annotations"] {
+        for (value, placement) in [("eci", possible), ("eci_only", eci)] {
+            let metadata = json!({ field: {"alibabacloud.com/burst-resource": value}});
+            assert_eq!(of(metadata, none.clone()), placement);
+        }
+    }
+    let label = json!({"labels": {"alibabacloud.com/eci": "true"}});
+    assert_eq!(of(label, none.clone()), eci);
+    let written = json!({"annotations": {"k8s.aliyun.com/eci-instance-id": "eci-1"}});
+    assert_eq!(of(written, none.clone()), eci);
+    let selector = json!({"nodeSelector": {"type": "virtual-kubelet"}});
+    assert_eq!(of(none.clone(), selector), eci);
+    let tolerations = json!({"tolerations": [{"key": "virtual-kubelet.io/provider"}]});
+    assert_eq!(of(none.clone(), tolerations), possible);
+    let affinity = json!({"affinity": {"nodeAffinity": {}}});
+    assert_eq!(of(none, affinity), possible);
+}
+
+#[test]
+fn pod_spec_of_an_unknown_kind_is_read() {
+    let object = json!({"apiVersion": "example.com/v1", "kind": "Farm", "metadata": {"name": "f"}, "spec": {"pods": [
+        {"metadata": {"annotations": {"k8s.aliyun.com/eci-imc-id": "imc-1"}},
+         "spec": {"containers": [{"image": "nginx:1.27"}]}},
+    ]}});
+    let (pods, found) = pods_of(&object);
+    assert!(found.is_empty());
+    assert_eq!(pods[0].wish.explicit.as_deref(), Some("imc-1"));
+    assert!(pods[0].warnings[0].contains("the kind `Farm` is unknown"));
 }

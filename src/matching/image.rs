@@ -54,10 +54,6 @@ impl Key {
         self.name.text.get(..self.split).unwrap_or_default()
     }
 
-    pub(super) fn version(&self) -> &str {
-        self.name.text.get(self.split..).unwrap_or_default()
-    }
-
     /// Returns every name of this image: the one written, and the one by digest where it is known.
     pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
         let content = self

@@ -1,5 +1,5 @@
-//! The score of Kubernetes' scheduler for the images that a node already has (plugin `ImageLocality`, as of
-//! Kubernetes 1.36).
+//! A second way to match: the score that Kubernetes' scheduler gives a node for the images it already has
+//! (plugin `ImageLocality`, as of Kubernetes 1.36).
 //!
 //! The sum over a pod's images that a node has, each scaled by the share of nodes that have it, is clamped to 23 MiB
 //! at least and 1000 MiB per container at most, and mapped to 0 … 100.
@@ -19,14 +19,14 @@ use crate::resource::whole_part;
 use crate::type_error::TypeError;
 
 const MIB: u64 = 1 << 20;
-/// Sums below this score 0.
+/// A sum below this scores nothing.
 const LEAST: u64 = 23 * MIB;
-/// Sums above this, times the number of containers, score the maximum.
+/// A sum above this, times the number of containers, gets the best score.
 const MOST_PER_CONTAINER: u64 = 1000 * MIB;
-/// The highest score.
+/// The best score.
 pub const MAX_NODE_SCORE: i64 = 100;
 
-/// The images of a pod as the scheduler counts them: one per container, duplicates included.
+/// The images of a pod as the scheduler counts them: every container, with repetitions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PodImages {
     /// Kind of the object that the pod was read from: `Pod`, `Deployment`, …
@@ -41,37 +41,85 @@ pub struct PodImages {
     pub image_volumes: Vec<String>,
 }
 
-/// The images of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// The images that a node has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct NodeImages {
     /// Name of the node.
     pub name: String,
-    /// Images, each with all its names.
+    /// Each image, under all its names.
     pub images: Vec<NodeImage>,
 }
 
 /// An image on a node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct NodeImage {
-    /// Names, as the node reports them.
+    /// Its names, as the node reports them.
     pub names: Vec<String>,
-    /// Size on the node, in bytes.
+    /// Its size on the node.
     pub bytes: u64,
 }
 
-impl PodImages {
-    /// Reads the `spec` of a pod. Containers without a readable image are left out.
-    #[must_use]
-    pub fn read(spec: &Value) -> Self {
-        let texts = |list: &str, path: &[&str]| {
-            let items = spec
-                .get(list)
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten();
-            let text = |item| {
-                path.iter()
-                    .try_fold(item, |value: &Value, name| value.get(name))
+/// A pod, and the score of each node for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PodScores {
+    /// `namespace/name` of the pod or workload, or its name alone.
+    pub pod: String,
+    /// Kind of that object.
+    pub kind: String,
+    /// Every node, the highest score first, then by name.
+    pub nodes: Vec<NodeScore>,
+}
+
+/// The score of one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeScore {
+    /// Name of the node.
+    pub node: String,
+    /// 0 … [`MAX_NODE_SCORE`].
+    pub score: i64,
+}
+
+/// The pods and nodes of some documents.
+///
+/// Reads Pods, workloads with a pod template and Nodes, also in lists (`items`) and arrays.
+///
+/// ```
+/// use imagecache::diagnostic::{Levels, Report};
+/// use imagecache::matching::LocalityInventory;
+/// let list = serde_json::json!({"kind": "List", "items": [
+///     {"kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"image": "gcr.io/300"}]}},
+///     {"kind": "Node", "metadata": {"name": "a"}, "status": {}},
+///     {"kind": "Node", "metadata": {"name": "b"}, "status": {"images": [
+///         {"names": ["gcr.io/300:latest"], "sizeBytes": 300 << 20},
+///     ]}},
+/// ]});
+/// let levels = Levels::default();
+/// let mut inventory = LocalityInventory::default();
+/// inventory.add(&list, &mut Report::new(&levels));
+/// let scores = inventory.scores(&inventory.pods[0]);
+/// assert_eq!((scores.nodes[0].node.as_str(), scores.nodes[0].score), ("b", 12));
+/// assert_eq!((scores.nodes[1].node.as_str(), scores.nodes[1].score), ("a", 0));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocalityInventory {
+    /// Every pod, in the order of the documents.
+    pub pods: Vec<PodImages>,
+    /// Every node, in the order of the documents.
+    pub nodes: Vec<NodeImages>,
+    /// Number of objects that are neither.
+    pub others: usize,
+    /// Number of facts that could not be read. Scores are not complete unless it is 0.
+    pub unreadable: usize,
+}
+
+impl LocalityInventory {
+    /// Adds the pods and nodes of a document; reports what cannot be read, with its path in the document.
+    pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
+        each_object(document, report, |met, report| {
+            let mut faults = Faults {
+                report,
+                path: met.path,
+                count: 0,
             };
             if kind(met) == Some("Node") {
                 self.nodes
@@ -261,7 +309,7 @@ impl NodeImages {
 
 /// Returns the score of every node, 0 … [`MAX_NODE_SCORE`], in the order of the nodes.
 ///
-/// Where nodes report different sizes of an image, the scheduler uses the size of the node that it saw first. This
+/// When nodes report different sizes of an image, the scheduler uses the size that the first node reported. This
 /// function uses the size that each node reports, so that the order of nodes does not matter.
 ///
 /// ```
@@ -298,7 +346,7 @@ pub fn image_locality(pod: &PodImages, nodes: &[NodeImages]) -> Vec<i64> {
         .collect()
 }
 
-/// Returns those of the wanted images that are on the node, with their size: the largest one for a duplicate name.
+/// Returns the wanted images that the node has, with their size: the largest one if a name is a duplicate.
 fn sizes_on<'a>(node: &NodeImages, wanted: &BTreeSet<&'a str>) -> BTreeMap<&'a str, u64> {
     let mut sizes = BTreeMap::new();
     for image in &node.images {
@@ -312,7 +360,7 @@ fn sizes_on<'a>(node: &NodeImages, wanted: &BTreeSet<&'a str>) -> BTreeMap<&'a s
     sizes
 }
 
-/// Scales a size in floating point, as the scheduler does.
+/// Scales in floating point, as the scheduler does.
 fn scaled(bytes: u64, holders: u32, nodes: usize) -> u64 {
     let spread = f64::from(holders) / nodes as f64;
     whole_part(bytes as f64 * spread)
@@ -323,7 +371,7 @@ fn priority(sum: u64, containers: usize) -> i64 {
     let most =
         wide(MOST_PER_CONTAINER) * i128::try_from(containers).unwrap_or(i128::from(u32::MAX));
     let least = wide(LEAST);
-    // Not `clamp`: without containers the upper bound is less than the lower one.
+    // Not `clamp`: without containers the upper bound lies below the lower one.
     let sum = if wide(sum) < least {
         least
     } else {
@@ -336,8 +384,8 @@ fn priority(sum: u64, containers: usize) -> i64 {
         .unwrap_or_default()
 }
 
-/// Returns the name by which the scheduler looks up an image: a name without tag or digest gets `:latest`. Registry and
-/// namespace are not filled in, because nodes report names as they were pulled.
+/// Returns the name by which the scheduler looks an image up: a name without tag or digest gets `:latest`. Registry and
+/// namespace are not filled in: nodes report names as they were pulled.
 ///
 /// ```
 /// use imagecache::matching::with_default_tag;
@@ -353,8 +401,8 @@ pub fn with_default_tag(name: &str) -> String {
     }
 }
 
-/// Returns the names of the images of containers and init containers, in order. The scheduler scores nodes once for pods
-/// with equal names.
+/// Returns the names of the images of containers and init containers, in order. The scheduler scores nodes once for two
+/// pods with equal names.
 #[must_use]
 pub fn image_signature(pod: &PodImages) -> Vec<String> {
     let images = pod.init_containers.iter().chain(&pod.containers);

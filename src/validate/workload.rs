@@ -101,8 +101,8 @@ impl fmt::Display for UnknownKind<'_> {
             write!(f, " of {}", Quoted(self.group))?;
         }
         if self.more > 0 {
-            write!(f, ", which has {} more", self.more)?;
+            write!(f, ", and {} more", self.more)?;
         }
-        f.write_str(", not validated")
+        f.write_str(": not validated")
     }
 }

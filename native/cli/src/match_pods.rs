@@ -365,7 +365,8 @@ impl Match {
 
     fn fails(&self, decision: &Decision) -> bool {
         let bad = match decision {
-            Decision::Hit => 0,
+            // A pod on ACS asks nothing of ECI.
+            Decision::Hit | Decision::NotEci => 0,
             Decision::Partial => 1,
             Decision::Miss => 2,
             Decision::Refused(_) => 3,
@@ -562,7 +563,7 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
 fn head(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     let color = match answer.decision {
         Decision::Hit => AnsiColor::Green,
-        Decision::Partial | Decision::Miss => AnsiColor::Yellow,
+        Decision::Partial | Decision::Miss | Decision::NotEci => AnsiColor::Yellow,
         Decision::Refused(_) => AnsiColor::Red,
     };
     let bold = console.style(Style::new().bold());

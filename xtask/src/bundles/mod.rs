@@ -14,6 +14,7 @@ use crate::setup;
 mod kubernetes;
 mod kubewarden;
 mod messages;
+mod workloads;
 
 pub(crate) fn run(sh: &Shell, check: bool) -> Result<()> {
     let mut files = Generated {
@@ -21,6 +22,7 @@ pub(crate) fn run(sh: &Shell, check: bool) -> Result<()> {
         check,
         stale: Vec::new(),
     };
+    workloads::assemble(&mut files)?;
     kubernetes::assemble(sh, &mut files)?;
     kubewarden::assemble(sh, &mut files)?;
     files.finish()

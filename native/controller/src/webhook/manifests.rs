@@ -7,8 +7,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use imagecache::admission::{AdmittedKinds, IMAGE_CACHES, PODS, WORKLOADS};
-use imagecache::resource::{GROUP, PLURAL, VERSION};
+use imagecache::admission::{AdmittedKinds, image_caches, pods, workloads};
+use imagecache::resource::{GROUP, PLURAL};
 use serde_json::{Value, json};
 
 use super::SelfSigned;
@@ -280,21 +280,22 @@ impl Manifests {
 
     fn validating(&self) -> Value {
         let updated = ["CREATE", "UPDATE"].as_slice();
-        let workloads: Vec<Value> = WORKLOADS
+        // Some kinds are cluster-scoped: ClusterWorkflowTemplate.
+        let workloads: Vec<Value> = workloads()
             .iter()
-            .map(|kinds| rule(kinds, updated, "Namespaced"))
+            .map(|kinds| rule(kinds, updated, "*"))
             .collect();
-        let workloads = [vec![rule(&PODS, &["CREATE"], "Namespaced")], workloads].concat();
+        let workloads = [vec![rule(&pods(), &["CREATE"], "Namespaced")], workloads].concat();
         let mut workloads =
             self.webhook("workloads", "validate", self.pods_failure_policy, workloads);
-        let caches = vec![rule(&IMAGE_CACHES, updated, "Cluster")];
+        let caches = vec![rule(&image_caches(), updated, "Cluster")];
         let caches = self.webhook(PLURAL, "validate", self.failure_policy, caches);
         self.leave_alone(&mut workloads);
         self.configuration("ValidatingWebhookConfiguration", &[caches, workloads])
     }
 
     fn mutating(&self) -> Value {
-        let rules = vec![rule(&PODS, &["CREATE"], "Namespaced")];
+        let rules = vec![rule(&pods(), &["CREATE"], "Namespaced")];
         let mut pods = self.webhook("pods", "mutate", self.pods_failure_policy, rules);
         self.leave_alone(&mut pods);
         // A webhook behind this one may add containers, whose images count too.
@@ -368,7 +369,7 @@ fn labels() -> Value {
 
 fn rule(kinds: &AdmittedKinds, operations: &[&str], scope: &str) -> Value {
     json!({
-        "apiGroups": [kinds.group], "apiVersions": [VERSION], "resources": kinds.resources,
+        "apiGroups": [kinds.group], "apiVersions": kinds.versions, "resources": kinds.resources,
         "operations": operations, "scope": scope,
     })
 }
@@ -376,6 +377,8 @@ fn rule(kinds: &AdmittedKinds, operations: &[&str], scope: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use imagecache::admission::{AdmissionSettings, decide};
+    use imagecache::resource::KIND;
+    use imagecache::resource::workload::WORKLOADS;
     use k8s_openapi::api::admissionregistration::v1::{
         MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
     };
@@ -452,27 +455,16 @@ mod tests {
 
     #[test]
     fn every_kind_that_a_rule_names_is_judged() {
-        let kinds = [
-            ("replicationcontrollers", "ReplicationController"),
-            ("podtemplates", "PodTemplate"),
-            ("deployments", "Deployment"),
-            ("statefulsets", "StatefulSet"),
-            ("daemonsets", "DaemonSet"),
-            ("replicasets", "ReplicaSet"),
-            ("jobs", "Job"),
-            ("cronjobs", "CronJob"),
-            ("pods", "Pod"),
-            ("imagecaches", "ImageCache"),
-        ];
-        let all = WORKLOADS.iter().chain([&PODS, &IMAGE_CACHES]);
+        let kinds = [("", "Pod", "pods"), (GROUP, KIND, PLURAL)];
+        let rows = WORKLOADS.iter().map(|row| (row.group, row.kind, row.plural));
+        let kinds: Vec<_> = kinds.into_iter().chain(rows).collect();
+        let all = [workloads(), vec![pods(), image_caches()]].concat();
         for (group, resource) in
-            all.flat_map(|kinds| kinds.resources.iter().map(|name| (kinds.group, name)))
+            all.iter().flat_map(|kinds| kinds.resources.iter().map(|name| (kinds.group, *name)))
         {
-            let kind = kinds
-                .iter()
-                .find(|(plural, _)| plural == resource)
-                .unwrap()
-                .1;
+            let mut kinds = kinds.iter();
+            let kind = kinds.find(|(of, _, plural)| (*of, *plural) == (group, resource));
+            let kind = kind.unwrap().1;
             // Whoever looks at an object at all says that this one is of another kind.
             let request = json!({
                 "kind": {"group": group, "version": "v1", "kind": kind}, "operation": "CREATE",
