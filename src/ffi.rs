@@ -33,6 +33,7 @@ use crate::matching::{
 };
 use crate::reference::{self, Reference};
 use crate::resource::{self, CrdVersion};
+use crate::settings::SettingErrors;
 use crate::time::{BadTimestamp, Timestamp};
 use crate::validate::{self, ValidateOptions, Validation};
 
@@ -120,7 +121,7 @@ pub fn time(argument: &str, text: &str) -> Result<Timestamp, FfiError> {
 fn chosen<T: Default>(
     argument: &str,
     value: Option<&Value>,
-    read: impl Fn(&Value) -> Result<T, String>,
+    read: impl Fn(&Value) -> Result<T, SettingErrors>,
 ) -> Result<T, FfiError> {
     value.map_or_else(
         || Ok(T::default()),
@@ -295,12 +296,7 @@ fn answer(
     caches: Option<&Index>,
     now: Option<&str>,
 ) -> Result<ReviewAnswer, FfiError> {
-    let settings = chosen("settings", settings, |settings| {
-        AdmissionSettings::parse(settings).map_err(|errors| {
-            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            errors.join("; ")
-        })
-    })?;
+    let settings = chosen("settings", settings, AdmissionSettings::parse)?;
     let now = now.map(|now| time("now", now)).transpose()?;
     let caches = || {
         caches

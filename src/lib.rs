@@ -11,6 +11,7 @@
 //! | What is an `ImageCache`? | [`resource`], [`annotation`] |
 //! | Where in the text does this value stand? | [`document`], [`path`] |
 //! | What is wrong with this manifest? | [`validate`] → [`diagnostic`] |
+//! | Which pods does this object describe, and what do they ask for? | [`pod`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
@@ -29,12 +30,14 @@ pub mod expiry;
 pub mod ffi;
 pub mod matching;
 pub mod path;
+pub mod pod;
 #[cfg(feature = "eci")]
 pub mod reconcile;
 pub mod reference;
 pub mod resource;
-mod setting;
+pub mod settings;
 pub mod time;
+mod type_error;
 pub mod validate;
 
 /// The example of the README runs as a test.

@@ -81,7 +81,7 @@ for (const [name, core] of Object.entries({ full, inline, json })) {
       assert.deepEqual(saved(undefined), [null, null]);
       assert.deepEqual(saved({ 'redis:7': 90_005_100 }), [null, null]);
       assert.deepEqual(saved({ 'nginx:1.27': 90_005_100, 'redis:7': 1 }), [90_005_100, 10]);
-      for (const [sizes, message] of [[{ Nginx: 1 }, /^sizes: .*Nginx/], [{ nginx: 'big' }, /^sizes: `nginx`: a whole number/], [{ nginx: -1 }, /^sizes: /], [7, /^sizes: expected an object/]]) {
+      for (const [sizes, message] of [[{ Nginx: 1 }, /^sizes: .*Nginx/], [{ nginx: 'big' }, /^sizes: `nginx`: expected a whole number of bytes, found the string `big`/], [{ nginx: -1 }, /^sizes: /], [7, /^sizes: expected an object of bytes by image, found the number `7`/]]) {
         assert.throws(() => saved(sizes), { name: 'TypeError', message });
       }
     });

@@ -1,15 +1,12 @@
 //! What a cluster wants of admission, and what is wrong with how it was written down.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::diagnostic::Levels;
 use crate::matching::MatchRules;
 use crate::resource::MAX_SIZE_GIB;
-use crate::setting::{Choices, choices, words};
-use crate::validate::nearest;
+use crate::settings::{self, SettingError, SettingErrors};
 
 /// What becomes of the cache annotations of a new pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -65,11 +62,12 @@ pub enum OnUnavailable {
 /// use imagecache::admission::{AdmissionMode, AdmissionSettings};
 /// let settings = AdmissionSettings::parse(&serde_json::json!({"mode": "pin", "ifNotPresent": true})).unwrap();
 /// assert_eq!(settings.mode, AdmissionMode::Pin);
-/// let faults = AdmissionSettings::parse(&serde_json::json!({"mode": "pinn", "ifNotPresnt": true})).unwrap_err();
-/// assert_eq!(faults[0].to_string(), "ifNotPresnt: no such setting, did you mean `ifNotPresent`?");
-/// assert_eq!(faults[1].to_string(), "mode: unknown variant `pinn`, expected one of `pin`, `auto`, `off`");
+/// let errors = AdmissionSettings::parse(&serde_json::json!({"mode": "pinn", "ifNotPresnt": true})).unwrap_err();
+/// let errors = errors.as_slice();
+/// assert_eq!(errors[0].to_string(), "ifNotPresnt: unknown field, did you mean `ifNotPresent`?");
+/// assert_eq!(errors[1].to_string(), "mode: unsupported value `pinn`, expected one of `pin`, `auto`, `off`");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdmissionSettings {
     /// Judge image caches, pods and workloads: errors deny, warnings warn. `true` unless set.
@@ -93,40 +91,6 @@ pub struct AdmissionSettings {
     pub rules: MatchRules,
 }
 
-words!(AdmissionMode {
-    "pin" => Pin,
-    "auto" => Auto,
-    "off" => Off,
-});
-
-words!(AdmittedPods {
-    "eci" => Eci,
-    "all" => All,
-});
-
-words!(OnMiss {
-    "allow" => Allow,
-    "warn" => Warn,
-    "reject" => Reject,
-});
-
-words!(OnUnavailable {
-    "warn" => Warn,
-    "reject" => Reject,
-});
-
-choices!(AdmissionSettings {
-    "validate" => validate,
-    "mode" => mode,
-    "ifNotPresent" => if_not_present,
-    "pods" => pods,
-    "onMiss" => on_miss,
-    "onCachesUnavailable" => on_caches_unavailable,
-    "levels" => levels,
-    "maxSizeGib" => max_size_gib,
-    "rules" => rules,
-});
-
 impl Default for AdmissionSettings {
     fn default() -> Self {
         AdmissionSettings {
@@ -143,72 +107,23 @@ impl Default for AdmissionSettings {
     }
 }
 
-/// One thing that is wrong with settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SettingError {
-    /// The setting: `mode`, `levels[IC999]`; empty for the whole.
-    pub path: String,
-    /// The fact, and what is allowed.
-    pub message: String,
-}
-
-impl fmt::Display for SettingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "{}: {}", self.path, self.message)
-        }
-    }
-}
-
 impl AdmissionSettings {
-    /// Reads settings. Absent and `null` is the default, for each setting and for the whole; `mode: false` is what YAML
-    /// makes of `mode: off`.
+    /// Parses settings. An absent or `null` setting is the default, and so is `null` as a whole; `mode: false` is what
+    /// YAML makes of `mode: off`.
     ///
     /// # Errors
-    /// Every fault at once, in the order of the settings' names.
-    pub fn parse(value: &Value) -> Result<AdmissionSettings, Vec<SettingError>> {
-        let mut settings = AdmissionSettings::default();
-        let mut faults = Vec::new();
-        let mut fault = |path: String, message| faults.push(SettingError { path, message });
-        match value {
-            Value::Null => {}
-            Value::Object(fields) => {
-                for (name, value) in fields {
-                    match (name.as_str(), value) {
-                        (_, Value::Null) => {}
-                        // YAML reads `mode: off` as a boolean.
-                        ("mode", Value::Bool(false)) => settings.mode = AdmissionMode::Off,
-                        ("levels", Value::Object(levels)) => {
-                            for (code, level) in levels {
-                                if let Err(message) = settings.levels.choose(code, level) {
-                                    fault(format!("levels[{code}]"), message);
-                                }
-                            }
-                        }
-                        ("rules", Value::Object(rules)) => {
-                            for (rule, value) in rules {
-                                if let Err(message) = set(&mut settings.rules, rule, value) {
-                                    fault(format!("rules.{rule}"), message);
-                                }
-                            }
-                        }
-                        _ => {
-                            if let Err(message) = set(&mut settings, name, value) {
-                                fault(name.clone(), message);
-                            }
-                        }
-                    }
-                }
+    /// Returns every setting that cannot be used, by name.
+    pub fn parse(value: &Value) -> Result<AdmissionSettings, SettingErrors> {
+        let settings: AdmissionSettings = if value.get("mode") == Some(&Value::Bool(false)) {
+            let mut value = value.clone();
+            if let Some(mode) = value.get_mut("mode") {
+                *mode = "off".into();
             }
-            _ => fault(String::new(), "settings must be an object".to_owned()),
-        }
-        if faults.is_empty() {
-            settings.consistent()
+            settings::read(&value)?
         } else {
-            Err(faults)
-        }
+            settings::read(value)?
+        };
+        SettingErrors::none_or(settings.contradictions(), settings)
     }
 
     /// What a validating webhook does of these settings: objects are judged, pods are neither matched nor changed.
@@ -232,26 +147,17 @@ impl AdmissionSettings {
         }
     }
 
-    /// Refuses settings that contradict each other: what has no effect was meant otherwise.
-    fn consistent(self) -> Result<AdmissionSettings, Vec<SettingError>> {
-        let fault = |path: &str, wanted: bool| {
-            wanted.then(|| SettingError {
-                path: path.to_owned(),
-                message: "has no effect while `mode` is `off`".to_owned(),
-            })
-        };
-        let faults: Vec<_> = [
-            fault("ifNotPresent", self.if_not_present),
-            fault("onMiss", self.on_miss != OnMiss::Allow),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        if self.mode == AdmissionMode::Off && !faults.is_empty() {
-            Err(faults)
-        } else {
-            Ok(self)
-        }
+    /// Reports settings that have no effect beside the others: their author meant something else.
+    fn contradictions(&self) -> Vec<SettingError> {
+        let set = [
+            ("ifNotPresent", self.if_not_present),
+            ("onMiss", self.on_miss != OnMiss::Allow),
+        ];
+        let idle = set
+            .into_iter()
+            .filter(|(_, set)| *set && self.mode == AdmissionMode::Off);
+        idle.map(|(path, _)| SettingError::new(path, "has no effect while `mode` is `off`"))
+            .collect()
     }
 
     /// Whether a pod can be changed, warned about or denied because of the caches that there are.
@@ -262,16 +168,4 @@ impl AdmissionSettings {
             AdmissionMode::Auto => self.if_not_present || self.on_miss != OnMiss::Allow,
         }
     }
-}
-
-/// Makes a choice; one that there is not is likely misspelt.
-fn set(choices: &mut dyn Choices, name: &str, value: &Value) -> Result<(), String> {
-    let names = choices.names();
-    if names.contains(&name) {
-        return choices.set(name, value);
-    }
-    Err(match nearest(name, names.iter().copied()) {
-        Some(meant) => format!("no such setting, did you mean `{meant}`?"),
-        None => "no such setting".to_owned(),
-    })
 }

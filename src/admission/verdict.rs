@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::patch::PatchOp;
-use super::settings::SettingError;
 use super::{MAX_CAUSES, warnings};
 use crate::diagnostic::Diagnostic;
+use crate::settings::SettingErrors;
 
 /// One fault that a request is denied for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,16 +75,12 @@ impl AdmissionVerdict {
         verdict
     }
 
-    /// The answer to every request while the settings are faulty.
+    /// Returns the answer to every request while the settings are invalid.
     #[must_use]
-    pub fn unconfigured(faults: &[SettingError]) -> Self {
-        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    pub fn unconfigured(errors: &SettingErrors) -> Self {
         let mut verdict = Self::allowed();
-        verdict.refuse(
-            500,
-            "InternalError",
-            format!("the settings are faulty: {}", faults.join("; ")),
-        );
+        let message = format!("the settings are invalid: {errors}");
+        verdict.refuse(500, "InternalError", message);
         verdict
     }
 

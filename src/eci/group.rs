@@ -1,4 +1,4 @@
-//! A pod on its way to ECI as a container group, and what ECI tells of the group on its way back to the pod.
+//! Converts a pod into a container group of ECI, and the state of the group into the status and Events of the pod.
 //!
 //! | in the pod | in CreateContainerGroup |
 //! |---|---|
@@ -256,7 +256,7 @@ pub fn matching_pod(call: &CreateContainerGroup) -> Pod {
     pod
 }
 
-/// The cache that a group was started from, as its events tell: nothing else does.
+/// Returns the cache that a group was started from. Only its events name it.
 ///
 /// ```
 /// use imagecache::eci::group::matched_cache;
@@ -284,7 +284,7 @@ pub fn pod_uid(group: &ContainerGroupEntry) -> Option<&str> {
     ours.get("Value")?.as_str()
 }
 
-/// What a pod is told when its group is refused. `cache` is the one that the pod names.
+/// Returns the Event of a pod whose group is refused. `cache` is the one that the pod names.
 ///
 /// ```
 /// use imagecache::eci::error::{ErrorCode, ApiError};

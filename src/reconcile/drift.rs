@@ -1,6 +1,6 @@
 //! An API server that stores a status otherwise than it was sent: a definition that drops fields, a webhook that rewrites
-//! them. What was sent is believed, and not sent again, as long as the server's version of it stands there: otherwise
-//! every step would find the same difference, and write for ever.
+//! them. What was sent is believed, and not sent again, as long as the server's version of it is unchanged: otherwise
+//! every step would find the same difference and write forever.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ impl Altered {
         self.unheld = holds(patch) && !holds(stored);
     }
 
-    /// The alterations that stand in an object.
+    /// The alterations in an object.
     fn in_force<'a>(
         &'a self,
         object: &'a Value,

@@ -30,7 +30,7 @@ impl Turn<'_> {
         }
         match self.left(listing) {
             Some(id) => self.take_down(&id),
-            // what may still arrive would be nobody's
+            // a cache that still arrives would have no owner
             None if self.may_arrive(listing) => ReconcileDecision::listing().within(SETTLE),
             None => self.release(),
         }

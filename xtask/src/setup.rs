@@ -63,11 +63,16 @@ pub(crate) fn node_tests(folder: &str) -> Result<Vec<PathBuf>> {
 pub(crate) fn cargo_tool(sh: &Shell, name: &str, version: &str) -> Result<PathBuf> {
     let tools = root()?.join("target/tools");
     for program in [PathBuf::from(name), tools.join("bin").join(name)] {
-        let found = cmd!(sh, "{program} --version")
-            .quiet()
-            .ignore_stderr()
-            .read();
-        if found.is_ok_and(|found| found.split_whitespace().any(|word| word == version)) {
+        // Some take the name of the subcommand first, as cargo passes it.
+        let subcommand = name.strip_prefix("cargo-");
+        let found = [None, subcommand].map(|first| {
+            let found = cmd!(sh, "{program} {first...} --version").quiet();
+            found.ignore_stderr().read().unwrap_or_default()
+        });
+        if found
+            .iter()
+            .any(|found| found.split_whitespace().any(|word| word == version))
+        {
             return Ok(program);
         }
     }
@@ -118,4 +123,42 @@ pub(crate) fn python_venv(sh: &Shell, venv: &Path) -> Result<()> {
     }
     cmd!(sh, "python3 -m venv {venv}").run()?;
     Ok(())
+}
+
+/// Returns an interpreter of Python that has the packages of a list with pinned versions, and no others; `name` is that
+/// of its folder below `target/tools`.
+pub(crate) fn python(sh: &Shell, name: &str, requirements: &str) -> Result<PathBuf> {
+    let venv = root()?.join("target/tools").join(name);
+    let python = venv.join("bin/python");
+    let done = venv.join("installed.txt");
+    let wanted = fs::read_to_string(requirements).with_context(|| requirements.to_owned())?;
+    if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    python_venv(sh, &venv)?;
+    cmd!(
+        sh,
+        "{python} -m pip install --quiet --no-deps --requirement {requirements}"
+    )
+    .run()
+    .with_context(|| format!("cannot install the packages of {requirements}"))?;
+    fs::write(done, wanted)?;
+    Ok(python)
+}
+
+/// Installs the packages of a folder's lock file below the folder, unless they are there.
+pub(crate) fn npm_packages(sh: &Shell, folder: &str) -> Result<()> {
+    let [lock, done] = ["package-lock.json", "node_modules/.package-lock.json"]
+        .map(|file| fs::metadata(Path::new(folder).join(file)).and_then(|file| file.modified()));
+    if done.ok() < lock.ok() {
+        let _folder = sh.push_dir(folder);
+        cmd!(sh, "npm ci --silent --ignore-scripts").run()?;
+    }
+    Ok(())
+}
+
+/// Builds the command `imagecache`, and returns where it is.
+pub(crate) fn imagecache(sh: &Shell) -> Result<PathBuf> {
+    cmd!(sh, "cargo build --quiet --package imagecache-cli").run()?;
+    Ok(target(sh)?.join("debug/imagecache"))
 }

@@ -46,11 +46,7 @@ fn validate(payload: &[u8]) -> CallResult {
 fn validate_settings(payload: &[u8]) -> CallResult {
     let faults = match json(payload).map(|settings| AdmissionSettings::parse(&settings)) {
         Ok(Ok(_)) => return answer(&json!({"valid": true})),
-        Ok(Err(faults)) => faults
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("; "),
+        Ok(Err(errors)) => errors.to_string(),
         Err(error) => format!("the settings are no JSON: {error}"),
     };
     answer(&json!({"valid": false, "message": faults}))

@@ -138,7 +138,7 @@ fn settings_are_judged_whole() {
     let faults: Vec<&str> = answer["message"].as_str().unwrap().split("; ").collect();
     assert_eq!(faults.len(), 6, "{faults:?}"); // the sentence about codes has a semicolon of its own
     assert!(
-        faults.contains(&"onMis: no such setting, did you mean `onMiss`?"),
+        faults.contains(&"onMis: unknown field, did you mean `onMiss`?"),
         "{faults:?}"
     );
     for text in ["", "{", "[1]", "17"] {

@@ -27,7 +27,7 @@ const PROTOCOL: [&str; 14] = [
     "Timestamp",
 ];
 
-/// An HTTP request, borrowed from whoever received it.
+/// A borrowed HTTP request.
 #[derive(Clone)]
 pub struct HttpRequest<'a> {
     /// `GET` or `POST`.

@@ -91,7 +91,7 @@ export function judge(core, list, corpus) {
     for (const one of cases) {
       if (one.case in (list.passesOver?.[file] ?? {})) continue;
       let expected = structuredClone(one.answer);
-      const faults = /^the settings are faulty: (.*)$/s.exec(expected?.message)?.[1];
+      const faults = /^the settings are invalid: (.*)$/s.exec(expected?.message)?.[1];
       if (faults) expected = { error: `settings: ${faults}` };
       else for (const pointer of pointers) if (remove(expected, pointer.slice(1).split('/'))) left.add(pointer);
       try {

@@ -273,11 +273,11 @@ fn generated_policies_say_what_their_source_says() {
     let expected = [
         (
             "IC021".to_owned(),
-            "spec.images: no images, 1 to 20 needed".to_owned(),
+            "spec.images: no images, at least 1 required".to_owned(),
         ),
         (
             "IC040".to_owned(),
-            "spec.imageCacheSize: 19 GiB, at least 20 needed".to_owned(),
+            "spec.imageCacheSize: 19 GiB, at least 20 required".to_owned(),
         ),
     ];
     assert_eq!(by_cel.judge(&object).unwrap(), expected);

@@ -52,7 +52,7 @@ pub(super) fn rows(sh: &Shell) -> Result<String> {
 
     let verified = cmd!(sh, "{bench} verify").quiet().read()?;
     let called = cmd!(sh, "{bench} call {url}").quiet().read()?;
-    let python = sdk::python(sh, &root, &target)?;
+    let python = sdk::python(sh)?;
     let beside = cmd!(sh, "{python} tests/sdk/python/bench.py {port}")
         .quiet()
         .read()?;

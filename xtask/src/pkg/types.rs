@@ -9,7 +9,8 @@ use syn::{Attribute, Expr, Fields, GenericArgument, Item, Lit, Meta, PathArgumen
 
 /// The types of the package by the source file that declares them. Their names in TypeScript are those in Rust.
 const TYPES: &[(&str, &[&str])] = &[
-    ("src/diagnostic.rs", &["Diagnostic", "Severity", "Level"]),
+    ("src/diagnostic/mod.rs", &["Diagnostic"]),
+    ("src/diagnostic/level.rs", &["Severity", "Level"]),
     ("src/validate/mod.rs", &["ValidateOptions"]),
     (
         "src/admission/settings.rs",

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use imagecache::eci::object::CallDefaults;
 use imagecache::eci::signature::Credential;
+use imagecache_apiserver::cluster::Cluster;
+use imagecache_controller::cluster;
+use imagecache_controller::controller::{self, Controller};
 use imagecache_eci::{Client, Config, Credentials, Endpoint};
-use imagecache_local::cloud::Cloud;
-use imagecache_local::cluster::Cluster;
-use imagecache_local::node::{ClusterPods, Node};
-use imagecache_sync::cluster;
-use imagecache_sync::controller::{self, Controller};
+use imagecache_simulator::cloud::Cloud;
+use imagecache_simulator::node::{ClusterPods, Node};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

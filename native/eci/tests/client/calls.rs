@@ -75,7 +75,7 @@ fn check_attempts(seen: &[Seen]) -> String {
 }
 
 #[tokio::test]
-async fn every_attempt_has_its_own_nonce_and_signature_and_the_same_client_token() {
+async fn attempts_have_new_nonces_and_the_same_client_token() {
     let faults = vec![
         refusal(400, "Throttling.User"),
         refusal(503, "ServiceUnavailable"),
@@ -105,7 +105,7 @@ async fn every_attempt_has_its_own_nonce_and_signature_and_the_same_client_token
 }
 
 #[tokio::test]
-async fn a_client_token_of_ones_own_is_kept_and_reads_have_none() {
+async fn client_token_of_caller_is_kept_and_reads_have_none() {
     let server = Server::script(vec![made(), ok(json!({"Attributes": {}}))]).await;
     let client = client(&server, &Still::new());
     let mine = CreateImageCache {
@@ -163,7 +163,7 @@ async fn what_will_not_change_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_proxy_is_tried_again_only_if_it_says_that_something_failed() {
+async fn proxy_page_is_retried_only_for_server_errors() {
     let page = |status| Reply::Answer(status, vec![], "<html>Bad Gateway</html>".into());
     for (status, attempts) in [(502, 5), (429, 5), (403, 1), (302, 1)] {
         let server = Server::script(vec![page(status)]).await;
@@ -202,7 +202,7 @@ async fn silence_ends_with_the_time_for_an_attempt() {
 }
 
 #[tokio::test]
-async fn nobody_waits_past_the_deadline() {
+async fn call_never_waits_past_the_deadline() {
     let later = json!({"Code": "Throttling", "Message": "slow"}).to_string();
     let later = Reply::Answer(400, vec![("x-acs-retry-after", "50000".into())], later);
     let (server, nature) = (Server::script(vec![later]).await, Still::new());
@@ -247,7 +247,7 @@ async fn calls_wait_their_turn() {
     let error = client.call(&usage()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "ListUsage: its turn did not come within 60s"
+        "ListUsage: the rate limit did not allow it within 60s"
     );
     assert_eq!(server.seen().len(), 5);
 }
@@ -299,7 +299,7 @@ async fn pages_follow_one_another_until_the_last() {
 }
 
 #[tokio::test]
-async fn a_list_that_leads_back_to_itself_ends_and_a_broken_page_ends_with_its_error() {
+async fn list_ends_at_repeated_token_or_failed_page() {
     let page = json!({"NextToken": "again", "ImageCaches": []});
     let server = Server::script(vec![ok(page.clone())]).await;
     let pages = client(&server, &Still::new()).pages(DescribeImageCaches::default());
