@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::inventory::{each_object, kind};
 use crate::diagnostic::{Code, Report};
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::pod::{self, Template};
 use crate::resource::whole_part;
 use crate::type_error::TypeError;
@@ -236,6 +236,13 @@ impl PodImages {
                     faults.add(&field, Some(other), "a string");
                 }
             }
+        }
+        for misfit in &template.misfits {
+            let field = match misfit.found.steps.last() {
+                Some(Step::Key(name)) => name,
+                _ => "containers",
+            };
+            faults.add(field, Some(misfit.found.value), misfit.expected);
         }
         let mut image_volumes = Vec::new();
         for (index, volume) in faults

@@ -175,7 +175,7 @@ fn findings_are_limited() {
     assert_eq!(findings.len(), Report::MAX_FINDINGS + 1);
     assert_eq!(
         findings.last().unwrap().message,
-        "4000 more findings, at most 1000 are kept"
+        "4000 more findings omitted, at most 1000 are reported"
     );
 }
 

@@ -136,13 +136,13 @@ fn locality_reports_and_counts_what_it_cannot_read() {
     ]);
     let mut expected = [
         "initContainers: expected a list, found an object",
-        "containers[0].image: expected a string, found a number",
+        "containers[0].image: expected a string, found the number `7`",
         "containers[1].image: required",
         "volumes[0].image.reference: expected a string, found a list",
         "metadata.name: required",
-        "status.images[0].names: expected a list, found a string",
-        "status.images[0].sizeBytes: expected a whole number of bytes, found a number",
-        "status.images[1].names: expected a string, found a number",
+        "status.images[0].names: expected a list, found the string `a:1`",
+        "status.images[0].sizeBytes: expected a whole number of bytes, found the number `-1`",
+        "status.images[1].names: expected a string, found the number `1`",
     ];
     let mut findings: Vec<&str> = findings.iter().map(String::as_str).collect();
     findings.sort_unstable();
