@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 
 use super::images::MAX_ITEMS;
 use super::spelling::nearest;
-use super::value::{InQuotes, Typed};
+use super::value::InQuotes;
 use super::{form, labels};
 use crate::annotation::{self, AnnotationHolder, KNOWN, KnownAnnotation, PREFIX, ValueForm};
 use crate::diagnostic::{Code, QuotedPart, Report};
 use crate::path::Path;
+use crate::type_error::TypeError;
 
 /// What has the annotations.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +114,10 @@ fn judge(
             return report.add(
                 Code::IC050,
                 path,
-                format_args!("{}, annotations are strings", Typed(other)),
+                TypeError {
+                    expected: "a string",
+                    found: other,
+                },
                 InQuotes(other),
             );
         }

@@ -4,25 +4,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Quoted, Report};
+use crate::diagnostic::{Code, Report};
 use crate::path::Path;
 use crate::type_error::TypeError;
-
-/// A value with its type: `` `true` is a boolean``. Only annotations still use this wording.
-pub(super) struct Typed<'a>(pub(super) &'a Value);
-
-impl fmt::Display for Typed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Value::Null => f.write_str("null"),
-            Value::Bool(value) => write!(f, "`{value}` is a boolean"),
-            Value::Number(value) => write!(f, "`{value}` is a number"),
-            Value::String(value) => write!(f, "{} is a string", Quoted(value)),
-            Value::Array(_) => f.write_str("a list"),
-            Value::Object(_) => f.write_str("an object"),
-        }
-    }
-}
 
 /// Reports a value that must be a string. YAML reads `true`, `25` and `1.20` as other types unless they are quoted.
 pub(super) fn not_a_string(value: &Value, path: &Path<'_>, report: &mut Report<'_>) {

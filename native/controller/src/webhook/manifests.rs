@@ -456,11 +456,14 @@ mod tests {
     #[test]
     fn every_kind_that_a_rule_names_is_judged() {
         let kinds = [("", "Pod", "pods"), (GROUP, KIND, PLURAL)];
-        let rows = WORKLOADS.iter().map(|row| (row.group, row.kind, row.plural));
+        let rows = WORKLOADS
+            .iter()
+            .map(|row| (row.group, row.kind, row.plural));
         let kinds: Vec<_> = kinds.into_iter().chain(rows).collect();
         let all = [workloads(), vec![pods(), image_caches()]].concat();
-        for (group, resource) in
-            all.iter().flat_map(|kinds| kinds.resources.iter().map(|name| (kinds.group, *name)))
+        for (group, resource) in all
+            .iter()
+            .flat_map(|kinds| kinds.resources.iter().map(|name| (kinds.group, *name)))
         {
             let mut kinds = kinds.iter();
             let kind = kinds.find(|(of, _, plural)| (*of, *plural) == (group, resource));
