@@ -38,7 +38,7 @@ pub fn answer(call: &str, input: &Value) -> Result<Value> {
 #[must_use]
 pub fn words(answer: Value) -> Value {
     let message = answer.get("message").and_then(Value::as_str);
-    match message.and_then(|message| message.strip_prefix("the settings are faulty: ")) {
+    match message.and_then(|message| message.strip_prefix("the settings are invalid: ")) {
         Some(errors) => json!({"error": format!("settings: {errors}")}),
         None => answer,
     }
