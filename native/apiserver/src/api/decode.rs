@@ -367,21 +367,21 @@ fn twice(finding: &Diagnostic, text: &str) -> Option<String> {
     ))
 }
 
-/// How Go's YAML reader calls the faults that the project's reader tells in words of its own.
+/// Messages of the project's YAML reader, with those of Go's reader for the same errors.
 const YAML_WORDS: [(&str, &str); 4] = [
     (
-        "a key cannot stand here",
+        "unexpected mapping key",
         "mapping values are not allowed in this context",
     ),
     (
-        "a tab in the indentation",
+        "found a tab where only spaces are allowed",
         "found character that cannot start any token",
     ),
-    ("`[` is never closed", "did not find expected ',' or ']'"),
-    ("`{` is never closed", "did not find expected ',' or '}'"),
+    ("`[` is not closed", "did not find expected ',' or ']'"),
+    ("`{` is not closed", "did not find expected ',' or '}'"),
 ];
 
-/// A fault of a YAML text in Go's words where they are known, else in the project's.
+/// Returns Go's message for a YAML syntax error, or the project's if Go's is not known.
 fn words(finding: &Diagnostic) -> String {
     let words = YAML_WORDS
         .iter()
