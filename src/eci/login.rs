@@ -1,8 +1,8 @@
 //! Logins for registries, out of Kubernetes secrets of the two docker types.
 //!
 //! Keys of a docker config are read as the kubelet reads them: scheme and `/v1/`, `/v2/` go, `*` and `?` stand for
-//! parts of one label of the host, a path limits the login to repositories below it. ECI is told a login only when an
-//! image needs it.
+//! parts of one label of the host, a path limits the login to repositories below it. A login is sent to ECI only
+//! if an image needs it.
 
 use std::collections::BTreeMap;
 use std::fmt;

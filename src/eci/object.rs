@@ -172,7 +172,7 @@ pub fn create(cache: &ImageCache, context: &CallContext<'_>) -> Result<CreateIma
 }
 
 /// The call that brings the cache `image_cache_id` to what its object says now. What has a default is said in full,
-/// because an update keeps what it is not told; a retention that was taken away cannot be said and stays.
+/// because an update keeps a value that is not sent; a retention that was removed cannot be sent and stays.
 ///
 /// # Errors
 /// As [`create`].

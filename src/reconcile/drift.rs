@@ -129,7 +129,7 @@ impl Altered {
         })
     }
 
-    /// What people are told of an object in which something stands otherwise.
+    /// Returns the message about an object that the API server stored differently.
     pub(super) fn note(&self, object: &Value) -> Option<EventNote> {
         let names: Vec<String> = self
             .in_force(object)

@@ -66,7 +66,7 @@ impl<'a> Draft<'a> {
         self.set("phase", String::from(phase))
     }
 
-    /// What ECI tells of the cache; times that are none are left out, for the cluster would refuse the whole status.
+    /// Copies the fields that ECI reports. Invalid times are left out, because the API server would refuse the status.
     pub(super) fn entry(mut self, entry: &ImageCacheEntry) -> Self {
         let told = object::status(entry, None, self.now);
         let told = serde_json::to_value(told).unwrap_or_default();
@@ -183,7 +183,7 @@ impl<'a> Draft<'a> {
         self
     }
 
-    /// The patch that makes it so, and what is told with it; nothing when it is so already.
+    /// Returns the patch of the status and its Event; nothing if the status is already so.
     pub(super) fn decide(mut self) -> ReconcileDecision {
         let before = self.subject.status();
         let mut notes = Vec::new();

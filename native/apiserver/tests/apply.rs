@@ -181,7 +181,7 @@ fn apply_items_keep_order_and_new_ones_follow_the_applier() {
 }
 
 #[test]
-fn what_is_no_longer_applied_goes_unless_others_own_it() {
+fn apply_removes_dropped_fields_without_other_owner() {
     let mut story = Story::cache();
     let images = json!({"spec": {"images": ["x:1"], "retentionDays": 3, "imageCacheSize": 30}});
     story.apply("one", images, false).unwrap();
@@ -288,7 +288,7 @@ fn kubectl_takes_over_what_it_applied_from_its_own_side() {
     let noted: Value =
         serde_json::from_str(object["metadata"]["annotations"][last].as_str().unwrap()).unwrap();
     assert_eq!(noted["spec"]["imageCacheSize"], 40);
-    // What somebody else changed since is no longer kubectl's to take.
+    // kubectl does not remove a field that another manager has changed since.
     story
         .patch(
             "edit",

@@ -510,7 +510,7 @@ async fn events_end_an_hour_after_they_were_written_last() {
     let written: Value = serde_json::to_value(&last.metadata.creation_timestamp).unwrap();
     let written: Timestamp = written.as_str().unwrap().parse().unwrap();
     assert_eq!(cluster.expire(written.plus(3_000)).await.unwrap(), 0);
-    // one was written again since, as the managed fields tell
+    // one was written again since, as the managed fields show
     let again = json!({"metadata": {"managedFields": [{
         "manager": "later", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
         "fieldsV1": {"f:reason": {}}, "time": written.plus(1_000).to_string(),
@@ -528,7 +528,7 @@ async fn events_end_an_hour_after_they_were_written_last() {
     let left = events.list(&ListParams::default()).await.unwrap();
     assert_eq!(left.items.len(), 1);
     assert_eq!(left.items[0].metadata.name.as_deref(), Some("old-0"));
-    // whoever watches sees them go
+    // a watcher sees them deleted
     let mut watch = watch;
     let gone = timeout(EVER, watch.next()).await.unwrap().unwrap();
     assert!(gone.iter().all(|change| change.deleted));

@@ -310,7 +310,7 @@ async fn definition_deletion_waits_for_its_objects() {
     merge(&cluster, &held, free).await.unwrap();
     until(&|| cluster.get(&place).is_err()).await;
     assert!(widgets_of(&cluster, "v1", None).is_err());
-    // whoever knew the resource from before finds nothing to write to
+    // a client that knew the resource cannot write to it
     let late = Body::json(&widget("v1", json!({"colour": "blue"})), "test");
     assert_eq!(cluster.create(&all, late).await.unwrap_err().code, 404);
     stop.cancel();

@@ -161,7 +161,7 @@ impl Replay {
         }
     }
 
-    /// Begins a watch; what comes back tells when the server has it.
+    /// Begins a watch; the returned channel signals that the server has it.
     fn watch(&mut self, line: &Value) -> oneshot::Receiver<()> {
         let (begins, begun) = oneshot::channel();
         let (method, path, headers, body) = self.live_request(line);
@@ -210,7 +210,7 @@ impl Replay {
                 self.request(&method, &path, &headers, body).await
             }
         };
-        self.symbols.judge(line, &answer)
+        self.symbols.compare(line, &answer)
     }
 }
 

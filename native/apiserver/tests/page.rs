@@ -1,10 +1,12 @@
-//! Files for browsers, beside the API.
+//! Files for browsers, served next to the API.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing
 )] // a test fails by panicking
+
+mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -44,7 +46,7 @@ fn ask(address: SocketAddr, request: &str, more: &str) -> String {
 async fn browsers_get_the_page_and_clients_the_api() {
     let config = Config {
         page: Some(file),
-        ..Config::default()
+        ..support::config()
     };
     let cluster = Cluster::open(config).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

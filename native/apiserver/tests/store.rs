@@ -137,7 +137,7 @@ enum Step {
     Delete(u8),
     /// A decision that writes twice and then errs.
     Refuse(u8, u32),
-    /// A list of the past, so many versions ago, in pages of so many.
+    /// A list at an old version, with the number of versions back and the size of its pages.
     List(u64, usize),
     Watch(u64),
     Compact,
@@ -321,7 +321,7 @@ fn a_directory_serves_one_process_at_a_time() {
 }
 
 #[test]
-fn a_file_that_is_not_a_store_is_told_apart() {
+fn store_open_refuses_another_file() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("cluster.redb"), "not a database").unwrap();
     Store::open(Some(directory.path()), History::default()).unwrap_err();

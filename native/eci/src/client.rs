@@ -112,19 +112,19 @@ impl Client {
         R::Reply: DeserializeOwned,
     {
         let inner = &*self.inner;
-        let (config, nature) = (&inner.config, &*inner.config.environment);
+        let (config, environment) = (&inner.config, &*inner.config.environment);
         let params = self.params(request);
-        let end = nature.elapsed().saturating_add(config.deadline);
+        let end = environment.elapsed().saturating_add(config.deadline);
         let mut attempts: u32 = 0;
         loop {
-            let left = end.saturating_sub(nature.elapsed());
-            let Some(turn) = inner.bucket.take(nature.elapsed(), left) else {
+            let left = end.saturating_sub(environment.elapsed());
+            let Some(turn) = inner.bucket.take(environment.elapsed(), left) else {
                 return Err(Error::Deadline {
                     action: R::ACTION,
                     time: config.deadline,
                 });
             };
-            wait(nature, turn).await;
+            wait(environment, turn).await;
             let credential = inner.credentials.current().await?;
             let prepared = self.sign(R::ACTION, &params, &credential);
             let outcome = self.attempt(&prepared, end).await;
@@ -158,13 +158,13 @@ impl Client {
                     Duration::ZERO
                 }
                 Retry::WithNewCredentials => return Err(error),
-                Retry::After(pause) if asked => later(pause, nature.random()),
-                Retry::After(pause) => grown(pause, attempts, nature.random()),
+                Retry::After(pause) if asked => later(pause, environment.random()),
+                Retry::After(pause) => grown(pause, attempts, environment.random()),
             };
-            if pause >= end.saturating_sub(nature.elapsed()) {
+            if pause >= end.saturating_sub(environment.elapsed()) {
                 return Err(error);
             }
-            wait(nature, pause).await;
+            wait(environment, pause).await;
         }
     }
 

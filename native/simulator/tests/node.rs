@@ -1,4 +1,4 @@
-//! Pods run on the simulated cloud: started, told what happened to them, deleted.
+//! Pods run on the simulated cloud: started, updated with status and events, deleted.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may stop at the first surprise
 
 use std::collections::BTreeMap;
@@ -104,7 +104,7 @@ impl Pods for Cluster {
         Ok(())
     }
 
-    async fn tell(&self, event: Value) -> Result<(), String> {
+    async fn create_event(&self, event: Value) -> Result<(), String> {
         let mut events = self.events.lock().unwrap();
         if !events
             .iter()
@@ -174,7 +174,7 @@ fn groups(cloud: &Cloud) -> usize {
 }
 
 #[tokio::test]
-async fn a_pod_starts_from_its_cache_runs_is_told_so_and_ends() {
+async fn pod_starts_from_its_cache_runs_and_ends() {
     let (cluster, cloud, hand) = stage();
     let id = cache(&cloud, "base", "nginx:1.27");
     hand.pass(100);
@@ -440,7 +440,7 @@ async fn pods_of_in_process_cluster_run_on_in_process_cloud() {
     let events = cluster
         .place(("", "v1", "events"), Some("default"), None)
         .unwrap();
-    let told = async || {
+    let reported = async || {
         loop {
             let page = cluster.list(&events, &Default::default());
             let reasons: Vec<_> = page
@@ -457,7 +457,7 @@ async fn pods_of_in_process_cluster_run_on_in_process_cloud() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), told())
+    tokio::time::timeout(Duration::from_secs(30), reported())
         .await
         .unwrap();
     cluster

@@ -15,7 +15,7 @@ use super::{go_fmt, json, meta, protobuf};
 pub enum FieldValidation {
     /// Drop them in silence.
     Ignore,
-    /// Drop them and warn: what the server does when nobody says otherwise.
+    /// Drop them and warn: the server's default.
     #[default]
     Warn,
     /// Refuse the body.
@@ -44,7 +44,7 @@ pub(crate) struct Decoded {
 /// A text that was read: the value, and what is wrong with it but does not hinder.
 struct Text {
     value: Value,
-    /// One a field that stands twice.
+    /// One message for each duplicate field.
     duplicates: Vec<String>,
     is_yaml: bool,
 }
@@ -52,7 +52,7 @@ struct Text {
 /// Decodes the body of a create or update.
 ///
 /// # Errors
-/// 415 for another media type, 400 for a body that is no object of the resource or, with
+/// 415 for another media type, 400 for a body that is not an object of the resource or, with
 /// [`FieldValidation::Strict`], has unknown or duplicate fields.
 pub(crate) fn object(
     resource: &Resource,
@@ -194,7 +194,7 @@ pub(crate) fn strict_words(faults: &[String], yaml: bool) -> String {
 /// twice.
 ///
 /// # Errors
-/// 400 for a text that is no YAML or no object.
+/// 400 for a text that is not YAML, or not an object.
 pub(crate) fn apply(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
     let text = yaml(body).map_err(|words| {
         ApiError::bad_request(format!(
@@ -220,7 +220,7 @@ fn normalize(value: &mut Value) {
 /// Decodes a JSON or merge patch.
 ///
 /// # Errors
-/// 400 for a text that is no JSON.
+/// 400 for a text that is not JSON.
 pub(crate) fn patch(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
     json::read(body)
         .map_err(|words| ApiError::bad_request(format!("error decoding patch: {words}")))
@@ -237,7 +237,7 @@ pub(crate) fn patch(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
 /// Decodes the body of a delete.
 ///
 /// # Errors
-/// 415 for another media type, 400 for a body that is no `DeleteOptions`.
+/// 415 for another media type, 400 for a body that is not a `DeleteOptions`.
 pub(crate) fn delete_options(body: &[u8], content_type: Option<&str>) -> Result<Value, ApiError> {
     let text = read(body, content_type).map_err(|fault| fault.into_error(ApiError::bad_request))?;
     let (kind, version) =
@@ -367,21 +367,21 @@ fn twice(finding: &Diagnostic, text: &str) -> Option<String> {
     ))
 }
 
-/// How Go's YAML reader calls the faults that the project's reader tells in words of its own.
+/// Messages of the project's YAML reader, with those of Go's reader for the same errors.
 const YAML_WORDS: [(&str, &str); 4] = [
     (
-        "a key cannot stand here",
+        "unexpected mapping key",
         "mapping values are not allowed in this context",
     ),
     (
-        "a tab in the indentation",
+        "found a tab where only spaces are allowed",
         "found character that cannot start any token",
     ),
-    ("`[` is never closed", "did not find expected ',' or ']'"),
-    ("`{` is never closed", "did not find expected ',' or '}'"),
+    ("`[` is not closed", "did not find expected ',' or ']'"),
+    ("`{` is not closed", "did not find expected ',' or '}'"),
 ];
 
-/// A fault of a YAML text in Go's words where they are known, else in the project's.
+/// Returns Go's message for a YAML syntax error, or the project's if Go's is not known.
 fn words(finding: &Diagnostic) -> String {
     let words = YAML_WORDS
         .iter()

@@ -1,4 +1,4 @@
-//! What is served, told to clients: `/api`, `/apis`, groups, versions, and all in one.
+//! Discovery documents, which list what is served: `/api`, `/apis`, groups, versions, and all in one.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(crate) fn core_versions(address: &str) -> Value {
     })
 }
 
-/// The groups with their versions, each once, in the order of the resources; the core group is no group.
+/// The groups with their versions, each once, in the order of the resources; the core group is not one.
 fn group_versions(resources: &Resources) -> Vec<(&str, Vec<&str>)> {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for resource in resources
@@ -142,7 +142,7 @@ fn name_others(entry: &mut Value, resource: &Resource) {
     }
 }
 
-/// Tells clients whether two resources are stored as the same thing: a hash of group, version and kind.
+/// Returns a hash of group, version and kind: equal for two resources that are stored as the same object.
 fn storage_version_hash((group, version, kind): (&str, &str, &str)) -> String {
     let digest = Sha256::digest(format!("{group}/{version}/{kind}"));
     STANDARD.encode(digest.get(..8).unwrap_or_default())
@@ -186,7 +186,7 @@ pub(crate) fn aggregated(resources: &Resources, core: bool, version: &str) -> Va
 }
 
 fn aggregate(resource: &Resource) -> Value {
-    // The real server tells group and version of a kind only where a definition names them.
+    // The real server reports group and version of a kind only where a definition names them.
     let kind = if resource.custom {
         json!({"group": resource.group, "version": resource.version, "kind": resource.kind})
     } else {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn every_resource_is_told_in_every_form() {
+    fn discovery_lists_every_resource_in_every_form() {
         for resource in RESOURCES.iter() {
             let list = resources(&RESOURCES, &resource.group, &resource.version)
                 .unwrap()

@@ -62,7 +62,7 @@ pub struct Details {
     /// When to ask again, in seconds; also sent as the `Retry-After` header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
-    /// Token to go on with, where a list lost its moment; told in the metadata.
+    /// The token that continues a list whose resource version was compacted; returned in the metadata.
     #[serde(skip)]
     pub continues: Option<String>,
 }
@@ -114,7 +114,7 @@ impl ApiError {
         self
     }
 
-    /// 404: there is no such object.
+    /// 404: the object does not exist.
     #[must_use]
     pub fn not_found(resource: &Resource, name: &str) -> Self {
         let message = format!("{} {} not found", resource.qualified(), go_fmt::quote(name));
@@ -209,7 +209,7 @@ impl ApiError {
         )
     }
 
-    /// 409: fields that another manager owns. `message` tells all, `causes` one each.
+    /// 409: fields that another manager owns. `message` names them all, each of `causes` one.
     #[must_use]
     pub fn apply_conflict(message: String, causes: Vec<Cause>) -> Self {
         let mut error = Self::new(409, "Conflict", message);
@@ -268,7 +268,7 @@ impl ApiError {
         Self::new(400, "BadRequest", message)
     }
 
-    /// 403: not allowed, for a reason that is told.
+    /// 403: not allowed, for a given reason.
     #[must_use]
     pub fn forbidden(resource: &Resource, name: &str, why: &str) -> Self {
         let message = format!(
@@ -322,7 +322,7 @@ impl ApiError {
         Self::new(413, "RequestEntityTooLarge", message)
     }
 
-    /// 410: what was asked about is no longer known; list again.
+    /// 410: the resource version was compacted; the client must list again.
     #[must_use]
     pub fn expired(message: impl Into<String>) -> Self {
         Self::new(410, "Expired", message)

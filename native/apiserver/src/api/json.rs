@@ -1,4 +1,4 @@
-//! JSON text to values, with the keys that stand twice, and Go's words for text that is no JSON.
+//! JSON text to values, with its duplicate keys, and Go's messages for text that is not JSON.
 
 use std::fmt;
 
@@ -108,20 +108,20 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 }
 
-/// Where the scan stands between tokens.
+/// The state of the scan between tokens.
 #[derive(Clone, Copy)]
 enum At {
     Value,
-    /// Behind `[`: a value or its end.
+    /// After `[`: a value or its end.
     ItemOrEnd,
-    /// Behind `{`: a key or its end.
+    /// After `{`: a key or its end.
     KeyOrEnd,
     Key,
     Colon,
     AfterValue,
 }
 
-/// What Go's scanner says about text that is no JSON value; `None` if it is one.
+/// Returns the message of Go's scanner for text that is not a JSON value; `None` if it is one.
 fn fault(text: &[u8]) -> Option<String> {
     let mut scan = Scan { text, at: 0 };
     let mut open = Vec::new();
@@ -323,7 +323,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_are_told_in_the_words_of_go() {
+    fn json_errors_have_the_messages_of_go() {
         for (text, words) in [
             ("", "unexpected end of JSON input"),
             ("{\"a\":", "unexpected end of JSON input"),
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_twice_is_told_and_the_last_one_counts() {
+    fn json_duplicate_key_is_reported_and_last_wins() {
         let (value, duplicates) = read(br#"{"a":1,"b":[{"c":1,"c":2}],"a":3}"#).unwrap();
         assert_eq!(value, serde_json::json!({"a": 3, "b": [{"c": 2}]}));
         assert_eq!(duplicates, ["b[0].c", "a"]);

@@ -139,7 +139,7 @@ fn dry_run_fault(values: &[&str]) -> Option<Cause> {
     ))
 }
 
-/// Who writes: the field manager of the query, else what stands before the first `/` of the user agent.
+/// Who writes: the field manager of the query, else the user agent up to its first `/`.
 ///
 /// ```
 /// use imagecache_apiserver::api::options::manager;
@@ -204,7 +204,7 @@ impl DeleteOptions {
     /// Reads the options of a delete: from the body if there is one, else from the query.
     ///
     /// # Errors
-    /// 415 for a body of another type, 400 for one that is no `DeleteOptions`, 422 for values that do not exist.
+    /// 415 for a body of another type, 400 for one that is not a `DeleteOptions`, 422 for values that do not exist.
     pub fn read<'a>(
         query: impl IntoIterator<Item = (&'a str, &'a str)>,
         body: &[u8],

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Where a value stands, for messages: `spec.images[0]`. Built without allocating; written only when needed.
+/// The path of a value, for messages: `spec.images[0]`. Built without allocating; written only when needed.
 #[derive(Clone, Copy)]
 pub(super) struct Path<'a> {
     parent: Option<&'a Path<'a>>,

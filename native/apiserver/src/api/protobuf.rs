@@ -1,8 +1,7 @@
 //! Protobuf bodies of built-in kinds, which `kubectl create namespace`, `secret`, `configmap`, `deployment` and
 //! `kubectl auth` send.
 //!
-//! What is read stands in a table of field numbers; a body that says more than the table knows is refused, never read
-//! in part.
+//! A table lists the field numbers that are read. A body with a field that is not in the table is refused.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -121,7 +120,7 @@ fn message(kind: &str, bytes: &[u8], depth: usize) -> Result<Map<String, Value>,
     Ok(fields)
 }
 
-/// Go writes every field that is no pointer, also where nobody set it.
+/// Go writes every field that is not a pointer, even if it was not set.
 fn says_nothing(kind: &str, value: &Value) -> bool {
     match value {
         Value::String(text) => text.is_empty(),
@@ -203,7 +202,7 @@ impl<'a> Scalar<'a> {
 
     fn text(self) -> Result<String, String> {
         String::from_utf8(self.bytes()?.to_vec())
-            .map_err(|_| "proto: a text is no UTF-8".to_owned())
+            .map_err(|_| "proto: a text is not UTF-8".to_owned())
     }
 }
 

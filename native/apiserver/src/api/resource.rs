@@ -67,13 +67,13 @@ pub struct Resource {
     pub columns: Vec<Column>,
     /// Shape of an object. That of a built-in kind is open: it knows the keys of lists, not every field.
     pub schema: Schema,
-    /// The shape as a definition tells it, for `kubectl explain`; `null` for a built-in kind.
-    pub told: Value,
+    /// The schema as the definition has it, for `kubectl explain`; `null` for a built-in kind.
+    pub documented: Value,
     /// Paths that field selectors may name, beside `metadata.name` (and `metadata.namespace`).
     pub selectable: Vec<Name>,
     /// How its objects may be named.
     pub names: NameRule,
-    /// An object that says nothing: what a new one is compared with to tell which fields its writer owns.
+    /// An empty object: the fields of a new object that differ from it are owned by its writer.
     pub blank: Value,
     /// The status of a new object, where the server gives it one.
     pub status: fn(object: &Value) -> Value,
@@ -86,14 +86,14 @@ pub struct Resource {
     pub validate: fn(object: &Value, live: Option<&Value>) -> Vec<Cause>,
     /// How objects are stored, where it is as another resource.
     pub stored: Option<Stored>,
-    /// For how many seconds after its last write an object stays, where it does not stay for ever.
+    /// Seconds after its last write until an object is deleted; `None` if it does not expire.
     pub lifetime: Option<i64>,
     /// What becomes of objects after a write, where something does.
     pub settle: Option<Settle>,
 }
 
-/// What a real server's own controllers do with the objects of a resource. Here it is done with the write, so nobody
-/// sees an object that is not settled for long, and none is forgotten.
+/// What the controllers of a real server do with the objects of a resource. Here it is done soon after the write, for
+/// every object.
 pub struct Settle {
     /// Writes the status of an object, given every object of the resource.
     pub settle: fn(object: &mut Value, all: &[&Value], now: Timestamp),

@@ -264,9 +264,9 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
             let end = rest.find(|c: char| c.is_ascii_whitespace() || SPECIAL.contains(&c));
             (end.unwrap_or(rest.len()), Kind::Word)
         };
-        let (text, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        let (text, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
         tokens.push(Token { kind, text });
-        rest = behind.trim_start();
+        rest = after.trim_start();
     }
     tokens
 }
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_told_as_the_real_server_tells_them() {
+    fn selector_faults_match_the_real_server() {
         for (labels, fields, words) in [
             (
                 "app===",

@@ -28,7 +28,7 @@ fn indent(depth: usize, out: &mut String) {
     }
 }
 
-/// Writes the fields of a map; the first one where the cursor stands if `inline`.
+/// Writes the fields of a map; the first one on the current line if `inline`.
 fn map(fields: &serde_json::Map<String, Value>, depth: usize, mut inline: bool, out: &mut String) {
     for (name, value) in fields {
         if !std::mem::take(&mut inline) {
@@ -98,7 +98,7 @@ fn text(words: &str, depth: usize, column: usize, is_key: bool, out: &mut String
         return double_quoted(words, out);
     }
     let plain = is_plain(words);
-    // What would read back as a number, a flag or nothing is quoted twice, what is no plain scalar once.
+    // What would read back as a number, a flag or nothing is quoted twice, any other text that is not a plain scalar once.
     if plain && !reads_as_text(words) {
         return double_quoted(words, out);
     }

@@ -171,7 +171,7 @@ async fn sweep(cluster: &Cluster) {
 
 fn report(collected: Result<(), ApiError>) {
     if let Err(error) = collected {
-        tracing::warn!(%error, "garbage collection is behind");
+        tracing::warn!(%error, "garbage collection failed");
     }
 }
 
@@ -193,7 +193,7 @@ fn owner_gone(
         if references(&object.value)
             .any(|reference| uid_of(reference) == uid && !is_served(resources, reference))
         {
-            // the owner is of a kind that nobody here knows: it may well be alive
+            // the kind of the owner is not served here: the owner may exist
             continue;
         }
         let has_others = others.any(|reference| {
@@ -225,7 +225,7 @@ fn namespace_gone(
     Ok(())
 }
 
-/// Deletes what is stored under the keys that begin so. Tells whether something is left that waits for others.
+/// Deletes the objects whose keys have the prefix. Returns whether an object is left that waits for others.
 fn delete_all(
     transaction: &mut Transaction<'_>,
     resource: &Resource,

@@ -15,8 +15,7 @@
 //! | What is served because a definition says so | `definitions` |
 //! | What happens after an owner is deleted, and what ends by itself | `collect` |
 //!
-//! There is no authentication: whoever reaches the address may do everything, so it is bound to the loopback interface
-//! unless somebody asks for more.
+//! There is no authentication: any client may do everything, so the server binds to the loopback interface by default.
 
 mod admission;
 mod continue_token;
@@ -133,7 +132,7 @@ impl Cluster {
             Unopened::Disk(directory, error.message)
         })?;
         if is_new {
-            // Nobody can have seen what was before.
+            // No client has seen the changes so far.
             let compacted = cluster.store().compact().await;
             compacted.map_err(|error| Unopened::Disk(PathBuf::new(), error.to_string()))?;
         }

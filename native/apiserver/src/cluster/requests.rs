@@ -96,7 +96,7 @@ pub struct Written {
     pub object: Value,
     /// What was done.
     pub effect: Effect,
-    /// What is to be told.
+    /// Warnings for the client.
     pub warnings: Vec<String>,
 }
 
@@ -134,7 +134,7 @@ impl Cluster {
     /// An object, or without a name none in particular.
     ///
     /// # Errors
-    /// 404 if there is no such resource.
+    /// 404 if the resource does not exist.
     pub fn place(
         &self,
         (group, version, plural): (&str, &str, &str),

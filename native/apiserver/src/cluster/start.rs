@@ -31,8 +31,8 @@ impl Cluster {
         }
     }
 
-    /// Applies a definition. A conflict with another field manager is no error unless it is forced: that manager's
-    /// changes stay.
+    /// Applies a definition. A conflict with another field manager is not an error unless it is forced: that
+    /// manager's changes stay.
     pub(super) async fn define(&self, definition: Definition) -> Result<(), ApiError> {
         let Definition {
             object: mut definition,

@@ -35,7 +35,7 @@ impl Answer {
     }
 }
 
-/// Sends a request and reads the answer to its end; tells when the answer `begins`.
+/// Sends a request and reads the answer to its end; signals when the answer `begins`.
 pub(crate) async fn send(
     address: SocketAddr,
     method: &str,

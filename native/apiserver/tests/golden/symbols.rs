@@ -22,7 +22,7 @@ static BODY_VERSION: LazyLock<Regex> = LazyLock::new(|| regex(r#"("resourceVersi
 static PATH_VERSION: LazyLock<Regex> = LazyLock::new(|| regex(r"(resourceVersion=)(\d+)"));
 static HASH: LazyLock<Regex> = LazyLock::new(|| regex(r"\b[0-9A-F]{128}\b"));
 static PATH_CONTINUE: LazyLock<Regex> = LazyLock::new(|| regex(r"(continue=)([^&]+)"));
-/// Pieces of text that differ from run to run, by kind: the digits after the kind only tell groups apart.
+/// Pieces of text that differ from run to run, by kind: the digits after the kind only distinguish groups.
 static VOLATILE: LazyLock<Regex> = LazyLock::new(|| {
     regex(&format!(
         r#"(?P<uid>{UID})|(?P<time>20(?:2[5-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)|in record \((?P<rv1>\d+)\)|resource version: (?P<rv2>\d+) \((?P<any1>\d+)\)|resourceVersion\\":\\"(?P<rv3>\d+)|resourceVersion: "(?P<rv4>\d+)|current: (?P<any2>\d+)|continue: (?P<any3>\w{{20,}}=*)|\n  - (?P<any4>(?:\d+[smhdy])+)\n|\b(?P<hash>[0-9A-F]{{128}})\b|(?P<any5>\b\d+\.\d+\.\d+\.\d+:\d+)"#
@@ -171,8 +171,8 @@ impl Symbols {
         Ok(object.to_string())
     }
 
-    /// The level that an answer reaches, and what stopped it there.
-    pub(crate) fn judge(&mut self, line: &Value, answer: &Answer) -> (char, Vec<String>) {
+    /// Returns the level of an answer, and its differences from the recorded one.
+    pub(crate) fn compare(&mut self, line: &Value, answer: &Answer) -> (char, Vec<String>) {
         let path = text(line, "path");
         self.ordered = path.starts_with(CACHES);
         self.pinned = path.contains("continue=") || path.contains("resourceVersionMatch=Exact");

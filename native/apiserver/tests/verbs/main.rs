@@ -152,16 +152,16 @@ struct Store {
     objects: BTreeMap<String, Value>,
 }
 
-/// What stands for a UID or version that no answer has told yet.
-const UNTOLD: &str = "untold";
+/// Placeholder for a UID or version that no answer has shown yet.
+const UNKNOWN: &str = "unknown";
 
 impl Store {
-    /// Takes over what an exchange tells of the live object.
-    fn learn(&mut self, name: &str, told: &Value, fields: &[&str]) {
+    /// Copies what an exchange shows of the live object.
+    fn learn(&mut self, name: &str, recorded: &Value, fields: &[&str]) {
         if let Some(object) = self.objects.get_mut(name) {
             for field in fields.iter().copied() {
-                if object["metadata"][field] == UNTOLD && told["metadata"][field].is_string() {
-                    object["metadata"][field] = told["metadata"][field].clone();
+                if object["metadata"][field] == UNKNOWN && recorded["metadata"][field].is_string() {
+                    object["metadata"][field] = recorded["metadata"][field].clone();
                 }
             }
         }
@@ -186,7 +186,7 @@ impl Store {
         let recorded = &exchange.line["json"];
         self.learn(&named, recorded, &["uid"]);
         self.learn(&named, &json!({"metadata": recorded["details"]}), &["uid"]);
-        // A refused precondition tells what the object has.
+        // The message of a refused precondition has the value of the object.
         let message = recorded["message"].as_str().unwrap_or_default();
         if let Some((_, known)) = message.split_once("in record (") {
             let known = known.split(')').next().unwrap_or_default();
@@ -214,7 +214,7 @@ impl Store {
             let manager = manager(options.field_manager.as_deref(), Some(agent));
             let outcome = act(&Context {
                 now,
-                uid: UNTOLD,
+                uid: UNKNOWN,
                 suffix: "abcde",
                 namespace: target.namespace.as_deref(),
                 name,
@@ -287,12 +287,12 @@ impl Store {
             Ok((outcome, dry_run)) => {
                 let mut object = outcome.object;
                 let metadata = object["metadata"].as_object_mut().unwrap();
-                let mut tell = |field: &str| {
-                    let told = recorded.get(field).cloned();
+                let mut fill = |field: &str| {
+                    let known = recorded.get(field).cloned();
                     let given = if exchange.name().is_empty() {
-                        Some(UNTOLD.into())
+                        Some(UNKNOWN.into())
                     } else {
-                        told
+                        known
                     };
                     match given {
                         Some(value) => metadata.insert(field.to_owned(), value),
@@ -301,10 +301,10 @@ impl Store {
                 };
                 match outcome.effect {
                     Effect::Create => {
-                        tell("uid");
-                        tell("resourceVersion");
+                        fill("uid");
+                        fill("resourceVersion");
                     }
-                    Effect::Update if !dry_run => tell("resourceVersion"),
+                    Effect::Update if !dry_run => fill("resourceVersion"),
                     _ => {}
                 }
                 let stored = object["metadata"]["name"].as_str().unwrap().to_owned();
@@ -332,7 +332,7 @@ impl Store {
     }
 }
 
-/// Times, generated names and UIDs that nobody told are as good as any other.
+/// Replaces times, generated names and unknown UIDs by one value each.
 fn comparable(value: &Value) -> String {
     let text = serde_json::to_string_pretty(value).unwrap();
     static TIME: LazyLock<Regex> =

@@ -119,7 +119,7 @@ impl Candidate {
     /// Waits until this process holds the Lease. Returns `false` if `stop` comes first.
     pub async fn acquire(&self, stop: &CancellationToken) -> bool {
         let mut sight = None;
-        let mut told = String::new();
+        let mut logged = String::new();
         loop {
             let state = match self.take(&mut sight).await {
                 Ok(true) => {
@@ -133,9 +133,9 @@ impl Candidate {
                 Ok(false) => format!("{} holds the lease; waiting", holder(sight.as_ref())),
                 Err(error) => format!("cannot acquire the lease: {}", chain(&error)),
             };
-            if told != state {
+            if logged != state {
                 tracing::info!(lease = self.name, "{state}");
-                told = state;
+                logged = state;
             }
             tokio::select! {
                 () = stop.cancelled() => return false,

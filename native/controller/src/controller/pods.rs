@@ -124,7 +124,7 @@ impl Pods {
         let changes = watcher(api, watcher::Config::default().fields(LIVING)).default_backoff();
         let mut changes = pin!(changes.take_until(stop.cancelled_owned()));
         let mut listing = State::default();
-        let mut told = String::new();
+        let mut logged = String::new();
         while let Some(change) = changes.next().await {
             let released: Vec<String> = match change {
                 Ok(Event::Init) => {
@@ -151,12 +151,12 @@ impl Pods {
                     .collect(),
                 Err(error) => {
                     let why = messages::of_watch(&error, "pods");
-                    if told != why {
+                    if logged != why {
                         tracing::warn!(
                             why,
                             "pods cannot be watched; deleted caches wait until they can"
                         );
-                        told = why;
+                        logged = why;
                     }
                     Vec::new()
                 }

@@ -141,7 +141,7 @@ async fn review(
         ),
         NoBody::Broken => Refusal::bad("the connection broke before the body was whole"),
     })?;
-    let Ok(permit) = Arc::clone(&webhook.room).acquire_owned().await else {
+    let Ok(permit) = Arc::clone(&webhook.reviews).acquire_owned().await else {
         return Err(Refusal::bad("the webhook has ended"));
     };
     let decided = tokio::task::spawn_blocking(move || {

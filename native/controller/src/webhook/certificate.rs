@@ -150,7 +150,7 @@ pub fn self_signed(names: &[String]) -> Result<SelfSigned, Error> {
 /// Returns PEM certificates as the `caBundle` of a webhook configuration.
 ///
 /// # Errors
-/// Returns an error if there is no certificate, or an invalid one.
+/// Returns an error if the certificate is missing or invalid.
 pub fn bundle(pem: &str) -> Result<String, Error> {
     chain(pem.as_bytes())?;
     Ok(STANDARD.encode(pem))

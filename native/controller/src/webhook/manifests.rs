@@ -1,9 +1,8 @@
 //! The objects that put the webhook into a cluster.
 //!
-//! Two configurations tell the API server what to ask; in a cluster a Deployment, its Service and what it may read
-//! belong to them. They are written so that a webhook in trouble stops as little as it can: pods and workloads pass
-//! (`Ignore`), only image caches wait for their judge (`Fail`), and neither the namespace of the webhook nor
-//! `kube-system` is ever asked about.
+//! Two configurations register the webhook with the API server; in a cluster, a Deployment, a Service and RBAC objects
+//! belong to them. A webhook that fails affects as little as possible: pods and workloads are admitted (`Ignore`), only
+//! image caches are refused (`Fail`), and the namespace of the webhook and `kube-system` are excluded.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -120,8 +119,7 @@ pub fn service_names(service: &str, namespace: &str) -> Vec<String> {
 }
 
 impl Manifests {
-    /// The objects in the order in which they are to be applied: the configurations last, so that nobody is asked
-    /// before somebody is there to answer.
+    /// Returns the objects in the order in which they are applied: the configurations last, after the server that answers.
     #[must_use]
     pub fn objects(&self) -> Vec<Value> {
         let mut objects = Vec::new();
@@ -217,7 +215,7 @@ impl Manifests {
             "ports": [{"name": "https", "containerPort": PORT}],
             "livenessProbe": probe("/healthz"),
             "readinessProbe": probe("/readyz"),
-            // An API server may still send reviews here for a moment after the pod was told to end.
+            // An API server may still send reviews here for a moment after the pod has begun to terminate.
             "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
             "resources": {
                 "requests": {"cpu": "50m", "memory": "64Mi"},
@@ -298,7 +296,7 @@ impl Manifests {
         let rules = vec![rule(&pods(), &["CREATE"], "Namespaced")];
         let mut pods = self.webhook("pods", "mutate", self.pods_failure_policy, rules);
         self.leave_alone(&mut pods);
-        // A webhook behind this one may add containers, whose images count too.
+        // A webhook after this one may add containers, whose images count too.
         insert(&mut pods, "reinvocationPolicy", "IfNeeded".into());
         self.configuration("MutatingWebhookConfiguration", &[pods])
     }
@@ -454,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_that_a_rule_names_is_judged() {
+    fn manifests_endpoints_accept_every_kind_of_the_rules() {
         let kinds = [("", "Pod", "pods"), (GROUP, KIND, PLURAL)];
         let rows = WORKLOADS
             .iter()
@@ -468,7 +466,7 @@ mod tests {
             let mut kinds = kinds.iter();
             let kind = kinds.find(|(of, _, plural)| (*of, *plural) == (group, resource));
             let kind = kind.unwrap().1;
-            // Whoever looks at an object at all says that this one is of another kind.
+            // An endpoint that reads the object reports that this one is of another kind.
             let request = json!({
                 "kind": {"group": group, "version": "v1", "kind": kind}, "operation": "CREATE",
                 "object": {"kind": "Other"},

@@ -100,7 +100,7 @@ pub struct Webhook {
     caches: Caches,
     metrics: Metrics,
     now: fn() -> Timestamp,
-    room: Arc<Semaphore>,
+    reviews: Arc<Semaphore>,
     tls: Arc<rustls::ServerConfig>,
 }
 
@@ -120,7 +120,7 @@ impl Webhook {
             caches,
             metrics: Metrics::new(),
             now,
-            room: Arc::new(Semaphore::new(MAX_REVIEWS)),
+            reviews: Arc::new(Semaphore::new(MAX_REVIEWS)),
             tls: Arc::new(certificate.tls()?),
         })
     }

@@ -140,7 +140,7 @@ mod tests {
     use super::{Error, MAX_FILE_BYTES, Reload};
 
     thread_local! {
-        static TOLD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+        static REPORTED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     }
 
     fn number(contents: &[Vec<u8>]) -> Result<u32, Error> {
@@ -148,9 +148,9 @@ mod tests {
         text.parse().map_err(|_| Error::because(text))
     }
 
-    fn tell(change: Result<&u32, &Error>) {
-        TOLD.with_borrow_mut(|told| {
-            told.push(match change {
+    fn report(change: Result<&u32, &Error>) {
+        REPORTED.with_borrow_mut(|reported| {
+            reported.push(match change {
                 Ok(number) => number.to_string(),
                 Err(error) => error.to_string(),
             });
@@ -162,7 +162,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("number");
         fs::write(&path, "1").unwrap();
-        let reload = Reload::open(vec![path.clone()], number, tell, Duration::ZERO).unwrap();
+        let reload = Reload::open(vec![path.clone()], number, report, Duration::ZERO).unwrap();
         assert_eq!(*reload.get(), 1);
         fs::write(&path, "2").unwrap();
         assert_eq!((*reload.get(), *reload.get()), (2, 2));
@@ -172,22 +172,22 @@ mod tests {
         assert_eq!((*reload.get(), *reload.get()), (2, 2));
         fs::write(&path, "3").unwrap();
         assert_eq!(*reload.get(), 3);
-        let told = TOLD.take();
-        assert_eq!(told.len(), 4, "{told:?}");
-        assert_eq!((told[0].as_str(), told[3].as_str()), ("2", "3"));
+        let reported = REPORTED.take();
+        assert_eq!(reported.len(), 4, "{reported:?}");
+        assert_eq!((reported[0].as_str(), reported[3].as_str()), ("2", "3"));
         assert!(
-            told[1].contains("two") && told[2].contains("cannot be read"),
-            "{told:?}"
+            reported[1].contains("two") && reported[2].contains("cannot be read"),
+            "{reported:?}"
         );
     }
 
     #[test]
-    fn nobody_looks_again_before_the_pause_is_over() {
+    fn reload_checks_again_only_after_the_pause() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("number");
         fs::write(&path, "1").unwrap();
         let hour = Duration::from_secs(3600);
-        let reload = Reload::open(vec![path.clone()], number, tell, hour).unwrap();
+        let reload = Reload::open(vec![path.clone()], number, report, hour).unwrap();
         fs::write(&path, "2").unwrap();
         assert_eq!(*reload.get(), 1);
     }
@@ -196,7 +196,7 @@ mod tests {
     fn a_file_that_cannot_be_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("number");
-        let open = || Reload::open(vec![path.clone()], number, tell, Duration::ZERO);
+        let open = || Reload::open(vec![path.clone()], number, report, Duration::ZERO);
         let said = open().unwrap_err().to_string();
         assert!(
             said.ends_with("number: cannot be read: no such file or directory"),

@@ -92,7 +92,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn every_fault_of_a_file_is_told_at_once() {
+    fn settings_reports_every_error_at_once() {
         for (text, said) in [
             (
                 "mode: pinn\nifNotPresnt: true\nonMiss: never\n",
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_about_the_webhook_names_every_setting() {
+    fn settings_docs_list_every_setting() {
         let page = include_str!("../../../../docs/webhook.md");
         let settings =
             serde_json::to_value(imagecache::admission::AdmissionSettings::default()).unwrap();
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_says_nothing() {
+    fn settings_empty_file_is_the_default() {
         for text in ["", "# nothing\n", "{}", "mode:\n"] {
             assert_eq!(parse(text).unwrap(), Default::default(), "{text}");
         }
     }
 
     #[test]
-    fn yaml_and_json_say_the_same() {
+    fn settings_read_yaml_and_json_alike() {
         let yaml = parse("mode: pin\nifNotPresent: true\nlevels: {IC025: error}\n").unwrap();
         let json = parse(r#"{"mode": "pin", "ifNotPresent": true, "levels": {"IC025": "error"}}"#);
         assert_eq!(yaml, json.unwrap());

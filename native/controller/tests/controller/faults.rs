@@ -187,12 +187,16 @@ async fn drift_is_reported_and_stops_further_writes() {
     let ready = stage.until_ready("base").await;
     assert_eq!(ready["status"].get("events"), None);
     rest(&stage).await;
-    let told = stage.events("base").await;
-    let count = |reason: &str| told.iter().filter(|told| *told == reason).count();
-    assert_eq!((count("Ready"), count("StatusAltered")), (1, 1), "{told:?}");
+    let events = stage.events("base").await;
+    let count = |reason: &str| events.iter().filter(|event| *event == reason).count();
+    assert_eq!(
+        (count("Ready"), count("StatusAltered")),
+        (1, 1),
+        "{events:?}"
+    );
     stop.cancel();
     work.await.unwrap();
-    // another looks, tells it once more, and rests
+    // another controller reports it once more, and rests
     let before = stage.cluster.store().version();
     let _work = stage.work();
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -211,27 +215,31 @@ async fn drift_is_reported_and_stops_further_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_tells_what_it_would_do_and_does_nothing() {
+async fn dry_run_reports_effects_and_performs_none() {
     use std::sync::{Arc, Mutex};
     let stage = Stage::new().await;
     stage
         .create("base", json!({"images": ["nginx:1.27"]}), json!({}))
         .await;
     let version = stage.cluster.store().version();
-    let told = Arc::new(Mutex::new(Vec::new()));
+    let performed = Arc::new(Mutex::new(Vec::new()));
     let mut config = Config::new(REGION);
-    let lines = Arc::clone(&told);
+    let lines = Arc::clone(&performed);
     config.dry_run = Some(Arc::new(move |object, act| {
         lines.lock().unwrap().push(format!("{object}: {act}"));
     }));
     let controller = Controller::new(stage.client.clone(), stage.eci("testsecret"), config);
     controller.once().await.unwrap();
-    let told = told.lock().unwrap().clone();
-    let verbs: Vec<_> = told
+    let performed = performed.lock().unwrap().clone();
+    let verbs: Vec<_> = performed
         .iter()
         .map(|line| line.split(' ').nth(1).unwrap())
         .collect();
-    assert_eq!(verbs, ["patch", "patch", "CreateImageCache"], "{told:#?}");
+    assert_eq!(
+        verbs,
+        ["patch", "patch", "CreateImageCache"],
+        "{performed:#?}"
+    );
     assert_eq!(stage.cluster.store().version(), version);
     assert_eq!(stage.caches(), []);
 }

@@ -38,8 +38,8 @@ async fn a_cache_is_made_is_hit_is_updated_expires_and_goes() {
     assert_eq!(ready["status"]["progress"], "100%");
     assert!(ready["status"]["expireDateTime"].is_string() && ready["status"]["events"].is_array());
 
-    let told = stage.events("base").await;
-    assert!(!told.contains(&"StatusAltered".to_owned()), "{told:?}");
+    let events = stage.events("base").await;
+    assert!(!events.contains(&"StatusAltered".to_owned()), "{events:?}");
 
     // a pod hits it
     let group = CreateContainerGroup {
@@ -99,7 +99,7 @@ async fn a_cache_is_made_is_hit_is_updated_expires_and_goes() {
     );
     assert!(
         stage.calls.load(Ordering::SeqCst) > calls,
-        "the cloud is no longer looked at"
+        "the cloud is not listed any longer"
     );
 
     // its retention ends
@@ -113,11 +113,11 @@ async fn a_cache_is_made_is_hit_is_updated_expires_and_goes() {
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(stage.caches(), []);
 
-    let told = stage.events("base").await;
+    let events = stage.events("base").await;
     for reason in ["Submitted", "Ready", "Expired"] {
         assert!(
-            told.iter().any(|told| told == reason),
-            "{reason} in {told:?}"
+            events.iter().any(|event| event == reason),
+            "{reason} in {events:?}"
         );
     }
     stage.delete("base").await;
@@ -165,7 +165,7 @@ async fn a_cache_that_a_pod_names_stays_until_the_pod_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_is_waited_for_and_sent_and_stands_nowhere() {
+async fn pull_secret_is_awaited_sent_and_not_exposed() {
     let stage = Stage::new().await;
     let _work = stage.work();
     let spec = json!({
@@ -194,13 +194,13 @@ async fn a_secret_is_waited_for_and_sent_and_stands_nowhere() {
         .patch("private", json!({"spec": {"imageCacheSize": 40}}))
         .await;
     stage.until_ready("private").await;
-    let told = format!(
+    let texts = format!(
         "{}{:?}{:?}",
         stage.get("private").await,
         stage.events("private").await,
         stage.caches()
     );
-    assert!(!told.contains("hunter2"));
+    assert!(!texts.contains("hunter2"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! A cluster, a cloud whose time stands still until it is moved, and controllers between them.
+//! A cluster, a cloud with a stepped clock, and controllers between them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! A cluster that tells its image caches, or does not.
+//! A cluster that lists its image caches, or does not.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl Fake {
         Response::new(StreamBody::new(lines.boxed()).boxed_unsync())
     }
 
-    async fn tell(&self, kind: &str, object: &Value) {
+    async fn send(&self, kind: &str, object: &Value) {
         for _ in 0..500 {
             if let Some(watch) = self.watches.lock().unwrap().last() {
                 watch.send(json!({"type": kind, "object": object})).unwrap();
@@ -74,7 +74,7 @@ impl Fake {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("nobody watches");
+        panic!("no watch is open");
     }
 }
 
@@ -141,9 +141,9 @@ async fn a_pod_gets_the_best_cache_and_the_watch_is_followed() {
     let warnings = missed.json()["response"]["warnings"].clone();
     assert_eq!(warnings, json!(["no image cache fits the pod: 1 image"]));
 
-    fake.tell("MODIFIED", &cache("creating", 11, "redis:7", "Ready"))
+    fake.send("MODIFIED", &cache("creating", 11, "redis:7", "Ready"))
         .await;
-    fake.tell("DELETED", &cache("old", 12, "nginx:1.27", "Ready"))
+    fake.send("DELETED", &cache("old", 12, "nginx:1.27", "Ready"))
         .await;
     server.until("/metrics", counts(2)).await;
     assert_eq!(
@@ -155,7 +155,7 @@ async fn a_pod_gets_the_best_cache_and_the_watch_is_followed() {
     // An object that is given another id is not two caches.
     let mut renamed = cache("creating", 13, "redis:7", "Ready");
     renamed["status"]["imageCacheId"] = "imc-again".into();
-    fake.tell("MODIFIED", &renamed).await;
+    fake.send("MODIFIED", &renamed).await;
     for _ in 0..500 {
         if pinned(&server.post("/mutate", &redis).await) == Some("imc-again".to_owned()) {
             return;
@@ -200,7 +200,7 @@ async fn unavailable_caches_are_explained_and_settings_decide() {
     ] {
         let (_fake, client) = Fake::start(code, answer).await;
         let server = Server::start(pinning(), Caches::default(), now, Some(client)).await;
-        // Ready all the same: whoever waits for what never comes stops every pod.
+        // Ready all the same: a webhook that waits for a list that never comes would stop every pod.
         let ready = server.until("/readyz", |answer| answer.status == 200).await;
         assert!(
             ready.text.starts_with("ok, without image caches: "),
@@ -226,7 +226,7 @@ async fn what_was_known_last_counts_while_the_cluster_is_away() {
     let server = Server::start(pinning(), Caches::default(), now, Some(client)).await;
     server.until("/metrics", counts(1)).await;
     *fake.list.lock().unwrap() = (500, refusal(500, "InternalError", "etcd is away"));
-    fake.tell(
+    fake.send(
         "ERROR",
         &refusal(410, "Expired", "too old resource version"),
     )

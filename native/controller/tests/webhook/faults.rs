@@ -6,7 +6,7 @@ use crate::answers::{pod, review};
 use crate::server::Server;
 
 #[tokio::test]
-async fn what_is_no_review_gets_a_status_that_says_why() {
+async fn webhook_invalid_review_gets_status_with_reason() {
     let server = Server::with(json!({})).await;
     let json_type = Some("application/json");
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
@@ -234,7 +234,7 @@ async fn a_review_of_three_megabytes_is_answered() {
 }
 
 #[tokio::test]
-async fn what_speaks_no_tls_disturbs_nobody() {
+async fn webhook_connection_without_tls_is_dropped() {
     use std::io::{Read as _, Write as _};
     let server = Server::with(json!({})).await;
     let address = server.address;

@@ -25,12 +25,7 @@ async fn certificate_reload_drops_no_connection() {
     let [chain, key] = files.clone();
     let certificate = Certificate::open(chain, key, Duration::ZERO).unwrap();
     let policy = Policy::fixed(&Default::default());
-    let webhook = Webhook::new(
-        policy,
-        Caches::never("nobody listed them"),
-        certificate,
-        now,
-    );
+    let webhook = Webhook::new(policy, Caches::never("not listed"), certificate, now);
     let server = Server::run(webhook.unwrap(), first.authority.clone(), None).await;
 
     let mut old = server.connect().await;
@@ -52,7 +47,7 @@ async fn certificate_reload_drops_no_connection() {
     );
     assert_eq!(old.send("GET", "/healthz", None, "").await.status, 200);
 
-    // What is no certificate changes nothing, and neither does a file that is gone.
+    // An invalid certificate or a missing file changes nothing.
     fs::write(&files[0], "nonsense").unwrap();
     fs::remove_file(&files[1]).unwrap();
     let same = Client::connect(server.address, &second.authority)
@@ -109,7 +104,7 @@ async fn settings_reload_keeps_the_old_ones_if_invalid() {
     let path = folder.path().join("settings.yaml");
     fs::write(&path, "levels: {IC025: warning}\n").unwrap();
     let policy = Policy::open(path.clone(), Duration::ZERO).unwrap();
-    let server = Server::start(policy, Caches::never("nobody listed them"), now, None).await;
+    let server = Server::start(policy, Caches::never("not listed"), now, None).await;
     let cache = json!({
         "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "base"},
         "spec": {"images": ["nginx:latest"], "retentionDays": 7},
@@ -143,7 +138,7 @@ fn slow() -> Timestamp {
 #[tokio::test]
 async fn review_beyond_half_the_timeout_fails() {
     let policy = Policy::fixed(&Default::default());
-    let server = Server::start(policy, Caches::never("nobody listed them"), slow, None).await;
+    let server = Server::start(policy, Caches::never("not listed"), slow, None).await;
     let start = Instant::now();
     let answer = server
         .post("/validate?timeout=1s", review("Pod", &pod(&["nginx:1.27"])))
@@ -177,7 +172,7 @@ async fn review_beyond_half_the_timeout_fails() {
 #[tokio::test]
 async fn a_review_under_way_is_answered_before_the_end() {
     let policy = Policy::fixed(&Default::default());
-    let server = Server::start(policy, Caches::never("nobody listed them"), slow, None).await;
+    let server = Server::start(policy, Caches::never("not listed"), slow, None).await;
     let mut client = server.connect().await;
     let body = review("Pod", &pod(&["nginx:1.27"])).to_string();
     let under_way = tokio::spawn(async move {

@@ -40,7 +40,7 @@ impl Server {
     /// With these settings and nothing known of a cluster.
     pub(crate) async fn with(settings: Value) -> Server {
         let settings = AdmissionSettings::parse(&settings).unwrap();
-        let caches = Caches::never("nobody listed them");
+        let caches = Caches::never("not listed");
         Self::start(Policy::fixed(&settings), caches, now, None).await
     }
 

@@ -23,16 +23,20 @@ fn credential() -> Credential {
     }
 }
 
-fn config(server: &Server, nature: &Arc<Still>) -> Config {
+fn config(server: &Server, environment: &Arc<Still>) -> Config {
     Config {
-        environment: nature.clone(),
+        environment: environment.clone(),
         attempt_time: Duration::from_secs(5),
         ..Config::new(server.address.parse().unwrap())
     }
 }
 
-fn client(server: &Server, nature: &Arc<Still>) -> Client {
-    Client::new(config(server, nature), Credentials::fixed(credential())).unwrap()
+fn client(server: &Server, environment: &Arc<Still>) -> Client {
+    Client::new(
+        config(server, environment),
+        Credentials::fixed(credential()),
+    )
+    .unwrap()
 }
 
 fn create() -> CreateImageCache {
@@ -84,10 +88,10 @@ async fn attempts_have_new_nonces_and_the_same_client_token() {
         made(),
     ];
     for scheme in [Scheme::V3, Scheme::V1] {
-        let (server, nature) = (Server::script(faults.clone()).await, Still::new());
+        let (server, environment) = (Server::script(faults.clone()).await, Still::new());
         let config = Config {
             scheme,
-            ..config(&server, &nature)
+            ..config(&server, &environment)
         };
         let client = Client::new(config, Credentials::fixed(credential())).unwrap();
         let made = client.call(&create()).await.unwrap();
@@ -100,7 +104,7 @@ async fn attempts_have_new_nonces_and_the_same_client_token() {
             assert_eq!(request.received().unwrap().scheme, scheme);
             assert!(request.target.contains("Password") == (scheme == Scheme::V3));
         }
-        assert_eq!(nature.slept().len(), 4);
+        assert_eq!(environment.slept().len(), 4);
     }
 }
 
@@ -126,9 +130,9 @@ async fn a_server_that_says_when_to_come_back_is_heard() {
         Reply::Answer(400, vec![("x-acs-retry-after", millis.to_owned())], body)
     };
     let server = Server::script(vec![hint("7000"), hint("soon"), hint("0"), made()]).await;
-    let nature = Still::new();
-    client(&server, &nature).call(&create()).await.unwrap();
-    let slept = nature.slept();
+    let environment = Still::new();
+    client(&server, &environment).call(&create()).await.unwrap();
+    let slept = environment.slept();
     assert!(
         (Duration::from_secs(7)..Duration::from_millis(8751)).contains(&slept[0]),
         "{slept:?}"
@@ -205,15 +209,18 @@ async fn silence_ends_with_the_time_for_an_attempt() {
 async fn call_never_waits_past_the_deadline() {
     let later = json!({"Code": "Throttling", "Message": "slow"}).to_string();
     let later = Reply::Answer(400, vec![("x-acs-retry-after", "50000".into())], later);
-    let (server, nature) = (Server::script(vec![later]).await, Still::new());
-    let error = client(&server, &nature).call(&usage()).await.unwrap_err();
+    let (server, environment) = (Server::script(vec![later]).await, Still::new());
+    let error = client(&server, &environment)
+        .call(&usage())
+        .await
+        .unwrap_err();
     // 50 s and a bit fit into the 60 s once
     assert_eq!(error.code(), Some(&ErrorCode::Throttling));
     assert_eq!(server.seen().len(), 2);
-    let nobody = "http://127.0.0.1:1".parse().unwrap();
+    let closed = "http://127.0.0.1:1".parse().unwrap();
     let config = Config {
         environment: Still::new(),
-        ..Config::new(nobody)
+        ..Config::new(closed)
     };
     let client = Client::new(config, Credentials::fixed(credential())).unwrap();
     let error = client.call(&usage()).await.unwrap_err();
@@ -222,7 +229,7 @@ async fn call_never_waits_past_the_deadline() {
 
 #[tokio::test]
 async fn calls_wait_their_turn() {
-    let (server, nature) = (
+    let (server, environment) = (
         Server::script(vec![ok(json!({"Attributes": {}}))]).await,
         Still::new(),
     );
@@ -230,17 +237,17 @@ async fn calls_wait_their_turn() {
         rate: 2.0,
         burst: 2,
         deadline: Duration::from_millis(600),
-        ..config(&server, &nature)
+        ..config(&server, &environment)
     };
     let client = Client::new(config, Credentials::fixed(credential())).unwrap();
     for _ in 0..4 {
         client.call(&usage()).await.unwrap();
     }
-    assert_eq!(nature.slept(), [Duration::from_millis(500); 2]);
+    assert_eq!(environment.slept(), [Duration::from_millis(500); 2]);
     let config = Config {
         rate: 0.01,
         burst: 1,
-        ..self::config(&server, &nature)
+        ..self::config(&server, &environment)
     };
     let client = Client::new(config, Credentials::fixed(credential())).unwrap();
     client.call(&usage()).await.unwrap();
@@ -382,7 +389,10 @@ async fn an_independent_verifier_accepts_every_request() {
         .args([script.as_ref(), file.path().as_os_str()])
         .output()
         .expect("python3 runs the independent verifier");
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{told}");
-    assert_eq!(told.trim(), format!("{} verified, 0 failed", lines.len()));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{printed}");
+    assert_eq!(
+        printed.trim(),
+        format!("{} verified, 0 failed", lines.len())
+    );
 }

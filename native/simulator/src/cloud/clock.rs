@@ -23,14 +23,14 @@ enum Kind {
 pub struct Hand(Arc<AtomicI64>);
 
 impl Hand {
-    /// Lets so many seconds pass.
+    /// Lets this many seconds pass.
     pub fn pass(&self, seconds: i64) {
         self.0.fetch_add(seconds.max(0), Ordering::SeqCst);
     }
 }
 
 impl Clock {
-    /// A clock that begins now and runs so many times as fast as the wall's.
+    /// Returns a clock that begins now and runs `speed` times as fast as the system clock.
     #[must_use]
     pub fn running(speed: u32) -> Self {
         Clock(Kind::Running {
@@ -40,7 +40,7 @@ impl Clock {
         })
     }
 
-    /// A clock that stands still until somebody moves it.
+    /// Returns a clock that is stopped until it is moved.
     #[must_use]
     pub fn stepped(from: Timestamp) -> (Self, Hand) {
         let seconds = Arc::new(AtomicI64::new(from.seconds()));

@@ -31,7 +31,7 @@ struct Rule {
     /// Not before this request, counted from 0 over all operations.
     #[serde(default)]
     after: u64,
-    /// Only for so many requests from there on.
+    /// Only for this many requests from there on.
     #[serde(default)]
     requests: Option<u64>,
     fault: Kind,

@@ -1,7 +1,7 @@
-//! The gateway before the service: whose request is this, is it of now, was it here before, and is there room for it?
+//! The gateway in front of the service: checks the signature, date, nonce and rate of a request.
 //!
-//! Pure: the time is an argument. Checks go from cheap to dear, and only a request that a known key has signed leaves a
-//! trace (its nonce, its place in the bucket).
+//! Pure: the time is an argument. The cheap checks come first, and only a request that a known key has signed changes
+//! the state (its nonce, its place in the bucket).
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub const MAX_NONCE_BYTES: usize = 128;
 /// Most nonces that are remembered at once; a request more is asked to wait. They are kept for 30 minutes.
 pub const MAX_NONCES: usize = 1 << 20;
 
-/// A nonce is remembered for so many seconds: a request dated as far ahead as the window allows is valid until then.
+/// Seconds for which a nonce is remembered: a request dated as far ahead as the window allows is valid until then.
 const NONCE_KEPT: i64 = 2 * CLOCK_WINDOW;
 
 /// A token bucket: `burst` calls at once, then `per_second` in the long run.

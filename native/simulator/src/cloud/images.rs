@@ -1,4 +1,4 @@
-//! What registries hold, as far as the simulator is told: a table of patterns, the first that fits decides.
+//! The images that the simulator's registries have: a table of patterns, of which the first match applies.
 
 use imagecache::eci::Secret;
 use imagecache::eci::request::{AcrRegistryInfo, ImageRegistryCredential};
@@ -114,7 +114,7 @@ pub struct Access<'a> {
 /// What a pull comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pull {
-    /// So many bytes.
+    /// The size in bytes.
     Bytes(u64),
     /// It fails for this reason.
     Refused(String),
@@ -151,7 +151,7 @@ impl Images {
     /// ```
     ///
     /// # Errors
-    /// When the text is no such table, a size is no quantity or a pattern is malformed.
+    /// Returns [`BadTable`] if the text is not such a table, or a size or pattern in it is invalid.
     pub fn read(text: &str) -> Result<Self, BadTable> {
         // the parser's own message may quote a password
         let file: File =
@@ -177,7 +177,7 @@ impl Images {
                 && familiar_match(&row.image, &example) == Err(BadPattern::Malformed)
             {
                 return Err(BadTable(format!(
-                    "{path}.image: `{}` is no pattern",
+                    "{path}.image: `{}` is not a valid pattern",
                     row.image
                 )));
             }

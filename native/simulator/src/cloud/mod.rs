@@ -4,16 +4,17 @@
 //! |---|---|
 //! | What is there, what does a call make of it, what does time make of it? | [`world`], pure |
 //! | Is this request to be believed? | [`gateway`], pure |
-//! | Which images do registries hold, how large, behind which login? | [`images`], pure |
+//! | Which images do registries hold, how large, with which login? | [`images`], pure |
 //! | What goes wrong on purpose? | [`faults`], pure |
 //! | Where is it kept? | `store`: one embedded database, every change synced before it is answered |
 //! | How is it asked? | `serve`: HTTP, both signatures; or in process by [`Cloud::call`] |
 //!
-//! Nothing runs while nobody asks: a cache that is being built is a list of steps with their times, and each call first
-//! does what has become due. So a world can be stepped by a test, run faster than the clock, or be killed and go on.
+//! Nothing runs between calls: a cache that is being built is a list of steps with their times, and each call first
+//! does what has become due. So a test can step the state, and it can run faster than the clock or continue after a
+//! crash.
 //!
-//! Two clocks: signatures are checked against the clock of the wall, caches live by the world's clock, which may be
-//! faster and never goes back, not even over a restart.
+//! Signatures are checked against the system clock. Caches age by the simulated clock, which may be faster and never
+//! goes back, not even after a restart.
 
 mod clock;
 pub mod faults;
@@ -58,7 +59,7 @@ pub struct Config {
     pub throttle: Option<Throttle>,
     /// What goes wrong on purpose.
     pub faults: Faults,
-    /// Told of every request over HTTP.
+    /// Receives an entry for every request over HTTP.
     pub log: Option<Log>,
 }
 

@@ -48,7 +48,7 @@ pub struct Entry {
     pub time: Duration,
 }
 
-/// Is told of every request.
+/// Receives an entry for every request.
 #[derive(Clone)]
 pub struct Log(Arc<dyn Fn(&Entry) + Send + Sync>);
 
@@ -143,11 +143,11 @@ impl Cloud {
         asked: &mut Asked,
     ) -> Result<(Answer, Vec<Fault>), NoBody> {
         let (head, body) = request.into_parts();
-        let room = MAX_REQUEST_BYTES.saturating_sub(head_bytes(&head));
-        if room == 0 {
+        let limit = MAX_REQUEST_BYTES.saturating_sub(head_bytes(&head));
+        if limit == 0 {
             return Err(NoBody::TooLarge);
         }
-        let body = imagecache_http::body(body, room, BODY_TIME).await?;
+        let body = imagecache_http::body(body, limit, BODY_TIME).await?;
         let received = match read(&head, &body) {
             Ok(received) => received,
             Err(refusal) => return Ok((asked.refused(refusal.into()), Vec::new())),
@@ -188,7 +188,7 @@ impl Cloud {
         if !self.inner.durable || world::is_read(&operation) {
             return Ok(self.answer(&operation)?);
         }
-        // the disk is waited for where nobody else waits
+        // a thread that may block waits for the disk
         let cloud = self.clone();
         let answered = tokio::task::spawn_blocking(move || cloud.answer(&operation)).await;
         Ok(answered.map_err(|error| super::failed(&error.to_string()))??)
@@ -300,12 +300,14 @@ fn faulty(answer: Answer, asked: &Asked, faults: &[Fault]) -> (Response<Body>, &
         );
     }
     if has(Fault::HalfBody) {
-        let told = answer.body.len();
-        let half = answer.body.as_bytes().get(..told / 2).unwrap_or_default();
+        let length = answer.body.len();
+        let half = answer.body.as_bytes().get(..length / 2).unwrap_or_default();
         let half = Frame::data(Bytes::copy_from_slice(half));
         let half = stream::iter([Ok(half)]);
         let mut response = response(answer, asked);
-        response.headers_mut().insert("content-length", told.into());
+        response
+            .headers_mut()
+            .insert("content-length", length.into());
         *response.body_mut() = StreamBody::new(half).boxed_unsync();
         return (response, "half of the answer");
     }

@@ -118,7 +118,7 @@ impl Pods for ClusterPods {
         unless(&["NotFound", "Conflict"], removed.await)
     }
 
-    async fn tell(&self, mut event: Value) -> Result<(), String> {
+    async fn create_event(&self, mut event: Value) -> Result<(), String> {
         date(&mut event, cluster::now());
         let namespace = event.pointer("/metadata/namespace").and_then(Value::as_str);
         let created = async {

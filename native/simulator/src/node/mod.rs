@@ -1,8 +1,8 @@
 //! The node: runs the pods of a cluster as container groups of the simulated cloud, as a virtual node does with ECI.
 //!
-//! A pod that is new starts a group; what happens to the group is told to the pod as events, in its phase, and in the
+//! A pod that is new starts a group; what happens to the group is shown on the pod: in events, in its phase, and in the
 //! annotations that name the instance and the cache that was hit; a pod that is deleted ends its group. [`step`] decides
-//! all of this from what there is, pure and without memory: groups carry the uid of their pod, starting one twice has one
+//! all of this from the pods and groups, pure and without memory: groups carry the uid of their pod, starting one twice has one
 //! effect, and events have names made of what they say. [`Node::run`] looks, performs and waits.
 //!
 //! Any store of pods will do that is a [`Pods`]; [`ClusterPods`] are those of a cluster in this process.
@@ -52,8 +52,8 @@ pub trait Pods: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), String>> + Send;
     /// Takes a pod away whose containers have ended.
     fn remove(&self, pod: &Name) -> impl Future<Output = Result<(), String>> + Send;
-    /// Creates an event; one of this name that is there already is no error.
-    fn tell(&self, event: Value) -> impl Future<Output = Result<(), String>> + Send;
+    /// Creates an event; an existing one of this name is not an error.
+    fn create_event(&self, event: Value) -> impl Future<Output = Result<(), String>> + Send;
     /// A secret of a namespace, if it is there.
     fn secret(
         &self,
@@ -75,8 +75,8 @@ pub struct Node<P> {
 /// What need not be done again. Losing it costs work, nothing else.
 #[derive(Debug, Default)]
 struct Memory {
-    /// Names of events that were told.
-    told: HashSet<String>,
+    /// Names of events that were created.
+    created: HashSet<String>,
     /// When the group of a pod was refused, by uid.
     refused: HashMap<String, Instant>,
 }
@@ -127,13 +127,13 @@ impl<P: Pods> Node<P> {
         self.memory
             .refused
             .retain(|uid, _| live.contains(uid.as_str()));
-        let mut told = HashSet::new();
+        let mut created = HashSet::new();
         for effect in effects {
-            if let Effect::Tell(event) = &effect
+            if let Effect::CreateEvent(event) = &effect
                 && let Some(name) = event.pointer("/metadata/name").and_then(Value::as_str)
             {
-                told.insert(name.to_owned());
-                if self.memory.told.contains(name) {
+                created.insert(name.to_owned());
+                if self.memory.created.contains(name) {
                     continue;
                 }
             }
@@ -142,7 +142,7 @@ impl<P: Pods> Node<P> {
             }
         }
         // events of groups that are gone need no memory
-        self.memory.told = told;
+        self.memory.created = created;
         Ok(busy)
     }
 
@@ -163,7 +163,7 @@ impl<P: Pods> Node<P> {
             Effect::Patch(pod, patch) => self.pods.patch(&pod, patch).await,
             Effect::Status(pod, patch) => self.pods.patch_status(&pod, patch).await,
             Effect::Remove(pod) => self.pods.remove(&pod).await,
-            Effect::Tell(event) => self.pods.tell(event).await,
+            Effect::CreateEvent(event) => self.pods.create_event(event).await,
         }
     }
 
@@ -201,7 +201,7 @@ impl<P: Pods> Node<P> {
         };
         self.memory.refused.insert(uid, Instant::now());
         let event = refused(&refusal, cache.as_deref(), now);
-        self.pods.tell(pod_event(&event, "", pod)).await
+        self.pods.create_event(pod_event(&event, "", pod)).await
     }
 
     /// The logins of a pod's secrets. A secret that is not there is none, as for a kubelet.
@@ -255,7 +255,7 @@ impl<P: Pods> Node<P> {
         }
     }
 
-    /// Calls the cloud where waiting for a disk holds up nobody.
+    /// Calls the cloud on a thread that may wait for a disk.
     async fn call<R>(&self, call: R) -> Result<Result<R::Reply, ApiError>, String>
     where
         R: Request + Send + 'static,

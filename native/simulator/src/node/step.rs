@@ -32,7 +32,7 @@ pub enum Effect {
     /// The pod was deleted and its group is gone: take it away.
     Remove(Name),
     /// Create this event, unless it is there.
-    Tell(Value),
+    CreateEvent(Value),
 }
 
 /// What is to be done, in this order, and whether more will be to do without any change of a pod.
@@ -105,7 +105,7 @@ fn follow(pod: &Value, name: &Name, group: &ContainerGroupEntry, effects: &mut V
         effects.push(Effect::Patch(name.clone(), patch));
     }
     let events = group.events.iter();
-    effects.extend(events.map(|event| Effect::Tell(pod_event(event, id, pod))));
+    effects.extend(events.map(|event| Effect::CreateEvent(pod_event(event, id, pod))));
     let status = status(pod, group);
     let fields = status.as_object().into_iter().flatten();
     let changed: Map<String, Value> = fields

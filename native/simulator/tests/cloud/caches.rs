@@ -32,7 +32,7 @@ fn delete(cloud: &Cloud, id: &str) {
 fn life(call: &CreateImageCache, seconds: i64) -> String {
     let (cloud, hand) = stepped(Settings::default());
     let id = cloud.call(call).unwrap().image_cache_id;
-    let (mut told, mut before) = (String::new(), String::new());
+    let (mut lines, mut before) = (String::new(), String::new());
     for second in 0..=seconds {
         let line = match find(&cloud, &id) {
             None => "gone".to_owned(),
@@ -51,12 +51,12 @@ fn life(call: &CreateImageCache, seconds: i64) -> String {
             }
         };
         if line != before {
-            told.push_str(&format!("{second:>3} {line}\n"));
+            lines.push_str(&format!("{second:>3} {line}\n"));
             before = line;
         }
         hand.pass(1);
     }
-    told
+    lines
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn a_token_is_remembered_for_a_day_and_makes_one_cache() {
     hand.pass(1);
     assert_ne!(cloud.call(&with("t", "b")).unwrap(), first);
     assert_eq!(names(&cloud), ["a", "a", "b"]);
-    // a refusal is no answer to remember
+    // a refused request is not remembered
     assert_eq!(
         code(cloud.call(&CreateImageCache {
             client_token: Some("u".into()),

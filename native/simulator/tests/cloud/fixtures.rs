@@ -112,7 +112,7 @@ fn image_table_example_is_default_and_errors_have_places() {
         ),
         (
             "images: [{image: 'nginx:['}]",
-            "images[0].image: `nginx:[` is no pattern",
+            "images[0].image: `nginx:[` is not a valid pattern",
         ),
         (
             "others: {size: -1}",

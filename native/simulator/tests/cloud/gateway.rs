@@ -40,7 +40,7 @@ pub(crate) async fn send(server: &Server, bytes: &[u8]) -> Option<(u16, String, 
     exchange(server, bytes, false).await
 }
 
-/// Sends bytes, and that no more will come when they are cut off.
+/// Sends bytes, and closes the sending side if they are cut off.
 async fn exchange(server: &Server, bytes: &[u8], cut: bool) -> Option<(u16, String, String)> {
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     let _ = stream.write_all(bytes).await;
@@ -286,7 +286,7 @@ async fn every_bad_request_gets_its_error_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_cut_off_or_no_http_changes_nothing() {
+async fn gateway_invalid_requests_change_nothing() {
     let server = serve(Config::default()).await;
     let mut large = Make::good(Scheme::V1);
     large.params.push("Annotations", "x".repeat(1 << 20));
@@ -379,7 +379,7 @@ async fn unusual_hosts_are_kept_and_errors_can_be_xml() {
 }
 
 #[tokio::test]
-async fn too_many_calls_are_told_when_to_come_back() {
+async fn gateway_throttled_calls_get_retry_after() {
     let server = serve(Config {
         throttle: Some(Throttle {
             per_second: 0.1,

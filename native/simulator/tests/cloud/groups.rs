@@ -37,7 +37,7 @@ fn describe(cloud: &Cloud, id: &str) -> ContainerGroupEntry {
 }
 
 /// Status and events of a group, ids replaced.
-fn told(cloud: &Cloud, id: &str) -> String {
+fn report(cloud: &Cloud, id: &str) -> String {
     let group = describe(cloud, id);
     let events = group.events.iter().map(|event| {
         let (kind, reason) = (
@@ -67,10 +67,10 @@ fn group_with_cache_names_it_and_pulls_nothing() {
         .image_cache_id;
     hand.pass(100);
     let id = started(&cloud, &group("web", NGINX));
-    assert_snapshot!(told(&cloud, &id), @"Pending");
+    assert_snapshot!(report(&cloud, &id), @"Pending");
     let matched = cloud.now().to_string();
     hand.pass(20);
-    assert_snapshot!(told(&cloud, &id), @r#"
+    assert_snapshot!(report(&cloud, &id), @r#"
     Running
     Normal SuccessfulHitImageCache: [eci.imagecache]Successfully hit image cache imc-…, eci will be scheduled with this image cache.
     Normal Pulled: Container image "registry.example.com/demo/nginx:1.27" already present on machine
@@ -99,14 +99,14 @@ fn group_without_full_match_starts_an_automatic_cache() {
     let missed = started(&cloud, &group("miss", "busybox"));
     let partly = started(&cloud, &group("part", NGINX));
     hand.pass(100);
-    assert_snapshot!(told(&cloud, &missed), @r#"
+    assert_snapshot!(report(&cloud, &missed), @r#"
     Running
     Warning ImageCacheMissed: [eci.imagecache]Missed image cache.
     Normal ImageCacheAutoCreated: [eci.imagecache]Image cache imc-… is auto created
     Normal Pulled: Successfully pulled image "busybox"
     Normal Started: Started container main
     "#);
-    assert_snapshot!(told(&cloud, &partly), @r#"
+    assert_snapshot!(report(&cloud, &partly), @r#"
     Running
     Normal SuccessfulHitImageCache: [eci.imagecache]Successfully hit image cache imc-…, eci will be scheduled with this image cache.
     Normal ImageCacheAutoCreated: [eci.imagecache]Image cache imc-… is auto created
@@ -132,7 +132,7 @@ fn group_without_full_match_starts_an_automatic_cache() {
 }
 
 #[test]
-fn a_group_that_wants_no_matching_gets_none() {
+fn group_without_matching_gets_no_cache() {
     let (cloud, hand) = stepped(Settings::default());
     let quiet = CreateContainerGroup {
         match_image_cache: None,
@@ -140,7 +140,7 @@ fn a_group_that_wants_no_matching_gets_none() {
     };
     let id = started(&cloud, &quiet);
     hand.pass(20);
-    assert_snapshot!(told(&cloud, &id), @r#"
+    assert_snapshot!(report(&cloud, &id), @r#"
     Running
     Normal Pulled: Successfully pulled image "busybox"
     Normal Started: Started container main
@@ -196,7 +196,7 @@ fn at_their_quota_automatic_caches_give_way_to_new_ones() {
     let late = started(&cloud, &group("two", "alpine"));
     hand.pass(100);
     assert!(
-        told(&cloud, &late)
+        report(&cloud, &late)
             .contains("Image cache auto create failed for image cache quota is full.")
     );
     started(&cloud, &group("three", "alpine"));
@@ -212,7 +212,7 @@ fn group_waits_if_its_image_cannot_be_pulled() {
     let (cloud, hand) = stepped(Settings::default());
     let id = started(&cloud, &group("web", "registry.example.com/missing/app:1"));
     hand.pass(100);
-    assert_snapshot!(told(&cloud, &id), @r"
+    assert_snapshot!(report(&cloud, &id), @r"
     Pending
     Warning ImageCacheMissed: [eci.imagecache]Missed image cache.
     Normal ImageCacheAutoCreated: [eci.imagecache]Image cache imc-… is auto created

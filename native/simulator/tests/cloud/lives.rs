@@ -1,4 +1,4 @@
-//! Whatever happens to a world, in whatever steps it is looked at, it is the same; and it is the same after a restart.
+//! The state does not depend on when it is read, and is the same after a restart.
 
 use imagecache::eci::request::*;
 use imagecache::time::Timestamp;
@@ -151,7 +151,7 @@ fn usage() -> Operation {
 
 const START: &str = "2026-01-18T03:18:02Z";
 
-/// Runs the deeds; `looks` is how often the world is looked at in each pause.
+/// Runs the deeds; `looks` is how often the state is read in each pause.
 fn run(deeds: &[(i64, Deed)], looks: i64) -> Vec<Value> {
     let mut now: Timestamp = START.parse().unwrap();
     let mut world = World::new(settings(), now);
@@ -195,7 +195,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn a_world_is_the_same_however_often_it_is_looked_at(
+    fn state_does_not_depend_on_reads(
         deeds in proptest::collection::vec((pauses(), deed()), 1..25), looks in 2..9_i64,
     ) {
         prop_assert_eq!(run(&deeds, 1), run(&deeds, looks));
@@ -206,7 +206,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn a_world_is_the_same_after_a_restart(deeds in proptest::collection::vec((pauses(), deed()), 1..8)) {
+    fn state_is_restored_after_a_restart(deeds in proptest::collection::vec((pauses(), deed()), 1..8)) {
         let folder = tempfile::tempdir().unwrap();
         let (clock, hand) = Clock::stepped(START.parse().unwrap());
         let open = || Cloud::open(Config {

@@ -160,7 +160,7 @@ fn store(object: &mut Value, mut entries: Vec<Entry>) {
     meta::set(object, "managedFields", written);
 }
 
-/// Fields that nobody owns, for the server writes them.
+/// Fields without an owner, because the server writes them.
 fn server_fields() -> Set {
     let mut set = Set::default();
     for name in ["f:apiVersion", "f:kind", "f:metadata"] {
@@ -392,7 +392,7 @@ impl Run<'_> {
         Ok(object)
     }
 
-    /// The fields that kubectl applied from its own side, and nobody changed since.
+    /// The fields of the last client-side apply that were not changed since.
     fn applied_before(&self) -> Set {
         let annotation = meta::get(self.live, "annotations").get(LAST_APPLIED);
         let Some(last) = annotation

@@ -17,7 +17,7 @@ pub(crate) struct Set {
 }
 
 impl Set {
-    /// Reads the JSON form (`fieldsV1`). What is no set of fields is an empty one.
+    /// Reads the JSON form (`fieldsV1`). Anything else is an empty set.
     #[must_use]
     pub(crate) fn read(json: &Value) -> Self {
         let mut set = Set::default();

@@ -52,7 +52,7 @@ fn is_blank(value: Option<&Value>) -> bool {
     }
 }
 
-/// The parts of a map or list with their steps and shapes. A list item whose key cannot be told has no step and is
+/// The parts of a map or list with their steps and shapes. A list item whose key is unknown has no step and is
 /// left out.
 fn parts<'a>(schema: &'a Schema, value: Option<&'a Value>) -> Vec<(String, &'a Schema, &'a Value)> {
     match value {
@@ -88,7 +88,7 @@ fn step(schema: &Schema, item: &Value) -> Option<String> {
     }
 }
 
-/// Tells how `new` differs from `old`.
+/// Returns the differences between `new` and `old`.
 #[must_use]
 pub(crate) fn compare(schema: &Schema, old: Option<&Value>, new: Option<&Value>) -> Comparison {
     let mut difference = Comparison::default();
@@ -105,7 +105,7 @@ pub(crate) fn compare(schema: &Schema, old: Option<&Value>, new: Option<&Value>)
         | (Some(Value::Array(_)), Some(Value::Object(_))) => false,
         _ => parted(old) && parted(new),
     };
-    // Two empty ones that differ (`null` and `{}`) are told apart as a whole.
+    // Two empty ones that differ (`null` and `{}`) are compared as a whole.
     if alike && !(is_blank(old) && is_blank(new)) {
         let mut news: BTreeMap<String, (&Schema, &Value)> = parts(schema, new)
             .into_iter()

@@ -30,9 +30,9 @@ fn resource(spec: &Value, version: &Value, stored: Option<&str>) -> Resource {
         let names = names.filter_map(Value::as_str);
         names.map(|name| Name::from(name.to_owned())).collect()
     };
-    let told = shape(version).clone();
+    let documented = shape(version).clone();
     // What does not compile is refused before it gets here.
-    let mut schema = Schema::compile(&told).unwrap_or_else(|_| Schema::anything());
+    let mut schema = Schema::compile(&documented).unwrap_or_else(|_| Schema::anything());
     schema
         .properties
         .insert("metadata".to_owned(), meta::schema());
@@ -54,7 +54,7 @@ fn resource(spec: &Value, version: &Value, stored: Option<&str>) -> Resource {
         verbs: VERBS,
         columns: columns(version),
         schema,
-        told,
+        documented,
         selectable: list(version, "selectableFields")
             .iter()
             .map(|field| text(field, "/jsonPath").trim_start_matches('.'))

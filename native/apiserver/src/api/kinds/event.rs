@@ -7,7 +7,7 @@ use crate::api::cause::Cause;
 use crate::api::meta;
 use crate::api::resource::{Cell, Column, Resource, Stored};
 
-/// An hour, as `kube-apiserver --event-ttl` has it unless told otherwise.
+/// Seconds until an event is deleted: one hour, the default of `kube-apiserver --event-ttl`.
 const LIFETIME: i64 = 3600;
 
 /// Core group: `/api/v1/events`.

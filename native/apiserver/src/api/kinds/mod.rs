@@ -38,7 +38,7 @@ pub(super) fn built_in() -> Vec<Resource> {
     ]
 }
 
-/// Verbs of built-in kinds, in the order that discovery tells them.
+/// Verbs of built-in kinds, in the order of discovery.
 const VERBS: &[&str] = &[
     "create",
     "delete",
@@ -138,7 +138,7 @@ fn blank(group: Name, kind: Name, plural: Name, singular: Name) -> Resource {
         verbs: VERBS,
         columns: Vec::new(),
         schema: Schema::anything(),
-        told: Value::Null,
+        documented: Value::Null,
         selectable: Vec::new(),
         names: NameRule::Subdomain,
         blank: json!({}),

@@ -1,5 +1,5 @@
-//! Questions about oneself, as `kubectl auth` asks them: answered, never stored. Nobody is asked who they are here, and
-//! everybody may do everything; so says each answer.
+//! Reviews of the caller's own identity and access, which `kubectl auth` creates. They are answered and never stored.
+//! There is no authentication or authorization: each answer allows everything.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::api::resource::Resource;
 /// `kubectl auth can-i VERB RESOURCE`.
 pub(super) fn access() -> Resource {
     Resource {
-        status: |_| json!({"allowed": true, "reason": "there is no authorization here"}),
+        status: |_| json!({"allowed": true, "reason": "the server has no authorization"}),
         blank: json!({"spec": {}}),
         ..review(
             "authorization.k8s.io",

@@ -24,7 +24,7 @@ pub(crate) fn text<'a>(object: &'a Value, name: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// When the object was written last, as far as it tells.
+/// Returns the time of the last write, from the managed fields of the object.
 #[must_use]
 pub(crate) fn last_write(object: &Value) -> Option<Timestamp> {
     let writes = get(object, "managedFields").as_array();
@@ -51,7 +51,7 @@ pub(crate) fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
         .filter_map(Value::as_str)
 }
 
-/// The `metadata` of an object, made if there is none. `None` for what is no object.
+/// The `metadata` of an object, made if there is none. `None` if the value is not an object.
 pub(super) fn of(object: &mut Value) -> Option<&mut Map<String, Value>> {
     let metadata = object
         .as_object_mut()?

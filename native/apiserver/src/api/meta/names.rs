@@ -154,27 +154,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_judged_as_kubernetes_judges_them() {
+    fn names_are_validated_as_kubernetes_does() {
         let cases: Value =
             serde_json::from_str(include_str!("../../../tests/data/names.json")).unwrap();
-        type Judge = fn(&str) -> Vec<String>;
-        let suites: [(&str, Judge); 5] = [
+        type Check = fn(&str) -> Vec<String>;
+        let suites: [(&str, Check); 5] = [
             ("subdomain", |name| name_faults(NameRule::Subdomain, name)),
             ("label", |name| name_faults(NameRule::Label, name)),
             ("key", key_faults),
             ("value", value_faults),
             ("config key", config_key_faults),
         ];
-        let mut judged = 0;
+        let mut checked = 0;
         for (suite, faults) in suites {
             for (list, valid) in [("valid", true), ("invalid", false)] {
                 for name in cases[suite][list].as_array().unwrap() {
                     let name = name.as_str().unwrap();
                     assert_eq!(faults(name).is_empty(), valid, "{suite}: {name}");
-                    judged += 1;
+                    checked += 1;
                 }
             }
         }
-        assert_eq!(judged, 203);
+        assert_eq!(checked, 203);
     }
 }

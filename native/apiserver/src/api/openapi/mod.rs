@@ -1,7 +1,8 @@
 //! OpenAPI: what `kubectl explain` shows and what `kubectl apply` asks the server about.
 //!
-//! A document names the paths of its group and version, what each takes and answers, and the shapes. That of
-//! `ImageCache` is the definition's, whole; those of the built-in kinds say what this server relies on, and no more.
+//! A document has the paths of its group and version, the parameters and responses of each, and the schemas. The schema
+//! of a custom resource is that of its definition; those of the built-in kinds have only the fields that this server
+//! uses.
 
 mod operations;
 
@@ -63,7 +64,7 @@ impl Documents {
         Some((document, hash))
     }
 
-    /// `/openapi/v2`: every definition in the older form. `kubectl` reads it where version 3 does not tell enough.
+    /// `/openapi/v2`: every schema in the older form. `kubectl` reads it where version 3 is not sufficient.
     #[must_use]
     pub(crate) fn v2(&self) -> Value {
         let mut definitions = Map::new();
@@ -211,7 +212,7 @@ fn head(properties: &mut Map<String, Value>, metadata: &str, words: &str) {
 /// The shape of a kind: a definition's own, or what the blank object of a built-in kind shows.
 fn shape(resource: &Resource) -> Value {
     let mut shape = if resource.custom {
-        resource.told.clone()
+        resource.documented.clone()
     } else {
         let fields = resource.blank.as_object().into_iter().flatten();
         let properties: Map<String, Value> = fields

@@ -82,7 +82,7 @@ fn path(resource: &Resource, verbs: &[&str], scope: Scope) -> Value {
     operations.into()
 }
 
-/// A parameter of the query. That of a patch may be told of in other words.
+/// A parameter of the query. A patch may describe it differently.
 fn parameter(name: &str) -> Value {
     let of = PARAMETERS.get(name).unwrap_or(&Value::Null);
     let name = name.split(' ').next().unwrap_or_default();
@@ -284,8 +284,8 @@ fn body(resource: &Resource, verb: &str) -> Option<Value> {
             Some(json!({"content": content, "required": true}))
         }
         "patch" => {
-            // A strategic merge patch is taken, but not told of: kubectl would look for the keys of lists in these
-            // shapes instead of in the types that it has.
+            // A strategic merge patch is accepted, but not documented: kubectl would look for the keys of lists in
+            // these schemas instead of in its own types.
             let kinds = accepted(resource).iter();
             let kinds = kinds.filter(|kind| **kind != PatchKind::Strategic);
             let forms: Vec<_> = kinds.map(|kind| kind.media_type()).collect();

@@ -1,4 +1,4 @@
-//! `x-kubernetes-validations`: rules in CEL, each about the value that it stands at (`self`).
+//! `x-kubernetes-validations`: rules in CEL, each about the value at its position (`self`).
 
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ impl Rule {
     }
 }
 
-/// Evaluates every rule of a schema that stands at a value that is there.
+/// Evaluates every rule of a schema on a value that is present.
 pub(super) fn evaluate(schema: &Schema, value: &Value, path: &Path<'_>, causes: &mut Vec<Cause>) {
     for rule in &schema.rules {
         if let Some(detail) = rule.fault(value) {

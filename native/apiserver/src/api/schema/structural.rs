@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Schema;
 use crate::api::cause::Cause;
 
-/// Where in an object a schema stands.
+/// The position of a schema in an object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Level {
     Root,
@@ -37,13 +37,13 @@ const HELD: &[&str] = &[
     "x-kubernetes-validations",
 ];
 
-/// Words for people.
-const TOLD: &[&str] = &["description", "title", "example", "externalDocs"];
+/// Keywords that only document a schema.
+const DOCUMENTING: &[&str] = &["description", "title", "example", "externalDocs"];
 
 /// Deepest schema.
 const DEEPEST: usize = 64;
 
-/// Finds every fault of a schema that stands at `field` of a definition.
+/// Returns every error in the schema at `field` of a definition.
 #[must_use]
 pub(crate) fn faults(schema: &Value, field: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
@@ -136,7 +136,7 @@ fn word_faults(words: &Map<String, Value>, field: &str) -> Vec<Cause> {
             "anyOf"
                 if words.contains_key("x-kubernetes-int-or-string")
                     && *value == serde_json::json!([{"type": "integer"}, {"type": "string"}]) => {}
-            word if HELD.contains(&word) || TOLD.contains(&word) => {}
+            word if HELD.contains(&word) || DOCUMENTING.contains(&word) => {}
             _ => causes.push(Cause::forbidden(&at, "is not understood by this server")),
         }
     }

@@ -6,9 +6,9 @@ use super::{ListType, Schema, Type};
 use crate::api::cause::Cause;
 use crate::api::path::Path;
 
-/// Finds every fault of `value`. `prefix` is where it stands in the object: empty for the whole object, `status` for
-/// its status; the words speak of the path below it. The CEL rules are evaluated if nothing else is wrong that they could
-/// trip over.
+/// Returns every error in `value`. `prefix` is its path in the object: empty for the whole object, `status` for its
+/// status. The paths in the errors are below it. The CEL rules are evaluated only if the value has no other error that
+/// they could fail on.
 #[must_use]
 pub(crate) fn validate(schema: &Schema, value: &Value, prefix: &str) -> Vec<Cause> {
     let mut run = Run {

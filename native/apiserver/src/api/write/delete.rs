@@ -12,9 +12,9 @@ use crate::api::resource::Resource;
 /// `DELETE`: an object goes, or waits for its finalizers ([`Effect::Update`] or [`Effect::Keep`]).
 ///
 /// The answer is [`crate::api::Status::deleted`] where the effect is [`Effect::Remove`] and the resource does not
-/// [return deleted objects](Resource::returns_deleted), else the object. Whoever runs the garbage collection removes
-/// dependents and then the finalizers `foregroundDeletion` and `orphan`. Pods go at once, without a grace period: there
-/// is no process here that would need one.
+/// [return deleted objects](Resource::returns_deleted), else the object. The garbage collector removes
+/// dependents and then the finalizers `foregroundDeletion` and `orphan`. Pods go at once, without a grace period:
+/// no process here needs one.
 ///
 /// # Errors
 /// 409 for preconditions that do not hold.

@@ -372,7 +372,7 @@ fn replace(
     let causes = match type_faults(resource, &object) {
         wrong if !wrong.is_empty() => wrong,
         _ => {
-            // The real server checks metadata twice, and tells each fault twice.
+            // The real server checks metadata twice, and reports each error twice.
             let metadata = meta::validate_update(&object, live);
             let mut causes = metadata.clone();
             causes.extend(metadata);

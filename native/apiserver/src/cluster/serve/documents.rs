@@ -1,4 +1,4 @@
-//! What the server tells about itself: discovery, OpenAPI, version, health.
+//! The documents that describe the server: discovery, OpenAPI, version, health.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 

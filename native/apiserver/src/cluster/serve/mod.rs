@@ -155,9 +155,9 @@ impl Server {
         }
     }
 
-    /// A page that somebody visits must not reach the cluster behind their back: on the loopback interface the name in
-    /// the request is a name of this machine (a foreign name that resolves to it is a rebinding attack), and so is the
-    /// origin of a script.
+    /// Refuses requests that a foreign web page sends through a visitor's browser. On the loopback interface, the host
+    /// of a request must be a name of this machine (another name that resolves to it is a DNS rebinding attack), and so
+    /// must the origin of a script.
     fn admit_stranger(&self, request: &Request) -> Result<(), ApiError> {
         if !self
             .address

@@ -9,7 +9,7 @@ pub(super) enum Media {
     #[default]
     Json,
     Yaml,
-    /// Of errors alone: the one thing that a client who accepts nothing else is told.
+    /// For errors only, to clients that accept no other format.
     Protobuf,
 }
 
@@ -103,7 +103,7 @@ impl Form {
     }
 }
 
-/// No form that the client accepts can be made; the form in which to tell it.
+/// The error for a client that accepts no supported format, and the format to send it in.
 #[derive(Debug, Clone)]
 pub(super) struct Refused {
     pub(super) error: ApiError,

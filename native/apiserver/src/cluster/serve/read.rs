@@ -39,7 +39,7 @@ impl ListOptions {
     /// Reads the query of a list or watch.
     ///
     /// # Errors
-    /// 400 for what is no number or no selector, 422 for combinations that make no sense.
+    /// 400 for an invalid number or selector, 422 for combinations that make no sense.
     pub(super) fn read(request: &Request, place: &Place, watch: bool) -> Result<Self, ApiError> {
         let number = |name: &str| match request.parameter(name) {
             None | Some("") => Ok(None),
@@ -184,7 +184,7 @@ const TOO_OLD_TO_CONTINUE: &str = "The provided continue parameter is too old to
     remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were \
     created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
 
-/// One page of a list, and what to tell about it.
+/// Returns one page of a list, and its metadata.
 pub(super) fn page(
     cluster: &Cluster,
     place: &Place,

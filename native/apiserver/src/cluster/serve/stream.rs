@@ -29,9 +29,9 @@ use crate::cluster::{Cluster, now};
 
 /// How long a watch lasts if the client does not say; so much longer at most, that not all end at once.
 const LASTS: Duration = Duration::from_secs(30 * 60);
-/// How often a client who wants to know is told how far it has read.
+/// Interval between the bookmarks of a watch that asks for them.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
-/// And so long before the end, that it can go on from there.
+/// Time between the last bookmark and the end of a watch, so that the client can resume.
 const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
 
 pub(super) fn watch(server: &Server, request: &Request, target: &Target, form: Form) -> Answer {

@@ -1,11 +1,11 @@
 //! One store for every resource: objects by key, one order of changes, watches, lists of the recent past.
 //!
-//! * A write is a decision, run against the newest state by the one thread that writes ([`Store::write`]): there is no
-//!   lost update, and no retry. Decisions that wait are made together and written to disk as one transaction.
-//! * Nobody sees a change before it is on the disk: neither the writer, nor a reader, nor a watcher. So a crash takes
-//!   back nothing that was seen, and nothing is seen twice.
-//! * A watcher holds no queue here: it reads the log of changes from where it stands, as fast as it can; if it stands
-//!   where the log is forgotten already it is told so ([`Compacted`]).
+//! * A write is a decision, run against the newest state by the one thread that writes ([`Store::write`]), so there are
+//!   no lost updates and no retries. Decisions that wait are made together and written to disk as one transaction.
+//! * A change becomes visible to its writer, to readers and to watchers after it is on the disk. So a crash loses no
+//!   change that was seen, and no change is seen twice.
+//! * A watcher holds no queue here: it reads the log of changes from its position, as fast as it can. If the log
+//!   at that position is already compacted it gets an error ([`Compacted`]).
 
 mod disk;
 mod object;
@@ -64,7 +64,7 @@ impl fmt::Display for Unwritten {
 
 impl std::error::Error for Unwritten {}
 
-/// Tells whoever waits for a decision how its write went.
+/// Sends the outcome of a write to the request that waits for it.
 type Acknowledge = Box<dyn FnOnce(Result<(), Unwritten>) + Send>;
 type Decision = Box<dyn FnOnce(&mut Transaction<'_>) -> Acknowledge + Send>;
 
@@ -158,7 +158,7 @@ impl Store {
             let decided = transaction.attempt(decide);
             Box::new(move |written: Result<(), Unwritten>| {
                 let outcome = decided.and_then(|value| written.map(|()| value).map_err(E::from));
-                // whoever asked may have gone; the write stands
+                // the caller may be gone; the write is kept
                 let _ = answer.send(outcome);
             })
         });
@@ -180,7 +180,7 @@ impl Store {
         decide(&mut Transaction::new(&state))
     }
 
-    /// Forgets the past: who watches or lists from before now is told so.
+    /// Compacts the log: a watch or list from an earlier version gets an error.
     pub async fn compact(&self) -> Result<(), Unwritten> {
         self.write(|transaction| {
             transaction.forget();
@@ -224,7 +224,7 @@ fn write_all(shared: &Shared, disk: Option<&Disk>, mut queue: mpsc::Receiver<Dec
                     decision(&mut transaction)
                 }));
                 match decided {
-                    Ok(told) => acknowledge.push(told),
+                    Ok(answer) => acknowledge.push(answer),
                     Err(_) => transaction.undo(mark),
                 }
                 next = (acknowledge.len() < BATCH)
@@ -234,8 +234,8 @@ fn write_all(shared: &Shared, disk: Option<&Disk>, mut queue: mpsc::Receiver<Dec
             transaction.finish()
         };
         let written = commit(shared, disk, changes, forget);
-        for told in acknowledge {
-            told(written.clone());
+        for answer in acknowledge {
+            answer(written.clone());
         }
     }
 }

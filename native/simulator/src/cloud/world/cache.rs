@@ -1,4 +1,4 @@
-//! A cache over its life: what it is, what will happen to it, how it is told.
+//! A cache: its state, its pending steps, and its form in the API.
 
 use std::collections::VecDeque;
 
@@ -38,7 +38,7 @@ pub(super) struct Spec {
 pub(super) enum Turn {
     /// The builder is ready.
     Begin,
-    /// Something is told.
+    /// An event is recorded.
     Tell(EventEntry),
     /// The local snapshot can be used.
     Flash(String),
@@ -119,7 +119,7 @@ impl Record {
         match turn {
             Turn::Begin if updating => {}
             Turn::Begin => self.phase = Phase::Creating,
-            Turn::Tell(event) => self.tell(event),
+            Turn::Tell(event) => self.record(event),
             Turn::Flash(snapshot) => {
                 self.flash_snapshot = Some(snapshot);
                 self.become_target();
@@ -134,7 +134,7 @@ impl Record {
                 self.span = None;
             }
             Turn::Fail(event) => {
-                self.tell(event);
+                self.record(event);
                 self.steps.clear();
                 self.target = None;
                 if updating || self.snapshot.is_some() {
@@ -153,7 +153,7 @@ impl Record {
         }
     }
 
-    fn tell(&mut self, event: EventEntry) {
+    fn record(&mut self, event: EventEntry) {
         self.events.push_back(event);
         while self.events.len() > MAX_EVENTS {
             self.events.pop_front();
@@ -175,7 +175,7 @@ impl Record {
         }
     }
 
-    /// The cache as the API tells it.
+    /// Returns the cache in the form of the API.
     pub(super) fn entry(&self, now: Timestamp) -> ImageCacheEntry {
         let spec = &self.spec;
         let time = |time: Timestamp| time.to_string();
@@ -226,7 +226,7 @@ impl Record {
     }
 }
 
-/// A tag as the API tells it.
+/// Returns a tag in the form of the API.
 pub(super) fn tag(key: &str, value: &str) -> TagEntry {
     TagEntry {
         key: key.to_owned(),

@@ -1,4 +1,4 @@
-//! Container groups, as far as image caches care: they start from a cache or pull, and tell so in events.
+//! Container groups, as far as image caches care: they start from a cache or pull, and report this in events.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -58,7 +58,7 @@ impl Group {
         }
     }
 
-    /// The group as the API tells it.
+    /// Returns the group in the form of the API.
     pub(super) fn entry(&self) -> Value {
         let tags: Vec<_> = self
             .tags
@@ -132,19 +132,19 @@ impl World {
             .winner
             .as_ref()
             .and_then(|winner| winner.image_cache_id.clone());
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         if let Some(winner) = winner {
-            told.push((soon, matching::PodEvent::hit(&winner)));
+            events.push((soon, matching::PodEvent::hit(&winner)));
             self.use_cache(&winner);
         } else if answer.events.contains(&matching::PodEvent::missed()) {
-            told.push((soon, matching::PodEvent::missed()));
+            events.push((soon, matching::PodEvent::missed()));
         }
-        told.extend(self.create_automatic(call, &id, &answer, chance));
-        let tell = |(at, told): (Timestamp, matching::PodEvent)| {
-            let told = event(told.kind, told.reason, &name, &told.message, at, chance());
-            (at, Turn::Tell(told))
+        events.extend(self.create_automatic(call, &id, &answer, chance));
+        let entry = |(at, of): (Timestamp, matching::PodEvent)| {
+            let entry = event(of.kind, of.reason, &name, &of.message, at, chance());
+            (at, Turn::Tell(entry))
         };
-        let mut steps: VecDeque<_> = told.into_iter().map(tell).collect();
+        let mut steps: VecDeque<_> = events.into_iter().map(entry).collect();
         let ready = self.now.plus(self.settings.pace.prepare);
         self.start(call, &answer, ready, &mut steps, chance);
         steps.make_contiguous().sort_by_key(|(at, _)| *at);
@@ -175,7 +175,7 @@ impl World {
         }
     }
 
-    /// Begins the cache of a group that did not match fully, and says when to tell what of it.
+    /// Begins the cache of a group that did not match fully, and returns its events with their times.
     fn create_automatic(
         &mut self,
         call: &CreateContainerGroup,
@@ -223,8 +223,8 @@ impl World {
         }
     }
 
-    /// The containers get their images, from the cache or from a registry, and run; or they wait for ever for the first
-    /// one that cannot be had.
+    /// The containers get their images, from the cache or from a registry, and run; or they wait without end for the
+    /// first one that cannot be pulled.
     fn start(
         &self,
         call: &CreateContainerGroup,
@@ -252,19 +252,19 @@ impl World {
                 match self.settings.images.pull(image, &access) {
                     Pull::Bytes(bytes) => at = at.plus(self.settings.pace.pull(bytes)),
                     Pull::Refused(why) => {
-                        let told = event("Warning", "Failed", name, &why, at, chance());
-                        steps.push_back((at, Turn::Tell(told)));
+                        let entry = event("Warning", "Failed", name, &why, at, chance());
+                        steps.push_back((at, Turn::Tell(entry)));
                         return;
                     }
                 }
                 present.insert(full(image));
                 format!("Successfully pulled image \"{image}\"")
             };
-            let told = event("Normal", "Pulled", name, &message, at, chance());
-            steps.push_back((at, Turn::Tell(told)));
+            let entry = event("Normal", "Pulled", name, &message, at, chance());
+            steps.push_back((at, Turn::Tell(entry)));
             let message = format!("Started container {}", container.name);
-            let told = event("Normal", "Started", name, &message, at, chance());
-            steps.push_back((at, Turn::Tell(told)));
+            let entry = event("Normal", "Started", name, &message, at, chance());
+            steps.push_back((at, Turn::Tell(entry)));
         }
         steps.push_back((at, Turn::Become("Running".to_owned())));
     }

@@ -1,4 +1,4 @@
-//! How a cache is built: made, changed, and what must go to make room for it.
+//! How a cache is built: created, updated, and which others are evicted for it.
 
 use std::collections::VecDeque;
 
@@ -81,8 +81,8 @@ impl World {
             let message =
                 format!("Image cache size is raised to {size_gib} GiB, the smallest there is.");
             let name = &record.spec.name;
-            let told = event("Normal", "SizeRaised", name, &message, self.now, chance());
-            record.events.push_back(told);
+            let entry = event("Normal", "SizeRaised", name, &message, self.now, chance());
+            record.events.push_back(entry);
         }
         let reply = json!({"ImageCacheId": record.id, "ContainerGroupId": record.builder});
         self.put_cache(record);
@@ -322,8 +322,8 @@ impl World {
         }
         granted.retain(|image| *image != pause);
         if let Some(why) = failure {
-            let told = event("Warning", "Failed", name, &why, at, chance());
-            steps.push_back((at, Turn::Fail(told)));
+            let entry = event("Warning", "Failed", name, &why, at, chance());
+            steps.push_back((at, Turn::Fail(entry)));
             return Plan {
                 steps,
                 span: (begun, at.plus(pace.snapshot)),
@@ -371,7 +371,7 @@ impl World {
         };
         if let Some(mut record) = self.take_cache(&id) {
             let why = "The instance that builds the image cache was deleted.";
-            let told = event(
+            let entry = event(
                 "Warning",
                 "Failed",
                 &record.spec.name,
@@ -379,7 +379,7 @@ impl World {
                 self.now,
                 chance(),
             );
-            record.steps = VecDeque::from([(self.now, Turn::Fail(told))]);
+            record.steps = VecDeque::from([(self.now, Turn::Fail(entry))]);
             record.step(self.now);
             self.put_cache(record);
         }

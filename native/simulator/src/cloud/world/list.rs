@@ -17,7 +17,7 @@ const DEFAULT_LIMIT: i32 = 20;
 /// Most entries of a page. No source gives one.
 const MAX_LIMIT: i32 = 100;
 
-/// A page of entries, given with the key of their order: so many after the one that the token names.
+/// Returns a page of entries, which are given with their sort keys: those after the one that the token names.
 fn page<T>(
     mut entries: Vec<(String, T)>,
     limit: Option<i32>,

@@ -1,10 +1,10 @@
-//! What there is in a cloud, and what calls and time make of it. Pure: the time and chance are arguments.
+//! The state of a cloud, and how calls and time change it. Pure: the time and random numbers are arguments.
 //!
 //! A [`World`] is advanced by [`World::call`]: first everything happens that has become due since the last call, in the
-//! order of its time, then the call has its effect. What changed is handed out by [`World::take_changes`], to be kept.
+//! order of its time, then the call has its effect. [`World::take_changes`] returns the changes, to be stored.
 //!
 //! Which cache a group gets is decided by [`imagecache::matching`], when a cache ends by [`imagecache::expiry`]; how a
-//! cache comes about over time, quotas and idempotency are this world's own.
+//! cache comes about over time, its quotas and idempotency are decided here.
 
 mod cache;
 mod check;
@@ -29,13 +29,13 @@ pub use settings::{Pace, Quotas, Settings};
 use cache::Record;
 use group::Group;
 
-/// A `ClientToken` is remembered for so many seconds. Not documented for this product; other products of the vendor
+/// Seconds for which a `ClientToken` is remembered. Not documented for this product; other products of the vendor
 /// say a day.
 pub const TOKEN_KEPT: i64 = DAY;
 /// Most client tokens that are remembered at once.
 pub const MAX_TOKENS: usize = 200_000;
 
-/// Where numbers come from that nobody can foresee.
+/// A source of unpredictable numbers.
 pub type Chance<'a> = &'a mut dyn FnMut() -> u64;
 
 /// The stored state.
@@ -114,7 +114,7 @@ pub fn is_read(operation: &Operation) -> bool {
 }
 
 impl World {
-    /// An empty world.
+    /// Returns an empty state.
     #[must_use]
     pub fn new(settings: Settings, now: Timestamp) -> Self {
         World {
@@ -129,8 +129,8 @@ impl World {
         }
     }
 
-    /// The world that was kept. A record that cannot be read is passed over, and said so in the log: one that this
-    /// program wrote always can.
+    /// Restores a stored state. A record that cannot be read is skipped with a log line; one that this program wrote can
+    /// always be read.
     pub(super) fn restore(settings: Settings, saved: Saved, now: Timestamp) -> Self {
         let mut world = World::new(settings, now.max(saved.now));
         for (table, key, value) in saved.records {
@@ -207,7 +207,7 @@ impl World {
 
     /// Does everything that has become due.
     fn settle(&mut self, now: Timestamp) {
-        // clocks of machines go back now and then; a world does not
+        // a machine's clock may go back; this one must not
         self.now = self.now.max(now);
         while let Some((at, due)) = self.due.first().cloned()
             && at <= self.now
@@ -295,7 +295,7 @@ impl World {
         touched.into_iter().map(text).collect()
     }
 
-    /// Forgets what has changed: nobody keeps it.
+    /// Drops the changes, for a cloud without a store.
     pub fn forget_changes(&mut self) {
         self.touched.clear();
     }

@@ -1,4 +1,4 @@
-//! What a world is like.
+//! The settings of a simulated cloud.
 
 use imagecache::resource::MAX_SIZE_GIB;
 
@@ -7,7 +7,7 @@ use crate::cloud::images::Images;
 /// vCPUs of the instance that builds a cache. Source: the vendor's billing page (an older text says 1).
 pub(super) const BUILDER_CPU: f64 = 2.0;
 
-/// What a world is like.
+/// The settings of a simulated cloud.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// How many there may be, in a region.
@@ -58,7 +58,7 @@ impl Default for Quotas {
     }
 }
 
-/// How fast things happen, in the world's seconds. Documents name no times; a user saw 13 minutes.
+/// How long things take, in seconds of the simulated clock. Documents name no times; a user saw 13 minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     /// Seconds until a builder or an instance is ready.
@@ -83,7 +83,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Seconds for so many bytes, at least one.
+    /// Returns the seconds that a pull of this many bytes takes, at least one.
     pub(super) fn pull(&self, bytes: u64) -> i64 {
         let seconds = bytes.div_ceil(self.bytes_per_second.max(1));
         i64::try_from(seconds).unwrap_or(i64::MAX).max(1)
