@@ -425,7 +425,7 @@ async fn a_uri_gives_a_credential() {
         error
             .unwrap_err()
             .to_string()
-            .contains("it is no http:// or https:// address")
+            .contains("it is not an http:// or https:// address")
     );
 }
 
