@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed={}", dist.display());
     println!("cargo::rerun-if-changed=build.rs");
     let mut files = Vec::new();
-    // A folder with no `index.html` is no page: a build that was cut off, or none at all.
+    // A folder without `index.html` is the result of an interrupted build, or of none.
     if dist.join("index.html").is_file() {
         collect(&dist, "", &mut files)?;
         files.sort();

@@ -50,10 +50,10 @@ fn definition_of_another_kind_is_refused() {
 
 #[tokio::test]
 async fn admission_refuses_what_the_core_refuses() {
-    let cache = |size: i64| {
+    let cache = |image: &str| {
         let cache = json!({
             "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "base"},
-            "spec": {"images": ["nginx:1.27"], "imageCacheSize": size},
+            "spec": {"images": [image]},
         });
         Body::json(&cache, "test")
     };
@@ -61,12 +61,20 @@ async fn admission_refuses_what_the_core_refuses() {
     let settings = AdmissionSettings::default();
     let cluster = Cluster::open(config(None, Some(settings))).await.unwrap();
     let place = cluster.place(caches, None, None).unwrap();
-    let refused = cluster.create(&place, cache(10)).await.unwrap_err();
+    let refused = cluster
+        .create(&place, cache("Not/a reference"))
+        .await
+        .unwrap_err();
     assert_eq!(refused.code, 422);
-    let message = "admission denied the request: spec.imageCacheSize: ";
+    let message = "admission denied the request: spec.images[0]: ";
     assert!(refused.message.starts_with(message), "{}", refused.message);
-    cluster.create(&place, cache(30)).await.unwrap();
+    cluster.create(&place, cache("nginx:1.27")).await.unwrap();
 
+    // without admission, the definition has no rules about the text of an image
     let cluster = Cluster::open(config(None, None)).await.unwrap();
-    cluster.create(&place, cache(10)).await.unwrap();
+    let place = cluster.place(caches, None, None).unwrap();
+    cluster
+        .create(&place, cache("Not/a reference"))
+        .await
+        .unwrap();
 }

@@ -15,7 +15,7 @@
 //! | What is served because a definition says so | `definitions` |
 //! | What happens after an owner is deleted, and what ends by itself | `collect` |
 //!
-//! There is no authentication: any client may do everything, so the server binds to the loopback interface by default.
+//! Clients are not authenticated and may do everything, so the server binds to the loopback interface by default.
 
 mod admission;
 mod continue_token;

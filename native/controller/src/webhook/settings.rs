@@ -106,7 +106,7 @@ mod tests {
                 "mode: off\nonMiss: warn\n",
                 vec!["onMiss: has no effect while `mode` is `off`"],
             ),
-            ("- mode: pin\n", vec!["settings must be an object"]),
+            ("- mode: pin\n", vec!["must be an object"]),
             (
                 "mode: pin\n---\nmode: auto\n",
                 vec!["2 documents, one is needed"],

@@ -24,7 +24,7 @@ async fn webhook_invalid_review_gets_status_with_reason() {
             json_type,
             String::new(),
             400,
-            "no JSON that can be read: EOF",
+            "the body is not valid JSON: EOF",
         ),
         (
             "POST",

@@ -7,7 +7,7 @@ use super::{Ask, Issued, MAX_BYTES, TIME, read_answer};
 
 impl Ask<'_> {
     /// Asks whatever address the variable names, plain HTTP included: it is mostly a neighbour in the same pod. The
-    /// address may hold a token of its own, so errors do not tell it.
+    /// address may hold a token of its own, so errors do not contain it.
     pub(super) async fn uri(&self) -> Result<Issued, String> {
         let uri = self.setting.need("ALIBABA_CLOUD_CREDENTIALS_URI")?;
         let request = Request::get(uri).body(Full::default());

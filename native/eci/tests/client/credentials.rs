@@ -13,7 +13,7 @@ fn variables(pairs: &[(&str, &str)]) -> ProcessEnvironment {
     let own = |(name, value): &(&str, &str)| (format!("ALIBABA_CLOUD_{name}"), (*value).to_owned());
     ProcessEnvironment {
         variables: pairs.iter().map(own).collect(),
-        // nobody answers there
+        // a closed port
         instance: "http://127.0.0.1:1".to_owned(),
         ..ProcessEnvironment::default()
     }
@@ -148,7 +148,7 @@ async fn oidc_token_gets_a_role_without_signature() {
         assert!(seen[0].body.split('&').any(|pair| pair == part), "{part}");
     }
     assert!(!seen[0].body.contains("Signature="));
-    // an error of the token service is told, the token is not
+    // the error of the token service is reported without the token
     let server = Server::script(vec![refusal(400, "AuthenticationFail.OIDCToken.Expired")]).await;
     setting.sts = Some(server.address.parse().unwrap());
     let error = chain(setting).current().await.unwrap_err().to_string();
@@ -425,7 +425,7 @@ async fn a_uri_gives_a_credential() {
         error
             .unwrap_err()
             .to_string()
-            .contains("it is no http:// or https:// address")
+            .contains("it is not an http:// or https:// address")
     );
 }
 

@@ -2,8 +2,8 @@
 //!
 //! | question | module |
 //! |---|---|
-//! | What is there, what does a call make of it, what does time make of it? | [`world`], pure |
-//! | Is this request to be believed? | [`gateway`], pure |
+//! | What is the state, and how do calls and time change it? | [`world`], pure |
+//! | Is this request authentic and within the rate limit? | [`gateway`], pure |
 //! | Which images do registries hold, how large, with which login? | [`images`], pure |
 //! | What goes wrong on purpose? | [`faults`], pure |
 //! | Where is it kept? | `store`: one embedded database, every change synced before it is answered |

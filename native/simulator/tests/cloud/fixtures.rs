@@ -55,7 +55,7 @@ fn every_documented_request_is_understood() {
         let (cloud, _) = stepped(Settings::default());
         match cloud.answer(&operation) {
             Ok(_) => {}
-            // what is named is not there in an empty world, and a token of a page is of another server
+            // the named objects do not exist in an empty cloud, and a page token is from another server
             Err(refusal) => {
                 let code = refusal.code.to_string();
                 let absent = ["InvalidImageCache.NotFound", "ImageSnapshot.NotFound"]

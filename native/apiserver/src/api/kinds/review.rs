@@ -1,5 +1,5 @@
 //! Reviews of the caller's own identity and access, which `kubectl auth` creates. They are answered and never stored.
-//! There is no authentication or authorization: each answer allows everything.
+//! There is neither authentication nor authorization: each answer allows everything.
 
 use serde_json::{Value, json};
 

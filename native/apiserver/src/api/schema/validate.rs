@@ -119,7 +119,7 @@ impl Run<'_> {
         if fits {
             return !value.is_null();
         }
-        // A value that is no text or list is held against the format where there is one.
+        // A value that is neither a text nor a list is validated against the format, if the schema has one.
         let expected = match value {
             Value::Number(number) if number.is_f64() && !schema.format.is_empty() => {
                 self.wrong_type(path, &schema.format, "float64");

@@ -211,7 +211,7 @@ impl Lens {
         self.is_named(object) && self.cluster.selects(&self.place, &self.selector, object)
     }
 
-    /// Shows a change: an object that comes to be selected is added, one that is no longer selected is deleted.
+    /// Writes a change: an object that becomes selected is added, one that stops being selected is deleted.
     fn change(&mut self, change: &Change, out: &mut Vec<u8>) {
         let was = change.old.as_ref().filter(|old| self.sees(old));
         let is = change.new_object().filter(|new| self.sees(new));
