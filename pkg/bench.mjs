@@ -71,6 +71,15 @@ function ways(what, value) {
   row(`  ${what} into a module and back by serde-wasm-bindgen`, () => boundary.fieldsThrough(value));
 }
 
+/** What a small answer and small options cost, with members that the module knows. */
+function smallWays() {
+  const small = boundary.smallFields();
+  row('  a small answer out of a module as JSON', () => JSON.parse(boundary.smallJson()));
+  row('  a small answer out of a module by serde-wasm-bindgen', () => boundary.smallFields());
+  row('  small options into a module as JSON', () => boundary.smallJsonIn(JSON.stringify(small)));
+  row('  small options into a module by serde-wasm-bindgen', () => boundary.smallFieldsIn(small));
+}
+
 boundary.initSync({ module: readFileSync(new URL('../target/boundary/glue_bg.wasm', import.meta.url)) });
 const judge = new Ajv({ strict: false, logger: false }).compile(imagecache.schema());
 const index = new imagecache.CacheIndex(caches);
@@ -87,6 +96,7 @@ row('validate(YAML text), with places', () => imagecache.validate(text), 30);
 row('  peer: yaml parse alone', () => yaml.parse(text));
 row('match(pod), 10,000 prepared caches', () => index.match(pod), 3);
 ways('a pod', pod);
+smallWays();
 row(`match(pod of ${JSON.stringify(full).length} bytes), 10,000 prepared caches`, () => index.match(full));
 row('explain(pod), 10,000 prepared caches', () => index.explain(pod));
 row('parseReference', () => imagecache.parseReference('registry.cn-hangzhou.aliyuncs.com/shop/api:v2.18.0'));

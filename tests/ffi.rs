@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use imagecache::diagnostic::Diagnostic;
 use imagecache::ffi::{self, CacheBatch, CacheIndex, FfiError, MAX_BYTES, Part};
+use imagecache::pod::Placement;
 use imagecache::validate::Validation;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -242,6 +243,17 @@ fn copy(value: &Value, part: &Part) -> Value {
     }
 }
 
+/// Checks that the part of a pod has the answers of the whole pod. Returns whether the part is smaller.
+fn assert_part_is_enough(caches: &mut CacheIndex, pod: &Value, rules: Option<&Value>) -> bool {
+    let part = copy(pod, &ffi::POD);
+    let [expected, found] = [pod, &part].map(|pod| {
+        let explained = written(&caches.explain(pod, rules).unwrap());
+        (explained, written(&caches.select(pod, rules).unwrap()))
+    });
+    assert_eq!(found, expected, "{pod:#}");
+    part.to_string().len() < pod.to_string().len()
+}
+
 #[test]
 fn part_of_a_pod_gives_the_answer_of_the_pod() {
     let corpus = include_str!("conformance/data/corpus/matches.jsonl");
@@ -257,12 +269,195 @@ fn part_of_a_pod_gives_the_answer_of_the_pod() {
         pods += 1;
         let mut caches = CacheIndex::default();
         caches.insert_document(&input["caches"]);
-        let part = copy(whole, &ffi::POD);
-        let rules = input.get("rules");
-        let expected = written(&caches.explain(whole, rules).unwrap());
-        assert_eq!(written(&caches.explain(&part, rules).unwrap()), expected);
+        assert_part_is_enough(&mut caches, whole, input.get("rules"));
     }
     assert!(pods > 50, "{pods}");
+}
+
+/// Sets the value at a way through an object: names and indexes with `/` between them, `~1` for `/`.
+fn with(pod: &Value, way: &str, value: &Value) -> Value {
+    let mut pod = pod.clone();
+    let mut at = &mut pod;
+    for step in way.split('/').skip(1) {
+        let name = step.replace("~1", "/");
+        at = match at {
+            Value::Array(items) => &mut items[name.parse::<usize>().unwrap()],
+            other => &mut other[name],
+        };
+    }
+    *at = value.clone();
+    pod
+}
+
+#[test]
+fn part_of_a_pod_has_each_field_that_decides() {
+    let mut caches = CacheIndex::default();
+    let cache = json!([{"ImageCacheId": "imc-1", "Images": ["nginx:1.27"], "Status": "Ready", "ImageCacheSize": 20}]);
+    assert!(caches.insert_document(&cache).is_empty());
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "web", "namespace": "shop", "managedFields": [{}],
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}, "labels": {"app": "web"}},
+        "spec": {"containers": [{"name": "web", "image": "nginx:1.27", "env": [], "resources": {"requests": {"cpu": 1}}}],
+            "initContainers": [{"image": "nginx:1.27"}], "tolerations": [{"operator": "Exists"}]},
+        "status": {"phase": "Running"},
+    });
+    let plain = written(&caches.explain(&pod, None).unwrap());
+    assert_eq!(plain["decision"], "Hit");
+
+    // Each of these changes the answer, or what is read from the pod.
+    let node = |key: &str| {
+        let expression = json!([{"key": key, "operator": "In", "values": ["other"]}]);
+        json!({"requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [{"matchExpressions": expression}]}})
+    };
+    let deciding = [
+        ("/apiVersion", json!("example.com/v1")),
+        ("/kind", json!("Deployment")),
+        ("/metadata/name", json!("other")),
+        ("/metadata/namespace", json!("other")),
+        ("/metadata/labels/alibabacloud.com~1acs", json!("true")),
+        (
+            "/metadata/labels/alibabacloud.com~1compute-class",
+            json!("general"),
+        ),
+        ("/spec/containers/0/image", json!("redis")),
+        ("/spec/containers/0/image", json!(7)),
+        ("/spec/containers/0", json!("nginx:1.27")),
+        ("/spec/containers", json!(null)),
+        ("/spec/containers", json!({})),
+        ("/spec/initContainers/0/image", json!("redis")),
+        (
+            "/spec/containers/0/resources",
+            json!({"requests": {"ephemeral-storage": "50Gi"}}),
+        ),
+        (
+            "/spec/containers/0/resources",
+            json!({"limits": {"ephemeral-storage": "50Gi"}}),
+        ),
+        (
+            "/spec/initContainers/0/resources",
+            json!({"limits": {"ephemeral-storage": "50Gi"}}),
+        ),
+        (
+            "/metadata/annotations/k8s.aliyun.com~1eci-imc-id",
+            json!("imc-2"),
+        ),
+        (
+            "/metadata/annotations/k8s.aliyun.com~1eci-image-snapshot-id",
+            json!("imc-2"),
+        ),
+        (
+            "/metadata/annotations/k8s.aliyun.com~1eci-auto-imc",
+            json!("false"),
+        ),
+        (
+            "/metadata/annotations/k8s.aliyun.com~1eci-image-cache",
+            json!("false"),
+        ),
+        (
+            "/metadata/annotations/k8s.aliyun.com~1imc-perfect-match",
+            json!("perhaps"),
+        ),
+        (
+            "/metadata/annotations/k8s.aliyun.com~1imc-match-count-request",
+            json!("9"),
+        ),
+        (
+            "/metadata/annotations/k8s.aliyun.com~1eci-extra-ephemeral-storage",
+            json!("50Gi"),
+        ),
+        ("/spec/nodeSelector", json!({"kubernetes.io/arch": "arm64"})),
+        ("/spec/os", json!({"name": "windows"})),
+        (
+            "/spec/affinity",
+            json!({"nodeAffinity": node("kubernetes.io/arch")}),
+        ),
+        ("/spec", json!([])),
+    ];
+    for (way, value) in &deciding {
+        let changed = with(&pod, way, value);
+        assert_ne!(
+            written(&caches.explain(&changed, None).unwrap()),
+            plain,
+            "{way} does not decide"
+        );
+        if way.starts_with("/metadata") || way.starts_with("/spec") {
+            assert_part_is_enough(&mut caches, &changed, None);
+        }
+    }
+
+    // The placement decides with an ACS label only; the fields that it is read from must cross all the same.
+    let placing = [
+        (
+            "/metadata/annotations/k8s.aliyun.com~1eci-instance-id",
+            json!("eci-1"),
+        ),
+        (
+            "/metadata/annotations/alibabacloud.com~1burst-resource",
+            json!("eci_only"),
+        ),
+        (
+            "/metadata/labels/alibabacloud.com~1burst-resource",
+            json!("eci"),
+        ),
+        ("/metadata/labels/alibabacloud.com~1eci", json!("true")),
+        ("/spec/nodeName", json!("virtual-kubelet-cn-hangzhou-k")),
+        ("/spec/nodeSelector", json!({"type": "virtual-kubelet"})),
+        (
+            "/spec/tolerations/0",
+            json!({"key": "virtual-kubelet.io/provider"}),
+        ),
+        ("/spec/affinity", json!({"nodeAffinity": {}})),
+    ];
+    for (way, value) in &placing {
+        let changed = with(&pod, way, value);
+        assert_ne!(
+            Placement::of_pod(&changed),
+            Placement::of_pod(&pod),
+            "{way}"
+        );
+        assert_eq!(
+            Placement::of_pod(&copy(&changed, &ffi::POD)),
+            Placement::of_pod(&changed),
+            "{way}"
+        );
+        assert!(assert_part_is_enough(&mut caches, &changed, None), "{way}");
+        let acs = with(
+            &changed,
+            "/metadata/labels/alibabacloud.com~1acs",
+            &json!("true"),
+        );
+        assert_part_is_enough(&mut caches, &acs, None);
+    }
+    for (way, _) in placing.iter().chain(&deciding) {
+        for value in [
+            json!(null),
+            json!(1),
+            json!("text"),
+            json!([1]),
+            json!({"a": {}}),
+        ] {
+            let changed = with(&pod, way, &value);
+            let core = changed["kind"] == "Pod" && changed["apiVersion"] == "v1";
+            if core {
+                assert_part_is_enough(&mut caches, &changed, None);
+            }
+        }
+    }
+}
+
+#[test]
+fn part_of_a_pod_has_each_known_annotation() {
+    let mut caches = CacheIndex::default();
+    let pod = json!({"kind": "Pod", "metadata": {"generateName": "web-", "annotations": {}},
+        "spec": {"containers": [{"image": "nginx"}]}});
+    for known in imagecache::annotation::KNOWN {
+        for value in ["true", "false", "imc-1", "5", "50Gi", ""] {
+            let way = format!("/metadata/annotations/{}", known.name.replace('/', "~1"));
+            assert_part_is_enough(&mut caches, &with(&pod, &way, &json!(value)), None);
+        }
+    }
 }
 
 #[test]

@@ -416,3 +416,90 @@ fn pod_spec_of_an_unknown_kind_is_read() {
     assert_eq!(pods[0].wish.explicit.as_deref(), Some("imc-1"));
     assert!(pods[0].warnings[0].contains("the kind `Farm` is unknown"));
 }
+
+/// The parts of a template as paths and values, without what the object has above it.
+fn read_of(template: &Template<'_>, above: usize) -> String {
+    let path = |steps: &[PathStep<'_>]| dotted(&steps[above..]);
+    let maps = [&template.annotations, &template.labels, &template.pod_specs].map(|maps| {
+        maps.iter()
+            .map(|map| (path(&map.steps), map.value))
+            .collect::<Vec<_>>()
+    });
+    let images = [&template.images, &template.missing].map(|images| {
+        let images = images.iter();
+        let parts = images.map(|one| {
+            (
+                path(&one.image.steps),
+                one.image.value,
+                one.holder,
+                one.siblings,
+            )
+        });
+        parts.collect::<Vec<_>>()
+    });
+    let misfits = template.misfits.iter();
+    let misfits: Vec<_> = misfits
+        .map(|one| (path(&one.found.steps), one.found.value, one.expected))
+        .collect();
+    format!(
+        "{:?}",
+        (
+            &template.name,
+            maps,
+            images,
+            misfits,
+            template.makes_pod,
+            template.cut_off
+        )
+    )
+}
+
+#[test]
+fn walker_reads_a_pod_like_a_template() {
+    let [pod, deployment] = [("", "Pod"), ("apps", "Deployment")]
+        .map(|(group, kind)| workload::find(group, kind).unwrap());
+    let values = [
+        json!(null),
+        json!(1),
+        json!("text"),
+        json!([]),
+        json!({}),
+        json!([null, 7, {}, []]),
+        json!([{"image": "a"}, {"image": null}, {"image": 7}, {"name": "c"}]),
+        json!({"a": "b"}),
+    ];
+    let places = [
+        "metadata",
+        "metadata.annotations",
+        "metadata.labels",
+        "spec",
+        "spec.containers",
+        "spec.initContainers",
+        "spec.ephemeralContainers",
+        "spec.volumes",
+    ];
+    let whole = json!({"metadata": {"annotations": {"a": "b"}, "labels": {}}, "spec": {
+        "containers": [{"image": "nginx"}, {}], "initContainers": [{"image": "redis"}]}});
+    let mut bodies = vec![whole.clone()];
+    for place in places {
+        for value in &values {
+            let mut body = whole.clone();
+            let mut at = &mut body;
+            for field in place.split('.') {
+                at = &mut at[field];
+            }
+            *at = value.clone();
+            bodies.push(body);
+        }
+    }
+    for body in &bodies {
+        let object = json!({"spec": {"template": body}});
+        let ([direct], [walked]) = (
+            &*pod::templates(pod, body),
+            &*pod::templates(deployment, &object),
+        ) else {
+            panic!("{body}");
+        };
+        assert_eq!(read_of(direct, 0), read_of(walked, 2), "{body}");
+    }
+}

@@ -175,7 +175,7 @@ fn shape(part: &Part) -> JsValue {
 // In one call: a call for each member takes longer than the JSON of a small pod.
 #[wasm_bindgen(inline_js = "
 function part(value, shape) {
-  if (shape === true || typeof value !== 'object' || value === null) return value;
+  if (shape === true || typeof value !== 'object' || value === null || value.toJSON !== undefined) return value;
   if (!Array.isArray(shape)) return Array.isArray(value) ? value.map((item) => part(item, shape.items)) : value;
   if (Array.isArray(value)) return value;
   const copy = {};
@@ -187,7 +187,9 @@ function part(value, shape) {
   return copy;
 }
 export function podJson(pod, shape) {
-  return JSON.stringify(pod.kind === 'Pod' && pod.toJSON === undefined ? part(pod, shape) : pod);
+  const { apiVersion } = pod;
+  const core = apiVersion === undefined || apiVersion === 'v1';
+  return JSON.stringify(core && pod.kind === 'Pod' ? part(pod, shape) : pod);
 }
 ")]
 extern "C" {

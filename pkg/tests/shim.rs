@@ -53,7 +53,8 @@ fn match_reads_a_pod_and_its_json_alike() {
     let index = CacheIndex::new(&parse(CACHE), NONE).unwrap();
     let members = index.select(&parse(POD), NONE).unwrap();
     let decision = Reflect::get(&members, &"decision".into()).unwrap();
-    assert_eq!(decision, "Hit");
+    // The container without an image counts as one that no cache has.
+    assert_eq!(decision, "Partial");
     let bytes = js_sys::Uint8Array::from(POD.as_bytes());
     let json = index.select(&bytes, NONE).unwrap();
     assert_eq!(text(&members), text(&json));
@@ -99,6 +100,6 @@ fn arguments_invalid_are_type_errors_with_the_name() {
         assert_eq!(message(&answer.unwrap_err()), expected);
     }
     let error = validate(&CACHE.into(), &parse(r#"{"level": {}}"#)).unwrap_err();
-    assert!(message(&error).starts_with("options: unknown field `level`"));
+    assert!(message(&error).starts_with("options: level: unknown field"));
     assert_eq!(code(&"IC999".into()).unwrap(), JsValue::UNDEFINED);
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use crate::path::Step;
+use crate::sort::sort_by;
 
 use super::text::{u32_of, usize_of};
 
@@ -213,7 +214,7 @@ impl Tree {
     ) -> Vec<(u32, u32, &'a str)> {
         let keys = self.children(mapping).filter_map(|child| child.key);
         let mut keys: Vec<_> = keys.map(|at| (self.key(text, at), at)).collect();
-        keys.sort();
+        sort_by(&mut keys, Ord::cmp);
         again
             .iter()
             .filter_map(|again| {
@@ -294,7 +295,7 @@ impl Table {
                 rows.truncate(before);
             }
         }
-        rows.sort();
+        sort_by(&mut rows, Ord::cmp);
         Table(rows)
     }
 

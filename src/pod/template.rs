@@ -6,7 +6,7 @@ use std::ptr;
 use serde_json::Value;
 
 use crate::path::{self, Path};
-use crate::resource::workload::{POD_SPEC, PodTemplate, Step, Way, Workload};
+use crate::resource::workload::{PodTemplate, Step, Way, Workload};
 
 /// Values that are visited outside the part of a pod template, for all templates of one object together. Ten thousand
 /// tasks that share ten thousand sidecars would otherwise cost their product.
@@ -168,6 +168,12 @@ fn first<'v>(maps: &[Located<'v>], name: &str) -> Option<&'v Value> {
 /// ```
 #[must_use]
 pub fn templates<'v>(workload: &Workload, object: &'v Value) -> Vec<Template<'v>> {
+    if (workload.group, workload.kind) == ("", "Pod") {
+        return vec![read_pod_spec(&Match {
+            path: vec![path::Step::Key("spec")],
+            values: vec![object, object.get("spec").unwrap_or(&Value::Null)],
+        })];
+    }
     let mut budget = MAX_SHARED_VISITS;
     let mut found = Vec::new();
     for row in workload.templates {
@@ -413,6 +419,14 @@ impl<'v> Match<'v> {
         }
     }
 
+    /// Returns a value that is these steps below this one.
+    fn below(&self, steps: &[path::Step<'v>], value: &'v Value) -> Located<'v> {
+        let mut all = Vec::with_capacity(self.path.len() + steps.len() + 1);
+        all.extend_from_slice(&self.path);
+        all.extend_from_slice(steps);
+        Located { value, steps: all }
+    }
+
     /// Returns the value after this number of steps.
     fn ancestor(&self, steps: usize) -> Self {
         Match {
@@ -450,21 +464,7 @@ impl<'v> Match<'v> {
         field: &'static str,
         siblings: usize,
     ) -> Result<ContainerImage<'v>, Misfit<'v>> {
-        let holder = self.value();
-        let Value::Object(members) = holder else {
-            return Err(Misfit {
-                found: self.located(),
-                expected: "an object",
-            });
-        };
-        let mut image = self.located();
-        image.steps.push(path::Step::Key(field));
-        image.value = members.get(field).unwrap_or(&Value::Null);
-        Ok(ContainerImage {
-            image,
-            holder,
-            siblings,
-        })
+        container(self.located(), field, siblings)
     }
 
     /// Visits each value that the steps lead to. Each visit is taken from the budget; nothing is visited without one.
@@ -546,8 +546,7 @@ fn seek<'v>(at: &mut Match<'v>, found: &mut Vec<Template<'v>>) {
     }
     let value = at.value();
     if is_pod_spec(value) {
-        let mut budget = MAX_SHARED_VISITS;
-        found.push(read(&POD_SPEC, &Match::object(value), &mut budget).moved(at));
+        found.push(read_pod_spec(at));
         return;
     }
     let mut enter = |step, value| {
@@ -581,31 +580,73 @@ fn is_pod_spec(value: &Value) -> bool {
     })
 }
 
-impl<'v> Template<'v> {
-    /// Moves what was read from a pod spec to its place in an object, and adds the metadata beside it.
-    fn moved(mut self, at: &Match<'v>) -> Self {
-        let all = self.pod_specs.iter_mut().chain(
-            (self.images.iter_mut().chain(&mut self.missing)).map(|container| &mut container.image),
-        );
-        for located in all.chain(self.misfits.iter_mut().map(|misfit| &mut misfit.found)) {
-            located.steps = [&*at.path, &*located.steps].concat();
-        }
-        if let [.., parent, _] = at.values.as_slice()
-            && let Some(path::Step::Key("spec")) = at.path.last()
-            && let Some(metadata) = parent.get("metadata")
-        {
-            let beside = at.path.len() - 1;
-            for (field, maps) in [
-                ("annotations", &mut self.annotations),
-                ("labels", &mut self.labels),
-            ] {
-                maps.extend(metadata.get(field).map(|value| {
-                    let mut steps: Vec<_> = at.path.iter().take(beside).copied().collect();
-                    steps.extend([path::Step::Key("metadata"), path::Step::Key(field)]);
-                    Located { value, steps }
-                }));
+/// Reads a pod spec and the metadata beside it, as in a `PodTemplateSpec`. A Pod is read here and not by its row of the
+/// table, because matching reads nothing else so often.
+fn read_pod_spec<'v>(at: &Match<'v>) -> Template<'v> {
+    let mut template = Template {
+        pod_specs: vec![at.located()],
+        ..Template::default()
+    };
+    for list in ["initContainers", "containers"] {
+        let Some(value) = at.value().get(list) else {
+            continue;
+        };
+        match value {
+            Value::Array(items) => {
+                for (index, value) in items.iter().enumerate() {
+                    let steps = [path::Step::Key(list), path::Step::Index(index)];
+                    match container(at.below(&steps, value), "image", items.len()) {
+                        Ok(container) if container.is_missing() => template.missing.push(container),
+                        Ok(container) => template.images.push(container),
+                        Err(misfit) => template.misfits.push(misfit),
+                    }
+                }
             }
+            Value::Null if list != "containers" => {}
+            _ => template.misfits.push(Misfit {
+                found: at.below(&[path::Step::Key(list)], value),
+                expected: "a list",
+            }),
         }
-        self
     }
+    template.makes_pod = !template.images.is_empty();
+    if let [.., parent, _] = at.values.as_slice()
+        && let [beside @ .., path::Step::Key("spec")] = at.path.as_slice()
+        && let Some(metadata) = parent.get("metadata")
+    {
+        let map = |field| {
+            let steps = [path::Step::Key("metadata"), path::Step::Key(field)];
+            Some(Located {
+                value: metadata.get(field)?,
+                steps: [beside, &steps].concat(),
+            })
+        };
+        template.annotations.extend(map("annotations"));
+        template.labels.extend(map("labels"));
+    }
+    template
+}
+
+/// Reads a value as the container that holds an image in a field.
+fn container<'v>(
+    holder: Located<'v>,
+    field: &'static str,
+    siblings: usize,
+) -> Result<ContainerImage<'v>, Misfit<'v>> {
+    let Value::Object(members) = holder.value else {
+        return Err(Misfit {
+            found: holder,
+            expected: "an object",
+        });
+    };
+    let mut steps = holder.steps;
+    steps.push(path::Step::Key(field));
+    Ok(ContainerImage {
+        image: Located {
+            value: members.get(field).unwrap_or(&Value::Null),
+            steps,
+        },
+        holder: holder.value,
+        siblings,
+    })
 }

@@ -35,7 +35,6 @@ mod table;
 
 use serde::Serialize;
 
-pub(crate) use table::POD_SPEC;
 pub use table::WORKLOADS;
 
 /// A kind of object that makes pods, or whose annotations people mistake for those of pods.

@@ -51,17 +51,6 @@ const CNPG: Source = source(
     Some("@kubernetes-models/cloudnative-pg"),
 );
 
-/// A pod spec by itself, without metadata.
-pub(crate) const POD_SPEC: PodTemplate = PodTemplate {
-    name: "",
-    at: Way(""),
-    named_by: None,
-    pod_specs: ways![""],
-    images: &[ways!["initContainers.*.image"], ways!["containers.*.image"]],
-    annotations: &[],
-    replicas: None,
-};
-
 /// Every known kind, by project.
 #[rustfmt::skip]
 pub const WORKLOADS: &[Workload] = &[
