@@ -36,7 +36,6 @@ pub mod reconcile;
 pub mod reference;
 pub mod resource;
 pub mod settings;
-mod sort;
 pub mod time;
 mod type_error;
 pub mod validate;

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Places, Span, Text};
 use crate::path::Path;
-use crate::sort::sort_by;
 
 mod code;
 mod level;
@@ -244,7 +243,7 @@ impl<'a> Report<'a> {
     pub fn finish(mut self) -> Vec<Diagnostic> {
         let place =
             |found: &Diagnostic| found.span.map(|span| (span.start.offset, span.end.offset));
-        sort_by(&mut self.found, |a, b| place(a).cmp(&place(b)));
+        self.found.sort_by(|a, b| place(a).cmp(&place(b)));
         if self.dropped > 0
             && let Some(severity) = self.levels.severity(Code::IC003)
         {

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use crate::path::Step;
-use crate::sort::sort_by;
 
 use super::text::{u32_of, usize_of};
 
@@ -214,7 +213,7 @@ impl Tree {
     ) -> Vec<(u32, u32, &'a str)> {
         let keys = self.children(mapping).filter_map(|child| child.key);
         let mut keys: Vec<_> = keys.map(|at| (self.key(text, at), at)).collect();
-        sort_by(&mut keys, Ord::cmp);
+        keys.sort();
         again
             .iter()
             .filter_map(|again| {
@@ -295,7 +294,7 @@ impl Table {
                 rows.truncate(before);
             }
         }
-        sort_by(&mut rows, Ord::cmp);
+        rows.sort();
         Table(rows)
     }
 

@@ -10,7 +10,6 @@ use crate::expiry;
 use crate::path::Path;
 use crate::resource::view::{CacheForm, CacheView};
 use crate::resource::{self, Phase};
-use crate::sort::sort_by;
 use crate::time::Timestamp;
 use crate::type_error::TypeError;
 
@@ -186,7 +185,7 @@ impl Cache {
     /// Merges several descriptions of one cache. An entry of the API takes precedence over objects, a newer description
     /// over an older one; the others fill absent fields. Their order does not matter.
     pub(super) fn merged(mut copies: Vec<Cache>) -> Option<Cache> {
-        sort_by(&mut copies, |a, b| {
+        copies.sort_by(|a, b| {
             let (images_a, images_b) = (a.images.iter(), b.images.iter());
             let images = || images_a.map(Image::text).cmp(images_b.map(Image::text));
             a.weight().cmp(&b.weight()).then_with(images)

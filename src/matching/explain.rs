@@ -12,7 +12,6 @@ use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
 use super::select::{Filter, Requirements, Score, SearchBuffers, Strategy};
 use super::verdict::{Decision, PinRefusal, RUNS_ON_ACS, Selection};
 use crate::pod::Pod;
-use crate::sort::sort_by;
 use crate::{annotation, resource};
 
 impl Index {
@@ -121,7 +120,7 @@ impl<'a> Contest<'a> {
             .into_iter()
             .map(|standing| (!contest.comes_first(&standing), standing))
             .collect();
-        sort_by(&mut ordered, |(last_a, a), (last_b, b)| {
+        ordered.sort_by(|(last_a, a), (last_b, b)| {
             last_a
                 .cmp(last_b)
                 .then_with(|| index.compare(a, b, rules))
@@ -400,8 +399,8 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
             names.extend(key.names().map(|name| (&*name.text, image.text())));
         }
     }
-    sort_by(&mut names, Ord::cmp);
-    sort_by(&mut repositories, Ord::cmp);
+    names.sort();
+    repositories.sort();
     let have = |key: &Key| {
         let same = |name: &Name| first(&names, &name.text);
         match key.names().find_map(same) {

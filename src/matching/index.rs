@@ -7,7 +7,6 @@ use super::image::{Key, Name};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use super::slab::{Table, hash};
 use crate::resource::Phase;
-use crate::sort::sort_by;
 
 /// Caches that pods are matched against.
 ///
@@ -373,7 +372,7 @@ impl FromIterator<Cache> for Index {
                 None => index.add(cache),
             }
         }
-        sort_by(&mut duplicates, |(a, _), (b, _)| a.cmp(b));
+        duplicates.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut duplicates = duplicates.into_iter().peekable();
         while let Some((number, cache)) = duplicates.next() {
             let mut copies = vec![cache];

@@ -24,7 +24,6 @@ use crate::diagnostic::{Code, Report};
 use crate::matching::{Image, ImageFacts, PodSource};
 use crate::path::Path;
 use crate::resource::workload::{self, Workload};
-use crate::sort::sort_by;
 use node::NodeRequirements;
 
 pub use placement::Placement;
@@ -135,10 +134,10 @@ impl Pod {
         fn order(image: &Image) -> (Option<&str>, Option<&str>, &str) {
             (image.repository(), image.normalized(), image.text())
         }
-        sort_by(&mut self.images, |a, b| order(a).cmp(&order(b)));
+        self.images.sort_by(|a, b| order(a).cmp(&order(b)));
         self.images
             .dedup_by(|a, b| a.normalized() == b.normalized());
-        sort_by(&mut self.unreadable, |a, b| a.text().cmp(b.text()));
+        self.unreadable.sort_by(|a, b| a.text().cmp(b.text()));
         self.unreadable.dedup_by(|a, b| a.text() == b.text());
     }
 

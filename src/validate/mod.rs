@@ -50,7 +50,6 @@ use crate::path::Path;
 use crate::resource::MAX_SIZE_GIB;
 use crate::resource::walk::{Met, Opens, TypeMeta, Visitor, WalkFault, walk};
 use crate::settings::{self, SettingErrors};
-use crate::sort::sort_by;
 use identity::Subject;
 
 pub use crate::resource::MAX_LIST_DEPTH;
@@ -193,7 +192,7 @@ pub fn text_within(
         let range = found.span.map(|span| (span.start.offset, span.end.offset));
         (found.document, range.is_none(), range)
     };
-    sort_by(&mut diagnostics, |a, b| place(a).cmp(&place(b)));
+    diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
     Validation {
         diagnostics,
         objects,
