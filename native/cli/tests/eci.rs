@@ -417,7 +417,7 @@ fn a_manifest_with_errors_or_without_its_secret_is_not_sent() {
     assert_data_eq!(
         stderr(&invalid),
         str![[r#"
-error: trainer: spec.imageCacheSize: 4 GiB, at least 20 needed [IC040]
+error: trainer: spec.imageCacheSize: 4 GiB, at least 20 required [IC040]
 
 "#]]
     );

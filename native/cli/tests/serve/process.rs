@@ -95,7 +95,7 @@ fn a_kubeconfig_is_written_and_only_its_own_is_written_over() {
     std::fs::write(&path, "somebody's own").unwrap();
     let (code, said) = refused(&["--listen", "127.0.0.1:0", "--kubeconfig-out", file]);
     assert_eq!(code, Some(3));
-    assert!(said.contains("is not from this command"), "{said}");
+    assert!(said.contains("was not written by this command"), "{said}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's own");
 }
 
