@@ -12,7 +12,7 @@ const snippets = (folder) => readdirSync(new URL(`${folder}/snippets`, dist), { 
 const js = (folder) => ['glue.js', 'api.js', 'web.js', ...snippets(folder)].reduce((sum, file) => sum + gzip(`${folder}/${file}`), 0);
 
 export const MARGIN = 1.05;
-export const TARGETS = { full: 240_000, json: 180_000 };
+export const TARGETS = { full: 240_000, json: 205_000 };
 
 export function measure() {
   const sizes = {};

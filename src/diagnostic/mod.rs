@@ -243,7 +243,7 @@ impl<'a> Report<'a> {
     pub fn finish(mut self) -> Vec<Diagnostic> {
         let place =
             |found: &Diagnostic| found.span.map(|span| (span.start.offset, span.end.offset));
-        self.found.sort_by(|a, b| place(a).cmp(&place(b)));
+        self.found.sort_by_key(place);
         if self.dropped > 0
             && let Some(severity) = self.levels.severity(Code::IC003)
         {

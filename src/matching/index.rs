@@ -372,7 +372,7 @@ impl FromIterator<Cache> for Index {
                 None => index.add(cache),
             }
         }
-        duplicates.sort_by(|(a, _), (b, _)| a.cmp(b));
+        duplicates.sort_by_key(|(number, _)| *number);
         let mut duplicates = duplicates.into_iter().peekable();
         while let Some((number, cache)) = duplicates.next() {
             let mut copies = vec![cache];

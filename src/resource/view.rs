@@ -498,7 +498,11 @@ mod tests {
 
     /// The entry as typed SDKs print it.
     fn printed(value: &Value) -> Value {
-        let lower = |key: &str| key[..1].to_ascii_lowercase() + &key[1..];
+        let lower = |key: &str| -> String {
+            let mut chars = key.chars();
+            let first = chars.next().map(|first| first.to_ascii_lowercase());
+            first.into_iter().chain(chars).collect()
+        };
         match value {
             Value::Object(fields) => fields
                 .iter()

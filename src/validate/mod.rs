@@ -192,7 +192,7 @@ pub fn text_within(
         let range = found.span.map(|span| (span.start.offset, span.end.offset));
         (found.document, range.is_none(), range)
     };
-    diagnostics.sort_by(|a, b| place(a).cmp(&place(b)));
+    diagnostics.sort_by_key(place);
     Validation {
         diagnostics,
         objects,

@@ -37,7 +37,7 @@ impl Random {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        usize::try_from(self.next() % end.max(1) as u64).unwrap()
     }
 
     fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
@@ -51,7 +51,8 @@ fn hash(text: &str) -> u32 {
     for byte in text.bytes() {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     }
-    (hash >> 32) as u32 ^ hash as u32
+    let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d]) ^ u32::from_be_bytes([e, f, g, h])
 }
 
 /// What is put between any two characters.

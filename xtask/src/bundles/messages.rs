@@ -29,13 +29,12 @@ pub(crate) enum Language {
 pub(crate) fn expand(source: &str, language: Language) -> Result<String> {
     let mut text = source.to_owned();
     // The last start has no placeholder inside, so inner placeholders are replaced first.
-    while let Some(start) = text.rfind("{{") {
-        let length = text[start..].find("}}").context("`{{` without `}}`")?;
-        let end = start + length;
-        let placeholder = text[start + 2..end].replace('\n', " ");
+    while let Some((before, rest)) = text.rsplit_once("{{") {
+        let (placeholder, after) = rest.split_once("}}").context("`{{` without `}}`")?;
+        let placeholder = placeholder.replace('\n', " ");
         let expression = expression(placeholder.trim(), language)
             .with_context(|| format!("{{{{{placeholder}}}}}"))?;
-        text.replace_range(start..end + 2, &expression);
+        text = format!("{before}{expression}{after}");
     }
     Ok(text)
 }
@@ -103,7 +102,7 @@ impl Language {
             match joined.last_mut() {
                 Some(last) if is_literal(last) && is_literal(&part) => {
                     last.pop();
-                    last.push_str(&part[1..]);
+                    last.push_str(part.strip_prefix(quote).unwrap_or(&part));
                 }
                 _ => joined.push(part),
             }
@@ -118,7 +117,13 @@ impl Language {
                 let format: String = parts
                     .iter()
                     .map(|part| match is_literal(part) {
-                        true => part[1..part.len() - 1].replace('%', "%%"),
+                        true => {
+                            let inner = part.strip_prefix(quote).unwrap_or(part);
+                            inner
+                                .strip_suffix(quote)
+                                .unwrap_or(inner)
+                                .replace('%', "%%")
+                        }
                         false => "%v".to_owned(),
                     })
                     .collect();
