@@ -2,11 +2,11 @@
 #![no_main]
 
 use imagecache::diagnostic::Levels;
-use imagecache::source::{Format, read};
+use imagecache::document::{TextFormat, read};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let (documents, findings) = read(text, Format::Json, &Levels::default());
+    let (documents, findings) = read(text, TextFormat::Json, &Levels::default());
     if let Ok(value) = serde_json::from_str::<serde_json::Value>(text) {
         let limited = findings.iter().any(|found| found.code.name() == "limit");
         let read = documents.first().map(|document| document.value().clone()).unwrap_or_default();

@@ -3,15 +3,15 @@
 
 use imagecache::diagnostic::{Levels, Report};
 use imagecache::expiry;
-use imagecache::matching::{Index, Inventory, Rules, Scratch};
-use imagecache::source::{Format, read};
+use imagecache::matching::{Index, Inventory, MatchRules, SearchBuffers};
+use imagecache::document::{TextFormat, read};
 use imagecache::time::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let levels = Levels::default();
     let now = Timestamp::from_seconds(1_800_000_000);
-    let (documents, _) = read(text, Format::Auto, &levels);
+    let (documents, _) = read(text, TextFormat::Auto, &levels);
     let mut inventory = Inventory::default();
     let mut report = Report::new(&levels);
     for document in &documents {
@@ -21,7 +21,7 @@ fuzz_target!(|text: &str| {
         }
     }
     let index: Index = inventory.caches.into_iter().collect();
-    let (rules, mut scratch) = (Rules { now: Some(now), ..Rules::default() }, Scratch::default());
+    let (rules, mut scratch) = (MatchRules { now: Some(now), ..MatchRules::default() }, SearchBuffers::default());
     for pod in &inventory.pods {
         let explained = index.explain(pod, &rules, &mut scratch);
         let verdict = index.winner(pod, &rules, &mut scratch);

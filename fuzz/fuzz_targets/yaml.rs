@@ -2,19 +2,19 @@
 #![no_main]
 
 use imagecache::diagnostic::Levels;
-use imagecache::source::{Format, read};
-use imagecache::validate::{self, Options};
+use imagecache::document::{TextFormat, read};
+use imagecache::validate::{self, ValidateOptions};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let options = Options::default();
-    let judged = validate::text(text, Format::Auto, &options);
+    let options = ValidateOptions::default();
+    let judged = validate::text(text, TextFormat::Auto, &options);
     for found in &judged.diagnostics {
         if let Some(span) = found.span {
             assert!(text.get(span.start.offset..span.end.offset).is_some(), "{found:?}");
         }
     }
-    let (documents, _) = read(text, Format::Auto, &Levels::default());
+    let (documents, _) = read(text, TextFormat::Auto, &Levels::default());
     for document in documents {
         let _ = validate::object(document.value(), &options);
     }

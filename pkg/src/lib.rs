@@ -1,6 +1,6 @@
 //! The npm package `imagecache`: a shim between JavaScript and [`imagecache::ffi`]. It has no rules of its own.
 //!
-//! [`read`] reads arguments and throws a `TypeError` or a `RangeError` that begins with the name of the argument;
+//! `read.rs` reads arguments and throws a `TypeError` or a `RangeError` that begins with the name of the argument;
 //! [`write`] writes answers. `js/api.js` loads the module, and `js/api.d.ts` documents the functions.
 
 #![allow(unsafe_code)] // the code that `#[wasm_bindgen]` writes around these functions

@@ -16,7 +16,7 @@
 //! | `spec.tasks.*.parts.*` | `spec.annotations` | the annotations of the object |
 //!
 //! Labels of pods are next to their annotations, where the kind has a field for them: replace the last step of a way in
-//! [`PodTemplate::annotations`] by `labels`.
+//! `PodTemplate::annotations` by `labels`.
 //!
 //! ```
 //! use imagecache::resource::workload::{Step, find};
@@ -52,7 +52,7 @@ pub struct Workload {
     pub versions: &'static [&'static str],
     /// The project and release whose schema the row was read from.
     pub source: Source,
-    /// The pod templates. Empty when the object has none of its own, see [`Workload::references`].
+    /// The pod templates. Empty when the object has none of its own, see `Workload::references`.
     pub templates: &'static [PodTemplate],
     /// Maps of annotations that do not reach the pods, although people write pod annotations there.
     pub without_effect: &'static [Way],
@@ -120,7 +120,7 @@ pub struct Reference {
 /// | `name` | the field `name` |
 /// | `*` | each item of a list, each value of a map |
 /// | `{name=runner}` | the items of a list whose field `name` is `runner` |
-/// | `{taskName=*}` | the items of a list whose field `taskName` is the name of this pod ([`PodTemplate::named_by`]) |
+/// | `{taskName=*}` | the items of a list whose field `taskName` is the name of this pod (`PodTemplate::named_by`) |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Way(&'static str);

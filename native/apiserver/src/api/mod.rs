@@ -5,7 +5,7 @@
 //!
 //! 1. [`Resources::find`] returns the resource of the path.
 //! 2. [`options`] reads the query and `decode` the body, with the error messages of the real server.
-//! 3. [`write`] makes the object to store from the stored object and the request.
+//! 3. [`mod@write`] makes the object to store from the stored object and the request.
 //! 4. [`table`], `yaml` and [`Status`] make the response.
 //!
 //! Resources differ only in the data of their [`Resource`], never by a branch on the kind.
