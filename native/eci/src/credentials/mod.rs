@@ -1,8 +1,9 @@
 //! Where the keys come from.
 //!
 //! Sources are asked in the order that users of the official SDKs know; the first that answers is used, and stays in
-//! use. What ends is renewed before it ends. Nothing here prints a key: errors say which source was asked and why it
-//! had none.
+//! use. What ends is renewed before it ends, by the same source: when that fails, it is an error, and no other source is
+//! asked as long as the process lives, because another source may be another account. Nothing here prints a key: errors
+//! say which source was asked and why it had none.
 //!
 //! | source | asked when |
 //! |---|---|
@@ -109,12 +110,12 @@ pub struct Credentials {
 struct State {
     http: Option<Http>,
     held: Option<Held>,
+    /// The index of the source that answered first: the only one that is asked from then on.
+    settled: Option<usize>,
 }
 
 #[derive(Debug)]
 struct Held {
-    /// Which source gave it.
-    source: usize,
     issued: Issued,
     renew_at: Option<Timestamp>,
 }
@@ -211,7 +212,7 @@ impl Credentials {
         }
     }
 
-    /// Asks the source that answered last, then all others in order.
+    /// Asks the source that has answered before; if none has, all sources in order.
     async fn fetch(&self, state: &mut State, now: Timestamp) -> Result<Held, NoCredentials> {
         let http = match &state.http {
             Some(http) => http.clone(),
@@ -227,17 +228,14 @@ impl Credentials {
             setting: &self.setting,
             nature: &*self.nature,
         };
-        let last = state.held.as_ref().map(|held| held.source);
-        let others = (0..self.sources.len()).filter(|source| Some(*source) != last);
+        let settled = state.settled;
+        let sources = self.sources.iter().enumerate();
         let mut tried = Vec::new();
-        for at in last.into_iter().chain(others) {
-            let Some(source) = self.sources.get(at) else {
-                continue;
-            };
+        for (at, source) in sources.filter(|(at, _)| settled.is_none_or(|settled| settled == *at)) {
             match ask.source(source).await {
                 Ok(issued) => {
+                    state.settled = Some(at);
                     return Ok(Held {
-                        source: at,
                         renew_at: issued.expires.map(|expires| renew_at(now, expires)),
                         issued,
                     });
