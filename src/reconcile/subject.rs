@@ -6,6 +6,7 @@ use super::ReconcileRecord;
 use super::condition::{Condition, SYNCED, reason};
 use crate::annotation;
 use crate::expiry;
+use crate::resource::Phase;
 use crate::time::Timestamp;
 
 /// What an object says about itself.
@@ -151,6 +152,14 @@ impl<'a> Subject<'a> {
         let facts = expiry::ExpiryFacts::read(self.object);
         let end = facts.recorded.or_else(|| expiry::end(&facts));
         end.is_some_and(|end| end <= now.plus(expiry::TOLERANCE))
+    }
+
+    /// Whether it is no surprise that the cache is gone: its end has passed, or ECI may remove it at any time.
+    pub(super) fn may_be_gone(&self, now: Timestamp) -> bool {
+        let failed = self.phase == Some(Phase::Failed.as_str());
+        let recorded = expiry::ExpiryFacts::read(self.object).recorded;
+        let ended = recorded.is_some_and(|end| end <= now.plus(expiry::TOLERANCE));
+        self.is_evictable() || self.has_expired(now) || (failed && ended)
     }
 
     /// Whether ECI may remove the cache when it needs the room.
