@@ -266,19 +266,21 @@ pub(crate) fn worlds(step: StepFn) -> Vec<(&'static str, World)> {
         ),
         (
             "a listing that lags by two, a crash",
-            one(Budget {
-                crashes: 1,
-                minutes: 2,
-                ..none
-            })
-            .patient()
-            .prompt()
-            .lagging(2),
+            one(Budget { crashes: 1, ..none })
+                .patient()
+                .prompt()
+                .lagging(2),
         ),
         (
-            "a listing that lags by two, an edit, a deletion",
+            "a listing that lags by two, an edit",
+            one(Budget { edits: 1, ..none })
+                .patient()
+                .prompt()
+                .lagging(2),
+        ),
+        (
+            "a listing that lags by two, a deletion",
             one(Budget {
-                edits: 1,
                 deletions: 1,
                 ..none
             })

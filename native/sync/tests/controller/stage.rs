@@ -102,7 +102,7 @@ impl Stage {
         config.poll = Duration::from_millis(30);
         config.rest = Duration::from_millis(300);
         config.settings.trust.secret_namespaces = Allowed::of(["default"]);
-        config.settings.trust.adoption = Allowed::of(["by-hand"]);
+        config.settings.trust.adoption = Allowed::All;
         let cloud = self.cloud.clone();
         config.clock = Some(Arc::new(move || cloud.now()));
         Controller::new(self.client.clone(), self.eci("testsecret"), config)
