@@ -16,8 +16,8 @@ const file = process.argv[2];
 const manifest = file ? readFileSync(file, 'utf8') : sample;
 
 console.log(`imagecache ${version()} on ${file ?? 'a sample'}`);
-for (const { severity, code, path, message, help, span } of validate(manifest)) {
-  console.log(`${span.start.line}:${span.start.column} ${severity} ${code} ${path}: ${message}`);
+for (const { severity, code, path, message, help, line, column } of validate(manifest)) {
+  console.log(`${line}:${column} ${severity} ${code} ${path}: ${message}`);
   if (help) console.log(`    ${help}`);
 }
 

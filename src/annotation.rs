@@ -71,6 +71,12 @@ pub const FINALIZER: &str = "imagecache.eci.alibabacloud.com/cache";
 pub const ECI_LABEL: &str = "alibabacloud.com/eci";
 /// Label or annotation of pods that may overflow to ECI (`eci`) or only run there (`eci_only`).
 pub const ECI_BURST: &str = "alibabacloud.com/burst-resource";
+/// Label of pods that run on ACS, Alibaba's Container Compute Service: `alibabacloud.com/acs: "true"`.
+pub const ACS_LABEL: &str = "alibabacloud.com/acs";
+/// Label of pods that run on ACS: the class of their compute power.
+pub const ACS_COMPUTE_CLASS: &str = "alibabacloud.com/compute-class";
+/// On a pod on ACS: use image caches, `"false"` unless set.
+pub const ACS_ENABLE_CACHE: &str = "image.alibabacloud.com/enable-image-cache";
 /// Written back on a pod by ECI: the instance that it runs in.
 pub const ECI_INSTANCE_ID: &str = "k8s.aliyun.com/eci-instance-id";
 

@@ -11,10 +11,11 @@
 //! | What is an `ImageCache`? | [`resource`], [`annotation`] |
 //! | Where in the text does this value stand? | [`document`], [`path`] |
 //! | What is wrong with this manifest? | [`validate`] → [`diagnostic`] |
+//! | Which pods does this object describe, and what do they ask for? | [`pod`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
-//! | How does a foreign host ask all of this, in JSON? | `door` |
+//! | Which functions does a foreign host call, with JSON? | `ffi` |
 //! | What must be done so that cluster and cloud agree? | `reconcile` (feature `eci`) |
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
@@ -22,19 +23,21 @@ pub mod admission;
 pub mod annotation;
 pub mod diagnostic;
 pub mod document;
-#[cfg(feature = "door")]
-pub mod door;
 #[cfg(feature = "eci")]
 pub mod eci;
 pub mod expiry;
+#[cfg(feature = "ffi")]
+pub mod ffi;
 pub mod matching;
 pub mod path;
+pub mod pod;
 #[cfg(feature = "eci")]
 pub mod reconcile;
 pub mod reference;
 pub mod resource;
 pub mod settings;
 pub mod time;
+mod type_error;
 pub mod validate;
 
 /// The example of the README runs as a test.

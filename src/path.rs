@@ -1,4 +1,4 @@
-//! Where in an object a value stands, written as Kubernetes writes it: `spec.images[2]`,
+//! Paths of values in an object, as Kubernetes writes them: `spec.images[2]`,
 //! `metadata.annotations[k8s.aliyun.com/imc-os-type]`.
 
 use std::fmt;
@@ -20,7 +20,7 @@ pub enum Path<'a> {
     Field(&'a Path<'a>, &'a str),
     /// A key of a map whose keys are free text: `[key]`.
     Key(&'a Path<'a>, &'a str),
-    /// A place in a list, counted from 0: `[2]`.
+    /// An item of a list, counted from 0: `[2]`.
     Index(&'a Path<'a>, usize),
 }
 
@@ -34,20 +34,20 @@ pub enum Step<'a> {
 }
 
 impl<'a> Path<'a> {
-    /// The path of the field `name` below this one.
+    /// Returns the path of the field `name` below this one.
     #[must_use]
     pub fn field(&'a self, name: &'a str) -> Path<'a> {
         Path::Field(self, name)
     }
 
-    /// The path of the map entry `key` below this one.
+    /// Returns the path of the map entry `key` below this one.
     #[must_use]
     pub fn key(&'a self, key: &'a str) -> Path<'a> {
         Path::Key(self, key)
     }
 
-    /// The path of a member whose name comes from a text: a field, or a map entry when the name does not look like a
-    /// field's or stands among labels or annotations.
+    /// Returns the path of a member whose name comes from a text: a field, or a map entry if the name is not a valid field
+    /// name or the member is a label or an annotation.
     pub(crate) fn member(&'a self, name: &'a str) -> Path<'a> {
         let is_field = name
             .bytes()
@@ -60,13 +60,22 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// The path of the list item `index` (from 0) below this one.
+    /// Returns the path of the list item `index` (from 0) below this one.
     #[must_use]
     pub fn index(&'a self, index: usize) -> Path<'a> {
         Path::Index(self, index)
     }
 
-    /// The steps from the root down.
+    /// Calls `visit` with the path that some more steps lead to.
+    pub(crate) fn descend(&self, steps: &[Step<'_>], visit: &mut dyn FnMut(&Path<'_>)) {
+        match steps.split_first() {
+            None => visit(self),
+            Some((Step::Key(name), rest)) => self.member(name).descend(rest, visit),
+            Some((Step::Index(index), rest)) => self.index(*index).descend(rest, visit),
+        }
+    }
+
+    /// Returns the steps from the root down.
     #[must_use]
     pub fn steps(&self) -> Vec<Step<'a>> {
         let mut steps = Vec::new();
@@ -101,7 +110,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// The head of a name longer than any that Kubernetes allows (a prefix of 253 characters, a slash and 63 more): a
+/// Returns the start of a name that is longer than Kubernetes allows (a prefix of 253 characters, a slash and 63 more): a
 /// thousand findings below one hostile key must not fill the memory.
 fn shortened(name: &str) -> &str {
     let mut end = name.len().min(320);

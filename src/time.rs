@@ -25,32 +25,32 @@ impl Timestamp {
     /// 9999-12-31T23:59:59Z, the last instant that RFC 3339 can write.
     pub const MAX: Timestamp = Timestamp(253_402_300_799);
 
-    /// The instant so many seconds after (or before) 1970; held within [`Timestamp::MIN`] and [`Timestamp::MAX`].
+    /// Creates an instant from seconds after (or before) 1970, clamped to [`Timestamp::MIN`] and [`Timestamp::MAX`].
     #[must_use]
     pub fn from_seconds(seconds: i64) -> Self {
         Timestamp(seconds.clamp(Self::MIN.0, Self::MAX.0))
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z.
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn seconds(self) -> i64 {
         self.0
     }
 
-    /// This instant moved by so many seconds; stops at [`Timestamp::MIN`] and [`Timestamp::MAX`].
+    /// Returns this instant plus a number of seconds, clamped to [`Timestamp::MIN`] and [`Timestamp::MAX`].
     #[must_use]
     pub fn plus(self, seconds: i64) -> Self {
         Self::from_seconds(self.0.saturating_add(seconds))
     }
 
-    /// Seconds from `earlier` to this instant; negative when `earlier` is later.
+    /// Returns the seconds from `earlier` to this instant; negative if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Timestamp) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// Days from 1970-01-01 to a day of the proleptic Gregorian calendar (Howard Hinnant's algorithm).
+/// Returns the days from 1970-01-01 to a day of the proleptic Gregorian calendar (Howard Hinnant's algorithm).
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -59,7 +59,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// The day of the proleptic Gregorian calendar so many days after 1970-01-01: (year, month, day).
+/// Returns the day of the proleptic Gregorian calendar a number of days after 1970-01-01: (year, month, day).
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
@@ -88,7 +88,7 @@ fn days_in_month(year: i64, month: i64) -> i64 {
 }
 
 impl fmt::Display for Timestamp {
-    /// `2026-01-18T13:40:56Z`.
+    /// Writes `2026-01-18T13:40:56Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = civil_from_days(self.0.div_euclid(DAY));
         let second = self.0.rem_euclid(DAY);
@@ -100,7 +100,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A text that is no RFC 3339 instant.
+/// The error of a text that is not an RFC 3339 time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadTimestamp(
     /// The text, cut at 40 characters.
@@ -111,7 +111,7 @@ impl fmt::Display for BadTimestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is no RFC 3339 time such as 2026-01-18T13:40:56Z",
+            "`{}` is not an RFC 3339 time such as `2026-01-18T13:40:56Z`",
             self.0
         )
     }
@@ -122,14 +122,14 @@ impl std::error::Error for BadTimestamp {}
 impl FromStr for Timestamp {
     type Err = BadTimestamp;
 
-    /// Reads RFC 3339. A fraction of a second is read and dropped, an offset is applied, a leap second (`:60`) is the
-    /// second before it.
+    /// Parses RFC 3339. Drops a fraction of a second, applies an offset, and reads a leap second (`:60`) as the second before
+    /// it.
     fn from_str(text: &str) -> Result<Self, BadTimestamp> {
         parse(text.as_bytes()).ok_or_else(|| BadTimestamp(text.chars().take(40).collect()))
     }
 }
 
-/// Reads exactly `digits` decimal digits, at most four.
+/// Parses exactly `digits` decimal digits, at most four.
 fn number(bytes: &[u8], digits: usize) -> Option<(i64, &[u8])> {
     let (head, rest) = bytes.split_at_checked(digits)?;
     // In 32 bits: a checked product of 64 is a call in wasm, and every time of every cache is read here.

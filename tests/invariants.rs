@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Lints of clippy against what panics or wraps.
@@ -27,39 +29,53 @@ fn cargo(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Names of the crates that the core links, for a target.
-fn linked(target: &str) -> BTreeSet<String> {
-    cargo(&[
-        "tree",
-        "--package",
-        "imagecache",
-        "--edges",
-        "normal",
-        "--prefix",
-        "none",
-        "--target",
-        target,
-    ])
-    .lines()
-    .filter_map(|line| line.split_whitespace().next())
-    .map(str::to_owned)
-    .collect()
+/// Returns the names of the crates that the core links with one feature, or with none.
+fn linked(target: &str, feature: &str) -> BTreeSet<String> {
+    let tree = "tree --package imagecache --edges normal --prefix none --no-default-features";
+    let mut args: Vec<_> = tree.split(' ').collect();
+    args.extend(["--target", target, "--features", feature]);
+    cargo(&args)
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Returns the features of the core, and the empty one.
+fn features() -> Vec<String> {
+    let features = manifest("Cargo.toml")["features"]
+        .as_table()
+        .unwrap()
+        .clone();
+    let mut features: Vec<_> = features.into_iter().map(|(name, _)| name).collect();
+    features.push(String::new());
+    features
 }
 
 #[test]
 fn core_links_no_io_no_clock_and_no_randomness() {
-    // Doing IO, telling the time or drawing numbers takes one of these, or `std` itself (see the next test).
+    // Every crate that does IO, reads the clock or draws random numbers needs one of these, or `std` itself (see the
+    // next test).
     let forbidden = "async-std axum chrono fastrand getrandom h2 http-body hyper iana-time-zone instant jiff kube \
                      kube-client kube-runtime libc log mio native-tls rand reqwest rustix rustls smol socket2 time \
                      tokio tracing ureq wasi web-time windows-sys";
     for target in ["x86_64-unknown-linux-gnu", "wasm32-unknown-unknown"] {
-        let linked = linked(target);
-        assert!(
-            linked.contains("serde_json"),
-            "cargo tree printed something else: {linked:?}"
-        );
-        for name in forbidden.split_whitespace() {
-            assert!(!linked.contains(name), "the core links {name} on {target}");
+        for feature in features() {
+            let linked = linked(target, &feature);
+            assert!(
+                linked.contains("serde_json"),
+                "cargo tree printed something else: {linked:?}"
+            );
+            for name in forbidden.split_whitespace() {
+                // the timestamp type of the Kubernetes types; no code of the core asks it for the time
+                if (feature.as_str(), name) == ("kube", "jiff") {
+                    continue;
+                }
+                assert!(
+                    !linked.contains(name),
+                    "feature `{feature}` of the core links {name} on {target}"
+                );
+            }
         }
     }
 }
@@ -81,22 +97,64 @@ fn core_names_no_io_no_clock_and_no_randomness_of_std() {
 }
 
 #[test]
-fn core_builds_for_wasm() {
-    for features in ["yaml,explain", "yaml", ""] {
-        let wasm = [
-            "build",
-            "--package",
-            "imagecache",
-            "--target",
-            "wasm32-unknown-unknown",
-        ];
-        cargo(
-            &[
-                &wasm[..],
-                &["--no-default-features", "--features", features],
-            ]
-            .concat(),
-        );
+fn core_builds_for_wasm_with_every_feature() {
+    let check = "check --package imagecache --target wasm32-unknown-unknown --no-default-features --features";
+    let check: Vec<_> = check.split(' ').collect();
+    for feature in features() {
+        cargo(&[&check[..], &[feature.as_str()]].concat());
+    }
+}
+
+/// Dependencies of hosts on hosts. The binary may use every host.
+const ARROWS: [(&str, &[&str]); 3] = [
+    (
+        "imagecache-controller",
+        &["imagecache-eci", "imagecache-http"],
+    ),
+    (
+        "imagecache-simulator",
+        &["imagecache-apiserver", "imagecache-http"],
+    ),
+    ("imagecache-apiserver", &["imagecache-http"]),
+];
+
+#[test]
+fn workspace_arrows_match_architecture() {
+    let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps"]);
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let native = Path::new(ROOT).join("native");
+    let is_host = |package: &Value| {
+        let manifest = package["manifest_path"].as_str().unwrap();
+        Path::new(manifest).starts_with(&native)
+    };
+    let name = |package: &Value| package["name"].as_str().unwrap().to_owned();
+    let members: BTreeSet<_> = packages.iter().map(name).collect();
+    let hosts: BTreeSet<_> = packages
+        .iter()
+        .filter(|package| is_host(package))
+        .map(name)
+        .collect();
+    assert!(hosts.contains("imagecache-cli"), "{hosts:?}");
+    for package in packages {
+        let of = name(package);
+        let allowed = ARROWS.iter().find(|(host, _)| *host == of);
+        let allowed = allowed.map_or(&[][..], |(_, allowed)| allowed);
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let to = name(dependency);
+            // tests may use every package
+            if dependency["kind"] == "dev" || !members.contains(&to) {
+                continue;
+            }
+            let is_allowed = match of.as_str() {
+                "imagecache" => false,
+                "imagecache-cli" => to == "imagecache" || hosts.contains(&to),
+                of if hosts.contains(of) => to == "imagecache" || allowed.contains(&to.as_str()),
+                // what is not shipped with the binary: no host depends on it, see above
+                _ => true,
+            };
+            assert!(is_allowed, "{of} must not depend on {to}");
+        }
     }
 }
 

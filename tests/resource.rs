@@ -121,18 +121,13 @@ fn numbers_are_read_as_the_api_server_reads_them() {
     assert_eq!(size(json!(1e3)), Ok((Some(1000), 1000)));
     assert_eq!(size(json!(-3.0)), Ok((Some(-3), -3)));
     assert_eq!(size(Value::Null), Ok((None, 20)));
-    for (wrong, shown) in [
-        (json!(25.5), "25.5"),
-        (json!("25"), "\"25\""),
-        (json!(1e30), "1e30"),
+    for (wrong, found) in [
+        (json!(25.5), "the number `25.5`"),
+        (json!("25"), "the string `25`"),
+        (json!(1e30), "the number `1e+30`"),
     ] {
-        assert_eq!(
-            size(wrong),
-            Err(format!(
-                "`{}` is no whole number",
-                shown.replace("1e30", "1e+30")
-            ))
-        );
+        let message = format!("expected a whole number, found {found}");
+        assert_eq!(size(wrong), Err(message));
     }
 }
 
@@ -162,33 +157,6 @@ fn time(text: &str) -> Option<Timestamp> {
 }
 
 // Phases
-
-#[test]
-fn every_pair_of_phases_is_allowed_or_not_as_the_table_says() {
-    // Rows become columns: P(ending) p(reparing) C(reating) R(eady) F(ailed) U(pdating) u(pdateFailed), ?(unknown).
-    let table = "
-        Pending      P p C . F . . ?
-        Preparing    . p C . F . . ?
-        Creating     . . C R F . . ?
-        Ready        . . . R . U . ?
-        Failed       . . . . F . . ?
-        Updating     . . . R . U u ?
-        UpdateFailed . . . . . U u ?
-        Thawing      P p C R F U u ?";
-    let rows: Vec<_> = table
-        .trim()
-        .lines()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>())
-        .collect();
-    let names: Vec<_> = rows.iter().map(|row| row[0]).collect();
-    for row in &rows {
-        for (next, cell) in names.iter().zip(&row[1..]) {
-            let allowed = Phase::from(row[0]).can_become(&Phase::from(*next));
-            assert_eq!(allowed, *cell != ".", "{} to {next}", row[0]);
-        }
-    }
-    assert!(Phase::from("Thawing").can_become(&Phase::from("Melting")));
-}
 
 #[test]
 fn only_a_ready_cache_is_usable_and_only_some_can_be_updated() {
@@ -528,27 +496,27 @@ fn definition_refuses_every_invalid_object_and_says_why() {
     invalid-no-images: /spec/images breaks /properties/spec/properties/images/minItems
     invalid-retention-high: /spec/retentionDays breaks /properties/spec/properties/retentionDays/maximum
     invalid-retention-zero: /spec/retentionDays breaks /properties/spec/properties/retentionDays/minimum
-    invalid-secret-form: a secret is written namespace:name, such as default:my-registry
+    invalid-secret-form: a secret must be namespace:name, such as default:my-registry
     invalid-size-high: /spec/imageCacheSize breaks /properties/spec/properties/imageCacheSize/maximum
     invalid-size-low: /spec/imageCacheSize breaks /properties/spec/properties/imageCacheSize/minimum
     image "": /spec/images/0 breaks /properties/spec/properties/images/items/minLength
-    image "a b": an image has no white space
-    image "a\n": an image has no white space
-    image "https://registry.example.com/a:1": an image has no scheme; write registry.example.com/app:1.0 without https://
-    image "docker://a": an image has no scheme; write registry.example.com/app:1.0 without https://
-    secret "a": a secret is written namespace:name, such as default:my-registry
-    secret "a:b:c": a secret is written namespace:name, such as default:my-registry
-    secret ":a": a secret is written namespace:name, such as default:my-registry
-    secret "a:": a secret is written namespace:name, such as default:my-registry
-    secret "a/b": a secret is written namespace:name, such as default:my-registry
-    secret "A:b": a secret is written namespace:name, such as default:my-registry
-    secret "a: b": a secret is written namespace:name, such as default:my-registry
-    secret "a:b\n": a secret is written namespace:name, such as default:my-registry
-    secret "a..b:c": a secret is written namespace:name, such as default:my-registry
-    secret "a.b:c": a secret is written namespace:name, such as default:my-registry
-    secret "a:b..c": a secret is written namespace:name, such as default:my-registry
-    secret "a:-b": a secret is written namespace:name, such as default:my-registry
-    secret "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn:a": a secret is written namespace:name, such as default:my-registry
+    image "a b": an image must not contain white space
+    image "a\n": an image must not contain white space
+    image "https://registry.example.com/a:1": an image must not have a scheme; write registry.example.com/app:1.0 without https://
+    image "docker://a": an image must not have a scheme; write registry.example.com/app:1.0 without https://
+    secret "a": a secret must be namespace:name, such as default:my-registry
+    secret "a:b:c": a secret must be namespace:name, such as default:my-registry
+    secret ":a": a secret must be namespace:name, such as default:my-registry
+    secret "a:": a secret must be namespace:name, such as default:my-registry
+    secret "a/b": a secret must be namespace:name, such as default:my-registry
+    secret "A:b": a secret must be namespace:name, such as default:my-registry
+    secret "a: b": a secret must be namespace:name, such as default:my-registry
+    secret "a:b\n": a secret must be namespace:name, such as default:my-registry
+    secret "a..b:c": a secret must be namespace:name, such as default:my-registry
+    secret "a.b:c": a secret must be namespace:name, such as default:my-registry
+    secret "a:b..c": a secret must be namespace:name, such as default:my-registry
+    secret "a:-b": a secret must be namespace:name, such as default:my-registry
+    secret "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn:a": a secret must be namespace:name, such as default:my-registry
     11 secrets: /spec/imagePullSecrets breaks /properties/spec/properties/imagePullSecrets/maxItems
     "#);
 }

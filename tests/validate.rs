@@ -476,7 +476,7 @@ fn findings_are_kept_to_a_limit_and_counted() {
     assert_eq!(found.len(), Report::MAX_FINDINGS + 1);
     assert_eq!(
         found.last().unwrap().to_string(),
-        "4000 more findings, at most 1000 are kept"
+        "4000 more findings omitted, at most 1000 are reported"
     );
 }
 

@@ -1,5 +1,5 @@
 //! Puts the files of `www/dist` into the crate, where `cargo xtask www` has built them. Without them the crate builds
-//! all the same: nobody needs Node to build the command line.
+//! all the same: the command line builds without Node.
 
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

@@ -1,168 +1,87 @@
-//! The npm package `imagecache`: JSON text to the core and back. It holds no rule.
+//! The npm package `imagecache`: a shim between JavaScript and [`imagecache::ffi`]. It has no rules of its own.
 //!
-//! `js/api.js` checks arguments, makes JSON of them and values of the answers, with the engine's own `JSON`: the cheapest
-//! measured way for whole objects (`bench.mjs`). So only text crosses, and nothing of JavaScript is linked in here. What
-//! is thrown is text, too, and begins with the argument's name. Names and types of the package are told in `js/api.d.ts`.
+//! [`read`] reads arguments and throws a `TypeError` or a `RangeError` that begins with the name of the argument;
+//! [`write`] writes answers. `js/api.js` loads the module, and `js/api.d.ts` documents the functions.
 
-#![allow(unsafe_code)] // what `#[wasm_bindgen]` writes around these functions
+#![allow(unsafe_code)] // the code that `#[wasm_bindgen]` writes around these functions
 
 mod index;
+mod read;
+mod write;
 
-use imagecache::admission::{self, AdmissionSettings, CacheSource};
-use imagecache::diagnostic::{Code, Diagnostic, Levels, Report};
-use imagecache::document::{Span, TextFormat, read};
-use imagecache::expiry::{self, ExpiryFacts};
-use imagecache::matching::{DocumentObject, Index, subjects};
-use imagecache::reference;
-use imagecache::time::{BadTimestamp, Timestamp};
-use imagecache::validate;
-use serde::Serialize;
-use serde_json::Value;
+use imagecache::ffi;
+use js_sys::{Array, JsString};
 use wasm_bindgen::prelude::*;
 
-pub use index::{CacheIndex, GivenCaches};
+pub use index::CacheIndex;
 
-/// JSON, or what is wrong with an argument.
-type Answer = Result<String, String>;
+/// A JavaScript value, or the error to throw.
+pub type Answer = Result<JsValue, JsValue>;
 
-/// Findings of a text: YAML, JSON, many documents. Empty when there are none.
-#[wasm_bindgen(js_name = validateText)]
-pub fn validate_text(manifest: &str, options: Option<String>) -> Answer {
-    let options = chosen("options", options, validate::ValidateOptions::parse)?;
-    findings(&validate::text(manifest, TextFormat::Auto, &options).diagnostics)
-}
-
-/// Findings of an object. Empty when there are none.
-#[wasm_bindgen(js_name = validateObject)]
-pub fn validate_object(manifest: &str, options: Option<String>) -> Answer {
-    let options = chosen("options", options, validate::ValidateOptions::parse)?;
-    findings(&validate::object(&json("manifest", manifest)?, &options))
-}
-
-// Most manifests are sound; nothing needs no JSON.
-fn findings(found: &[Diagnostic]) -> Answer {
-    if found.is_empty() {
-        return Ok(String::new());
-    }
-    written(found)
-}
-
-/// Every object of a text, lists opened up, and what could not be read.
+/// Validates a text or an object.
 #[wasm_bindgen]
-pub fn objects(text: &str) -> Answer {
-    #[derive(Serialize)]
-    struct Object {
-        document: usize,
-        span: Span,
-        #[serde(flatten)]
-        subject: DocumentObject,
-    }
-    #[derive(Serialize)]
-    struct Objects {
-        objects: Vec<Object>,
-        diagnostics: Vec<Diagnostic>,
-    }
-    let (documents, mut diagnostics) = read(text, TextFormat::Auto, &Levels::DEFAULT);
-    let mut objects = Vec::new();
-    for document in &documents {
-        let mut report = Report::on(document, &Levels::DEFAULT);
-        let found = subjects(document.value(), &mut report);
-        objects.extend(found.into_iter().map(|subject| Object {
-            document: document.index(),
-            span: document.span(),
-            subject,
-        }));
-        diagnostics.extend(report.finish());
-    }
-    written(&Objects {
-        objects,
-        diagnostics,
-    })
-}
-
-/// When a cache ends, seen from `now`.
-#[wasm_bindgen]
-pub fn expiry(cache: &str, now: &str) -> Answer {
-    let facts = ExpiryFacts::read(&json("cache", cache)?);
-    written(&expiry::expiry(&facts, time("now", now)?))
-}
-
-/// What a text means as an image.
-#[wasm_bindgen(js_name = parseReference)]
-pub fn parse_reference(text: &str) -> Answer {
-    written(&reference::describe(text))
-}
-
-/// Answers an AdmissionReview where no caches are at hand.
-#[wasm_bindgen]
-pub fn review(review: &str, settings: Option<String>, now: Option<String>) -> Answer {
-    answered(review, settings, now, None)
-}
-
-/// What is no AdmissionReview cannot be answered by one.
-fn answered(
-    review: &str,
-    settings: Option<String>,
-    now: Option<String>,
-    caches: Option<&Index>,
-) -> Answer {
-    #[derive(Serialize)]
-    struct Refused {
-        error: String,
-    }
-    let review = json("review", review)?;
-    let settings = chosen("settings", settings, |given| {
-        AdmissionSettings::parse(given).map_err(|faults| {
-            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            faults.join("; ")
-        })
-    })?;
-    let now = now.map(|now| time("now", &now)).transpose()?;
-    let caches = || {
-        caches
-            .map(CacheSource::Index)
-            .ok_or_else(|| admission::NO_CACHES.into())
+pub fn validate(manifest: &JsValue, options: &JsValue) -> Answer {
+    let options = read::optional("options", options)?;
+    let found = if manifest.is_string() {
+        let manifest = read::string("manifest", manifest)?;
+        ffi::validate_text(&manifest, options.as_ref())
+            .map_err(read::error)?
+            .diagnostics
+    } else {
+        let manifest = read::json("manifest", manifest)?;
+        ffi::validate_object(&manifest, options.as_ref()).map_err(read::error)?
     };
-    match admission::review(&review, &settings, caches, now) {
-        Ok(answer) => written(&answer),
-        Err(error) => written(&Refused { error }),
+    // Most manifests have no finding.
+    if found.is_empty() {
+        return Ok(Array::new().into());
     }
+    write::json(&found)
 }
 
-/// The code that is meant by a code or a name, if there is one. What it says stands in `texts.js`.
+/// Returns every object of a text.
 #[wasm_bindgen]
-pub fn explain(code: &str) -> Option<String> {
-    code.parse::<Code>().ok().map(|code| code.to_string())
+pub fn objects(text: &JsValue) -> Answer {
+    let objects = ffi::objects(&read::string("text", text)?);
+    write::json(&objects.map_err(read::error)?)
 }
 
-/// Version of the package.
+/// Returns when a cache expires.
+#[wasm_bindgen]
+pub fn expiry(cache: &JsValue, now: &JsValue) -> Answer {
+    let cache = read::json("cache", cache)?;
+    let expiry = ffi::expiry(&cache, &read::time("now", now)?);
+    write::json(&expiry.map_err(read::error)?)
+}
+
+/// Describes a text as an image reference.
+#[wasm_bindgen(js_name = parseReference)]
+pub fn parse_reference(text: &JsValue) -> Answer {
+    let reference = ffi::reference(&read::string("text", text)?);
+    write::json(&reference.map_err(read::error)?)
+}
+
+/// Answers an AdmissionReview with the caches that are given, if any.
+#[wasm_bindgen]
+pub fn review(review: &JsValue, settings: &JsValue, caches: &JsValue, now: &JsValue) -> Answer {
+    if !caches.is_null_or_undefined() {
+        return CacheIndex::new(caches, &JsValue::UNDEFINED)?.review(review, settings, now);
+    }
+    let (review, settings, now) = read::review(review, settings, now)?;
+    let answer = ffi::review(&review, settings.as_ref(), now.as_deref());
+    write::json(&answer.map_err(read::error)?)
+}
+
+/// Returns the code with this number or name, if there is one. `texts.js` has its rule.
+#[wasm_bindgen]
+pub fn code(code: &JsValue) -> Answer {
+    let code = ffi::code(&read::string("code", code)?);
+    Ok(code.map_or(JsValue::UNDEFINED, |code| {
+        JsString::from(code.as_str()).into()
+    }))
+}
+
+/// The version of the package.
 #[wasm_bindgen]
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
-}
-
-fn json(name: &str, text: &str) -> Result<Value, String> {
-    text.parse()
-        .map_err(|fault: serde_json::Error| format!("{name}: {fault}"))
-}
-
-/// An object with known fields; its default when it is left out.
-fn chosen<T: Default>(
-    name: &str,
-    text: Option<String>,
-    read: impl Fn(&Value) -> Result<T, String>,
-) -> Result<T, String> {
-    let Some(text) = text else {
-        return Ok(T::default());
-    };
-    read(&json(name, &text)?).map_err(|fault| format!("{name}: {fault}"))
-}
-
-fn time(name: &str, text: &str) -> Result<Timestamp, String> {
-    text.parse()
-        .map_err(|fault: BadTimestamp| format!("{name}: {fault}"))
-}
-
-fn written<T: Serialize + ?Sized>(value: &T) -> Answer {
-    serde_json::to_string(value).map_err(|fault| fault.to_string())
 }

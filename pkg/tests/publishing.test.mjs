@@ -62,7 +62,7 @@ test('a TypeScript program compiles, and what is wrong in one does not', () => {
     ${constants.join('\n')}
     await init();
     const found: Diagnostic[] = validate('kind: ImageCache', { levels: { IC042: 'off' }, maxSizeGib: 500 });
-    export const lines: (number | undefined)[] = found.map(({ span }) => span?.start.line);
+    export const lines: (number | null)[] = found.map(({ line }) => line);
     const index = new CacheIndex([{ kind: 'ImageCache' }]);
     const answer = index.match({ kind: 'Pod' }, { strict: true });
     if (answer.decision === 'Unreadable') console.log(answer.diagnostics);

@@ -2,70 +2,103 @@
 #![cfg(target_family = "wasm")]
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
-use imagecache_wasm::{
-    CacheIndex, GivenCaches, expiry, explain, parse_reference, validate_object, validate_text,
-};
+use imagecache_wasm::{CacheIndex, code, expiry, objects, parse_reference, validate};
+use js_sys::{JSON, Reflect, TypeError};
+use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const CACHE: &str = r#"{"apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "web"},
     "spec": {"images": ["nginx:1.27"], "retentionDays": 0}, "status": {"phase": "Ready", "imageCacheId": "imc-1"}}"#;
-const POD: &str = r#"{"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"image": "nginx:1.27"}]}}"#;
+const POD: &str = r#"{"kind": "Pod", "metadata": {"name": "p", "annotations": {"a/b": "c"}, "managedFields": [{}]},
+    "spec": {"containers": [{"image": "nginx:1.27", "env": [{"name": "A"}]}, {}], "initContainers": null}}"#;
+const NONE: &JsValue = &JsValue::UNDEFINED;
+
+fn parse(json: &str) -> JsValue {
+    JSON::parse(json).unwrap()
+}
+
+fn text(value: &JsValue) -> String {
+    JSON::stringify(value).unwrap().into()
+}
+
+fn message(error: &JsValue) -> String {
+    assert!(error.is_instance_of::<TypeError>(), "{error:?}");
+    error.unchecked_ref::<TypeError>().message().into()
+}
 
 #[wasm_bindgen_test]
-fn a_finding_of_an_object_has_no_place_and_one_of_a_text_has() {
-    let found = validate_object(CACHE, None).unwrap();
+fn validate_object_has_no_line_and_text_has_one() {
+    let found = text(&validate(&parse(CACHE), NONE).unwrap());
     assert!(
-        found.contains(r#""code":"IC041""#) && !found.contains("span"),
+        found.contains(r#""code":"IC041""#) && found.contains(r#""line":null"#),
         "{found}"
     );
-    let found = validate_text(CACHE, None).unwrap();
-    assert!(found.contains(r#""start":{"offset":"#), "{found}");
+    let found = text(&validate(&CACHE.into(), NONE).unwrap());
+    assert!(found.contains(r#""line":2"#), "{found}");
 }
 
 #[wasm_bindgen_test]
-fn the_answers_are_the_core_s_own() {
+fn answers_are_those_of_the_core() {
     let value: serde_json::Value = serde_json::from_str(CACHE).unwrap();
-    let core =
-        imagecache::validate::object(&value, &imagecache::validate::ValidateOptions::default());
-    let found = validate_object(CACHE, None).unwrap();
-    assert_eq!(found, serde_json::to_string(&core).unwrap());
-    let described = serde_json::to_string(&imagecache::reference::describe("nginx")).unwrap();
-    assert_eq!(parse_reference("nginx").unwrap(), described);
+    let core = imagecache::ffi::validate_object(&value, None).unwrap();
+    let found = validate(&parse(CACHE), NONE).unwrap();
+    assert_eq!(text(&found), serde_json::to_string(&core).unwrap());
+    let core = imagecache::ffi::reference("nginx").unwrap();
+    let described = parse_reference(&"nginx".into()).unwrap();
+    assert_eq!(text(&described), serde_json::to_string(&core).unwrap());
 }
 
 #[wasm_bindgen_test]
-fn an_index_answers_for_what_it_holds() {
-    let mut index = CacheIndex::new();
-    let mut given = GivenCaches::new();
-    given.add(CACHE, None).unwrap();
-    assert_eq!(index.insert(given).unwrap(), "[]");
-    let answer = index.winner(POD, None).unwrap();
-    assert!(answer.contains(r#""decision":"Hit""#), "{answer}");
-    assert!(index.remove("imc-1"));
+fn match_reads_a_pod_and_its_json_alike() {
+    let index = CacheIndex::new(&parse(CACHE), NONE).unwrap();
+    let members = index.select(&parse(POD), NONE).unwrap();
+    let decision = Reflect::get(&members, &"decision".into()).unwrap();
+    assert_eq!(decision, "Hit");
+    let bytes = js_sys::Uint8Array::from(POD.as_bytes());
+    let json = index.select(&bytes, NONE).unwrap();
+    assert_eq!(text(&members), text(&json));
+    let members = index.explain(&parse(POD), NONE).unwrap();
+    assert_eq!(text(&members), text(&index.explain(&bytes, NONE).unwrap()));
+}
+
+#[wasm_bindgen_test]
+fn index_insert_and_remove_change_it() {
+    let index = CacheIndex::new(NONE, NONE).unwrap();
+    assert_eq!(text(&index.insert(&parse(CACHE)).unwrap()), "[]");
+    assert_eq!(index.size(), 1);
+    assert!(index.remove(&"imc-1".into()).unwrap());
     assert_eq!(index.size(), 0);
-    let answer = index.explain(POD, None).unwrap();
+    let answer = text(&index.explain(&parse(POD), NONE).unwrap());
     assert!(answer.contains(r#""decision":"Miss""#), "{answer}");
 }
 
 #[wasm_bindgen_test]
-fn a_wrong_argument_is_named() {
-    let not_json = "expected value at line 1 column 1";
-    assert_eq!(
-        validate_object("x", None),
-        Err(format!("manifest: {not_json}"))
-    );
-    assert_eq!(
-        expiry("x", "2026-01-19T00:00:00Z"),
-        Err(format!("cache: {not_json}"))
-    );
-    assert!(expiry(CACHE, "soon").unwrap_err().starts_with("now: "));
-    let options = Some(r#"{"level": {}}"#.to_owned());
-    assert!(
-        validate_text(CACHE, options)
-            .unwrap_err()
-            .starts_with("options: unknown field `level`")
-    );
-    let added = GivenCaches::new().add("x", Some(3));
-    assert_eq!(added, Err(format!("caches[3]: {not_json}")));
-    assert_eq!(explain("IC999"), None);
+fn arguments_invalid_are_type_errors_with_the_name() {
+    let number = JsValue::from(7);
+    let errors = [
+        (
+            validate(&number, NONE),
+            "manifest: expected an object, found number",
+        ),
+        (objects(&number), "text: expected a string, found number"),
+        (
+            expiry(&JsValue::NULL, &"2026-01-19T00:00:00Z".into()),
+            "cache: expected an object, found null",
+        ),
+        (
+            expiry(&parse("{}"), &number),
+            "now: expected a time in RFC 3339 or a valid Date, found number",
+        ),
+        (code(NONE), "code: expected a string, found undefined"),
+        (
+            CacheIndex::new(&parse("[{}, 7]"), NONE).map(Into::into),
+            "caches[1]: expected an object, found number",
+        ),
+    ];
+    for (answer, expected) in errors {
+        assert_eq!(message(&answer.unwrap_err()), expected);
+    }
+    let error = validate(&CACHE.into(), &parse(r#"{"level": {}}"#)).unwrap_err();
+    assert!(message(&error).starts_with("options: unknown field `level`"));
+    assert_eq!(code(&"IC999".into()).unwrap(), JsValue::UNDEFINED);
 }

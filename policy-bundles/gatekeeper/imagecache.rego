@@ -1,6 +1,7 @@
+# Made by `cargo xtask bundles` from policy-bundles/gatekeeper/imagecache.rego.in; edit that.
 # Rules for ImageCache objects in Rego v1, for Gatekeeper (`violation`) and for conftest (`deny`).
 #
-# Every finding is told in the words of the core, with its code in the details.
+# Each finding has the message of the core, with its code in the details.
 package imagecache
 
 # Gatekeeper hands the object over as input.review.object, conftest as the input itself.
@@ -17,37 +18,37 @@ deny contains sprintf("%s [%s]", [one.msg, one.details.code]) if {
 	some one in violation
 }
 
-violation contains finding("IC020", "spec: missing, an object with images is needed") if {
+violation contains finding("IC020", concat("", ["spec: ", "required, an object with images"])) if {
 	ours
 	not cache.spec
 }
 
-violation contains finding("IC020", "spec.images: missing, 1 to 20 images needed") if {
+violation contains finding("IC020", concat("", ["spec.images: ", "required, 1 to 20 images"])) if {
 	ours
 	cache.spec
 	not cache.spec.images
 }
 
-violation contains finding("IC021", "spec.images: no images, 1 to 20 needed") if {
+violation contains finding("IC021", concat("", ["spec.images: ", "no images, at least 1 required"])) if {
 	ours
 	count(cache.spec.images) == 0
 }
 
-violation contains finding("IC022", sprintf("spec.images: %d images, at most 20 allowed%s", [number, unread(number)])) if {
+violation contains finding("IC022", sprintf("spec.images: %s%s", [sprintf("%v images, at most 20 allowed", [number]), unread(number)])) if {
 	ours
 	number := count(cache.spec.images)
 	number > 20
 }
 
-violation contains finding("IC023", sprintf("spec.images[%d]: empty, an image reference is needed", [at])) if {
+violation contains finding("IC023", sprintf("spec.images[%d]: %s", [at, "empty, an image reference is required"])) if {
 	ours
 	some at, image in cache.spec.images
 	at < 256
 	image == ""
 }
 
-# Why it is none, a regular expression cannot say.
-violation contains finding("IC023", sprintf("spec.images[%d]: %s is no image reference", [at, quoted(image)])) if {
+# A regular expression cannot report the reason.
+violation contains finding("IC023", sprintf("spec.images[%d]: %s", [at, sprintf("%v is not a valid image reference", [quoted(image)])])) if {
 	ours
 	some at, image in cache.spec.images
 	at < 256
@@ -55,38 +56,38 @@ violation contains finding("IC023", sprintf("spec.images[%d]: %s is no image ref
 	not is_reference(image)
 }
 
-violation contains finding("IC030", sprintf("spec.imagePullSecrets[%d]: %s is not namespace:name: %s", [at, quoted(secret), why])) if {
+violation contains finding("IC030", sprintf("spec.imagePullSecrets[%d]: %s", [at, sprintf("%v must be `namespace:name`: %v", [quoted(secret), why])])) if {
 	ours
 	some at, secret in cache.spec.imagePullSecrets
 	at < 256
 	why := secret_fault(secret)
 }
 
-violation contains finding("IC032", sprintf("spec.imagePullSecrets: %d secrets, at most 10 allowed%s", [number, unread(number)])) if {
+violation contains finding("IC032", sprintf("spec.imagePullSecrets: %s%s", [sprintf("%v secrets, at most 10 allowed", [number]), unread(number)])) if {
 	ours
 	number := count(cache.spec.imagePullSecrets)
 	number > 10
 }
 
-violation contains finding("IC040", sprintf("spec.imageCacheSize: %v GiB, at least 20 needed", [size])) if {
+violation contains finding("IC040", concat("", ["spec.imageCacheSize: ", sprintf("%v GiB, at least 20 required", [size])])) if {
 	ours
 	size := cache.spec.imageCacheSize
 	size < 20
 }
 
-violation contains finding("IC040", sprintf("spec.imageCacheSize: %v GiB, at most 32768 allowed", [size])) if {
+violation contains finding("IC040", concat("", ["spec.imageCacheSize: ", sprintf("%v GiB, at most 32768 allowed", [size])])) if {
 	ours
 	size := cache.spec.imageCacheSize
 	size > 32768
 }
 
-violation contains finding("IC041", sprintf("spec.retentionDays: %v days, at least 1 needed", [days])) if {
+violation contains finding("IC041", concat("", ["spec.retentionDays: ", sprintf("%v days, at least 1 required", [days])])) if {
 	ours
 	days := cache.spec.retentionDays
 	days < 1
 }
 
-violation contains finding("IC041", sprintf("spec.retentionDays: %v days, at most 65536 allowed", [days])) if {
+violation contains finding("IC041", concat("", ["spec.retentionDays: ", sprintf("%v days, at most 65536 allowed", [days])])) if {
 	ours
 	days := cache.spec.retentionDays
 	days > 65536
@@ -108,7 +109,7 @@ violation contains finding("IC051", sprintf("metadata.annotations[%s]: %s%s", [n
 	not regex.match(form.fits, item)
 }
 
-violation contains finding("IC051", sprintf("metadata.annotations[%s]: more than %d items", [name, form.limit])) if {
+violation contains finding("IC051", sprintf("metadata.annotations[%s]: %s", [name, sprintf("more than %v items", [form.limit])])) if {
 	ours
 	some name, form in lists
 	count(split(cache.metadata.annotations[name], ",")) > form.limit
@@ -139,15 +140,15 @@ version := `(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@(?:sha256:[a-f0-9]{64}|sh
 
 reference := concat("", ["^(?:", host, "/)?", path, version, "$"])
 
-# Why a text is not namespace:name; undefined when it is.
-secret_fault("") := "it is empty"
+# The reason why a text is not namespace:name; undefined if it is.
+secret_fault("") := "must not be empty"
 
-secret_fault(text) := "there is no `:`" if {
+secret_fault(text) := "missing `:`" if {
 	text != ""
 	not contains(text, ":")
 }
 
-secret_fault(text) := sprintf("in the namespace, %s", [name_fault([namespace], namespace, 63)]) if {
+secret_fault(text) := sprintf("invalid namespace, %v", [name_fault([namespace], namespace, 63)]) if {
 	contains(text, ":")
 	namespace := substring(text, 0, indexof(text, ":"))
 	name_fault([namespace], namespace, 63)
@@ -160,14 +161,14 @@ secret_fault(text) := why if {
 	why := secret_name_fault(substring(text, indexof(text, ":") + 1, -1))
 }
 
-secret_name_fault(name) := "only one `:` is allowed" if contains(name, ":")
+secret_name_fault(name) := "at most one `:` allowed" if contains(name, ":")
 
-secret_name_fault(name) := sprintf("in the name, %s", [name_fault(split(name, "."), name, 253)]) if not contains(name, ":")
+secret_name_fault(name) := sprintf("invalid name, %v", [name_fault(split(name, "."), name, 253)]) if not contains(name, ":")
 
-# Why the parts of a name, between dots, are none; undefined when they are.
-name_fault(_, "", _) := "it is empty"
+# The reason why a part of a name, between dots, is invalid; undefined if all are valid.
+name_fault(_, "", _) := "must not be empty"
 
-name_fault(_, text, limit) := sprintf("%d characters, at most %d allowed", [count(text), limit]) if count(text) > limit
+name_fault(_, text, limit) := sprintf("%v characters, at most %v allowed", [count(text), limit]) if count(text) > limit
 
 name_fault(parts, text, limit) := part_fault(wrong[0]) if {
 	text != ""
@@ -176,69 +177,69 @@ name_fault(parts, text, limit) := part_fault(wrong[0]) if {
 	count(wrong) > 0
 }
 
-part_fault("") := "a part between dots is empty"
+part_fault("") := "empty part between dots"
 
 part_fault(part) := "a space is not allowed" if strange(part)[0] == " "
 
-part_fault(part) := sprintf("`%s` is not allowed", [strange(part)[0]]) if strange(part)[0] != " "
+part_fault(part) := sprintf("%v is not allowed", [sprintf("`%s`", [strange(part)[0]])]) if strange(part)[0] != " "
 
-part_fault(part) := "`-` may not begin or end a part" if {
+part_fault(part) := "a part must not start or end with `-`" if {
 	part != ""
 	count(strange(part)) == 0
 }
 
 strange(part) := regex.find_n(`[^a-z0-9-]`, part, 1)
 
-# Why a value of one item is wrong.
-single_fault("", form) := sprintf("empty, %s needed", [form.wanted])
+# The reason why a single value is invalid.
+single_fault("", form) := sprintf("empty, %v is required", [form.wanted])
 
-single_fault(text, _) := sprintf("%s has white space in it", [quoted(text)]) if regex.match(`\s`, text)
+single_fault(text, _) := sprintf("%v contains white space", [quoted(text)]) if regex.match(`\s`, text)
 
-single_fault(text, form) := sprintf("%s is a list, %s needed", [quoted(text), form.wanted]) if {
+single_fault(text, form) := sprintf("%v is a list, %v is required", [quoted(text), form.wanted]) if {
 	not regex.match(`\s`, text)
 	contains(text, ",")
 }
 
-single_fault(text, form) := sprintf("%s is not %s", [quoted(text), form.wanted]) if {
+single_fault(text, form) := sprintf("%v is not %v", [quoted(text), form.wanted]) if {
 	text != ""
 	not regex.match(`\s`, text)
 	not contains(text, ",")
 }
 
-item_number(at, items) := sprintf("item %d: ", [at]) if count(items) > 1
+item_number(at, items) := sprintf("item %v: ", [at]) if count(items) > 1
 
 item_number(_, items) := "" if count(items) == 1
 
-# Why an item of a list is wrong.
-item_fault("", form) := sprintf("empty, %s needed", [form.wanted])
+# The reason why an item of a list is invalid.
+item_fault("", form) := sprintf("empty, %v is required", [form.wanted])
 
-item_fault(text, _) := sprintf("%s has white space in it", [quoted(text)]) if regex.match(`\s`, text)
+item_fault(text, _) := sprintf("%v contains white space", [quoted(text)]) if regex.match(`\s`, text)
 
-item_fault(text, form) := sprintf("%s %s", [quoted(text), odd(text, form)]) if {
+item_fault(text, form) := odd(text, form) if {
 	text != ""
 	not regex.match(`\s`, text)
 }
 
-odd(_, form) := sprintf("is not %s", [form.wanted]) if form.wanted != "a host[:port]"
+odd(text, form) := sprintf("%v is not %v", [quoted(text), form.wanted]) if form.wanted != "a host[:port]"
 
-odd(text, form) := "has a scheme, only host[:port] is read" if {
+odd(text, form) := sprintf("%v has a scheme, only host[:port] is allowed", [quoted(text)]) if {
 	form.wanted == "a host[:port]"
 	contains(text, "://")
 }
 
-odd(text, form) := "has a path, only host[:port] is read" if {
+odd(text, form) := sprintf("%v has a path, only host[:port] is allowed", [quoted(text)]) if {
 	form.wanted == "a host[:port]"
 	contains(text, "/")
 	not contains(text, "://")
 }
 
-odd(text, form) := "has a bad port, 1 to 65535 allowed" if {
+odd(text, form) := sprintf("%v has an invalid port, must be 1 to 65535", [quoted(text)]) if {
 	form.wanted == "a host[:port]"
 	not contains(text, "/")
 	regex.match(concat("", [any_host, "(?::.*)?$"]), text)
 }
 
-odd(text, form) := "is not a host[:port]" if {
+odd(text, form) := sprintf("%v is not %v", [quoted(text), form.wanted]) if {
 	form.wanted == "a host[:port]"
 	not contains(text, "/")
 	not regex.match(concat("", [any_host, "(?::.*)?$"]), text)

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::list_scanner::Items;
 use super::pod::Found;
-use crate::diagnostic::{Levels, Report};
 use crate::matching::{Cache, Index, MatchRules, Pod, SearchBuffers};
 use crate::reference::Named;
 
@@ -31,7 +30,7 @@ impl CacheSource<'_> {
             CacheSource::Index(index) => return Ok(index.winner(pod, rules, &mut scratch).into()),
             CacheSource::Objects(objects) => objects
                 .iter()
-                .filter_map(|object| read(object, rules))
+                .filter_map(Cache::read_quietly)
                 .collect::<Index>(),
             CacheSource::Text(text) => {
                 let text = str::from_utf8(text).map_err(|_| "the list is not UTF-8".to_owned())?;
@@ -46,7 +45,7 @@ impl CacheSource<'_> {
                         let value = item.text.parse().ok();
                         caches.extend(value.and_then(|mut value: Value| {
                             leave_out_others(&mut value, &paths);
-                            read(&value, rules)
+                            Cache::read_quietly(&value)
                         }));
                     }
                 }
@@ -54,15 +53,6 @@ impl CacheSource<'_> {
             }
         };
         Ok(index.winner(pod, rules, &mut scratch).into())
-    }
-}
-
-fn read(object: &Value, rules: &MatchRules) -> Option<Cache> {
-    let levels = Levels::default();
-    let mut report = Report::new(&levels);
-    match rules.now {
-        Some(_) => Cache::read(object, &mut report),
-        None => Cache::read_endless(object, &mut report),
     }
 }
 

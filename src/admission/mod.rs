@@ -1,28 +1,29 @@
-//! May this object pass, and what is written on it before it does: an admission request, settings and the caches of
-//! the cluster to a verdict.
+//! Decides on admission requests: whether the object is allowed, and how it is changed. The verdict is made from the
+//! request, settings and the caches of the cluster.
 //!
 //! | object | CREATE | UPDATE |
 //! |---|---|---|
-//! | `ImageCache` | judged | judged |
-//! | Pod | judged; matched and changed as [`AdmissionSettings`] say | judged |
-//! | what has a pod template | judged, never changed: its pods are, when they are created | judged |
+//! | `ImageCache` | validated | validated |
+//! | Pod | validated; matched and changed as [`AdmissionSettings`] say | validated |
+//! | a kind with pod templates ([`workloads`]) | validated, not changed: its pods are, when they are created | validated |
 //!
-//! Everything else passes: other kinds, DELETE and CONNECT, subresources such as `status` (they are written by
-//! controllers and hold no wish of a person), and objects that are being deleted (whoever removes a finalizer must
-//! not be stopped by a fault that was always there). An update is not denied for a fault that the old object had
-//! already: that one only warns.
+//! Everything else is allowed: other kinds, DELETE and CONNECT, subresources such as `status` (controllers write them),
+//! and objects that are being deleted (an error that the object always had must not stop the removal of a finalizer).
+//! An update is not denied for an error that the old object has too: that error is a warning.
 //!
-//! Kinds are told by `request.kind`, never by `request.resource`, which some hosts fill in wrongly.
+//! A pod on ACS is neither matched nor changed: image caches of ACS follow other rules.
 //!
-//! The verdict depends on the arguments alone. Expiry is judged as of `rules.now` of the settings, else as of the
+//! The kind is read from `request.kind`, not from `request.resource`, which some hosts fill in wrongly.
+//!
+//! The verdict depends on the arguments alone. Caches expire as of `rules.now` of the settings, else as of the
 //! host's `now`, else as of the time that the API server itself wrote on the request's object
-//! (`metadata.managedFields[].time`), else not at all.
+//! (`metadata.managedFields[].time`), else never.
 
 mod caches;
 mod list_scanner;
 mod patch;
 mod pod;
-#[cfg(feature = "door")]
+#[cfg(feature = "review")]
 mod review;
 mod settings;
 mod verdict;
@@ -32,27 +33,28 @@ use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::resource;
+use crate::resource::workload::{self, WORKLOADS, Workload};
 use crate::time::Timestamp;
 use crate::validate::{self, ValidateOptions};
 
 pub use caches::CacheSource;
 pub use patch::PatchOp;
-#[cfg(feature = "door")]
+#[cfg(feature = "review")]
 pub use review::review;
 pub use settings::{AdmissionMode, AdmissionSettings, AdmittedPods, OnMiss, OnUnavailable};
 pub use verdict::{AdmissionCause, AdmissionVerdict};
 pub use warnings::{MAX_WARNING_RUNES, MAX_WARNINGS_RUNES};
 
-/// At most this many faults are told in the message of a denial; the rest is counted.
+/// The number of errors in the message of a denial; further errors are only counted.
 pub const MAX_CAUSES: usize = 20;
 
-/// Why caches cannot be listed, where a host was given none.
+/// The reason why caches cannot be listed where a host has none.
 pub const NO_CACHES: &str = "no caches were given";
 
-/// Judges one AdmissionRequest (the `request` of an AdmissionReview).
+/// Decides on one AdmissionRequest (the `request` of an AdmissionReview).
 ///
-/// `caches` is called at most once, and only for a pod whose fate depends on it; its error is a sentence for people,
-/// and [`AdmissionSettings::on_caches_unavailable`] says what follows from it.
+/// `caches` is called at most once, and only for a pod whose verdict depends on the caches. Its error is a sentence for
+/// people; [`AdmissionSettings::on_caches_unavailable`] says what follows from it.
 ///
 /// ```
 /// use imagecache::admission::{CacheSource, AdmissionSettings, decide};
@@ -64,7 +66,7 @@ pub const NO_CACHES: &str = "no caches were given";
 ///         "spec": {"images": ["nginx:1.27"], "imageCacheSize": 10},
 ///     },
 /// });
-/// let verdict = decide(&request, &AdmissionSettings::default(), || Err("nobody asks for them".to_owned()), None);
+/// let verdict = decide(&request, &AdmissionSettings::default(), || Err("not asked for".to_owned()), None);
 /// assert!(!verdict.allowed);
 /// assert_eq!(verdict.code, 422);
 /// assert!(verdict.message.starts_with("spec.imageCacheSize: "));
@@ -88,7 +90,7 @@ pub fn decide<'c>(
         Err(fault) if request.subject == Subject::ImageCache => {
             return AdmissionVerdict::unreadable(&fault);
         }
-        Err(fault) => return verdict.warn(&format!("{fault}, so it was not judged")),
+        Err(fault) => return verdict.warn(&not_validated(&fault)),
     };
     if object
         .get("metadata")
@@ -98,7 +100,7 @@ pub fn decide<'c>(
         return verdict;
     }
     if settings.validate {
-        judge(&request, object, settings, &mut verdict);
+        validate_object(&request, object, settings, &mut verdict);
     }
     if verdict.allowed && request.subject == Subject::Pod && request.operation == "CREATE" {
         let mut settings = settings.clone();
@@ -108,44 +110,84 @@ pub fn decide<'c>(
     verdict.finish()
 }
 
-/// Kinds of objects, as a webhook's rules name them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+fn not_validated(why: &str) -> String {
+    format!("{why}, so it was not validated")
+}
+
+/// Kinds of one API group, as the rules of a webhook name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdmittedKinds {
     /// The API group; empty for the core group.
     pub group: &'static str,
+    /// The versions that serve the kinds.
+    pub versions: Vec<&'static str>,
     /// Plural names.
-    pub resources: &'static [&'static str],
+    pub resources: Vec<&'static str>,
 }
 
-/// What is judged and is no workload. The version is `v1`, as for all of these kinds.
-pub const IMAGE_CACHES: AdmittedKinds = AdmittedKinds {
-    group: resource::GROUP,
-    resources: &[resource::PLURAL],
-};
+/// Returns the kind `ImageCache`, whose objects are validated.
+#[must_use]
+pub fn image_caches() -> AdmittedKinds {
+    AdmittedKinds {
+        group: resource::GROUP,
+        versions: vec![resource::VERSION],
+        resources: vec![resource::PLURAL],
+    }
+}
 
-/// What is matched, and judged.
-pub const PODS: AdmittedKinds = AdmittedKinds {
-    group: "",
-    resources: &["pods"],
-};
-
-/// What has a pod template and is judged for it.
-pub const WORKLOADS: [AdmittedKinds; 3] = [
+/// Returns the kind `Pod`, whose objects are matched and validated.
+#[must_use]
+pub fn pods() -> AdmittedKinds {
     AdmittedKinds {
         group: "",
-        resources: &["replicationcontrollers", "podtemplates"],
-    },
-    AdmittedKinds {
-        group: "apps",
-        resources: &["deployments", "statefulsets", "daemonsets", "replicasets"],
-    },
-    AdmittedKinds {
-        group: "batch",
-        resources: &["jobs", "cronjobs"],
-    },
-];
+        versions: vec!["v1"],
+        resources: vec!["pods"],
+    }
+}
 
-/// What a request is about.
+/// Returns the kinds with pod templates, whose objects are validated: one entry for each API group, in the order of the
+/// table of workloads.
+///
+/// ```
+/// let kinds = imagecache::admission::workloads();
+/// let batch = kinds.iter().find(|kinds| kinds.group == "batch").unwrap();
+/// assert_eq!((&*batch.versions, &*batch.resources), (&["v1"][..], &["jobs", "cronjobs"][..]));
+/// ```
+#[must_use]
+pub fn workloads() -> Vec<AdmittedKinds> {
+    let mut kinds: Vec<AdmittedKinds> = Vec::new();
+    for row in WORKLOADS.iter().filter(|row| is_validated(row)) {
+        let group = match kinds.iter_mut().find(|kinds| kinds.group == row.group) {
+            Some(group) => group,
+            None => {
+                kinds.push(AdmittedKinds {
+                    group: row.group,
+                    versions: Vec::new(),
+                    resources: Vec::new(),
+                });
+                let Some(group) = kinds.last_mut() else {
+                    continue;
+                };
+                group
+            }
+        };
+        group.resources.push(row.plural);
+        for version in row.versions {
+            if !group.versions.contains(version) {
+                group.versions.push(version);
+            }
+        }
+    }
+    kinds
+}
+
+/// Reports whether objects of a kind are validated because of their pod templates.
+fn is_validated(row: &Workload) -> bool {
+    let is_pod = row.group.is_empty() && row.kind == "Pod";
+    !is_pod && !row.templates.is_empty()
+}
+
+/// The kind of object that a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject {
     ImageCache,
@@ -159,15 +201,13 @@ impl Subject {
         match (group, kind) {
             (resource::GROUP, resource::KIND) => Subject::ImageCache,
             ("", "Pod") => Subject::Pod,
-            ("", "ReplicationController" | "PodTemplate")
-            | ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
-            | ("batch", "Job" | "CronJob") => Subject::Workload,
+            _ if workload::find(group, kind).is_some_and(is_validated) => Subject::Workload,
             _ => Subject::Other,
         }
     }
 }
 
-/// The parts of an AdmissionRequest that count.
+/// The parts of an AdmissionRequest that are read.
 struct Request<'a> {
     subject: Subject,
     kind: &'a str,
@@ -185,7 +225,7 @@ impl<'a> Request<'a> {
         };
         let gvk = request.get("kind");
         let kind = text(gvk.and_then(|gvk| gvk.get("kind")), "kind.kind")?;
-        // The core group is written as an empty string, or left out by hosts that drop empty strings.
+        // The core group is an empty string, or missing in hosts that drop empty strings.
         let group = match gvk.and_then(|gvk| gvk.get("group")) {
             None | Some(Value::Null) => "",
             group => text(group, "kind.group")?,
@@ -201,7 +241,7 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// The object, if it is what the request says.
+    /// Returns the object, if it has the kind of the request.
     fn readable_object(&self) -> Result<&'a Value, String> {
         let object = self.object.filter(|object| object.is_object());
         let object = object.ok_or("request.object is not an object")?;
@@ -222,8 +262,8 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Holds an object against the rules. An update answers for what it brings, not for what was there.
-fn judge(
+/// Validates an object. An update is denied only for errors that the old object does not have.
+fn validate_object(
     request: &Request<'_>,
     object: &Value,
     settings: &AdmissionSettings,
@@ -251,7 +291,7 @@ fn judge(
         verdict.audit("codes", codes);
     }
     for found in &findings {
-        // ECI itself writes its annotations on living pods.
+        // ECI writes its annotations on running pods.
         if request.operation == "UPDATE" && found.code == Code::IC067 {
             continue;
         }
@@ -271,8 +311,8 @@ fn findings(object: &Value, settings: &AdmissionSettings) -> Vec<Diagnostic> {
     validate::object(object, &options)
 }
 
-/// When the API server wrote the object down: the newest time of its managed fields. It is the server's clock, read
-/// for this very request.
+/// Returns the time at which the API server wrote the object: the newest time of its managed fields. The API server reads
+/// its clock for each request.
 fn written_at(object: &Value) -> Option<Timestamp> {
     let fields = object.get("metadata")?.get("managedFields")?.as_array()?;
     fields

@@ -1,4 +1,4 @@
-//! A new pod: which cache it gets, and what is written on it.
+//! Selects the cache of a new pod, and changes the pod.
 
 use serde_json::Value;
 
@@ -6,13 +6,11 @@ use super::caches::CacheSource;
 use super::patch::Edit;
 use super::settings::{AdmissionMode, AdmissionSettings, AdmittedPods, OnMiss, OnUnavailable};
 use super::verdict::AdmissionVerdict;
-use crate::annotation::{ECI_LABEL, POD_CACHE_ID};
+use crate::annotation::POD_CACHE_ID;
 use crate::diagnostic::{Levels, Report};
-use crate::matching::{self, Cache, Decision, Image, PinRefusal, Pod};
+use crate::matching::{self, Cache, Decision, Image, PinRefusal};
+use crate::pod::{Placement, Pod};
 use crate::reference::{DEFAULT_TAG, Named};
-
-/// Name of the virtual nodes, and the value of their label `type`.
-const VIRTUAL_NODE: &str = "virtual-kubelet";
 
 /// Matches a new pod and changes it as the settings say.
 pub(super) fn admit<'c>(
@@ -21,15 +19,13 @@ pub(super) fn admit<'c>(
     caches: impl FnOnce() -> Result<CacheSource<'c>, String>,
     verdict: &mut AdmissionVerdict,
 ) {
-    if !settings.asks_for_caches() || (settings.pods == AdmittedPods::Eci && !goes_to_eci(object)) {
+    if !settings.asks_for_caches() || !applies(Placement::of_pod(object), settings.pods) {
         return;
     }
-    // What is wrong with the pod is judged elsewhere; here it only counts what can be read.
+    // Findings on the pod are those of `validate`.
     let levels = Levels::default();
     let Some(pod) = Pod::read(object, &mut Report::new(&levels)) else {
-        verdict
-            .warnings
-            .push("the pod has no container with an image, so it was not matched".to_owned());
+        verdict.warnings.push(NO_IMAGE.to_owned());
         return;
     };
     if !depends_on_caches(&pod, settings) {
@@ -39,45 +35,39 @@ pub(super) fn admit<'c>(
         Ok(found) => follow(object, &pod, &found, settings, verdict),
         Err(mut fault) => {
             if fault.is_empty() {
-                fault.push_str("no reason was given");
+                fault.push_str(NO_REASON);
             }
-            let message = format!("image caches cannot be listed: {fault}");
+            let message = unavailable(&fault);
             verdict.audit("caches-unavailable", fault);
             match settings.on_caches_unavailable {
-                OnUnavailable::Warn => verdict
-                    .warnings
-                    .push(format!("{message}; the pod was not matched")),
+                OnUnavailable::Warn => verdict.warnings.push(not_matched(&message)),
                 OnUnavailable::Reject => verdict.refuse(503, "ServiceUnavailable", message),
             }
         }
     }
 }
 
-/// Whether a pod says for certain that it runs on ECI: by the label, by its node, or by a selector of virtual nodes.
-/// Tolerations and affinities only allow it.
-fn goes_to_eci(pod: &Value) -> bool {
-    let text = |parent: &str, map: &str, key: &str| pod.get(parent)?.get(map)?.get(key)?.as_str();
-    let node = pod
-        .get("spec")
-        .and_then(|spec| spec.get("nodeName")?.as_str());
-    text("metadata", "labels", ECI_LABEL) == Some("true")
-        || node.is_some_and(|node| node.starts_with(VIRTUAL_NODE))
-        || text("spec", "nodeSelector", "type") == Some(VIRTUAL_NODE)
-}
-
-/// A pod that refuses matching gets nothing; one that names its cache needs the list only to learn what that holds.
+/// Reports whether the verdict depends on the caches. A pod that switches matching off gets none; for a pod that names
+/// its cache, the list of caches only says what that cache holds.
 fn depends_on_caches(pod: &Pod, settings: &AdmissionSettings) -> bool {
     if pod.wish.explicit.is_some() {
         return settings.if_not_present || settings.on_miss != OnMiss::Allow;
     }
-    let default = settings
-        .rules
-        .auto_match
-        .unwrap_or_else(|| pod.surface.auto_match());
-    pod.wish.auto.unwrap_or(default)
+    let default = settings.rules.auto_match;
+    pod.wish
+        .uses_cache(default.unwrap_or_else(|| pod.surface.auto_match()))
 }
 
-/// The cache that a pod gets, taken out of whatever it was found in.
+/// Reports whether the settings apply to a pod that runs there.
+fn applies(placement: Placement, pods: AdmittedPods) -> bool {
+    match (placement, pods) {
+        (Placement::Acs, _) => false,
+        (Placement::Eci, _) | (_, AdmittedPods::All) => true,
+        (Placement::PossiblyEci | Placement::Unspecified, AdmittedPods::Eci) => false,
+    }
+}
+
+/// The cache that a pod gets.
 pub(super) struct Found {
     pub(super) decision: Decision,
     pub(super) cache: Option<Cache>,
@@ -136,9 +126,9 @@ fn follow(
     (verdict.patch, verdict.object) = edit.finish();
 }
 
-/// Sets `IfNotPresent` where nothing or `Always` is said, on images that the cache holds exactly. An image whose tag
-/// moves keeps its policy: `Always` is what keeps it fresh, and costs only a look at the registry. Returns the
-/// paths (with `: `) of what was mended.
+/// Sets `IfNotPresent` where the policy is unset or `Always`, on images that the cache holds exactly. An image with a
+/// mutable tag keeps its policy: `Always` keeps it up to date, and costs only a request to the registry. Returns the
+/// changed paths, each with `: `.
 fn keep_local(pod: &Value, cache: &Cache, edit: &mut Edit<'_>) -> Vec<String> {
     let held = |image: &str| {
         cache
@@ -146,7 +136,7 @@ fn keep_local(pod: &Value, cache: &Cache, edit: &mut Edit<'_>) -> Vec<String> {
             .iter()
             .any(|held| held.normalized() == Some(image))
     };
-    let mut mended = Vec::new();
+    let mut changed = Vec::new();
     for list in ["initContainers", "containers"] {
         let containers = pod.get("spec").and_then(|spec| spec.get(list)?.as_array());
         for (index, container) in containers.into_iter().flatten().enumerate() {
@@ -166,14 +156,14 @@ fn keep_local(pod: &Value, cache: &Cache, edit: &mut Edit<'_>) -> Vec<String> {
                     "imagePullPolicy",
                     "IfNotPresent".into(),
                 );
-                mended.push(format!("spec.{list}[{index}].imagePullPolicy: "));
+                changed.push(format!("spec.{list}[{index}].imagePullPolicy: "));
             }
         }
     }
-    mended
+    changed
 }
 
-/// Whether the same text may name another image tomorrow.
+/// Reports whether the tag of an image is mutable.
 fn moves(image: &str) -> bool {
     Named::parse(image).is_ok_and(|named| {
         named.digest().is_none() && named.tag().is_none_or(|tag| tag == DEFAULT_TAG)
@@ -182,35 +172,46 @@ fn moves(image: &str) -> bool {
 
 fn miss(pod: &Pod, found: &Found, settings: &AdmissionSettings, verdict: &mut AdmissionVerdict) {
     let message = match &found.decision {
-        // Caches that no object stands for are not seen from here, so this is no ground to deny.
+        // Caches without an ImageCache are not visible here, so this is not a reason to deny.
         Decision::Refused(PinRefusal::NotFound { id }) => {
             if settings.on_miss != OnMiss::Allow {
-                let warning =
-                    format!("no ImageCache of this cluster has the id `{id}`, which the pod names");
-                verdict.warnings.push(warning);
+                verdict.warnings.push(unknown_cache(id));
             }
             return;
         }
         Decision::Refused(refusal) => refusal.to_string(),
-        _ => {
-            let images = found.images;
-            let unit = if images == 1 { "image" } else { "images" };
-            match (pod.wish.perfect, pod.wish.count) {
-                (true, _) => {
-                    format!("no image cache fits the pod: {images} {unit}, all must match exactly")
-                }
-                (false, Some(count)) => {
-                    format!(
-                        "no image cache fits the pod: {images} {unit}, at least {count} must match exactly"
-                    )
-                }
-                (false, None) => format!("no image cache fits the pod: {images} {unit}"),
-            }
-        }
+        Decision::NotEci => return,
+        Decision::Hit | Decision::Partial | Decision::Miss => no_cache_fits(pod, found.images),
     };
     match settings.on_miss {
         OnMiss::Allow => {}
         OnMiss::Warn => verdict.warnings.push(message),
         OnMiss::Reject => verdict.refuse(403, "Forbidden", message),
     }
+}
+
+const NO_IMAGE: &str = "the pod has no container with an image, so it was not matched";
+const NO_REASON: &str = "no reason was given";
+
+fn unavailable(fault: &str) -> String {
+    format!("image caches cannot be listed: {fault}")
+}
+
+fn not_matched(why: &str) -> String {
+    format!("{why}; the pod was not matched")
+}
+
+fn unknown_cache(id: &str) -> String {
+    format!("no ImageCache of this cluster has the id `{id}`, which the pod names")
+}
+
+fn no_cache_fits(pod: &Pod, images: usize) -> String {
+    let unit = if images == 1 { "image" } else { "images" };
+    let mut message = format!("no image cache fits the pod: {images} {unit}");
+    match (pod.wish.perfect, pod.wish.count) {
+        (true, _) => message.push_str(", all must match exactly"),
+        (false, Some(count)) => message.push_str(&format!(", at least {count} must match exactly")),
+        (false, None) => {}
+    }
+    message
 }

@@ -53,7 +53,7 @@ impl Fault {
         Fault::limit(
             at..at.saturating_add(1),
             format_args!("nested deeper than {MAX_DEPTH} levels"),
-            "No Kubernetes object is; is this text what it should be?",
+            "No Kubernetes object is nested as deep: check that the text is a manifest.",
         )
     }
 
@@ -79,6 +79,8 @@ pub(super) struct Build<'t, 'l> {
     /// How many keys and values the whole text may have, and how many may still come.
     most: usize,
     pub(super) left: usize,
+    /// Bytes that aliases may still repeat.
+    pub(super) alias_bytes: usize,
 }
 
 impl<'t, 'l> Build<'t, 'l> {
@@ -90,6 +92,7 @@ impl<'t, 'l> Build<'t, 'l> {
             depth: 0,
             most,
             left,
+            alias_bytes: 0,
         }
     }
 
@@ -101,6 +104,16 @@ impl<'t, 'l> Build<'t, 'l> {
             Some(_) => Ok(()),
             None => Err(Fault::ends_text(at, "keys and values", self.most)),
         }
+    }
+
+    /// Counts the bytes of a value that aliases repeat.
+    #[cfg(feature = "yaml")]
+    pub(super) fn take_alias_bytes(&mut self, bytes: usize, at: usize) -> Result<(), Fault> {
+        let left = self.alias_bytes.checked_sub(bytes);
+        self.alias_bytes = left.unwrap_or_default();
+        left.map(|_| ()).ok_or_else(|| {
+            Fault::ends_text(at, "bytes repeated by aliases", super::MAX_ALIAS_BYTES)
+        })
     }
 
     /// How many mappings and sequences are open.
@@ -136,7 +149,7 @@ impl<'t, 'l> Build<'t, 'l> {
                     let line = text.position(tree.span(first).start).line;
                     write!(
                         f,
-                        "the key stands twice, first on line {line}; only the last one counts"
+                        "duplicate key, first defined on line {line}; the last value wins"
                     )
                 });
                 report.add_range(
@@ -144,7 +157,7 @@ impl<'t, 'l> Build<'t, 'l> {
                     &path.member(key),
                     (text, tree.span(again)),
                     message,
-                    "Remove one of the two: kubectl drops the first in silence, strict validation refuses both.",
+                    "Remove one of the two: kubectl drops the first without a warning, strict validation refuses both.",
                 );
             }
         });

@@ -178,7 +178,7 @@ impl<'t> Reader<'t> {
                 if self.peek() == Some(close) {
                     return Err(Fault::syntax(
                         comma..comma.saturating_add(1),
-                        "a comma with nothing behind it",
+                        "unexpected comma before a closing bracket",
                         "JSON allows no comma before a closing bracket: remove it.",
                     ));
                 }
@@ -223,7 +223,7 @@ impl<'t> Reader<'t> {
         written.parse().map_err(|_| {
             Fault::syntax(
                 start..self.at,
-                format_args!("`{}` is no JSON number", shortened(written)),
+                format_args!("`{}` is not a JSON number", shortened(written)),
                 "JSON numbers have no leading zeros or plus sign, digits on both sides of the point, and fit in 64 bits.",
             )
         })
@@ -315,7 +315,7 @@ impl<'t> Reader<'t> {
         };
         Fault::syntax(
             opened..opened.saturating_add(1),
-            format_args!("the text ends inside the {what} that begins here"),
+            format_args!("the text ends inside the {what} that starts here"),
             format_args!("Close it with `{close}`; is the text complete?"),
         )
     }
@@ -349,7 +349,7 @@ fn first_special(bytes: &[u8]) -> Option<usize> {
 fn unclosed_string(opened: usize, end: usize) -> Fault {
     Fault::syntax(
         opened..end.max(opened.saturating_add(1)),
-        "a string without its closing quote",
+        "missing closing quote",
         "Close it with `\"` on the same line; write a line break inside it as `\\n`.",
     )
 }
@@ -368,7 +368,7 @@ fn bad_escape(written: &str, opened: usize, stopped: usize) -> Fault {
     Fault::syntax(
         opened.saturating_add(start)..opened.saturating_add(end),
         format_args!(
-            "`{}` is no JSON escape",
+            "`{}` is not a JSON escape",
             shortened(written.get(start..end).unwrap_or_default())
         ),
         "Write a backslash as `\\\\`; a character by number has four digits, `\\u00e9`.",

@@ -1,9 +1,8 @@
 //! Text to values, with the place of every value kept: YAML and JSON, one reader for every host.
 //!
 //! A document's value is what `kubectl` would send for the same text: YAML is read by the rules of YAML 1.1 (`yes` is
-//! true, `0100` is 64, `1e3` is 1000), keys become strings, a key that stands twice keeps its last value, documents that
-//! say nothing are skipped. Beside the value lies a tree of places, so that a finding about `spec.images[2]` can be
-//! underlined in the text.
+//! true, `0100` is 64, `1e3` is 1000), keys become strings, a duplicate key keeps its last value, empty documents are skipped.
+//! A tree of places is kept with the value, so that a finding about `spec.images[2]` can be underlined in the text.
 //!
 //! Hostile text ends at a named limit ([`TextLimits`]) with a finding; the work is linear in the text.
 //!
@@ -36,7 +35,11 @@ mod tree;
 #[cfg(feature = "yaml")]
 mod yaml;
 #[cfg(feature = "yaml")]
-mod yaml_parser;
+mod yaml_events;
+#[cfg(feature = "yaml")]
+mod yaml_scalars;
+#[cfg(feature = "yaml")]
+mod yaml_scanner;
 
 use std::sync::Arc;
 
@@ -45,6 +48,7 @@ use serde_json::Value;
 use crate::diagnostic::{Code, Diagnostic, Levels, QuotedPart, Report};
 use crate::path::Path;
 
+pub(crate) use text::flat_span;
 pub use text::{Position, Span, Text};
 
 use builder::{Build, Fault};
@@ -80,15 +84,12 @@ pub const MAX_NODES: usize = 100_000;
 /// The most keys and values of a YAML text unless a host says otherwise.
 pub const MAX_YAML_NODES: usize = 20_000;
 
-impl TextLimits {
-    /// For texts that their reader chose, such as files named on a command line: a whole cluster written into one file.
-    pub const TRUSTED: TextLimits = TextLimits {
-        bytes: 256 << 20,
-        documents: 1_000_000,
-        nodes: 5_000_000,
-        yaml_nodes: 5_000_000,
-    };
-}
+/// The most bytes that the aliases of a YAML text may repeat: 16 MiB, with [`NODE_BYTES`] for each value. 400 bytes of
+/// aliases of aliases are gigabytes without it.
+pub const MAX_ALIAS_BYTES: usize = 16 << 20;
+
+/// What a value counts in [`MAX_ALIAS_BYTES`], beside the bytes of its text and keys: about its size in memory.
+pub const NODE_BYTES: usize = 64;
 
 impl Default for TextLimits {
     /// For texts of anybody.
@@ -191,8 +192,8 @@ impl Document {
 
 /// Reads every document of a text. What cannot be read becomes a finding; what can be read is still returned.
 ///
-/// Findings: [`Code::IC001`] (one for each document that is neither YAML nor JSON), [`Code::IC002`] (a key that stands
-/// twice) and [`Code::IC003`] (a limit). They come in the order of the documents.
+/// Findings: [`Code::IC001`] (one for each document that is neither YAML nor JSON), [`Code::IC002`] (a
+/// duplicate key) and [`Code::IC003`] (a limit). They come in the order of the documents.
 #[must_use]
 pub fn read(text: &str, format: TextFormat, levels: &Levels) -> (Vec<Document>, Vec<Diagnostic>) {
     read_within(text, format, levels, &TextLimits::default())
@@ -232,7 +233,10 @@ pub fn read_within(
     let is_json = match format {
         TextFormat::Json => true,
         TextFormat::Yaml => false,
-        TextFormat::Auto => text.trim_start_matches(BLANK).starts_with(['{', '[']),
+        TextFormat::Auto => {
+            let start = text.trim_start_matches(BLANK);
+            start.starts_with(['{', '[']) && !start.starts_with("{{")
+        }
     };
     if !is_json {
         reading.read_yaml();
@@ -252,6 +256,11 @@ pub fn read_within(
 
 /// What may stand before the first character that says something.
 const BLANK: [char; 5] = ['\u{feff}', ' ', '\t', '\r', '\n'];
+
+/// Whether a character ends a line of YAML.
+fn is_break(char: char) -> bool {
+    matches!(char, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
 
 /// Are the first words those of JSON? YAML seldom quotes its keys.
 fn looks_like_json(text: &str) -> bool {
@@ -276,6 +285,8 @@ struct Reading<'a> {
     /// Keys and values that there may be, and those of them that may still come.
     most: usize,
     left: usize,
+    /// Bytes that aliases may still repeat.
+    alias_bytes: usize,
 }
 
 impl<'a> Reading<'a> {
@@ -290,6 +301,7 @@ impl<'a> Reading<'a> {
             count: 0,
             most: 0,
             left: 0,
+            alias_bytes: MAX_ALIAS_BYTES,
         }
     }
 
@@ -344,6 +356,7 @@ impl<'a> Reading<'a> {
         let text = Arc::clone(&self.text);
         let report = Report::at(self.count, self.levels);
         let mut build = Build::new(&text, report, self.most, self.left);
+        build.alias_bytes = self.alias_bytes;
         let value = if self.met >= self.limits.documents {
             Err(Fault::ends_text(at, "documents", self.limits.documents))
         } else if self.findings.len() >= Report::MAX_FINDINGS {
@@ -353,6 +366,7 @@ impl<'a> Reading<'a> {
         };
         self.met = self.met.saturating_add(1);
         self.left = build.left;
+        self.alias_bytes = build.alias_bytes;
         if matches!(value, Ok(Value::Null)) {
             return Ok(());
         }

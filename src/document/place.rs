@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::diagnostic::QuotedPart;
 use crate::path::Step;
 
+use super::is_break;
 use super::tree::{Kind, Tree};
 
 /// What a path led to.
@@ -172,7 +173,7 @@ fn scalar(tree: &Tree, at: u32) -> Option<Range<usize>> {
 fn value(tree: &Tree, text: &str, at: u32) -> Option<Range<usize>> {
     let span = scalar(tree, at)?;
     let multi_line = matches!(tree.node(at)?.kind, Kind::Other | Kind::Literal)
-        && (span.len() > LONG || text.get(span.clone())?.contains(['\n', '\r']));
+        && (span.len() > LONG || text.get(span.clone())?.contains(is_break));
     (!multi_line).then_some(span)
 }
 
@@ -185,7 +186,7 @@ fn opening(tree: &Tree, text: &str, mut at: u32) -> Range<usize> {
             range.len() <= SHORT_LINE
                 && text
                     .get(range.clone())
-                    .is_some_and(|text| !text.contains(['\n', '\r']))
+                    .is_some_and(|text| !text.contains(is_break))
         };
         match kind {
             Kind::Mapping | Kind::Sequence
@@ -222,7 +223,7 @@ fn opening(tree: &Tree, text: &str, mut at: u32) -> Range<usize> {
             }
             _ => {
                 let scalar = text.get(span.clone()).unwrap_or_default();
-                let line = scalar.split(['\n', '\r']).next().unwrap_or_default();
+                let line = scalar.split(is_break).next().unwrap_or_default();
                 return span.start..span.start.saturating_add(line.trim_end().len().max(1));
             }
         }

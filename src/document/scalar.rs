@@ -66,7 +66,7 @@ pub(super) fn resolve(
         Tag::None if plain => untagged(&text),
         Tag::None | Tag::Str | Tag::Merge | Tag::Other => None,
         Tag::Binary => {
-            let bytes = base64(&text).ok_or("`!!binary` is not followed by base64")?;
+            let bytes = base64(&text).ok_or("`!!binary` must be base64")?;
             let text = String::from_utf8_lossy(&bytes).into_owned();
             Some(Meaning::Text(text.into()))
         }
@@ -75,7 +75,7 @@ pub(super) fn resolve(
             | (Tag::Float, Some(number @ Meaning::Float(_))) => Some(number),
             (Tag::Bool, Some(Meaning::Bool(bool))) => Some(Meaning::Bool(bool)),
             (Tag::Null, Some(Meaning::Null)) => Some(Meaning::Null),
-            _ => return Err("the value is not what its tag says"),
+            _ => return Err("the value must be of the type of its tag"),
         },
     };
     Ok(meaning.unwrap_or(Meaning::Text(text)))

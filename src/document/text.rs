@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A place in a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+/// A position in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {
     /// Bytes from the start of the text.
     pub offset: usize,
@@ -16,13 +17,85 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A stretch of text; `end` is the first place behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+/// A range of a text. As JSON it is flat: `line`, `column`, `endLine`, `endColumn`, `offset`, `endOffset`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
     /// The first character.
     pub start: Position,
-    /// Behind the last character.
+    /// The position after the last character.
     pub end: Position,
+}
+
+/// The JSON of a [`Span`], and of a missing one: every member is null.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FlatSpan {
+    line: Option<usize>,
+    column: Option<usize>,
+    end_line: Option<usize>,
+    end_column: Option<usize>,
+    offset: Option<usize>,
+    end_offset: Option<usize>,
+}
+
+impl FlatSpan {
+    fn new(span: Option<Span>) -> Self {
+        let (start, end) = (span.map(|span| span.start), span.map(|span| span.end));
+        FlatSpan {
+            line: start.map(|start| start.line),
+            column: start.map(|start| start.column),
+            end_line: end.map(|end| end.line),
+            end_column: end.map(|end| end.column),
+            offset: start.map(|start| start.offset),
+            end_offset: end.map(|end| end.offset),
+        }
+    }
+
+    fn span(&self) -> Option<Span> {
+        let position = |offset, line, column| {
+            Some(Position {
+                offset: offset?,
+                line: line?,
+                column: column?,
+            })
+        };
+        Some(Span {
+            start: position(self.offset, self.line, self.column)?,
+            end: position(self.end_offset, self.end_line, self.end_column)?,
+        })
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        FlatSpan::new(Some(*self)).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let flat = FlatSpan::deserialize(deserializer)?;
+        flat.span()
+            .ok_or_else(|| D::Error::custom("a span needs six numbers"))
+    }
+}
+
+/// Writes an optional [`Span`] as members of the struct that contains it, for `serde(flatten, with)`.
+pub(crate) mod flat_span {
+    use super::{Deserialize, Deserializer, FlatSpan, Serialize, Serializer, Span};
+
+    pub(crate) fn serialize<S: Serializer>(
+        span: &Option<Span>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        FlatSpan::new(*span).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Span>, D::Error> {
+        Ok(FlatSpan::deserialize(deserializer)?.span())
+    }
 }
 
 /// A text that can say on which line and in which column a byte stands.

@@ -7,13 +7,15 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use crate::diagnostic::Code;
 use crate::path::Path;
 
 use super::builder::{Build, Fault};
 use super::scalar::{self, Meaning, Tag};
 use super::tree::Kind;
-use super::yaml_parser::{Event, Events, Scalar, Style};
-use super::{BLANK, MAX_DEPTH};
+use super::yaml_events::{Event, Events, Scalar};
+use super::yaml_scanner::Style;
+use super::{BLANK, MAX_DEPTH, is_break};
 
 /// The text of one document, and of the line `---` above it.
 #[derive(Debug, Clone)]
@@ -48,24 +50,52 @@ fn separator_from(text: &str, at: usize) -> Option<Range<usize>> {
     Some(start..start.saturating_add(line.len()))
 }
 
-/// Reads one document; null for one that says nothing.
+/// Reads one document; null for an empty one.
 pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Value, Fault> {
+    let text = build.text.as_str().get(chunk.text.clone());
+    read(build, chunk).map_err(|fault| match template(text.unwrap_or_default()) {
+        Some(found) if fault.code == Code::IC001 => Fault::syntax(
+            chunk.text.start.saturating_add(found.start)
+                ..chunk.text.start.saturating_add(found.end),
+            "a template that is not rendered",
+            "Run `helm template` and validate its output.",
+        ),
+        _ => fault,
+    })
+}
+
+/// The first `{{ … }}` of a text, outside quotes and comments.
+fn template(text: &str) -> Option<Range<usize>> {
+    let is_bare = |at: usize| {
+        let line = text.get(..at).unwrap_or_default();
+        let line = line.rsplit(is_break).next().unwrap_or_default();
+        !line.contains(['"', '\'', '#'])
+    };
+    let (start, _) = text.match_indices("{{").find(|(at, _)| is_bare(*at))?;
+    let line = text.get(start..)?.split(is_break).next()?;
+    let length = line
+        .find("}}")
+        .map_or(line.trim_end().len(), |end| end.saturating_add(2));
+    Some(start..start.saturating_add(length))
+}
+
+fn read(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Value, Fault> {
     let whole = build.text.as_str();
     let separator = whole.get(chunk.separator.clone()).unwrap_or_default();
-    if !says_nothing(separator.strip_prefix("---").unwrap_or_default()) {
+    if !is_empty(separator.strip_prefix("---").unwrap_or_default()) {
         let shown = separator.trim_end().len();
         return Err(Fault::syntax(
             chunk.separator.start..chunk.separator.start.saturating_add(shown),
             "only a comment may follow `---` on its line",
-            "Begin the document on the next line: kubectl refuses this one.",
+            "Start the document on the next line: kubectl refuses this one.",
         ));
     }
     let text = whole.get(chunk.text.clone()).unwrap_or_default();
-    if says_nothing(text) {
+    if is_empty(text) {
         return Ok(Value::Null);
     }
     let mut reader = Reader {
-        events: Events::new(text, chunk.text.start),
+        events: Events::new(text, chunk.text.start)?,
         anchors: Vec::new(),
         deepest: 0,
     };
@@ -73,21 +103,32 @@ pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Value
         return Ok(Value::Null);
     };
     let value = reader.node(build, &Path::Root, event, span)?;
-    while let Some((event, span)) = reader.events.next()? {
-        if !matches!(event, Event::DocumentEnd) {
-            build.report_fault(&Fault::syntax(
-                span.start..span.end.max(span.start.saturating_add(1)),
-                "what follows a line `...` is not read by kubectl",
-                "Begin a document with a line `---`.",
-            ));
-            break;
-        }
+    let mut rest = whole
+        .get(reader.events.rest()?..chunk.text.end)
+        .unwrap_or_default();
+    // Directives belong to the document that the next line `---` starts.
+    while rest.trim_start_matches(BLANK).starts_with('%') {
+        let directive = rest.trim_start_matches(BLANK);
+        rest = directive
+            .find(is_break)
+            .and_then(|end| directive.get(end..))
+            .unwrap_or_default();
+    }
+    if !is_empty(rest) {
+        let rest = rest.trim_start_matches(BLANK);
+        let line = rest.split(is_break).next().unwrap_or_default().trim_end();
+        let start = chunk.text.end.saturating_sub(rest.len());
+        build.report_fault(&Fault::syntax(
+            start..start.saturating_add(line.len()),
+            "text after the end of the document, which kubectl ignores",
+            "Start a document with a line `---`.",
+        ));
     }
     Ok(value)
 }
 
-/// Is there nothing but blanks and comments?
-fn says_nothing(mut text: &str) -> bool {
+/// Whether a text is only blanks and comments.
+fn is_empty(mut text: &str) -> bool {
     loop {
         text = text.trim_start_matches(BLANK);
         match text.strip_prefix('#') {
@@ -106,6 +147,8 @@ struct Anchor {
     value: Value,
     /// Keys and values in it, aliases written out.
     size: usize,
+    /// See [`NODE_BYTES`](super::NODE_BYTES).
+    bytes: usize,
     /// Levels of nesting in it.
     height: usize,
 }
@@ -122,7 +165,7 @@ impl<'t> Reader<'t> {
     fn next(&mut self, at: usize) -> Result<(Event<'t>, Range<usize>), Fault> {
         self.events
             .next()?
-            .ok_or_else(|| Fault::syntax(at..at, "the text ends too soon", ""))
+            .ok_or_else(|| Fault::syntax(at..at, "unexpected end of the text", ""))
     }
 
     fn node(
@@ -145,15 +188,15 @@ impl<'t> Reader<'t> {
             Event::Sequence { anchor } => (Some(self.sequence(build, path, &span)?), anchor),
             Event::Mapping { anchor } => (Some(self.mapping(build, path, &span)?), anchor),
             Event::Alias(anchor) => (Some(self.alias(build, anchor, &span)?), 0),
-            Event::End | Event::DocumentEnd => {
-                return Err(Fault::syntax(span, "a value was expected", ""));
+            Event::End => {
+                return Err(Fault::syntax(span, "expected a value", ""));
             }
         };
         let value = value.ok_or_else(|| {
             Fault::syntax(
                 span.clone(),
-                "a number that JSON, and so Kubernetes, does not have",
-                "Quote it if it is a text.",
+                "a number that JSON does not have",
+                "Quote it if it is a text: Kubernetes has neither infinities nor `.nan`.",
             )
         })?;
         let height = self.deepest.saturating_sub(build.depth());
@@ -175,11 +218,15 @@ impl<'t> Reader<'t> {
             return Ok(());
         }
         let size = left_before.saturating_sub(build.left);
-        build.take(size, build.tree.span(node).start)?;
+        let at = build.tree.span(node).start;
+        build.take(size, at)?;
+        let bytes = bytes(value);
+        build.take_alias_bytes(bytes, at)?;
         let anchored = Anchor {
             node,
             value: value.clone(),
             size,
+            bytes,
             height,
         };
         if self.anchors.len() <= anchor {
@@ -292,7 +339,13 @@ impl<'t> Reader<'t> {
             },
             _ => None,
         };
-        let key = key.ok_or_else(|| no_key(build.text.as_str(), shown))?;
+        let key = key.ok_or_else(|| {
+            Fault::syntax(
+                shown,
+                "expected a string as the key",
+                "Quote it: kubectl refuses null, mappings and lists as keys.",
+            )
+        })?;
         build.tree.keep_key(build.text.as_str(), node, &key);
         Ok(Some(key))
     }
@@ -301,29 +354,16 @@ impl<'t> Reader<'t> {
         &mut self,
         build: &mut Build<'_, '_>,
         scalar: Scalar<'t>,
-        mut span: Range<usize>,
+        span: Range<usize>,
     ) -> Result<Meaning<'t>, Fault> {
         let written = build.text.as_str().get(span.clone()).unwrap_or_default();
         let kind = match scalar.style {
             Style::Plain if written == scalar.text => Kind::Plain,
             Style::Quoted if inner(written) == Some(&scalar.text) => Kind::Quoted,
-            Style::Literal | Style::Folded => {
-                // The parser counts the line breaks behind a block scalar in.
-                span.end = span.start.saturating_add(written.trim_end().len());
-                if scalar.style == Style::Literal {
-                    Kind::Literal
-                } else {
-                    Kind::Other
-                }
-            }
+            Style::Literal => Kind::Literal,
             _ => Kind::Other,
         };
-        // A value that is not there.
-        let text = if written.is_empty() && scalar.style == Style::Plain {
-            "".into()
-        } else {
-            scalar.text
-        };
+        let text = scalar.text;
         let shown = span.clone();
         build.tree.push(kind, span);
         scalar::resolve(text, scalar.tag, scalar.style == Style::Plain).map_err(|message| {
@@ -344,7 +384,7 @@ impl<'t> Reader<'t> {
         let Some(Some(anchor)) = self.anchors.get(anchor) else {
             return Err(Fault::syntax(
                 span.clone(),
-                "an alias inside the very value that it repeats",
+                "an alias inside the value that it repeats",
                 "A value cannot contain itself.",
             ));
         };
@@ -354,31 +394,24 @@ impl<'t> Reader<'t> {
         }
         self.deepest = self.deepest.max(depth);
         build.take(anchor.size.saturating_sub(1), span.start)?;
+        build.take_alias_bytes(anchor.bytes, span.start)?;
         build.tree.push_alias(span.clone(), anchor.node);
         Ok(anchor.value.clone())
     }
 }
 
-/// Something that cannot be a key. Often it is a template, `{{ .Values.name }}`, which YAML takes for two braces.
-fn no_key(text: &str, range: Range<usize>) -> Fault {
-    let before = text.get(..range.start).unwrap_or_default();
-    let template = before.ends_with('{')
-        || text
-            .get(range.start..)
-            .is_some_and(|key| key.starts_with("{{"));
-    if template {
-        Fault::syntax(
-            range,
-            "a template that is not filled in",
-            "Render it first, for instance with `helm template`.",
-        )
-    } else {
-        Fault::syntax(
-            range,
-            "a key that is no text",
-            "Quote it; kubectl takes neither null nor mappings nor lists as keys.",
-        )
-    }
+/// The bytes of a value: see [`NODE_BYTES`](super::NODE_BYTES).
+fn bytes(value: &Value) -> usize {
+    let own = match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(bytes).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| key.len().saturating_add(bytes(value)))
+            .sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    own.saturating_add(super::NODE_BYTES)
 }
 
 /// A quoted text without its quotes.
@@ -396,7 +429,7 @@ fn merge(map: &mut Map<String, Value>, value: Value) -> Result<(), &'static str>
     for mapping in mappings.into_iter().rev() {
         match mapping {
             Value::Object(members) => map.extend(members),
-            _ => return Err("a merge of something that is no mapping"),
+            _ => return Err("expected a mapping to merge"),
         }
     }
     Ok(())

@@ -31,7 +31,7 @@ pub fn encode(text: &str) -> String {
     out
 }
 
-/// A piece of a query or a form that cannot be decoded: `%` without two hexadecimal digits, or bytes that are no UTF-8.
+/// A piece of a query or a form that cannot be decoded: `%` without two hexadecimal digits, or bytes that are not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadEncoding;
 
@@ -53,7 +53,7 @@ impl std::error::Error for BadEncoding {}
 /// ```
 ///
 /// # Errors
-/// When a `%` is not followed by two hexadecimal digits, or the bytes are no UTF-8.
+/// When a `%` is not followed by two hexadecimal digits, or the bytes are not UTF-8.
 pub fn decode(text: &str) -> Result<String, BadEncoding> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -90,7 +90,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     out
 }
 
-/// The bytes that an even number of hexadecimal digits stands for.
+/// Decodes an even number of hexadecimal digits.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let mut digits = text.bytes();
     let mut bytes = Vec::with_capacity(text.len() / 2);

@@ -145,7 +145,7 @@ codes! {
     AccessKeyInactive "InvalidAccessKeyId.Inactive" 400;
     /// No such access key.
     AccessKeyNotFound "InvalidAccessKeyId.NotFound" 404;
-    /// The date of the request is no time.
+    /// The date of the request is not a valid time.
     TimestampFormat "InvalidTimeStamp.Format" 400;
     /// The date of the request is more than 15 minutes off.
     TimestampExpired "InvalidTimeStamp.Expired" 400;
@@ -368,7 +368,7 @@ pub struct ErrorReply {
 }
 
 impl ErrorReply {
-    /// Reads the body of an answer that is no success. Lower-case names are understood, and `Description` or `Detail`
+    /// Parses the body of an error response. Lower-case names are understood, and `Description` or `Detail`
     /// in place of `Message`. A body without a code (an HTML page, half an answer) is `None`.
     ///
     /// ```

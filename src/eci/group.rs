@@ -1,4 +1,4 @@
-//! A pod on its way to ECI as a container group, and what ECI tells of the group on its way back to the pod.
+//! Converts a pod into a container group of ECI, and the state of the group into the status and Events of the pod.
 //!
 //! | in the pod | in CreateContainerGroup |
 //! |---|---|
@@ -237,7 +237,7 @@ pub fn matching_pod(call: &CreateContainerGroup) -> Pod {
     let containers = call.init_container.iter().chain(&call.container);
     let images = containers.map(|container| Image::new(&container.image));
     let mut pod = Pod::new(&call.container_group_name, images);
-    let told: Map<String, Value> = call
+    let tags: Map<String, Value> = call
         .tag
         .iter()
         .filter_map(|tag| Some((tag.key.clone(), Value::from(tag.value.clone()?))))
@@ -247,7 +247,7 @@ pub fn matching_pod(call: &CreateContainerGroup) -> Pod {
     pod.wish = CacheRequest {
         explicit: call.image_snapshot_id.clone().filter(|id| !id.is_empty()),
         auto: call.match_image_cache,
-        ..CacheRequest::read(&told, &mut pod.warnings)
+        ..CacheRequest::read(&tags, &mut pod.warnings)
     };
     let storage = call.ephemeral_storage.unwrap_or_default();
     pod.storage_gib = u64::try_from(storage).unwrap_or_default();
@@ -256,7 +256,7 @@ pub fn matching_pod(call: &CreateContainerGroup) -> Pod {
     pod
 }
 
-/// The cache that a group was started from, as its events tell: nothing else does.
+/// Returns the cache that a group was started from. Only its events name it.
 ///
 /// ```
 /// use imagecache::eci::group::matched_cache;
@@ -284,7 +284,7 @@ pub fn pod_uid(group: &ContainerGroupEntry) -> Option<&str> {
     ours.get("Value")?.as_str()
 }
 
-/// What a pod is told when its group is refused. `cache` is the one that the pod names.
+/// Returns the Event of a pod whose group is refused. `cache` is the one that the pod names.
 ///
 /// ```
 /// use imagecache::eci::error::{ErrorCode, ApiError};
@@ -296,7 +296,7 @@ pub fn pod_uid(group: &ContainerGroupEntry) -> Option<&str> {
 /// ```
 #[must_use]
 pub fn refused(refusal: &ApiError, cache: Option<&str>, at: Timestamp) -> EventEntry {
-    let told = match (&refusal.code, cache) {
+    let known = match (&refusal.code, cache) {
         (ErrorCode::ImageSnapshotNotFound, Some(cache)) => {
             Some(matching::PodEvent::not_found(cache))
         }
@@ -305,8 +305,8 @@ pub fn refused(refusal: &ApiError, cache: Option<&str>, at: Timestamp) -> EventE
         }
         _ => None,
     };
-    let (kind, reason, message) = match told {
-        Some(told) => (told.kind, told.reason, told.message),
+    let (kind, reason, message) = match known {
+        Some(event) => (event.kind, event.reason, event.message),
         None => ("Warning", "ProviderCreateFailed", refusal.to_string()),
     };
     EventEntry {
@@ -320,14 +320,14 @@ pub fn refused(refusal: &ApiError, cache: Option<&str>, at: Timestamp) -> EventE
     }
 }
 
-/// An event of a group as a core/v1 Event of its pod. The same event always gets the same name, so telling it twice
+/// Returns an event of a group as a core/v1 Event of its pod. The name depends on the content only, so creating it twice
 /// makes one object.
 #[must_use]
 pub fn pod_event(event: &EventEntry, group: &str, pod: &Value) -> Value {
     let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str);
     let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
-    let told = format!("{group} {:?} {:?}", event.reason, event.message);
-    let mark = super::signature::v3::content_sha256(told.as_bytes());
+    let content = format!("{group} {:?} {:?}", event.reason, event.message);
+    let mark = super::signature::v3::content_sha256(content.as_bytes());
     let mark: String = mark.chars().take(16).collect();
     json!({
         "apiVersion": "v1",

@@ -1,8 +1,8 @@
 //! Logins for registries, out of Kubernetes secrets of the two docker types.
 //!
 //! Keys of a docker config are read as the kubelet reads them: scheme and `/v1/`, `/v2/` go, `*` and `?` stand for
-//! parts of one label of the host, a path limits the login to repositories below it. ECI is told a login only when an
-//! image needs it.
+//! parts of one label of the host, a path limits the login to repositories below it. A login is sent to ECI only
+//! if an image needs it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,7 @@ use super::request::ImageRegistryCredential;
 use super::secret::Secret;
 use crate::reference::Named;
 
-/// User name that stands for "the password is an identity token", as docker's credential programs write it.
+/// User name that means "the password is an identity token", as docker's credential programs write it.
 pub const TOKEN_USER: &str = "<token>";
 
 /// How to log in at the registries that a pattern names.
@@ -39,9 +39,9 @@ pub struct RegistryLogin {
 pub enum BadSecret {
     /// Neither `.dockerconfigjson` nor `.dockercfg` is in it.
     NoConfig,
-    /// The value under this key is no base64.
+    /// The value of this key is not base64.
     NoBase64(&'static str),
-    /// The value under this key is no docker config, from this line and column on.
+    /// The value of this key is not a docker config, from this line and column on.
     NoDockerConfig {
         /// The key in the secret.
         key: &'static str,

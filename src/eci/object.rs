@@ -140,7 +140,7 @@ pub fn client_token(uid: &str, generation: i64, verb: &str, attempt: u32) -> Str
 ///
 /// # Errors
 /// When a value cannot be sent: no name, no image or too many, a number beyond 32 bits, an annotation of the wrong
-/// form, too many logins. Everything else is for [`crate::validate`] to judge.
+/// form, too many logins. Everything else is validated by [`crate::validate`].
 pub fn create(cache: &ImageCache, context: &CallContext<'_>) -> Result<CreateImageCache, Unfit> {
     let parts = Parts::of(cache, context)?;
     let os = cache.metadata.annotation(annotation::OS_TYPE);
@@ -172,7 +172,7 @@ pub fn create(cache: &ImageCache, context: &CallContext<'_>) -> Result<CreateIma
 }
 
 /// The call that brings the cache `image_cache_id` to what its object says now. What has a default is said in full,
-/// because an update keeps what it is not told; a retention that was taken away cannot be said and stays.
+/// because an update keeps a value that is not sent; a retention that was removed cannot be sent and stays.
 ///
 /// # Errors
 /// As [`create`].
@@ -322,7 +322,7 @@ fn elimination(cache: &ImageCache) -> Result<Option<String>, Unfit> {
     }
 }
 
-/// The items of a comma-separated list, without the spaces that people put behind commas.
+/// The items of a comma-separated list, without the spaces after commas.
 pub(crate) fn items(text: &str) -> Vec<&str> {
     let items = text.split(',').map(str::trim);
     items.filter(|item| !item.is_empty()).collect()

@@ -1,4 +1,4 @@
-//! The parameters of a call: names and values, as they stand in a query string or a form.
+//! The parameters of a call: names and values, as in a query string or a form.
 
 use std::fmt;
 

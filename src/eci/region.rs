@@ -1,6 +1,6 @@
 //! Regions and the hosts that serve them.
 
-/// Every region with ECI that the vendor's list of endpoints names, and the part of its host name that stands for it.
+/// Every region with ECI that the vendor's list of endpoints names, and the part of its host name for it.
 const REGIONS: [(&str, &str); 35] = [
     ("ap-northeast-1", ""),
     ("ap-northeast-2", ""),

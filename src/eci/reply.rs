@@ -51,7 +51,7 @@ pub struct TagEntry {
     pub unknown: Map<String, Value>,
 }
 
-/// One cache, as DescribeImageCaches tells it.
+/// One cache of the reply to DescribeImageCaches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ImageCacheEntry {
@@ -150,7 +150,7 @@ pub struct ContainerGroupEntry {
     /// When it was made (UTC).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creation_time: Option<String>,
-    /// What happened to it. Only here stands which cache was hit.
+    /// What happened to it. Only these events name the cache that was used.
     #[serde(default)]
     pub events: Vec<EventEntry>,
     /// Everything else.

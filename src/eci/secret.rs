@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 
 /// A text that must not be seen: a key, a password, a token.
 ///
-/// It is masked wherever it could be printed, wiped from memory when it is dropped, and cannot be serialised: whoever
-/// must send it says [`Secret::expose`]. Two secrets are compared without telling by time where they differ.
+/// It is masked wherever it could be printed, wiped from memory when it is dropped, and cannot be serialised: code
+/// that sends it calls [`Secret::expose`]. Two secrets are compared in constant time.
 ///
 /// ```
 /// use imagecache::eci::Secret;

@@ -1,39 +1,29 @@
-//! What the rules need to know of a cache, and where it is read.
+//! The facts that decide when a cache expires.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::resource::{AUTO_NAME_PREFIX, GROUP, ImageCache, KIND, LIST_KIND, Phase, whole};
+use crate::diagnostic::{Levels, Report};
+use crate::path::Path;
+use crate::resource::view::{CacheForm, CacheView};
+use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk};
+use crate::resource::{AUTO_NAME_PREFIX, ImageCache, Phase, whole};
 use crate::time::Timestamp;
 
-/// Lists within lists are followed so deep; real ones nest twice (an array of lists).
-pub const MAX_NESTING: usize = 8;
-
-/// How long a cache was asked to be kept.
+/// The retention that a cache asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Retention {
-    /// Not told: replies of the ECI API do not repeat it.
+    /// Unknown: replies of the ECI API do not repeat it.
     #[default]
     Unknown,
-    /// Told to be forever: an object without `spec.retentionDays`.
+    /// No end: an object without `spec.retentionDays`.
     Forever,
-    /// So many days of 24 h.
+    /// This number of days of 24 h.
     Days(i64),
-    /// Told, but no whole number.
+    /// A value that is not a whole number.
     Unreadable,
 }
 
-impl Retention {
-    /// Reads the value of `retentionDays`.
-    fn read(value: &Value) -> Self {
-        match whole(value) {
-            Some(days) => Retention::Days(days),
-            None if value.is_null() => Retention::Forever,
-            None => Retention::Unreadable,
-        }
-    }
-}
-
-/// Where facts come from.
+/// The source of facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum ExpirySource {
     /// An `ImageCache` object.
@@ -43,7 +33,7 @@ pub enum ExpirySource {
     Entry,
 }
 
-/// What the rules need to know of one cache. Whatever is missing or unreadable is `None`.
+/// The facts that decide when one cache expires. Missing and unreadable facts are `None`.
 ///
 /// ```
 /// use imagecache::expiry::{ExpiryFacts, Retention};
@@ -54,123 +44,89 @@ pub enum ExpirySource {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ExpiryFacts {
-    /// Where the facts come from.
+    /// Source of the facts.
     pub origin: ExpirySource,
     /// Name of the object or entry.
     pub name: Option<String>,
     /// Id in ECI, `imc-…`.
     pub image_cache_id: Option<String>,
-    /// How far the cache is.
+    /// Phase.
     pub phase: Option<Phase>,
-    /// How long it is to be kept.
+    /// Retention.
     pub retention: Retention,
-    /// Made by ECI itself for a container group that matched no cache. Read off the name ([`AUTO_NAME_PREFIX`]);
-    /// set it where more is known.
+    /// True for a cache that ECI created itself for a container group that matched no cache. Derived from the name
+    /// ([`AUTO_NAME_PREFIX`]); callers that know more may set it.
     pub automatic: bool,
-    /// When it was created (`metadata.creationTimestamp`, `CreationTime`).
+    /// Creation time (`metadata.creationTimestamp`, `CreationTime`).
     pub created: Option<Timestamp>,
-    /// When ECI began to make it (`status.startTime`); objects only.
+    /// Start of the creation (`status.startTime`); objects only.
     pub started: Option<Timestamp>,
-    /// When its status last changed (`status.lastUpdatedTime`, or the older `lastUpdateTime`); objects only.
+    /// Time of the last change of the status (`status.lastUpdatedTime`, or the older `lastUpdateTime`); objects only.
     pub updated: Option<Timestamp>,
-    /// The newest of its warnings (`events` of type `Warning`).
+    /// Time of the newest warning (`events` of type `Warning`).
     pub warned: Option<Timestamp>,
-    /// When a container group last used it (`LastMatchedTime`); entries only.
+    /// Time of the last use by a container group (`LastMatchedTime`); entries only.
     pub last_matched: Option<Timestamp>,
-    /// When it ends, as recorded (`status.expireDateTime`, `ExpireDateTime`).
+    /// Recorded time of expiry (`status.expireDateTime`, `ExpireDateTime`).
     pub recorded: Option<Timestamp>,
 }
 
 impl ExpiryFacts {
-    /// Reads an `ImageCache` object or an entry of a DescribeImageCaches reply, told apart by `kind`, `metadata` and
-    /// `spec`, which only objects have.
+    /// Reads an `ImageCache` object or an entry of a DescribeImageCaches reply. Only objects have `kind`, `metadata` or
+    /// `spec`.
     #[must_use]
     pub fn read(value: &Value) -> Self {
-        let object = ["kind", "metadata", "spec"];
-        if object.iter().any(|key| value.get(key).is_some()) {
-            Self::of_object(value)
-        } else {
-            Self::of_entry(value)
+        CacheView::of(value).map_or_else(Self::default, |view| Self::of(&view))
+    }
+
+    fn of(view: &CacheView<'_>) -> Self {
+        ExpiryFacts {
+            name: view.name().map(str::to_owned),
+            image_cache_id: view.id().map(str::to_owned),
+            warned: view.warned(),
+            ..Self::unnamed(view)
         }
     }
 
-    fn of_object(object: &Value) -> Self {
-        let part = |key: &str| object.get(key).unwrap_or(&Value::Null);
-        let (metadata, spec, status) = (part("metadata"), part("spec"), part("status"));
+    /// Reads the facts that decide the end of the cache, without an allocation.
+    pub(super) fn unnamed(view: &CacheView<'_>) -> Self {
+        let phase = view.phase().map(Phase::from);
+        // Only a failure without a last change is dated by the events, which are many.
+        let dated = phase != Some(Phase::Failed) || view.updated().is_some();
         ExpiryFacts {
-            origin: ExpirySource::Object,
-            image_cache_id: text(status, "imageCacheId"),
-            phase: status.get("phase").and_then(Value::as_str).map(Phase::from),
-            retention: Retention::read(spec.get("retentionDays").unwrap_or(&Value::Null)),
-            created: time(metadata, "creationTimestamp"),
-            started: time(status, "startTime"),
-            updated: time(status, "lastUpdatedTime").or_else(|| time(status, "lastUpdateTime")),
-            warned: warned(status, ["events", "type", "lastTimestamp"]),
-            last_matched: None,
-            recorded: time(status, "expireDateTime"),
-            ..Self::named(text(metadata, "name"))
-        }
-    }
-
-    fn of_entry(entry: &Value) -> Self {
-        ExpiryFacts {
-            origin: ExpirySource::Entry,
-            image_cache_id: text(entry, "ImageCacheId"),
-            phase: field(entry, "Status")
-                .and_then(Value::as_str)
-                .map(Phase::from),
-            retention: field(entry, "RetentionDays").map_or(Retention::Unknown, Retention::read),
-            created: time(entry, "CreationTime"),
-            warned: warned(entry, ["Events", "Type", "LastTimestamp"]),
-            last_matched: time(entry, "LastMatchedTime"),
-            recorded: time(entry, "ExpireDateTime"),
-            ..Self::named(text(entry, "ImageCacheName"))
-        }
-    }
-
-    fn named(name: Option<String>) -> Self {
-        ExpiryFacts {
-            automatic: name
-                .as_deref()
+            origin: match view.form {
+                CacheForm::Object => ExpirySource::Object,
+                CacheForm::Entry => ExpirySource::Entry,
+            },
+            name: None,
+            image_cache_id: None,
+            phase,
+            retention: match (view.retention_days(), view.form) {
+                (Some(days), _) => whole(days).map_or(Retention::Unreadable, Retention::Days),
+                (None, CacheForm::Object) => Retention::Forever,
+                (None, CacheForm::Entry) => Retention::Unknown,
+            },
+            automatic: view
+                .name()
                 .is_some_and(|name| name.starts_with(AUTO_NAME_PREFIX)),
-            name,
-            ..ExpiryFacts::default()
+            created: view.created(),
+            started: view.started(),
+            updated: view.updated(),
+            warned: if dated { None } else { view.warned() },
+            last_matched: view.last_matched(),
+            recorded: view.expires(),
         }
     }
 }
 
 impl From<&ImageCache> for ExpiryFacts {
     fn from(cache: &ImageCache) -> Self {
-        let status = cache.status.as_ref();
-        let events = status
-            .and_then(|status| status.events.as_deref())
-            .unwrap_or_default();
-        ExpiryFacts {
-            image_cache_id: status
-                .and_then(|status| status.image_cache_id.clone())
-                .filter(|id| !id.is_empty()),
-            phase: cache.phase().cloned(),
-            retention: cache
-                .spec
-                .retention_days
-                .map_or(Retention::Forever, Retention::Days),
-            created: cache.metadata.created(),
-            started: status.and_then(|status| status.started()),
-            updated: status.and_then(|status| status.updated()),
-            warned: events
-                .iter()
-                .filter(|event| event.kind.as_deref() == Some("Warning"))
-                .filter_map(|event| event.last_timestamp.as_deref()?.parse().ok())
-                .max(),
-            recorded: status.and_then(|status| status.expires()),
-            ..Self::named(cache.metadata.name.clone().filter(|name| !name.is_empty()))
-        }
+        serde_json::to_value(cache).map_or_else(|_| Self::default(), |value| Self::read(&value))
     }
 }
 
-/// The caches of a document: an `ImageCache`, a list of them, a DescribeImageCaches reply, one of its entries, a
-/// printed SDK answer that holds the reply in `body`, and arrays of all of these. Anything else is passed over, and
-/// so are lists nested deeper than [`MAX_NESTING`].
+/// Reads the caches of a document: an `ImageCache`, a list of them, a DescribeImageCaches reply, one of its entries, a
+/// printed SDK answer that holds the reply in `body`, and arrays of all of these. Other objects are left out.
 ///
 /// ```
 /// use imagecache::expiry::facts;
@@ -179,71 +135,35 @@ impl From<&ImageCache> for ExpiryFacts {
 /// ```
 #[must_use]
 pub fn facts(document: &Value) -> Vec<ExpiryFacts> {
-    let mut found = Vec::new();
-    collect(document, None, &mut found, 0);
-    found
+    let levels = Levels::default();
+    reported_facts(document, &mut Report::new(&levels))
 }
 
-fn collect(value: &Value, list_kind: Option<&str>, found: &mut Vec<ExpiryFacts>, depth: usize) {
-    if depth > MAX_NESTING {
-        return;
-    }
-    if let Value::Array(items) = value {
-        for item in items {
-            collect(item, list_kind, found, depth + 1);
+/// Reads the caches of a document as [`facts`] does, and reports what cannot be opened: items that are not objects, and
+/// lists nested deeper than [`MAX_NESTING`](super::MAX_NESTING).
+#[must_use]
+pub fn reported_facts(document: &Value, report: &mut Report<'_>) -> Vec<ExpiryFacts> {
+    let mut collector = Collector {
+        found: Vec::new(),
+        report,
+    };
+    walk(document, Opens::Everything, &mut collector);
+    collector.found
+}
+
+struct Collector<'r, 'd> {
+    found: Vec<ExpiryFacts>,
+    report: &'r mut Report<'d>,
+}
+
+impl Visitor for Collector<'_, '_> {
+    fn object(&mut self, met: &Met<'_>) {
+        if met.is_cache() {
+            self.found.push(ExpiryFacts::read(met.value));
         }
     }
-    let Value::Object(members) = value else {
-        return;
-    };
-    let kind = members.get("kind").and_then(Value::as_str);
-    if let Some(items) = members.get("items") {
-        collect(items, kind, found, depth + 1);
-    } else if let Some(entries) = field(value, "ImageCaches") {
-        collect(entries, None, found, depth + 1);
-    } else if is_object(members, kind, list_kind) || (kind.is_none() && is_entry(value)) {
-        found.push(ExpiryFacts::read(value));
-    } else if let Some(body) = members.get("body") {
-        collect(body, None, found, depth + 1);
+
+    fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, _: bool) {
+        fault.report(path, self.report);
     }
-}
-
-/// `ImageCache` is a kind of other API groups too; an item of a list need not repeat its kind.
-fn is_object(members: &Map<String, Value>, kind: Option<&str>, list_kind: Option<&str>) -> bool {
-    let version = members.get("apiVersion").and_then(Value::as_str);
-    let ours = version.is_none_or(|version| version.split('/').next() == Some(GROUP));
-    ours && (kind == Some(KIND) || (kind.is_none() && list_kind == Some(LIST_KIND)))
-}
-
-fn is_entry(value: &Value) -> bool {
-    field(value, "ImageCacheId")
-        .or(field(value, "ImageCacheName"))
-        .is_some()
-}
-
-/// A field of an API reply: as the service writes it (`CreationTime`), or as typed clients print it (`creationTime`).
-fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    value.get(name).or_else(|| {
-        let mut letters = name.chars();
-        let first = letters.next()?.to_ascii_lowercase();
-        value.get(format!("{first}{}", letters.as_str()))
-    })
-}
-
-fn text(value: &Value, name: &str) -> Option<String> {
-    let text = field(value, name)?.as_str()?;
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn time(value: &Value, name: &str) -> Option<Timestamp> {
-    field(value, name)?.as_str()?.parse().ok()
-}
-
-fn warned(value: &Value, [events, kind, last]: [&str; 3]) -> Option<Timestamp> {
-    field(value, events)?
-        .as_array()?
-        .iter()
-        .filter(|event| field(event, kind).and_then(Value::as_str) == Some("Warning"))
-        .filter_map(|event| time(event, last))
-        .max()
 }

@@ -1,4 +1,4 @@
-//! When does a cache end, why, and how long is left?
+//! The end of a cache: when, why, and the time that is left.
 //!
 //! | the cache | ends | [`ExpiryReason`] |
 //! |---|---|---|
@@ -29,82 +29,84 @@ use serde::Serialize;
 mod facts;
 mod rule;
 
-pub use facts::{ExpiryFacts, ExpirySource, MAX_NESTING, Retention, facts};
+pub use crate::resource::MAX_LIST_DEPTH as MAX_NESTING;
+pub use facts::{ExpiryFacts, ExpirySource, Retention, facts, reported_facts};
 pub use rule::ExpiryReason;
 
 use crate::diagnostic::Code;
+use crate::resource::view::CacheView;
 use crate::time::{DAY, Timestamp};
 use rule::Rule;
 
-/// A failed cache is removed so many seconds after its failure: 24 h. Source: the vendor's field table.
+/// Seconds from the failure of a cache to its removal: 24 h. Source: the vendor's field table.
 pub const FAILED_KEPT: i64 = DAY;
-/// An automatic cache that was never used is removed so many days after its creation. Source: the vendor's
+/// Days from the creation of an automatic cache that was never used to its removal. Source: the vendor's
 /// comparison of manual and automatic caches.
 pub const AUTOMATIC_UNUSED_DAYS: i64 = 7;
-/// An automatic cache is removed so many days after its last use. Source: as before.
+/// Days from the last use of an automatic cache to its removal. Source: the same comparison.
 pub const AUTOMATIC_USED_DAYS: i64 = 30;
-/// Recorded and computed ends agree within so many seconds. The vendor's samples show creation and start 1 to 2 s
+/// Largest difference in seconds between a recorded and a computed end that agree. The vendor's samples show creation and start 1 to 2 s
 /// apart; a minute leaves room for clocks.
 pub const TOLERANCE: i64 = 60;
-/// The same where the start is inferred: a controller may write a status minutes after what it tells of.
+/// [`TOLERANCE`] where the start is inferred: a controller may write a status minutes after the event.
 pub const TOLERANCE_INFERRED: i64 = 900;
 
-/// Whether a cache ends.
+/// The state of a cache with respect to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExpiryState {
-    /// It stays until somebody deletes it.
+    /// The cache is kept until it is deleted.
     Never,
-    /// It will end.
+    /// The cache will expire.
     At,
-    /// It ended; ECI has removed it or is about to.
+    /// The cache has expired; ECI has removed it or is about to.
     Ended,
 }
 
-/// When a cache ends. [`fmt::Display`] says it in a sentence: `ends in 6d 3h (retention 7 days)`.
+/// The end of a cache. [`fmt::Display`] writes a sentence: `ends in 6d 3h (retention 7 days)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Expiry {
     /// Name of the cache.
     pub name: Option<String>,
-    /// Its id in ECI.
+    /// Id in ECI.
     pub image_cache_id: Option<String>,
-    /// Whether it ends.
+    /// State.
     pub state: ExpiryState,
-    /// When, by the rule. `None` if never, and for a cache whose start is unknown.
+    /// Time of expiry by the rule. `None` if never, and for a cache whose start is unknown.
     pub at: Option<Timestamp>,
-    /// Why.
+    /// Reason.
     pub reason: ExpiryReason,
-    /// Seconds from `now` to `at`; once it ended, negative.
+    /// Seconds from `now` to `at`; negative once the cache has expired.
     pub seconds_left: Option<i64>,
-    /// The end lies behind the year 9999, and `at` is that year's last second.
+    /// True when the end is after the year 9999; `at` is then the last second of that year.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub saturated: bool,
-    /// The cache was created so many seconds after `now`, more than [`TOLERANCE`]: one of the clocks is wrong.
+    /// Seconds from `now` to the creation, when more than [`TOLERANCE`]: one of the clocks is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_ahead: Option<i64>,
-    /// When it ends, as recorded.
+    /// Recorded time of expiry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Timestamp>,
-    /// How the record contradicts the rule.
+    /// Contradiction between the record and the rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disagreement: Option<Disagreement>,
 }
 
-/// A recorded end that is not what the rule gives: a finding of [`Code::IC082`], in its words.
+/// A recorded end that differs from the rule: the content of a finding of [`Code::IC082`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Disagreement {
     /// [`Code::IC082`].
     pub code: Code,
-    /// Where the record stands: `status.expireDateTime`, or `ExpireDateTime` in a reply.
+    /// Path of the record: `status.expireDateTime`, or `ExpireDateTime` in a reply.
     pub path: &'static str,
     /// Fact and rule.
     pub message: String,
-    /// What to make of it.
+    /// Help.
     pub help: &'static str,
 }
 
-/// When the cache ends, seen from `now`.
+/// Returns the end of the cache, as of `now`.
 ///
 /// ```
 /// use imagecache::expiry::{ExpiryFacts, expiry};
@@ -144,8 +146,8 @@ pub fn expiry(cache: &ExpiryFacts, now: Timestamp) -> Expiry {
     }
 }
 
-/// The instant at which the cache ends, whatever the time is now: the rule's, or the recorded one where the rule has no
-/// start. `None`: never, or unknown.
+/// Returns the time at which the cache expires: by the rule, or as recorded where the rule has no start. `None`: never,
+/// or unknown.
 #[must_use]
 pub fn end(cache: &ExpiryFacts) -> Option<Timestamp> {
     let rule = Rule::of(cache);
@@ -153,7 +155,12 @@ pub fn end(cache: &ExpiryFacts) -> Option<Timestamp> {
     at.filter(|_| !rule.reason.is_never())
 }
 
-/// How the recorded end of a cache contradicts the rule, if it does. Needs no clock.
+/// Returns the [`end`] of a cache as a document describes it.
+pub(crate) fn end_of(cache: &CacheView<'_>) -> Option<Timestamp> {
+    end(&ExpiryFacts::unnamed(cache))
+}
+
+/// Returns the contradiction between the recorded end and the rule, if there is one.
 #[must_use]
 pub fn disagreement(cache: &ExpiryFacts) -> Option<Disagreement> {
     let rule = Rule::of(cache);
@@ -184,7 +191,7 @@ pub fn disagreement(cache: &ExpiryFacts) -> Option<Disagreement> {
 }
 
 impl fmt::Display for Expiry {
-    /// `ends in 6d 3h (retention 7 days)`, with what is odd behind it.
+    /// `ends in 6d 3h (retention 7 days)`, followed by contradictions.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.state, self.seconds_left) {
             (ExpiryState::Never, _) => f.write_str("never ends")?,
@@ -207,7 +214,7 @@ impl fmt::Display for Expiry {
 }
 
 impl Expiry {
-    /// `ends 7 days after its creation`: what is known of a cache whose start is not.
+    /// Writes the end of a cache whose start is unknown: `ends 7 days after its creation`.
     fn fmt_without_start(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
             ExpiryReason::Failed => f.write_str("ends 24 h after its failure"),

@@ -1,28 +1,29 @@
-//! A cache as matching sees it, from an `ImageCache` object or from an entry of a DescribeImageCaches reply.
+//! A cache in the form that matching uses.
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::fields::{Fields, find, kind_of};
 use super::image::{Image, ImageFacts};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use crate::diagnostic::{Code, Report};
+use crate::expiry;
 use crate::path::Path;
+use crate::resource::view::{CacheForm, CacheView};
 use crate::resource::{self, Phase};
 use crate::time::Timestamp;
-use crate::{annotation, expiry};
+use crate::type_error::TypeError;
 
-/// What a cache was read from.
+/// The source of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum CacheOrigin {
-    /// An `ImageCache` object of a cluster: knows architecture and operating system, not the region.
+    /// An `ImageCache` object of a cluster. It has architecture and operating system, but no region.
     #[default]
     Object,
-    /// An entry of the regional API: knows the region and the last use, not the architecture.
+    /// An entry of the regional API. It has region and last use, but no architecture.
     Reply,
 }
 
-/// A cache as matching sees it.
+/// A cache in the form that matching uses.
 ///
 /// ```
 /// use imagecache::matching::Cache;
@@ -38,50 +39,50 @@ pub enum CacheOrigin {
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Cache {
-    /// `imc-…`; absent before ECI has given one.
+    /// `imc-…`; absent before ECI has assigned one.
     pub id: Option<String>,
-    /// Name of the object or the entry; empty when it has none. Names of entries are not unique.
+    /// Name of the object or the entry; empty when absent. Names of entries are not unique.
     pub name: String,
-    /// What it holds.
+    /// Images that the cache holds.
     pub images: Vec<Image>,
-    /// Size of its disk, in GiB; 20 when not written.
+    /// Size of the disk, in GiB; 20 when absent.
     pub size_gib: u64,
-    /// Its phase, once it has one. Only [`Phase::Ready`] is used.
+    /// Phase, once there is one. Only caches in [`Phase::Ready`] are used.
     pub phase: Option<Phase>,
-    /// When it was created; unknown counts as oldest.
+    /// Creation time; a cache without one ranks as the oldest.
     pub created: Option<Timestamp>,
-    /// When it last changed, where told.
+    /// Time of the last change; objects only.
     pub updated: Option<Timestamp>,
-    /// When it ends, by the rules of [`crate::expiry`].
+    /// Time at which the cache expires, by the rules of [`crate::expiry`]; `None`: never, or unknown.
     pub expires: Option<Timestamp>,
-    /// When a pod last used it.
+    /// Time of the last use by a pod; entries only.
     pub last_matched: Option<Timestamp>,
-    /// The region it lives in, where known.
+    /// Region, where known.
     pub region: Option<String>,
-    /// Architecture of its images, where known.
+    /// Architecture of the images, where known.
     pub arch: Option<String>,
-    /// Operating system of its images, where known.
+    /// Operating system of the images, where known.
     pub os: Option<String>,
-    /// Its snapshot `s-…`.
+    /// Snapshot, `s-…`.
     pub snapshot: Option<String>,
-    /// Its temporary local snapshot.
+    /// Temporary local snapshot.
     pub flash_snapshot: Option<String>,
-    /// What it was read from.
+    /// Source of the cache.
     pub origin: CacheOrigin,
 }
 
-/// A cache in an answer: enough to find it again.
+/// Id and name of a cache, in answers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheName {
-    /// `imc-…`, where ECI has given one.
+    /// `imc-…`, once ECI has assigned one.
     pub image_cache_id: Option<String>,
-    /// Name of the object or entry.
+    /// Name of the object or the entry.
     pub name: String,
 }
 
 impl Cache {
-    /// A ready cache of 20 GiB with these images; the rest is for the caller to fill in.
+    /// Creates a ready cache of 20 GiB with these images. The caller sets other fields.
     #[must_use]
     pub fn ready(id: &str, images: impl IntoIterator<Item = Image>) -> Self {
         Cache {
@@ -93,110 +94,81 @@ impl Cache {
         }
     }
 
-    /// Reads an `ImageCache` object, or an entry of a DescribeImageCaches reply, told apart by `kind` and `spec`.
-    /// Fields of the wrong form are reported and count as absent. `None`, with a report, for what is no object or
-    /// has neither id nor name.
+    /// Reads an `ImageCache` object or an entry of a DescribeImageCaches reply. Only objects have `kind`, `metadata` or
+    /// `spec`. Fields of the wrong type are reported and count as absent. Returns `None`, with a finding, for a value
+    /// that is not an object or has neither an id nor a name.
     #[must_use]
     pub fn read(value: &Value, report: &mut Report<'_>) -> Option<Self> {
         Self::read_at(value, &Path::Root, report)
     }
 
     pub(super) fn read_at(value: &Value, path: &Path<'_>, report: &mut Report<'_>) -> Option<Self> {
-        let mut cache = Self::read_fields(value, path, report)?;
-        // What stands there was read for its form; whether it is true, one room decides for all.
-        cache.expires = expiry::end(&expiry::ExpiryFacts::read(value));
-        Some(cache)
-    }
-
-    fn read_fields(value: &Value, path: &Path<'_>, report: &mut Report<'_>) -> Option<Self> {
-        let Some(object) = value.as_object() else {
-            let message = format!("{}, an image cache expected", kind_of(value));
-            report.add(Code::IC004, path, message, "The entry is passed over.");
+        let Some(view) = CacheView::of(value) else {
+            let error = TypeError {
+                expected: "an image cache",
+                found: value,
+            };
+            report.add(Code::IC004, path, error, "The entry is skipped.");
             return None;
         };
-        let mut fields = Fields {
-            object,
-            path: *path,
-            report,
-        };
-        let cache = if object.contains_key("kind") || object.contains_key("spec") {
-            Self::from_object(&mut fields)
-        } else {
-            Self::from_entry(&mut fields)
-        };
-        if cache.id.is_none() && cache.name.is_empty() {
-            let help = "The entry is passed over: nothing could name it in an answer.";
+        view.report(path, report);
+        let images = images(&view);
+        view.with_images_path(path, |path| report_images(&view, &images, path, report));
+        let cache = Self::of(&view, images);
+        if cache.is_none() {
+            let help = "The entry is skipped, because an answer could not name it.";
             report.add(Code::IC013, path, "neither an id nor a name", help);
-            return None;
         }
-        Some(cache)
-    }
-
-    /// [`Cache::read`] for a question that is asked without a time: when the cache ends is left open.
-    pub(crate) fn read_endless(value: &Value, report: &mut Report<'_>) -> Option<Self> {
-        Self::read_fields(value, &Path::Root, report)
-    }
-
-    fn from_object(top: &mut Fields<'_, '_, '_>) -> Self {
-        let mut cache = Cache {
-            origin: CacheOrigin::Object,
-            size_gib: default_size(),
-            ..Cache::default()
-        };
-        let (mut arch, mut os) = (None, None);
-        top.below("metadata", |metadata| {
-            cache.name = metadata.owned("name").unwrap_or_default();
-            cache.created = metadata.time("creationTimestamp");
-            metadata.below("annotations", |annotations| {
-                arch = annotations.owned(annotation::CPU_ARCH);
-                os = annotations.owned(annotation::OS_TYPE);
-            });
-        });
-        cache.arch = Some(arch.unwrap_or_else(|| DEFAULT_ARCH.to_owned()));
-        cache.os = Some(os.unwrap_or_else(|| DEFAULT_OS.to_owned()));
-        top.below("spec", |spec| {
-            cache.images = images(spec, "images");
-            cache.size_gib = spec.number("imageCacheSize").unwrap_or_else(default_size);
-        });
-        top.below("status", |status| {
-            cache.id = status.owned("imageCacheId");
-            cache.phase = status.text("phase").map(Phase::from);
-            cache.expires = status.time("expireDateTime");
-            cache.updated = status
-                .time("lastUpdatedTime")
-                .or_else(|| status.time("lastUpdateTime"));
-        });
         cache
     }
 
-    fn from_entry(entry: &mut Fields<'_, '_, '_>) -> Self {
-        Cache {
-            origin: CacheOrigin::Reply,
-            id: entry.owned("ImageCacheId"),
-            name: entry.owned("ImageCacheName").unwrap_or_default(),
-            images: images(entry, "Images"),
-            size_gib: entry.number("ImageCacheSize").unwrap_or_else(default_size),
-            phase: entry.text("Status").map(Phase::from),
-            created: entry.time("CreationTime"),
-            updated: None,
-            expires: entry.time("ExpireDateTime"),
-            last_matched: entry.time("LastMatchedTime"),
-            region: entry.owned("RegionId"),
-            arch: None,
-            os: None,
-            snapshot: entry.owned("SnapshotId"),
-            flash_snapshot: entry.owned("FlashSnapshotId"),
-        }
+    /// [`Cache::read`] without findings, for callers that show none.
+    pub(crate) fn read_quietly(value: &Value) -> Option<Self> {
+        let view = CacheView::of(value)?;
+        Self::of(&view, images(&view))
     }
 
-    /// Reads every image again, beside what registries tell.
+    fn of(view: &CacheView<'_>, images: Vec<Image>) -> Option<Self> {
+        let (id, name) = (view.id(), view.name());
+        if id.is_none() && name.is_none() {
+            return None;
+        }
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        // Objects without these annotations are built for the defaults; entries do not say.
+        let assumed = |written: Option<&str>, default| match view.form {
+            CacheForm::Object => Some(written.unwrap_or(default).to_owned()),
+            CacheForm::Entry => None,
+        };
+        Some(Cache {
+            id: owned(id),
+            name: name.unwrap_or_default().to_owned(),
+            images,
+            size_gib: view.size_gib(),
+            phase: view.phase().map(Phase::from),
+            created: view.created(),
+            updated: view.updated(),
+            expires: expiry::end_of(view),
+            last_matched: view.last_matched(),
+            region: owned(view.region()),
+            arch: assumed(view.arch(), DEFAULT_ARCH),
+            os: assumed(view.os(), DEFAULT_OS),
+            snapshot: owned(view.snapshot()),
+            flash_snapshot: owned(view.flash_snapshot()),
+            origin: match view.form {
+                CacheForm::Object => CacheOrigin::Object,
+                CacheForm::Entry => CacheOrigin::Reply,
+            },
+        })
+    }
+
+    /// Reads every image again with facts from registries.
     pub fn apply(&mut self, facts: &ImageFacts) {
         for image in &mut self.images {
             *image = Image::read(image.text(), facts);
         }
     }
 
-    /// Id and name, for an answer.
+    /// Returns id and name, for an answer.
     #[must_use]
     pub fn named(&self) -> CacheName {
         CacheName {
@@ -205,30 +177,30 @@ impl Cache {
         }
     }
 
-    /// What the order of caches falls back to when all else is equal: id, then name; a cache without id last.
+    /// Returns the last criterion of the order of caches: id, then name. Caches without an id rank last.
     pub(super) fn last_resort(&self) -> (bool, Option<&str>, &str) {
         (self.id.is_none(), self.id.as_deref(), &self.name)
     }
 
-    /// One cache told of several times becomes one. The entry of the API has the word, being nearer to the fact, then
-    /// what was written last; the others fill what it leaves open. Their order does not matter.
-    pub(super) fn merged(mut tellings: Vec<Cache>) -> Option<Cache> {
-        tellings.sort_by(|a, b| {
+    /// Merges several descriptions of one cache. An entry of the API takes precedence over objects, a newer description
+    /// over an older one; the others fill absent fields. Their order does not matter.
+    pub(super) fn merged(mut copies: Vec<Cache>) -> Option<Cache> {
+        copies.sort_by(|a, b| {
             let (images_a, images_b) = (a.images.iter(), b.images.iter());
             let images = || images_a.map(Image::text).cmp(images_b.map(Image::text));
             a.weight().cmp(&b.weight()).then_with(images)
         });
-        let last = tellings.pop()?;
-        Some(tellings.into_iter().rev().fold(last, Cache::filled))
+        let last = copies.pop()?;
+        Some(copies.into_iter().rev().fold(last, Cache::filled))
     }
 
-    /// What decides which of several tellings has the word: where it is from and when it was written, then everything
-    /// else, so that their order does not matter.
+    /// Returns the precedence of a description: source and time, then every other fact, so that the order of several
+    /// descriptions does not matter.
     fn weight(&self) -> impl Ord + '_ {
-        let told = (self.origin, self.updated, self.created);
+        let source = (self.origin, self.updated, self.created);
         let names = (&self.id, &self.name, &self.snapshot, &self.flash_snapshot);
         let state = (self.size_gib, &self.phase, self.expires, self.last_matched);
-        (told, names, state, (&self.region, &self.arch, &self.os))
+        (source, names, state, (&self.region, &self.arch, &self.os))
     }
 
     fn filled(self, rest: Cache) -> Cache {
@@ -253,39 +225,41 @@ impl Cache {
     }
 }
 
-/// Does this look like an entry of a DescribeImageCaches reply?
-pub(super) fn is_entry(object: &serde_json::Map<String, Value>) -> bool {
-    ["ImageCacheId", "ImageCacheName"]
-        .iter()
-        .any(|name| find(object, name).is_some())
-}
-
 fn default_size() -> u64 {
     u64::try_from(resource::DEFAULT_SIZE_GIB).unwrap_or_default()
 }
 
-fn images<'a>(fields: &mut Fields<'a, '_, '_>, name: &'a str) -> Vec<Image> {
-    if fields.is_absent(name) {
-        let help = "The cache matches no pod; only its id can still be named.";
-        fields
-            .report
-            .add(Code::IC020, &fields.path.field(name), "no images", help);
-    }
-    let texts = fields.texts(name).unwrap_or_default();
-    let list = fields.path.field(name);
-    let mut images = Vec::with_capacity(texts.len());
-    for (index, text) in texts {
-        let image = Image::new(text);
-        if let Some(fault) = image.fault() {
-            let help = "The image matches nothing; the others of this cache still do.";
-            fields.report.add(
-                Code::IC023,
-                &list.index(index),
-                format!("`{text}`: {fault}"),
-                help,
-            );
-        }
-        images.push(image);
-    }
+fn images(view: &CacheView<'_>) -> Vec<Image> {
+    let written = view.images();
+    let mut images = Vec::with_capacity(written.len());
+    images.extend(written.iter().filter_map(Value::as_str).map(Image::new));
     images
+}
+
+/// Reports missing images, and images that are not references. `images` are those of the view that are strings.
+fn report_images(view: &CacheView<'_>, images: &[Image], path: &Path<'_>, report: &mut Report<'_>) {
+    if view.lacks_images() {
+        let help = "The cache matches no pod; only its id can still be named.";
+        report.add(Code::IC020, path, "no images", help);
+    }
+    let mut images = images.iter();
+    for (index, image) in view.images().iter().enumerate() {
+        let path = path.index(index);
+        if !image.is_string() {
+            let error = TypeError {
+                expected: "a string",
+                found: image,
+            };
+            let help = "The image is ignored; write its reference.";
+            report.add(Code::IC016, &path, error, help);
+            continue;
+        };
+        if let Some((image, fault)) = images
+            .next()
+            .and_then(|image| Some((image, image.fault()?)))
+        {
+            let help = "The image matches nothing; the others of this cache still do.";
+            report.add(Code::IC023, &path, format_args!("`{image}`: {fault}"), help);
+        }
+    }
 }

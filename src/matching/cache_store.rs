@@ -1,4 +1,4 @@
-//! The `ImageCache` objects of a cluster, followed by its changes.
+//! The `ImageCache` objects of a cluster, updated by its changes.
 
 use std::collections::BTreeMap;
 
@@ -6,58 +6,56 @@ use serde_json::Value;
 
 use super::cache::Cache;
 use super::index::Index;
-use crate::diagnostic::{Levels, Report};
 
-/// The `ImageCache` objects of a cluster as an [`Index`], fed one change after the other.
+/// The `ImageCache` objects of a cluster as an [`Index`], updated one change at a time.
 ///
-/// An [`Index`] knows caches by their ids; a cluster knows objects by their names, gives them an id later, and may hold
-/// two objects of one id (an adopted cache that was listed twice). Then the object whose name comes first stands for
-/// the cache, in whatever order the changes came.
+/// An [`Index`] identifies caches by id, a cluster identifies objects by name. An object gets its id later, and two
+/// objects may have one id (an adopted cache). Then the object whose name sorts first represents the cache, whatever the
+/// order of the changes.
 ///
 /// ```
 /// use imagecache::matching::CacheStore;
-/// let mut mirror = CacheStore::default();
+/// let mut store = CacheStore::default();
 /// let mut object = serde_json::json!({"kind": "ImageCache", "metadata": {"name": "base"}, "spec": {"images": ["a:1"]}});
-/// mirror.apply(&object);
+/// store.apply(&object);
 /// object["status"] = serde_json::json!({"imageCacheId": "imc-1", "phase": "Ready"});
-/// mirror.apply(&object);
-/// assert_eq!(mirror.index().len(), 1);
-/// assert!(mirror.index().get("imc-1").is_some());
-/// mirror.remove("base");
-/// assert!(mirror.index().is_empty());
+/// store.apply(&object);
+/// assert_eq!(store.index().len(), 1);
+/// assert!(store.index().get("imc-1").is_some());
+/// store.remove("base");
+/// assert!(store.index().is_empty());
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct CacheStore {
     index: Index,
-    /// The id that each object has, by the object's name.
+    /// Id of each object, by the name of the object.
     ids: BTreeMap<String, Option<String>>,
-    /// The caches of ids that several objects have, by id, then by the object's name.
+    /// Caches whose id several objects have, by id, then by the name of the object.
     shared: BTreeMap<String, BTreeMap<String, Cache>>,
 }
 
 impl CacheStore {
-    /// The objects as caches, to ask.
+    /// Returns the index of the objects.
     #[must_use]
     pub fn index(&self) -> &Index {
         &self.index
     }
 
-    /// The number of objects.
+    /// Returns the number of objects.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ids.len()
     }
 
-    /// Is there no object at all?
+    /// Returns true when there is no object.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// An object was made or changed. One that cannot be read as a cache counts as absent; it hides no other.
+    /// Adds or replaces an object. An object that cannot be read as a cache counts as absent.
     pub fn apply(&mut self, object: &Value) {
-        let levels = Levels::default();
-        let cache = Cache::read(object, &mut Report::new(&levels));
+        let cache = Cache::read_quietly(object);
         let name = object.get("metadata").and_then(|meta| meta.get("name"));
         let Some(name) = name.and_then(Value::as_str) else {
             return;
@@ -68,7 +66,7 @@ impl CacheStore {
         }
     }
 
-    /// An object is gone.
+    /// Removes an object.
     pub fn remove(&mut self, name: &str) {
         let Some(id) = self.ids.remove(name) else {
             return;

@@ -1,4 +1,4 @@
-//! The pod events in which ECI tells what became of matching, in its words.
+//! The pod events in which ECI reports the result of matching, in its own words.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ pub struct PodEvent {
     pub message: String,
 }
 
-/// Reason of the event that names the cache a pod starts from.
+/// The reason of the event that names the cache that a pod starts from.
 pub(crate) const HIT: &str = "SuccessfulHitImageCache";
 
 impl PodEvent {
@@ -34,7 +34,7 @@ impl PodEvent {
         }
     }
 
-    /// The pod starts from this cache.
+    /// Creates the event of a pod that starts from this cache.
     #[must_use]
     pub fn hit(cache: &str) -> Self {
         Self::normal(
@@ -45,14 +45,14 @@ impl PodEvent {
         )
     }
 
-    /// No cache matched.
+    /// Creates the event of a pod without a matching cache.
     #[must_use]
     pub fn missed() -> Self {
         let message = "[eci.imagecache]Missed image cache.".to_owned();
         Self::warning("ImageCacheMissed", message)
     }
 
-    /// ECI has begun to make this cache.
+    /// Creates the event of an automatically created cache.
     #[must_use]
     pub fn auto_created(cache: &str) -> Self {
         Self::normal(
@@ -61,7 +61,7 @@ impl PodEvent {
         )
     }
 
-    /// ECI could not make a cache. The message is documented, the reason is this project's.
+    /// Creates the event of a failed automatic creation. The message is documented, the reason is this project's choice.
     #[must_use]
     pub fn auto_create_failed(why: &str) -> Self {
         Self::warning(
@@ -70,7 +70,7 @@ impl PodEvent {
         )
     }
 
-    /// The pod names a cache that does not exist.
+    /// Creates the event of a pod that names a cache that does not exist.
     #[must_use]
     pub fn not_found(cache: &str) -> Self {
         Self::warning(
@@ -79,7 +79,7 @@ impl PodEvent {
         )
     }
 
-    /// The pod names a cache that is not ready.
+    /// Creates the event of a pod that names a cache that is not ready.
     #[must_use]
     pub fn not_complete(cache: &str) -> Self {
         Self::normal(

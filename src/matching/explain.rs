@@ -7,16 +7,16 @@ use super::explanation::{
 };
 use super::image::{Key, Name};
 use super::index::{Index, Record};
-use super::pod::Pod;
 use super::reason::LossReason;
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
 use super::select::{Filter, Requirements, Score, SearchBuffers, Strategy};
-use super::verdict::{Decision, PinRefusal, Selection};
+use super::verdict::{Decision, PinRefusal, RUNS_ON_ACS, Selection};
+use crate::pod::Pod;
 use crate::{annotation, resource};
 
 impl Index {
-    /// What happens to this pod, and why: the same winner as [`Index::winner`], every other cache that shares a
-    /// repository with the reason it lost, and what follows.
+    /// Explains the decision for a pod: the winner of [`Index::winner`], the reason of each other cache that shares a
+    /// repository, and the next steps.
     ///
     /// Takes time linear in the number of the pod's images and of the caches that share a repository with one, and
     /// sorts the latter.
@@ -27,7 +27,10 @@ impl Index {
         scratch: &mut SearchBuffers,
     ) -> Explanation {
         let course = self.course(pod, rules);
-        let standings = self.considered(pod, rules, scratch);
+        let standings = match course {
+            Strategy::NotEci => Vec::new(),
+            _ => self.considered(pod, rules, scratch),
+        };
         let contest = Contest::new(self, pod, rules, course, standings);
         let verdict = contest.verdict();
         let images = found(pod, verdict.winner);
@@ -63,7 +66,7 @@ impl Index {
         }
     }
 
-    /// Every cache that shares a repository with the pod, the named one, and on demand all others.
+    /// Scores each cache that shares a repository with the pod, the named cache, and on demand all others.
     fn considered(&self, pod: &Pod, rules: &MatchRules, scratch: &mut SearchBuffers) -> Vec<Score> {
         scratch.begin(self);
         self.find_images(pod, scratch);
@@ -131,11 +134,11 @@ impl<'a> Contest<'a> {
         contest
     }
 
-    /// Is this the cache that the pod names, or one that it could have been given?
+    /// Returns true for the named cache and, in a search, for the caches that can be selected.
     fn comes_first(&self, standing: &Score) -> bool {
         match &self.course {
             Strategy::Search => self.bar(standing).is_none(),
-            Strategy::Off => false,
+            Strategy::Off | Strategy::NotEci => false,
             Strategy::Named(_) => self.is_named(standing),
         }
     }
@@ -160,6 +163,7 @@ impl<'a> Contest<'a> {
     fn verdict(&self) -> Selection<'a> {
         match &self.course {
             Strategy::Named(Err(refusal)) => Selection::refused(self.pod, refusal.clone()),
+            Strategy::NotEci => Selection::not_eci(self.pod),
             Strategy::Named(Ok(_)) | Strategy::Off => {
                 Selection::of(self.index, self.pod, self.winner, false)
             }
@@ -189,11 +193,11 @@ impl<'a> Contest<'a> {
         self.standings.iter().filter_map(candidate).collect()
     }
 
-    /// What the winner has.
+    /// Describes the matches of the winner.
     fn praise(&self, standing: &Score) -> String {
         let named = matches!(self.course, Strategy::Named(_));
         let start = if named {
-            "is named by the pod; has"
+            "named by the pod; has"
         } else {
             "has"
         };
@@ -201,14 +205,14 @@ impl<'a> Contest<'a> {
         let mut text = format!("{start} {exact} of {images} images exactly");
         if standing.repository_only > 0 {
             text.push_str(&format!(
-                ", and another version of {}",
+                ", {} in another version",
                 standing.repository_only
             ));
         }
         text
     }
 
-    /// Why this cache was not taken; `None` for the winner.
+    /// Returns the reason for which a cache is not selected; `None` for the winner.
     fn reason(&self, standing: &Score) -> Option<LossReason> {
         if self
             .winner
@@ -232,7 +236,7 @@ impl<'a> Contest<'a> {
         }
     }
 
-    /// What keeps a cache from being a candidate at all.
+    /// Returns the reason for which a cache is not a candidate.
     fn bar(&self, standing: &Score) -> Option<LossReason> {
         let cache = self.cache(standing)?;
         if let Some(filter) = self.needs.filter(&self.record(standing)) {
@@ -264,12 +268,12 @@ impl<'a> Contest<'a> {
                 .unwrap_or(default)
                 .to_owned()
         };
-        let told =
+        let value =
             |word: &Option<String>, default: &str| word.as_deref().unwrap_or(default).to_owned();
         let (pod, rules) = (self.pod, self.rules);
         match filter {
             Filter::Region => LossReason::OtherRegion {
-                cache: told(&cache.region, ""),
+                cache: value(&cache.region, ""),
                 pod: of(&pod.region, &rules.region, ""),
             },
             Filter::Phase => LossReason::NotReady {
@@ -279,11 +283,11 @@ impl<'a> Contest<'a> {
                 at: cache.expires.unwrap_or_default(),
             },
             Filter::Arch => LossReason::OtherArchitecture {
-                cache: told(&cache.arch, DEFAULT_ARCH),
+                cache: value(&cache.arch, DEFAULT_ARCH),
                 pod: of(&pod.arch, &rules.arch, DEFAULT_ARCH),
             },
             Filter::Os => LossReason::OtherSystem {
-                cache: told(&cache.os, DEFAULT_OS),
+                cache: value(&cache.os, DEFAULT_OS),
                 pod: of(&pod.os, &rules.os, DEFAULT_OS),
             },
             Filter::Size => LossReason::TooSmall {
@@ -293,7 +297,7 @@ impl<'a> Contest<'a> {
         }
     }
 
-    /// The first thing in which a candidate falls behind the winner; the order of [`Index::compare`].
+    /// Returns the first property in which the winner is better than a candidate, in the order of [`Index::compare`].
     fn lost(&self, standing: &Score, winner: &Score) -> LossReason {
         let (record, best) = (self.record(standing), self.record(winner));
         let repositories = !self.rules.strict && standing.repository_only != winner.repository_only;
@@ -339,7 +343,7 @@ impl<'a> Contest<'a> {
     }
 
     fn events(&self, verdict: &Selection<'_>) -> Vec<PodEvent> {
-        let told = match (&verdict.decision, verdict.winner, &self.course) {
+        let event = match (&verdict.decision, verdict.winner, &self.course) {
             (Decision::Refused(PinRefusal::NotFound { id } | PinRefusal::Ended { id, .. }), ..) => {
                 Some(PodEvent::not_found(id))
             }
@@ -350,24 +354,32 @@ impl<'a> Contest<'a> {
             (_, None, Strategy::Search) => Some(PodEvent::missed()),
             (_, None, _) => None,
         };
-        // The id is ECI's to give.
+        // ECI assigns the id.
         let auto = verdict.auto_create.then(|| PodEvent::auto_created("imc-…"));
-        told.into_iter().chain(auto).collect()
+        event.into_iter().chain(auto).collect()
     }
 
     fn warnings(&self) -> Vec<String> {
         let mut warnings = self.pod.warnings.clone();
+        if matches!(self.course, Strategy::NotEci) {
+            warnings.push(RUNS_ON_ACS.to_owned());
+        }
         for image in self.pod.unreadable() {
             let fault = image.fault().unwrap_or_default();
-            warnings.push(format!("image `{image}` matches nothing: {fault}"));
+            warnings.push(format!(
+                "image `{image}` is invalid and matches nothing: {fault}"
+            ));
         }
-        // A named cache is used even where it does not fit.
+        // A named cache is used even if it does not fit.
         if let (Strategy::Named(Ok(_)), Some(winner)) = (&self.course, &self.winner)
             && let Some(cache) = self.cache(winner)
             && let Some(filter) = self.needs.filter(&self.record(winner))
         {
             let reason = self.filtered(filter, cache);
-            warnings.push(format!("the named cache `{}` {reason}", label(cache)));
+            warnings.push(format!(
+                "the named cache `{}` does not fit: {reason}",
+                label(cache)
+            ));
         }
         warnings
     }
@@ -377,9 +389,9 @@ fn label(cache: &Cache) -> String {
     cache.id.clone().unwrap_or_else(|| cache.name.clone())
 }
 
-/// What the winner has of every image of the pod.
+/// Returns the match of the winner for each image of the pod.
 fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
-    // Any of several texts for one thing would do; the first by text does not depend on their order.
+    // Of several texts for one image, take the first in sorted order: the result must not depend on the input order.
     let (mut names, mut repositories) = (Vec::new(), Vec::new());
     for image in winner.into_iter().flat_map(|cache| &cache.images) {
         if let Some(key) = image.key() {
@@ -412,7 +424,7 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
         .collect()
 }
 
-/// The first text that stands beside a name in a sorted list.
+/// Returns the first text for a name in a sorted list.
 fn first<'a>(sorted: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
     let at = sorted.partition_point(|(other, _)| *other < name);
     let (_, text) = sorted.get(at).filter(|(other, _)| *other == name)?;
@@ -420,7 +432,7 @@ fn first<'a>(sorted: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
 }
 
 fn next(pod: &Pod, verdict: &Selection<'_>, images: &[FoundImage]) -> NextSteps {
-    if matches!(verdict.decision, Decision::Refused(_)) {
+    if matches!(verdict.decision, Decision::Refused(_) | Decision::NotEci) {
         return NextSteps {
             pull: Vec::new(),
             create: None,
@@ -451,7 +463,7 @@ fn next(pod: &Pod, verdict: &Selection<'_>, images: &[FoundImage]) -> NextSteps 
     }
 }
 
-/// Bytes of the images that the winner has exactly; `None` when no size of them is known.
+/// Returns the bytes of the images that match exactly, or `None` if no size is known.
 fn saved(pod: &Pod, images: &[FoundImage]) -> Option<u64> {
     let exact = pod
         .images()

@@ -1,4 +1,4 @@
-//! What happens to a pod, with every reason: the form of the answer.
+//! The explanation of a match: the decision for a pod, with every reason.
 
 use serde::Serialize;
 
@@ -9,40 +9,40 @@ use super::verdict::Decision;
 use crate::resource::Phase;
 use crate::time::Timestamp;
 
-/// What happens to a pod, with every reason. As JSON it is the contract of the command line's `match`.
+/// The decision for a pod, with every reason. Its JSON is the stable output of `imagecache match`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
-    /// `namespace/name` of the pod, or its name alone.
+    /// `namespace/name` of the pod, or only its name.
     pub pod: String,
     /// Kind of the object: `Pod`, `Deployment`, …
     pub kind: String,
-    /// What happens.
+    /// The decision.
     pub decision: Decision,
-    /// The cache it starts from.
+    /// The cache that the pod starts from.
     pub winner: Option<CacheName>,
-    /// The caches that share a repository with the pod, and the one it names: the winner, then those that could have
-    /// been taken, best first, then those that could not.
+    /// The caches that share a repository with the pod, and the cache that it names: the winner first, then usable
+    /// caches from best to worst, then unusable caches.
     pub candidates: Vec<Candidate>,
-    /// So many more caches share nothing with the pod.
+    /// The number of further caches, which share nothing with the pod.
     pub unrelated: usize,
-    /// The pod's distinct images, and what the winner has of each.
+    /// The distinct images of the pod, and the match of the winner for each.
     pub images: Vec<FoundImage>,
-    /// Does ECI start to make a cache of its own?
+    /// True if ECI creates a cache by itself.
     pub auto_create: bool,
-    /// What ECI does next.
+    /// The next steps of ECI.
     pub next: NextSteps,
-    /// The annotation that holds the pod to this result.
+    /// The annotation that pins the pod to this result.
     pub pin: Option<Pin>,
     /// The pod events that ECI emits, in order.
     pub events: Vec<PodEvent>,
-    /// Bytes that need not travel, as far as sizes are known.
+    /// The bytes that are not pulled, as far as sizes are known.
     pub bytes_saved: Option<u64>,
-    /// Seconds that the pod starts earlier, at the rules' rate.
+    /// The seconds saved at pod start, at the pull rate of the rules.
     pub seconds_saved: Option<u64>,
-    /// Why the pod is refused.
+    /// The error, if the pod is refused.
     pub error: Option<RefusedPin>,
-    /// What of the pod could not be read or will not work, in sentences.
+    /// Warnings about parts of the pod that could not be read or have no effect.
     pub warnings: Vec<String>,
 }
 
@@ -50,75 +50,75 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
-    /// Which cache.
+    /// The cache.
     #[serde(flatten)]
     pub cache: CacheName,
-    /// Images of the pod that it has exactly.
+    /// The number of images that match exactly.
     pub exact: usize,
-    /// More images of the pod that it has in another version.
+    /// The number of further images that match in another version.
     pub repository_only: usize,
-    /// Why it was not taken; `None` for the winner. One word in JSON.
+    /// The reason for which it is not selected; `None` for the winner. One word in JSON.
     pub reason: Option<LossReason>,
-    /// The reason as a sentence about the cache; for the winner, what it has.
+    /// The reason in words; for the winner, its matches.
     pub why: String,
-    /// Its phase, once it has one.
+    /// Its phase, if it has one.
     pub phase: Option<Phase>,
     /// Its size in GiB.
     pub size_gib: u64,
-    /// When it was created.
+    /// Its creation time.
     pub created: Option<Timestamp>,
 }
 
-/// An image of the pod, and what the winner has of it.
+/// An image of the pod and its match in the winner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FoundImage {
-    /// As the pod writes it.
+    /// The image as the pod writes it.
     pub image: String,
-    /// What the winner has.
+    /// The match.
     pub found: ImageMatch,
-    /// The image of the winner that matches, as the winner writes it.
+    /// The matching image as the winner writes it.
     pub cached: Option<String>,
 }
 
-/// What a cache has of an image.
+/// The match of an image in a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ImageMatch {
-    /// The image itself.
+    /// The same image.
     Exact,
-    /// Another version of its repository: layers that both have need not travel.
+    /// Another version from the same repository: shared layers are not pulled.
     RepositoryOnly,
-    /// Nothing of it.
+    /// No image from its repository.
     Nothing,
-    /// The pod's text is no image reference.
+    /// The text of the pod is not a valid image reference.
     Invalid,
 }
 
-/// What ECI does next.
+/// The next steps of ECI.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NextSteps {
-    /// The images that it pulls, as the pod writes them; of those that the winner has in another version only what
-    /// differs.
+    /// The images that ECI pulls, as the pod writes them. Of an image that matches in another version, only the differing
+    /// layers are pulled.
     pub pull: Vec<String>,
-    /// The cache that it starts to make.
+    /// The cache that ECI creates.
     pub create: Option<Creation>,
 }
 
-/// A cache that ECI makes by itself.
+/// A cache that ECI creates by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Creation {
-    /// Its name; the instance's id is known once there is an instance.
+    /// Its name. The instance id is a placeholder until the instance exists.
     pub name: String,
-    /// Its size in GiB: 30, and the pod's extra temporary storage.
+    /// Its size in GiB: 30 plus the pod's extra temporary storage.
     pub size_gib: u64,
-    /// What it will hold.
+    /// Its images.
     pub images: Vec<String>,
 }
 
-/// An annotation for the pod.
+/// The annotation that pins a pod to a cache.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pin {
     /// Its name.
@@ -127,13 +127,13 @@ pub struct Pin {
     pub value: String,
 }
 
-/// ECI's answer to a pod that it refuses.
+/// The error with which ECI refuses a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RefusedPin {
     /// HTTP status.
     pub http: u16,
     /// Error code.
     pub code: &'static str,
-    /// Our words.
+    /// The message, in the words of this project.
     pub message: String,
 }

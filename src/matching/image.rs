@@ -1,4 +1,4 @@
-//! An image as a pod or a cache names it, made ready to be compared; and what registries tell about images.
+//! The images of pods and caches, prepared for comparison, and facts about images from registries.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,12 +8,13 @@ use serde_json::Value;
 
 use super::slab::hashes;
 use crate::reference::Named;
+use crate::type_error::TypeError;
 
-/// An image of a pod or a cache: the text as written, and what it is compared by.
+/// An image of a pod or a cache: the text as written, and the key for comparisons.
 ///
-/// Two images are the same when repository and version are: registry, namespace and a missing tag are filled in
-/// first (`nginx` is `docker.io/library/nginx:latest`), a digest is kept as written. A text that is no reference
-/// matches nothing, not even itself.
+/// Two images are equal when repository and version are equal. Registry, namespace and a missing tag are filled in first
+/// (`nginx` is `docker.io/library/nginx:latest`); a digest is kept as written. Text that is not a reference matches
+/// nothing, not even itself.
 ///
 /// ```
 /// use imagecache::matching::Image;
@@ -28,15 +29,15 @@ pub struct Image {
     key: Result<Key, Box<str>>,
 }
 
-/// What an image is compared by.
+/// The key for comparisons of images.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
-    /// The reference in full.
+    /// Reference in full.
     pub(super) name: Name,
-    /// Where the version begins in it, with its `:` or `@`.
+    /// Offset of the version in the reference, which starts with `:` or `@`.
     pub(super) split: usize,
     pub(super) repository_hash: u64,
-    /// The repository with the digest, where digests are compared across tags.
+    /// Repository with digest, where digests are compared across tags.
     content: Option<Name>,
     pub(super) bytes: Option<u64>,
 }
@@ -53,11 +54,7 @@ impl Key {
         self.name.text.get(..self.split).unwrap_or_default()
     }
 
-    pub(super) fn version(&self) -> &str {
-        self.name.text.get(self.split..).unwrap_or_default()
-    }
-
-    /// Every name that this image answers to: the written one, and the digest's where it is known.
+    /// Returns every name of this image: the one written, and the one by digest where it is known.
     pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
         let content = self
             .content
@@ -68,13 +65,13 @@ impl Key {
 }
 
 impl Image {
-    /// Reads a reference by its text alone.
+    /// Reads a reference without facts from registries.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self::read(text, &ImageFacts::default())
     }
 
-    /// Reads a reference beside what registries tell about it.
+    /// Reads a reference with facts from registries.
     #[must_use]
     pub fn read(text: &str, facts: &ImageFacts) -> Self {
         let key = match Named::parse(text) {
@@ -87,25 +84,33 @@ impl Image {
         }
     }
 
-    /// The text as written.
+    /// Returns an image that could not be read. It matches nothing.
+    pub(crate) fn unreadable(text: &str, fault: &str) -> Self {
+        Image {
+            text: text.into(),
+            key: Err(fault.into()),
+        }
+    }
+
+    /// Returns the text as written.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The reference in full, with the registry that stands for its aliases; `None` when the text is no reference.
+    /// Returns the reference in full, with the canonical registry; `None` when the text is not a reference.
     #[must_use]
     pub fn normalized(&self) -> Option<&str> {
         self.key().map(|key| &*key.name.text)
     }
 
-    /// [`Image::normalized`] without the version.
+    /// Returns [`Image::normalized`] without the version.
     #[must_use]
     pub fn repository(&self) -> Option<&str> {
         self.key().map(Key::repository)
     }
 
-    /// Why the text is no reference.
+    /// Returns the reason why the text is not a reference.
     #[must_use]
     pub fn fault(&self) -> Option<&str> {
         self.key.as_ref().err().map(|fault| &**fault)
@@ -122,9 +127,9 @@ impl fmt::Display for Image {
     }
 }
 
-/// The reference in full, and where its version begins.
+/// Returns the reference in full, and the offset of its version.
 fn normalized(named: &Named<'_>, facts: &ImageFacts) -> (String, usize) {
-    // Room for most references at once; a longer one grows.
+    // Enough for most references; a longer one reallocates.
     let mut text = String::with_capacity(96);
     let [domain, path @ ..] = named.repository().pieces();
     text.push_str(facts.canonical(domain));
@@ -144,7 +149,7 @@ fn normalized(named: &Named<'_>, facts: &ImageFacts) -> (String, usize) {
 fn key(named: &Named<'_>, facts: &ImageFacts) -> Key {
     let (text, split) = normalized(named, facts);
     let (repository, version) = text.split_at_checked(split).unwrap_or_default();
-    // Once resolved digests are compared, a written digest is its own resolution.
+    // Where resolved digests are compared, a written digest resolves to itself.
     let digest = match named.digest() {
         Some(written) => Some(written).filter(|_| !facts.digests.is_empty()),
         None => facts.digests.get(&text).map(String::as_str),
@@ -171,8 +176,8 @@ fn key(named: &Named<'_>, facts: &ImageFacts) -> Key {
     }
 }
 
-/// What registries tell about images beyond their names: which registries are one, which content a tag has, how
-/// large an image is. All of it is optional; nothing is assumed.
+/// Facts about images from registries: aliases of registries, digests of tags, sizes. Each is optional; nothing is
+/// assumed.
 ///
 /// ```
 /// use imagecache::matching::{ImageFacts, Image};
@@ -185,21 +190,21 @@ fn key(named: &Named<'_>, facts: &ImageFacts) -> Key {
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct ImageFacts {
-    /// A registry host to a lower one that is the same registry; the lowest stands for all.
+    /// A registry host to an alias that sorts lower. The lowest alias is the canonical one.
     aliases: BTreeMap<String, String>,
     digests: BTreeMap<String, String>,
     sizes: BTreeMap<String, u64>,
 }
 
 impl ImageFacts {
-    /// Nothing is known.
+    /// Returns true when there are no facts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.aliases.is_empty() && self.digests.is_empty() && self.sizes.is_empty()
     }
 
-    /// Two hosts are addresses of one registry, such as its public and its VPC address. Without this they are
-    /// distinct. Give aliases before digests and sizes.
+    /// Declares two hosts as addresses of one registry, such as its public and its VPC address. Otherwise they are
+    /// distinct. Declare aliases before digests and sizes.
     pub fn alias(&mut self, host: &str, other: &str) {
         let (host, other) = (self.canonical(host), self.canonical(other));
         let (low, high) = if host < other {
@@ -221,46 +226,47 @@ impl ImageFacts {
         host
     }
 
-    /// The reference has this digest (`sha256:…`) now: an image of the same repository with the same digest is the
-    /// same image, whatever its tag.
+    /// Sets the digest (`sha256:…`) of a reference. Images of one repository with the same digest are equal, whatever
+    /// their tags.
     ///
     /// # Errors
-    /// The sentence that says why `reference` is none.
+    /// Returns a message when `reference` is not an image reference.
     pub fn digest(&mut self, reference: &str, digest: &str) -> Result<(), String> {
         self.digests
             .insert(self.name(reference)?, digest.to_owned());
         Ok(())
     }
 
-    /// So many bytes travel when the image is pulled.
+    /// Sets the number of bytes that a pull of the image transfers.
     ///
     /// # Errors
-    /// The sentence that says why `reference` is none.
+    /// Returns a message when `reference` is not an image reference.
     pub fn size(&mut self, reference: &str, bytes: u64) -> Result<(), String> {
         self.sizes.insert(self.name(reference)?, bytes);
         Ok(())
     }
 
-    /// Many sizes: an object of bytes by reference.
+    /// Sets sizes from an object of bytes by reference.
     ///
     /// # Errors
-    /// The sentence that says what the first wrong member is.
+    /// Returns a message about the first invalid member.
     pub fn sizes(&mut self, sizes: &Value) -> Result<(), String> {
-        let sizes = sizes.as_object();
-        let sizes = sizes.ok_or("an object expected, bytes by image")?;
-        sizes.iter().try_for_each(|(image, bytes)| {
-            let whole = bytes.as_u64().ok_or_else(|| {
-                let found = serde_json::to_string(bytes).unwrap_or_default();
-                format!("`{image}`: a whole number of bytes expected, not {found}")
-            })?;
+        let error = |expected, found| TypeError { expected, found };
+        let members = sizes.as_object();
+        let members =
+            members.ok_or_else(|| error("an object of bytes by image", sizes).to_string())?;
+        members.iter().try_for_each(|(image, bytes)| {
+            let whole = bytes
+                .as_u64()
+                .ok_or_else(|| format!("`{image}`: {}", error("a whole number of bytes", bytes)))?;
             self.size(image, whole)
         })
     }
 
-    /// [`ImageFacts::size`], read from the image's manifest.
+    /// Sets the size of an image from its manifest, as [`ImageFacts::size`] does.
     ///
     /// # Errors
-    /// The sentence that says why `reference` is none.
+    /// Returns a message when `reference` is not an image reference.
     #[cfg(feature = "oci")]
     pub fn manifest(
         &mut self,
@@ -283,8 +289,9 @@ impl ImageFacts {
     }
 }
 
-/// Bytes that travel when an image of this manifest (OCI image manifest or Docker's schema 2, as JSON) is pulled:
-/// its configuration and every layer. `None` for an index of several platforms and for anything else.
+/// Returns the number of bytes that a pull of an image with this manifest transfers (OCI image manifest or Docker's
+/// schema 2, as JSON): its configuration and every layer. Returns `None` for an index of several platforms and for any
+/// other value.
 ///
 /// ```
 /// use imagecache::matching::manifest_bytes;

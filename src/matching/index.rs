@@ -1,4 +1,4 @@
-//! Caches, found by what they hold: repository → version → caches. Every change is made in place.
+//! An index of caches by their images: repository → version → caches. Changes are made in place.
 
 use std::sync::Arc;
 
@@ -17,17 +17,17 @@ use crate::resource::Phase;
 ///     Cache::ready("imc-2", ["nginx:1.27", "redis:7"].map(Image::new)),
 /// ].into_iter().collect();
 /// let pod = Pod::new("web", ["nginx:1.27", "redis:7"].map(Image::new));
-/// let mut scratch = SearchBuffers::default();
-/// let verdict = index.winner(&pod, &MatchRules::default(), &mut scratch);
+/// let mut buffers = SearchBuffers::default();
+/// let verdict = index.winner(&pod, &MatchRules::default(), &mut buffers);
 /// assert_eq!(verdict.winner.unwrap().id.as_deref(), Some("imc-2"));
 /// index.remove("imc-2");
-/// let verdict = index.winner(&pod, &MatchRules::default(), &mut scratch);
+/// let verdict = index.winner(&pod, &MatchRules::default(), &mut buffers);
 /// assert_eq!(verdict.winner.unwrap().id.as_deref(), Some("imc-1"));
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Index {
     pub(super) caches: Table<Entry>,
-    /// By the number of the cache: what the filters look at, close together.
+    /// The facts that filters use, by the number of the cache, in one block of memory.
     pub(super) records: Vec<Record>,
     pub(super) repositories: Table<Repository>,
     pub(super) versions: Table<Version>,
@@ -37,9 +37,9 @@ pub struct Index {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) cache: Cache,
-    /// Where the cache stands in the lists of its versions; by version.
+    /// Positions of the cache in the holder lists of its versions, ordered by version.
     places: Box<[Place]>,
-    /// The distinct repositories of its images, in order.
+    /// Distinct repositories of the images, in order.
     pub(super) repositories: Box<[usize]>,
 }
 
@@ -60,11 +60,11 @@ pub(super) struct Record {
     pub(super) stage: Stage,
 }
 
-/// What a phase means for use.
+/// The usability of a cache by its phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Stage {
     Ready,
-    /// An old snapshot exists, documents say it is not used.
+    /// A previous snapshot exists. By the documents it is not used.
     Stale,
     #[default]
     Unusable,
@@ -72,73 +72,73 @@ pub(super) enum Stage {
 
 #[derive(Debug, Clone)]
 pub(super) struct Repository {
-    /// A reference in full whose first `length` bytes are the name.
+    /// A full reference whose first `length` bytes are the name of the repository.
     reference: Arc<str>,
     length: usize,
     pub(super) versions: Vec<usize>,
 }
 
-/// One version of a repository: its reference in full, with tag, digest, or both.
+/// A version of a repository: the full reference with tag, digest, or both.
 #[derive(Debug, Clone)]
 pub(super) struct Version {
     pub(super) repository: usize,
     text: Arc<str>,
-    /// Where it stands in the list of its repository.
+    /// Position in the list of the repository.
     at: usize,
     pub(super) holders: Vec<Holder>,
 }
 
-/// A cache that holds a version, and which of its places this is.
+/// A cache that holds a version, and the number of the place in [`Entry::places`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Holder {
     pub(super) cache: usize,
     place: usize,
 }
 
-/// The number of a word that is not told.
+/// The number for an absent word.
 pub(super) const UNTOLD: u32 = 0;
-/// The number of a word that no cache uses.
+/// The number for a word that no cache uses.
 pub(super) const UNHEARD: u32 = u32::MAX;
 
 impl Index {
-    /// The number of caches.
+    /// Returns the number of caches.
     #[must_use]
     pub fn len(&self) -> usize {
         self.caches.len()
     }
 
-    /// Is there no cache at all?
+    /// Returns true when there is no cache.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The cache with this id.
+    /// Returns the cache with this id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Cache> {
         Some(&self.caches.get(self.by_id(id)?)?.cache)
     }
 
-    /// Every cache, in no order that means anything.
+    /// Returns every cache, in an unspecified order.
     pub fn iter(&self) -> impl Iterator<Item = &Cache> {
         self.caches.iter().map(|(_, entry)| &entry.cache)
     }
 
-    /// Adds a cache, or puts it in the place of the one with the same id (of the same name, when neither has an id),
-    /// which is handed back. An object that is given its id is a new cache here: remove the one without id by
-    /// [`Index::remove_unidentified`]. Takes time linear in the number of its images.
+    /// Adds a cache and returns the one that it replaces: the cache with the same id, or the same name when neither has
+    /// an id. An object that gets its id is a new cache here: remove the one without id by
+    /// [`Index::remove_unidentified`]. Takes time linear in the number of images of the cache.
     pub fn insert(&mut self, cache: Cache) -> Option<Cache> {
         let before = self.number_of(&cache).and_then(|number| self.take(number));
         self.add(cache);
         before
     }
 
-    /// Removes the cache with this id. Takes time linear in the number of its images.
+    /// Removes the cache with this id. Takes time linear in the number of images of the cache.
     pub fn remove(&mut self, id: &str) -> Option<Cache> {
         self.take(self.by_id(id)?)
     }
 
-    /// Removes the cache of this name that has no id yet.
+    /// Removes the cache with this name and without an id.
     pub fn remove_unidentified(&mut self, name: &str) -> Option<Cache> {
         self.take(self.by_name(name)?)
     }
@@ -317,7 +317,8 @@ impl Index {
         }
     }
 
-    /// Regions, architectures and systems as numbers, from 1. There are a few dozen; none is ever forgotten.
+    /// Returns the number of a region, architecture or operating system, from 1, and adds it when it is new. There are a
+    /// few dozen; none is removed.
     fn learn(&mut self, word: &str) -> u32 {
         match self.word(word) {
             UNHEARD => numbered(self.words.add(hash(&[word]), word.into())),
@@ -331,13 +332,13 @@ impl Index {
     }
 }
 
-/// The number of a word, by its row.
+/// Returns the number of a word by its row.
 fn numbered(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(UNHEARD).saturating_add(1)
 }
 
 impl Entry {
-    /// Does the cache hold this version?
+    /// Returns true when the cache holds this version.
     pub(super) fn holds(&self, version: usize) -> bool {
         self.places
             .binary_search_by_key(&version, |place| place.version)
@@ -346,7 +347,7 @@ impl Entry {
 }
 
 impl Extend<Cache> for Index {
-    /// [`Index::insert`], one by one: of caches with the same id the last stays.
+    /// Inserts each cache by [`Index::insert`]: of caches with the same id the last one is kept.
     fn extend<I: IntoIterator<Item = Cache>>(&mut self, caches: I) {
         for cache in caches {
             self.insert(cache);
@@ -355,8 +356,8 @@ impl Extend<Cache> for Index {
 }
 
 impl FromIterator<Cache> for Index {
-    /// An index of caches in any order. A cache that is told of more than once (as an object and in a reply) becomes
-    /// one: the reply has the word, the object fills in what it leaves open.
+    /// Builds an index of caches in any order. Several descriptions of one cache (an object and an entry of a reply) are
+    /// merged: the reply takes precedence, the object fills absent fields.
     fn from_iter<I: IntoIterator<Item = Cache>>(caches: I) -> Self {
         let caches = caches.into_iter();
         let mut index = Index::default();
@@ -364,22 +365,22 @@ impl FromIterator<Cache> for Index {
         index.caches.reserve(least);
         index.records.reserve(least);
         index.versions.reserve(least);
-        let mut again: Vec<(usize, Cache)> = Vec::new();
+        let mut duplicates: Vec<(usize, Cache)> = Vec::new();
         for cache in caches {
             match index.number_of(&cache) {
-                Some(number) => again.push((number, cache)),
+                Some(number) => duplicates.push((number, cache)),
                 None => index.add(cache),
             }
         }
-        again.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let mut again = again.into_iter().peekable();
-        while let Some((number, cache)) = again.next() {
-            let mut tellings = vec![cache];
-            while let Some((_, cache)) = again.next_if(|(next, _)| *next == number) {
-                tellings.push(cache);
+        duplicates.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut duplicates = duplicates.into_iter().peekable();
+        while let Some((number, cache)) = duplicates.next() {
+            let mut copies = vec![cache];
+            while let Some((_, cache)) = duplicates.next_if(|(next, _)| *next == number) {
+                copies.push(cache);
             }
-            tellings.extend(index.take(number));
-            if let Some(cache) = Cache::merged(tellings) {
+            copies.extend(index.take(number));
+            if let Some(cache) = Cache::merged(copies) {
                 index.add(cache);
             }
         }
@@ -393,7 +394,7 @@ mod tests {
     use crate::matching::Image;
 
     #[test]
-    fn emptied_index_keeps_nothing() {
+    fn index_emptied_keeps_no_rows() {
         let mut index = Index::default();
         let texts = [
             "nginx:1",
@@ -418,6 +419,6 @@ mod tests {
             (index.len(), index.repositories.len(), index.versions.len()),
             (0, 0, 0)
         );
-        assert_eq!(index.records.len(), 20, "rows are used again, not grown");
+        assert_eq!(index.records.len(), 20, "rows are used again");
     }
 }

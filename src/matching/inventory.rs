@@ -1,24 +1,20 @@
-//! Pods and caches out of whatever a user has: manifests, lists, replies of the API, in any mixture.
+//! Pods and caches from manifests, lists and replies of the API, in any combination.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::cache::{Cache, is_entry};
-use super::fields::{find, kind_of};
+use super::cache::Cache;
 use super::image::ImageFacts;
-use super::pod::{Pod, is_pod};
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::Report;
 use crate::path::Path;
-use crate::resource;
+use crate::pod::{self, Pod};
+use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk, walk_item};
 
-/// Lists within lists are followed so deep; real ones nest twice (an array of lists).
-pub const MAX_NESTING: usize = 8;
-
-/// The pods and caches of some documents, in the order they stand there.
+/// The pods and caches of documents, in document order.
 ///
-/// Known are: `ImageCache`, Pod and workload objects; lists of them (`items`); a DescribeImageCaches reply, its
+/// An inventory reads `ImageCache`, Pod and workload objects; lists of them (`items`); a DescribeImageCaches reply, its
 /// entries, or a printed SDK answer that holds the reply in `body`; and arrays of all of these. A broken entry is
-/// reported by itself and hides no other. Everything else is counted and left alone.
+/// reported and does not affect the others. Other objects are counted.
 ///
 /// ```
 /// use imagecache::matching::Inventory;
@@ -30,52 +26,51 @@ pub const MAX_NESTING: usize = 8;
 ///     {"ImageCacheId": "imc-1", "Images": ["nginx:1.27"], "Status": "Ready"}, 17,
 /// ]}), &mut report);
 /// assert_eq!(inventory.caches.len(), 1);
-/// assert_eq!(report.finish()[0].to_string(), "ImageCaches[1]: a number, an image cache expected");
+/// assert_eq!(report.finish()[0].to_string(), "ImageCaches[1]: expected an image cache, found the number `17`");
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
-    /// Every cache that could be read.
+    /// The caches that could be read.
     pub caches: Vec<Cache>,
-    /// Every pod that could be read.
+    /// The pods that could be read.
     pub pods: Vec<Pod>,
-    /// Objects that are neither.
+    /// The number of other objects.
     pub others: usize,
 }
 
 impl Inventory {
-    /// Adds what a document holds; what cannot be read goes to the report, with its path in the document.
+    /// Adds the pods and caches of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, value: &Value, report: &mut Report<'_>) {
-        walk(value, report, &mut |met, report| self.take(met, report));
+        let visit = |met: &Met<'_>, report: &mut Report<'_>| self.take(met, report);
+        walk(value, Opens::Everything, &mut Visit { report, visit });
     }
 
     /// Adds one item of an array of documents that arrives item by item; paths begin with its index.
     pub fn add_item(&mut self, index: usize, value: &Value, report: &mut Report<'_>) {
-        let path = Path::Root.index(index);
-        walk_any(value, None, &path, 1, report, &mut |met, report| {
-            self.take(met, report);
-        });
+        let visit = |met: &Met<'_>, report: &mut Report<'_>| self.take(met, report);
+        walk_item(index, value, &mut Visit { report, visit });
     }
 
     fn take(&mut self, met: &Met<'_>, report: &mut Report<'_>) {
-        if met.is_cache {
+        if met.is_cache() {
             self.caches
                 .extend(Cache::read_at(met.value, met.path, report));
             return;
         }
         let before = self.pods.len();
         self.pods
-            .extend(Pod::read_at(met.value, met.kind, met.path, report));
+            .extend(Pod::read_all(met.value, kind(met), met.path, report));
         self.others += usize::from(self.pods.len() == before);
     }
 
-    /// Reads every image again, beside what registries tell.
+    /// Reads every image again with facts from registries.
     pub fn apply(&mut self, facts: &ImageFacts) {
         self.caches.iter_mut().for_each(|cache| cache.apply(facts));
         self.pods.iter_mut().for_each(|pod| pod.apply(facts));
     }
 }
 
-/// What an object is to a match.
+/// The role of an object in a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ObjectRole {
@@ -83,22 +78,22 @@ pub enum ObjectRole {
     Cache,
     /// A Pod, or a workload with a pod template.
     Pod,
-    /// Neither.
+    /// Any other object.
     Other,
 }
 
-/// An object of a document, for hosts that ask about each by itself.
+/// An object of a document, for hosts that handle each object separately.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DocumentObject {
-    /// What it is to a match.
+    /// Role in a match.
     pub role: ObjectRole,
-    /// Where in the document it stands: empty, or the item of a list, `items[3]`.
+    /// Path in the document: empty, or the item of a list, `items[3]`.
     pub path: String,
-    /// The object as it stands there; an item of a typed list has the kind that its list gives it.
+    /// The object as written. An item of a typed list has the kind that its list gives it.
     pub value: Value,
 }
 
-/// Every object of a document, lists and replies opened up as [`Inventory`] does.
+/// Returns every object of a document. Lists and replies are opened as [`Inventory`] does.
 ///
 /// ```
 /// use imagecache::diagnostic::{Levels, Report};
@@ -112,16 +107,16 @@ pub struct DocumentObject {
 #[must_use]
 pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
     let mut subjects = Vec::new();
-    walk(value, report, &mut |met, _| {
-        let role = if met.is_cache {
+    each_object(value, report, |met, _| {
+        let role = if met.is_cache() {
             ObjectRole::Cache
-        } else if is_pod(met.value, met.kind) {
+        } else if pod::describes_pods(met.value, kind(met)) {
             ObjectRole::Pod
         } else {
             ObjectRole::Other
         };
         let mut value = met.value.clone();
-        if let (Value::Object(fields), Some(kind)) = (&mut value, met.kind) {
+        if let (Value::Object(fields), Some(kind)) = (&mut value, kind(met)) {
             fields.entry("kind").or_insert_with(|| kind.into());
         }
         subjects.push(DocumentObject {
@@ -133,100 +128,36 @@ pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
     subjects
 }
 
-/// An object that a walk met.
-struct Met<'m> {
-    value: &'m Value,
-    /// Its own kind, else what its list gives it.
-    kind: Option<&'m str>,
-    path: &'m Path<'m>,
-    is_cache: bool,
+/// A visitor that calls `visit` with each object and reports what the walk cannot open.
+struct Visit<'r, 'd, F> {
+    report: &'r mut Report<'d>,
+    visit: F,
 }
 
-/// What is done with each object.
-type Visit<'f> = dyn FnMut(&Met<'_>, &mut Report<'_>) + 'f;
+impl<F: FnMut(&Met<'_>, &mut Report<'_>)> Visitor for Visit<'_, '_, F> {
+    fn object(&mut self, met: &Met<'_>) {
+        (self.visit)(met, self.report);
+    }
 
-/// Visits every object of a document, in order. Anything but objects and lists of them goes to the report.
-fn walk(value: &Value, report: &mut Report<'_>, visit: &mut Visit<'_>) {
-    walk_any(value, None, &Path::Root, 0, report, visit);
+    fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, _: bool) {
+        // An empty document is null.
+        let null = matches!(fault, WalkFault::NotAnObject { found, .. } if found.is_null());
+        if !(null && matches!(path, Path::Root)) {
+            fault.report(path, self.report);
+        }
+    }
 }
 
-fn walk_any(
-    value: &Value,
-    kind: Option<&str>,
-    path: &Path<'_>,
-    depth: usize,
+/// Visits every object of a document, in order; reports what is not opened.
+pub(super) fn each_object(
+    document: &Value,
     report: &mut Report<'_>,
-    visit: &mut Visit<'_>,
+    visit: impl FnMut(&Met<'_>, &mut Report<'_>),
 ) {
-    if depth > MAX_NESTING {
-        let message = format!("lists within lists, at most {MAX_NESTING} deep allowed");
-        report.add(
-            Code::IC003,
-            path,
-            message,
-            "What lies deeper is passed over.",
-        );
-        return;
-    }
-    match value {
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                walk_any(item, kind, &path.index(index), depth + 1, report, visit);
-            }
-        }
-        Value::Object(object) => walk_object(value, object, kind, path, depth, report, visit),
-        Value::Null => {}
-        _ => {
-            let message = format!("{}, an object expected", kind_of(value));
-            report.add(Code::IC004, path, message, "The entry is passed over.");
-        }
-    }
+    walk(document, Opens::Everything, &mut Visit { report, visit });
 }
 
-fn walk_object(
-    value: &Value,
-    object: &Map<String, Value>,
-    kind: Option<&str>,
-    path: &Path<'_>,
-    depth: usize,
-    report: &mut Report<'_>,
-    visit: &mut Visit<'_>,
-) {
-    let kind = object.get("kind").and_then(Value::as_str).or(kind);
-    let mut meet = |value, kind, path: &Path<'_>, is_cache, report: &mut Report<'_>| {
-        let met = Met {
-            value,
-            kind,
-            path,
-            is_cache,
-        };
-        visit(&met, report);
-    };
-    if let Some(items @ Value::Array(_)) = object.get("items")
-        && !object.contains_key("spec")
-    {
-        // Items of a typed list need not repeat their kind.
-        let kind = kind
-            .and_then(|kind| kind.strip_suffix("List"))
-            .filter(|kind| !kind.is_empty());
-        walk_any(items, kind, &path.field("items"), depth + 1, report, visit);
-    } else if let Some((key, Value::Array(entries))) = find(object, "ImageCaches") {
-        let list = path.field(key);
-        for (index, entry) in entries.iter().enumerate() {
-            meet(entry, None, &list.index(index), true, report);
-        }
-    } else if let Some(body @ Value::Object(inner)) = object.get("body")
-        && find(inner, "ImageCaches").is_some()
-    {
-        walk_any(body, None, &path.field("body"), depth + 1, report, visit);
-    } else {
-        meet(value, kind, path, is_cache(object, kind), report);
-    }
-}
-
-/// `ImageCache` is a kind of other API groups too.
-fn is_cache(object: &Map<String, Value>, kind: Option<&str>) -> bool {
-    let version = object.get("apiVersion").and_then(Value::as_str);
-    let ours = version.is_none_or(|version| version.split('/').next() == Some(resource::GROUP));
-    (kind == Some(resource::KIND) && ours) || (kind.is_none() && is_entry(object))
+/// Returns the kind of an object, where it or its list has one.
+pub(super) fn kind<'m>(met: &Met<'m>) -> Option<&'m str> {
+    Some(met.meta.kind).filter(|kind| !kind.is_empty())
 }

@@ -1,8 +1,9 @@
-//! Which cache will this pod hit, and why.
+//! Matching: the cache that a pod uses, and the reasons.
 //!
-//! [`Inventory`] reads pods and caches out of manifests, lists and replies; an [`Index`] takes the caches and answers
-//! pods: [`Index::winner`] says who wins, [`Index::explain`] why. [`MatchRules`] hold what the caller knows beyond the
-//! objects and the choices that documents leave open; [`ImageFacts`] what registries tell about images.
+//! [`Inventory`] reads pods and caches from manifests, lists and replies. An [`Index`] holds the caches:
+//! [`Index::winner`] returns the best cache for a pod, [`Index::explain`] also returns the reasons. [`MatchRules`] give
+//! values that the objects do not contain and decide what documents leave open; [`ImageFacts`] give what registries report
+//! about images.
 //!
 //! ```
 //! use imagecache::diagnostic::{Levels, Report};
@@ -26,30 +27,30 @@
 //! ```
 //!
 //! # The rules
-//! 1. A pod that names a cache gets it, or is refused when the cache does not exist (in its region, at this time) or
-//!    is not ready. Whether the cache fits is not asked.
-//! 2. Otherwise, unless automatic matching is off: candidates are the caches of the pod's region that are ready, have
-//!    not ended, have the pod's architecture and system (`amd64` and `linux` when not told), and are as large as the
-//!    temporary storage that the pod needs.
-//! 3. Images are compared as references in full: a missing tag is `latest`, registry and namespace are filled in, a
-//!    digest is kept. The degree of a match is the number of the pod's distinct images that a cache has exactly,
-//!    then the number of those it has in another version. Degree (0, 0) is no match.
-//! 4. A perfect match, else a match count, bars caches with fewer exact matches.
-//! 5. The highest degree wins; then the size closest to the need, then the newest, then the lowest id. A cache is
-//!    never combined with another.
-//! 6. ECI starts a cache of its own when not all images matched exactly.
+//! 1. A pod that names a cache gets it, or is refused if the cache does not exist (in its region, at this time) or is
+//!    not ready. ECI does not check that the cache fits.
+//! 2. Otherwise, unless automatic matching is off, candidates are the caches of the pod's region that are ready, have
+//!    not expired, have the pod's architecture and system (default: `amd64` and `linux`), and are at least as large as
+//!    the temporary storage that the pod requests.
+//! 3. Images are compared as full references: a missing tag is `latest`, registry and namespace are filled in, a digest
+//!    is kept. The degree of a match is the number of the pod's distinct images that a cache has exactly,
+//!    then the number of those it has in another version. Degree (0, 0) is not a match.
+//! 4. A perfect match, or else a match count, excludes caches with fewer exact matches.
+//! 5. The highest degree wins; then the size closest to the requested storage, then the newest, then the lowest id.
+//!    Caches are never combined.
+//! 6. ECI creates a cache by itself if not all images match exactly.
 //!
-//! Documents state 1, 2, 4 and the order in 5; the formula of 3, the last resort of 5, and "not all" in 6 are this
-//! project's. A pod reads its annotations once, when it is created.
+//! Documents state 1, 2, 4 and the order in 5. The formula of 3, the lowest id in 5, and "not all" in 6 are this
+//! project's choice. ECI reads the annotations of a pod once, when it is created.
 //!
-//! # What it costs
+//! # Cost
 //! The index maps repository → version → caches. With *n* images in a pod, *e* caches that have one of them exactly
 //! and *r* that share a repository:
 //!
 //! | call | time |
 //! |---|---|
 //! | [`Index::insert`], [`Index::remove`] | the number of the cache's images |
-//! | [`Index::winner`] | *n* + *e*; when none of those can be used, *n* + *e* + *r* |
+//! | [`Index::winner`] | *n* + *e*; if none of those can be used, *n* + *e* + *r* |
 //! | [`Index::explain`] | *n* + *r* log *r* |
 //!
 //! Comparing two caches of equal exact degree may walk the repositories that they hold, at most 20 in a valid cache.
@@ -58,28 +59,26 @@
 //! Whatever the caches, a pod that shares nothing with them costs one lookup per image.
 //!
 //! Lookups go by hashes with a fixed key (`SipHash`, the hash of the standard library without its random seed): the
-//! core draws no random numbers, and no answer depends on the order of a hash table. Texts with equal hashes are told
-//! apart by comparing them.
+//! core draws no random numbers, and no answer depends on the order of a hash table. Texts with equal hashes are
+//! compared.
 
 mod cache;
 mod cache_store;
 mod event;
 mod explain;
 mod explanation;
-mod fields;
 mod image;
 mod index;
 mod inventory;
 mod locality;
-mod pod;
 mod reason;
 mod rules;
 mod select;
 mod slab;
-mod storage;
 mod verdict;
-mod wish;
 
+pub use crate::pod::{CacheRequest, GIB, Pod, storage_bytes};
+pub use crate::resource::MAX_LIST_DEPTH as MAX_NESTING;
 pub use cache::{Cache, CacheName, CacheOrigin};
 pub use cache_store::CacheStore;
 #[cfg(feature = "eci")]
@@ -90,15 +89,12 @@ pub use explanation::{
 };
 pub use image::{Image, ImageFacts, manifest_bytes};
 pub use index::Index;
-pub use inventory::{DocumentObject, Inventory, MAX_NESTING, ObjectRole, subjects};
+pub use inventory::{DocumentObject, Inventory, ObjectRole, subjects};
 pub use locality::{
-    MAX_NODE_SCORE, NodeImage, NodeImages, PodImages, image_locality, image_signature,
-    with_default_tag,
+    LocalityInventory, MAX_NODE_SCORE, NodeImage, NodeImages, NodeScore, PodImages, PodScores,
+    image_locality, image_signature, with_default_tag,
 };
-pub use pod::Pod;
 pub use reason::LossReason;
 pub use rules::{BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, MatchRules, PodSource, SizeTie};
 pub use select::SearchBuffers;
-pub use storage::{GIB, storage_bytes};
 pub use verdict::{Decision, PinRefusal, Selection};
-pub use wish::CacheRequest;

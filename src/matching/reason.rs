@@ -1,4 +1,4 @@
-//! Why a cache was not taken.
+//! The reasons for which a cache is not selected.
 
 use std::fmt;
 
@@ -8,69 +8,69 @@ use crate::annotation::POD_PERFECT_MATCH;
 use crate::resource::Phase;
 use crate::time::Timestamp;
 
-/// Why a cache was not taken: the first reason that holds, in the order of these variants, save that a cache which
-/// shares nothing with the pod is told so at once. `Display` is a sentence about the cache.
+/// The reason for which a cache is not selected: the first one that applies, in the order of these variants. `Display`
+/// describes the cache: `is Creating, only Ready caches are used`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LossReason {
-    /// It has no image of a repository that the pod uses.
+    /// It has no image from a repository that the pod uses.
     NothingShared,
     /// The pod names another cache.
     NotNamed {
-        /// The one it names.
+        /// The id that the pod names.
         id: String,
     },
-    /// The pod is not matched automatically.
+    /// Automatic matching is off for the pod.
     MatchingOff,
-    /// It lives in another region.
+    /// It is in another region.
     OtherRegion {
-        /// Of the cache.
+        /// The value of the cache.
         cache: String,
-        /// Of the pod.
+        /// The value of the pod.
         pod: String,
     },
     /// Its phase is not `Ready`.
     NotReady {
-        /// Its phase, once it has one.
+        /// Its phase, if it has one.
         phase: Option<Phase>,
     },
-    /// Its end has come.
+    /// It has expired.
     Ended {
-        /// Its end as recorded.
+        /// Its recorded expiry.
         at: Timestamp,
     },
     /// Its images are for another architecture.
     OtherArchitecture {
-        /// Of the cache.
+        /// The value of the cache.
         cache: String,
-        /// Of the pod.
+        /// The value of the pod.
         pod: String,
     },
     /// Its images are for another operating system.
     OtherSystem {
-        /// Of the cache.
+        /// The value of the cache.
         cache: String,
-        /// Of the pod.
+        /// The value of the pod.
         pod: String,
     },
-    /// It is smaller than the temporary storage that the pod needs.
+    /// It is smaller than the temporary storage that the pod requests.
     TooSmall {
         /// Size of the cache in GiB.
         size: u64,
-        /// The need in GiB.
+        /// Requested storage in GiB.
         need: u64,
     },
-    /// The pod asks for a perfect match, and not every image matches.
+    /// The pod requests a perfect match, and not every image matches.
     NotPerfect {
         /// Images that match exactly.
         exact: usize,
         /// Distinct images of the pod.
         images: usize,
     },
-    /// The pod asks for more exact matches.
+    /// The pod requests more exact matches.
     BelowCount {
         /// Images that match exactly.
         exact: usize,
-        /// So many are asked for.
+        /// The requested number.
         count: usize,
     },
     /// It has other versions only, and matching is strict.
@@ -89,14 +89,14 @@ pub enum LossReason {
         /// In the winner.
         winner: usize,
     },
-    /// The winner's size is closer to the need.
+    /// The winner's size is closer to the requested storage.
     LargerSurplus {
         /// Size in GiB.
         size: u64,
-        /// Of the winner.
+        /// Size of the winner in GiB.
         winner: u64,
     },
-    /// The winner's matched images are larger together.
+    /// The matching images of the winner are larger in total.
     FewerBytes {
         /// Bytes of the images that match exactly here.
         bytes: u64,
@@ -105,12 +105,12 @@ pub enum LossReason {
     },
     /// The winner was created later.
     Older {
-        /// When this one was created, where known.
+        /// Creation time of this cache, if known.
         created: Option<Timestamp>,
-        /// When the winner was.
+        /// Creation time of the winner, if known.
         winner: Option<Timestamp>,
     },
-    /// All else is equal, and the winner's id (or name) comes first.
+    /// The caches are equal, and the winner's id (or name) sorts first.
     LaterInOrder {
         /// The winner's id or name.
         winner: String,
@@ -118,7 +118,7 @@ pub enum LossReason {
 }
 
 impl LossReason {
-    /// Whether the cache could have been taken, had the winner not been better.
+    /// Returns true if the cache could have been selected without the winner.
     #[must_use]
     pub fn is_rank(&self) -> bool {
         matches!(
@@ -132,7 +132,7 @@ impl LossReason {
         )
     }
 
-    /// The reason as one word that scripts can rely on.
+    /// Returns the reason as one stable word for scripts.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -168,12 +168,14 @@ impl fmt::Display for LossReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LossReason::NothingShared => {
-                f.write_str("has no image of a repository that the pod uses")
+                f.write_str("has no image from a repository that the pod uses")
             }
             LossReason::NotNamed { id } => {
-                write!(f, "the pod names `{id}`, and no other cache is used")
+                write!(f, "not considered: the pod names `{id}`")
             }
-            LossReason::MatchingOff => f.write_str("automatic matching is off for this pod"),
+            LossReason::MatchingOff => {
+                f.write_str("not considered: automatic matching is off for the pod")
+            }
             LossReason::OtherRegion { cache, pod } => {
                 write!(f, "is in region `{cache}`, the pod is in `{pod}`")
             }
@@ -183,7 +185,7 @@ impl fmt::Display for LossReason {
             LossReason::NotReady { phase: Some(phase) } => {
                 write!(f, "is {phase}, only Ready caches are used")
             }
-            LossReason::Ended { at } => write!(f, "ended at {at}"),
+            LossReason::Ended { at } => write!(f, "expired at {at}"),
             LossReason::OtherArchitecture { cache, pod } => {
                 write!(f, "holds images for {cache}, the pod runs on {pod}")
             }
@@ -192,47 +194,40 @@ impl fmt::Display for LossReason {
             }
             LossReason::TooSmall { size, need } => write!(
                 f,
-                "has {size} GiB, the pod needs {need} GiB of temporary storage"
+                "{size} GiB; the pod requests {need} GiB of temporary storage"
             ),
             LossReason::NotPerfect { exact, images } => write!(
                 f,
-                "has {exact} of {images} images exactly, all are asked for by {POD_PERFECT_MATCH}"
+                "{exact} of {images} images match exactly; {POD_PERFECT_MATCH} requires all"
             ),
             LossReason::BelowCount { exact, count } => {
-                write!(
-                    f,
-                    "has {} exactly, at least {count} asked for",
-                    images(*exact)
-                )
+                write!(f, "{} exactly; at least {count} required", matching(*exact))
             }
             LossReason::OtherVersionsOnly => {
-                f.write_str("has other versions only, and matching is strict")
+                f.write_str("only other versions match, and matching is strict")
             }
             LossReason::FewerExact { exact, winner } => {
-                write!(f, "has {} exactly, the winner {winner}", images(*exact))
+                write!(f, "{} exactly; the winner has {winner}", matching(*exact))
             }
             LossReason::FewerByRepository { count, winner } => write!(
                 f,
-                "has another version of {}, the winner of {winner}",
+                "{} in another version; the winner has {winner}",
                 images(*count)
             ),
             LossReason::LargerSurplus { size, winner } => write!(
                 f,
-                "has {size} GiB, the winner's {winner} GiB are closer to what the pod needs"
+                "{size} GiB; the winner has {winner} GiB, closer to what the pod requests"
             ),
             LossReason::FewerBytes { bytes, winner } => write!(
                 f,
-                "its matching images have {bytes} bytes together, the winner's {winner}"
+                "{bytes} bytes in matching images; the winner has {winner}"
             ),
             LossReason::Older { created, winner } => {
-                let (created, winner) = (told(*created), told(*winner));
-                write!(f, "was created {created}, the winner {winner}")
+                let (created, winner) = (time(*created), time(*winner));
+                write!(f, "created {created}; the winner was created {winner}")
             }
             LossReason::LaterInOrder { winner } => {
-                write!(
-                    f,
-                    "is equal in all that counts, and `{winner}` comes first by id"
-                )
+                write!(f, "equal to `{winner}`, whose id sorts first")
             }
         }
     }
@@ -242,7 +237,16 @@ fn images(count: usize) -> String {
     format!("{count} {}", if count == 1 { "image" } else { "images" })
 }
 
-fn told(time: Option<Timestamp>) -> String {
+/// Returns `2 images match`.
+fn matching(count: usize) -> String {
+    format!(
+        "{} {}",
+        images(count),
+        if count == 1 { "matches" } else { "match" }
+    )
+}
+
+fn time(time: Option<Timestamp>) -> String {
     time.map_or_else(
         || "at an unknown time".to_owned(),
         |time| format!("at {time}"),

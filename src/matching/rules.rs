@@ -1,4 +1,4 @@
-//! How pods are matched: what the caller knows beyond pods and caches, and the choices that no document settles.
+//! The rules of a match: values that pods and caches do not contain, and choices that no document specifies.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,17 +6,16 @@ use serde_json::Value;
 use crate::settings::{self, SettingErrors};
 use crate::time::Timestamp;
 
-/// Bytes that a registry gives in a second: the vendor tells of an image of 386.26 MiB whose pod starts 45 s earlier
-/// with a cache (50 s without, 5 s with).
+/// The pull rate of a registry in bytes per second. Source: the vendor's example of an image of 386.26 MiB whose pod
+/// starts in 50 s without a cache and in 5 s with one.
 pub const BYTES_PER_SECOND: u64 = 9_000_510;
 
-/// Architecture of a pod or cache that names none. Source: the vendor's annotation list.
+/// The architecture of a pod or cache that does not specify one. Source: the vendor's annotation list.
 pub const DEFAULT_ARCH: &str = "amd64";
-/// Operating system of a pod or cache that names none. Source: the vendor's annotation list.
+/// The operating system of a pod or cache that does not specify one. Source: the vendor's annotation list.
 pub const DEFAULT_OS: &str = "linux";
 
-/// Where a pod comes from. Automatic matching is on unless switched off in Kubernetes, off unless switched on in the
-/// OpenAPI.
+/// The origin of a pod. Automatic matching is on by default in Kubernetes, and off by default in the OpenAPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PodSource {
@@ -28,55 +27,55 @@ pub enum PodSource {
 }
 
 impl PodSource {
-    /// Is automatic matching on when nothing is said?
+    /// Returns true if automatic matching is on by default.
     #[must_use]
     pub fn auto_match(self) -> bool {
         self == PodSource::Kubernetes
     }
 }
 
-/// What "size" means among caches that match equally well; documents name both.
+/// The meaning of "size" among caches that match equally well. Documents mention both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SizeTie {
-    /// The cache whose size is closest to what the pod needs: the smallest surplus.
+    /// Prefer the cache whose size is closest to the storage that the pod requests.
     #[default]
     Closest,
-    /// The cache whose exactly matched images are the largest together. Images without a known size count nothing.
+    /// Prefer the cache whose exactly matching images are the largest in total. Images of unknown size count as 0.
     MatchedBytes,
 }
 
-/// The rules of a match. `Rules::default()` is what ECI is taken to do; fields say what a pod does not say itself,
-/// or settle what documents leave open.
+/// The rules of a match. The default is the assumed behaviour of ECI. Fields give values that a pod does not contain, or
+/// decide what documents leave open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct MatchRules {
-    /// Region of pods that name none. A cache of another region is no candidate; a cache whose region is unknown
-    /// (an `ImageCache` object does not tell it) is taken to be of the same one.
+    /// The region of pods that do not specify one. A cache of another region is not a candidate. A cache of unknown region
+    /// (`ImageCache` objects have none) is assumed to be in the same region.
     pub region: Option<String>,
-    /// Architecture of pods that name none, [`DEFAULT_ARCH`] unless set.
+    /// The architecture of pods that do not specify one. Default: [`DEFAULT_ARCH`].
     pub arch: Option<String>,
-    /// Operating system of pods that name none, [`DEFAULT_OS`] unless set.
+    /// The operating system of pods that do not specify one. Default: [`DEFAULT_OS`].
     pub os: Option<String>,
-    /// Least size of a cache in GiB, where the pod does not ask for more.
+    /// The minimum size of a cache in GiB, unless the pod requests more.
     pub require_storage: u64,
-    /// The present. Caches whose end has come are no candidates; without it none has ended.
+    /// The current time. Expired caches are not candidates; without a time no cache is expired.
     pub now: Option<Timestamp>,
-    /// What "size" means among equals.
+    /// The meaning of "size" among equal caches.
     pub size_tie: SizeTie,
-    /// Only exact matches count: a cache that has another version of an image is no candidate for it.
+    /// Only exact matches count: a cache with another version of an image is not a candidate for it.
     pub strict: bool,
-    /// A cache that is being updated, or whose update failed, still serves its old snapshot. Documents say that only
-    /// a ready cache is used.
+    /// A cache that is being updated, or whose update failed, is used with its old snapshot. Documents say that only ready
+    /// caches are used.
     pub serve_stale_while_updating: bool,
-    /// ECI makes a cache of its own when not all images matched exactly.
+    /// ECI creates a cache by itself if not all images match exactly.
     pub auto_create: bool,
-    /// Automatic matching of pods that neither ask for it nor refuse it, where the cluster sets a default; otherwise
+    /// The cluster's default of automatic matching, for pods without the annotation. Default:
     /// [`PodSource::auto_match`].
     pub auto_match: Option<bool>,
-    /// How fast images are pulled, for the seconds that a cache saves.
+    /// The pull rate in bytes per second, for the time that a cache saves.
     pub bytes_per_second: u64,
-    /// List every cache of the index among the candidates, also those that share nothing with the pod.
+    /// List all caches of the index as candidates, including those that share nothing with the pod.
     pub explain_all: bool,
 }
 

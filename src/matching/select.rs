@@ -1,54 +1,54 @@
-//! The fast way: which cache wins, without saying why.
+//! The selection of the cache for a pod, without reasons.
 
 use std::cmp::Ordering;
 
 use super::image::{Key, Name};
 use super::index::{Index, Record, Stage, UNTOLD};
-use super::pod::Pod;
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
 use super::verdict::{PinRefusal, Selection};
+use crate::pod::{Placement, Pod};
 
-/// Room for one search at a time, reused by the next: it grows to the largest index it has seen, and then a search
-/// allocates nothing.
+/// Buffers of a search, for reuse by the next one. They grow to the size of the largest index; then a search does not
+/// allocate.
 #[derive(Debug, Clone, Default)]
 pub struct SearchBuffers {
     round: u64,
     caches: Vec<Mark>,
     repositories: Vec<RepositoryMark>,
-    /// Are the images in [`Mark::shared`] counted?
+    /// True once the images in [`Mark::shared`] are counted.
     by_repository: bool,
-    /// The versions that caches have, each with the pod's image that answers to it.
+    /// Versions that caches have, each with the index of the pod's image.
     versions: Vec<(usize, usize)>,
-    /// By the pod's images: the repository, where a cache has it.
+    /// Repository of each image of the pod, where a cache has it.
     found: Vec<Option<usize>>,
-    /// The caches that this round has met.
+    /// Caches found in this round.
     pub(super) met: Vec<usize>,
 }
 
-/// What this round knows of a cache.
+/// The counts of a cache in one round.
 #[derive(Debug, Clone, Copy, Default)]
 struct Mark {
     round: u64,
-    /// Bytes of the images in `exact`.
+    /// Size of the images in `exact`, in bytes.
     bytes: u64,
-    /// Images of the pod that the cache has exactly.
+    /// Number of images of the pod that the cache has exactly.
     exact: u32,
-    /// Images of the pod whose repository the cache has, once these are counted.
+    /// Number of images of the pod whose repository the cache has, once they are counted.
     shared: u32,
-    /// The image of the pod that was counted last as exact, from 1: two versions of one image count once.
+    /// Number of the image that was counted last in `exact`, from 1: two versions of one image count once.
     last_exact: usize,
-    /// The first image of the repository that was counted last as shared, from 1.
+    /// Number of the first image of the repository that was counted last in `shared`, from 1.
     last_shared: usize,
 }
 
-/// How many images of the pod are of this repository.
+/// The number of images of the pod in one repository.
 #[derive(Debug, Clone, Copy, Default)]
 struct RepositoryMark {
     round: u64,
     images: u32,
 }
 
-/// How well a cache fits a pod.
+/// The score of a cache for a pod.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Score {
     pub(super) number: usize,
@@ -57,7 +57,7 @@ pub(super) struct Score {
     pub(super) bytes: u64,
 }
 
-/// Why a cache is no candidate, before any degree is looked at.
+/// The reason why a cache is not a candidate, whatever its images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Filter {
     Region,
@@ -68,7 +68,7 @@ pub(super) enum Filter {
     Size,
 }
 
-/// What a pod asks of any cache.
+/// The requirements of a pod for any cache.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Requirements {
     region: u32,
@@ -77,23 +77,25 @@ pub(super) struct Requirements {
     pub(super) storage_gib: u64,
     now: i64,
     stale: bool,
-    /// So many images must match exactly.
+    /// Number of images that must match exactly.
     pub(super) exact: usize,
     strict: bool,
 }
 
-/// What happens to a pod, before any search.
+/// The strategy for a pod, decided before any search.
 pub(super) enum Strategy {
-    /// It names a cache.
+    /// The pod names a cache.
     Named(Result<usize, PinRefusal>),
-    /// It does not want to be matched.
+    /// The pod runs on ACS.
+    NotEci,
+    /// Automatic matching is off.
     Off,
-    /// It is matched.
+    /// The pod is matched.
     Search,
 }
 
 impl Index {
-    /// The cache that this pod hits, and how well it fits: the same answer as [`Index::explain`], without reasons.
+    /// Returns the cache that this pod uses, with its score: the same answer as [`Index::explain`], without reasons.
     ///
     /// Takes time linear in the number of the pod's images and of the caches that share one of them: exactly, or,
     /// where no cache does, by repository.
@@ -106,6 +108,7 @@ impl Index {
         let best = match self.course(pod, rules) {
             Strategy::Named(Ok(number)) => Some(self.standing_of(number, pod)),
             Strategy::Named(Err(refusal)) => return Selection::refused(pod, refusal),
+            Strategy::NotEci => return Selection::not_eci(pod),
             Strategy::Off => return Selection::of(self, pod, None, false),
             Strategy::Search => {
                 let best = self.search(pod, rules, scratch);
@@ -116,18 +119,22 @@ impl Index {
     }
 
     pub(super) fn course(&self, pod: &Pod, rules: &MatchRules) -> Strategy {
+        if pod.placement == Placement::Acs {
+            return Strategy::NotEci;
+        }
         if let Some(id) = &pod.wish.explicit {
             return Strategy::Named(self.named(id, pod, rules));
         }
         let default = rules.auto_match.unwrap_or_else(|| pod.surface.auto_match());
-        if pod.wish.auto.unwrap_or(default) {
+        if pod.wish.uses_cache(default) {
             Strategy::Search
         } else {
             Strategy::Off
         }
     }
 
-    /// The cache that a pod names must exist, here and now, and be ready. Whether it fits is the pod's own business.
+    /// Returns the cache that a pod names. It must exist in the region, must not have expired, and must be ready. Its
+    /// images, architecture, system and size are not checked.
     fn named(&self, id: &str, pod: &Pod, rules: &MatchRules) -> Result<usize, PinRefusal> {
         let missing = || PinRefusal::NotFound { id: id.to_owned() };
         let number = self.by_id(id).ok_or_else(missing)?;
@@ -178,13 +185,13 @@ impl Index {
         if best.is_some() || needs.exact > 0 || needs.strict {
             return best;
         }
-        // Whoever was met so far cannot be used; a cache that can has other versions only.
+        // No cache found so far can be used. The others share only repositories.
         let met = scratch.met.len();
         self.meet_by_repository(scratch);
         self.best(met, &needs, rules, scratch)
     }
 
-    /// The best of the caches that were met, from the one at `from` on.
+    /// Returns the best of the caches found, starting at the index `from`.
     fn best(
         &self,
         from: usize,
@@ -217,7 +224,7 @@ impl Index {
             let better = |standing: &Score| {
                 best.is_none_or(|best| self.compare(standing, &best, rules) == Ordering::Less)
             };
-            // Counting what else it shares is the dear part: not for one that loses even if it shares all there is.
+            // Counting shared repositories is expensive, so a cache that loses with the highest possible count is skipped.
             let mut standing = Score::marked(*number, &mark);
             standing.repository_only = found.saturating_sub(most);
             if better(&standing) {
@@ -232,7 +239,7 @@ impl Index {
         best
     }
 
-    /// Finds the pod's images and their repositories; says whether any cache has one of them.
+    /// Finds the pod's images and their repositories. Returns true when a cache has one of them.
     pub(super) fn find_images(&self, pod: &Pod, scratch: &mut SearchBuffers) -> bool {
         for image in pod.images() {
             let found = image.key().and_then(|key| self.find_image(key, scratch));
@@ -244,7 +251,7 @@ impl Index {
         scratch.found.iter().any(Option::is_some)
     }
 
-    /// Finds the repository of an image, at one go with its versions where a cache has them.
+    /// Finds the repository of an image, and its versions where a cache has them.
     fn find_image(&self, key: &Key, scratch: &mut SearchBuffers) -> Option<usize> {
         let (image, versions) = (scratch.found.len(), scratch.versions.len());
         let found = key.names().filter_map(|name| self.find_version(name));
@@ -257,7 +264,7 @@ impl Index {
         }
     }
 
-    /// Meets every cache that has an image of the pod exactly, and counts how many of them.
+    /// Finds every cache that has an image of the pod exactly, and counts these images.
     pub(super) fn meet_exact(&self, pod: &Pod, scratch: &mut SearchBuffers) {
         for found in 0..scratch.versions.len() {
             let Some((image, version)) = scratch.versions.get(found).copied() else {
@@ -271,13 +278,13 @@ impl Index {
         }
     }
 
-    /// Meets every cache that has any version of a repository of the pod's images.
+    /// Finds every cache that has any version of a repository of the pod's images.
     pub(super) fn meet_by_repository(&self, scratch: &mut SearchBuffers) {
         scratch.by_repository = true;
         let mut before = None;
         for image in 0..scratch.found.len() {
             let found = scratch.found.get(image).copied().flatten();
-            // Images are in order: those of one repository follow each other.
+            // Images are sorted, so images of one repository are adjacent.
             let Some(number) = found.filter(|number| before.replace(*number) != Some(*number))
             else {
                 continue;
@@ -296,7 +303,7 @@ impl Index {
         }
     }
 
-    /// How well a cache that was met fits.
+    /// Returns the score of a cache found by the search.
     pub(super) fn standing(&self, number: usize, scratch: &SearchBuffers) -> Score {
         let mark = scratch.marked(number);
         let standing = Score::marked(number, &mark);
@@ -318,7 +325,7 @@ impl Index {
         }
     }
 
-    /// How well one cache fits, without a search.
+    /// Returns the score of one cache without a search.
     pub(super) fn standing_of(&self, number: usize, pod: &Pod) -> Score {
         let mut standing = Score {
             number,
@@ -347,8 +354,8 @@ impl Index {
         standing
     }
 
-    /// The total order of caches: `Less` ranks before. Exact matches, then those by repository (not when strict),
-    /// then size, then the newest, then the lowest id.
+    /// Compares two caches by the total order of candidates; `Less` ranks first. The criteria: exact matches, matches by
+    /// repository (unless strict), size, newest, lowest id.
     pub(super) fn compare(&self, a: &Score, b: &Score, rules: &MatchRules) -> Ordering {
         let degree = b.exact.cmp(&a.exact);
         let degree = if rules.strict {
@@ -361,7 +368,7 @@ impl Index {
             let (record_a, record_b) =
                 (record(a).unwrap_or_default(), record(b).unwrap_or_default());
             let size = match rules.size_tie {
-                // The need is the same for both: the smaller has the smaller surplus.
+                // The requirement is the same for both: the smaller cache has the smaller surplus.
                 SizeTie::Closest => record_a.size_gib.cmp(&record_b.size_gib),
                 SizeTie::MatchedBytes => b.bytes.cmp(&a.bytes),
             };
@@ -379,7 +386,7 @@ impl Index {
 }
 
 impl Requirements {
-    /// The first reason why a cache is no candidate.
+    /// Returns the first reason why a cache is not a candidate.
     pub(super) fn filter(&self, record: &Record) -> Option<Filter> {
         let stage_fits = match record.stage {
             Stage::Ready => true,
@@ -421,7 +428,7 @@ impl SearchBuffers {
         }
     }
 
-    /// Meets a cache; of one met before nothing changes.
+    /// Adds a cache to those found, unless it is one already.
     pub(super) fn meet(&mut self, number: usize) {
         self.mark(number);
     }

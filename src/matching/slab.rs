@@ -1,10 +1,10 @@
-//! Rows that are found by the hash of their key, kept under numbers that stay theirs.
+//! A slab of rows with stable numbers and a hash index.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 
-/// The hash of a key that is written in parts. `SipHash` with a fixed key: the same in every run, and strong enough
-/// that names which share a bucket must be searched for, not written down.
+/// Hashes a key given in parts. `SipHash` with a fixed key gives the same hash in every run, and names with equal hashes
+/// are hard to construct.
 pub(super) fn hash(parts: &[&str]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for part in parts {
@@ -13,7 +13,7 @@ pub(super) fn hash(parts: &[&str]) -> u64 {
     hasher.finish()
 }
 
-/// The hash of the first part, and of both. It may be another than that of the two in one part.
+/// Returns the hash of the first part, and of both parts.
 pub(super) fn hashes(first: &str, second: &str) -> (u64, u64) {
     let mut hasher = DefaultHasher::new();
     hasher.write(first.as_bytes());
@@ -22,7 +22,7 @@ pub(super) fn hashes(first: &str, second: &str) -> (u64, u64) {
     (of_first, hasher.finish())
 }
 
-/// Keys of the map are hashes already.
+/// A hasher for keys that are hashes already.
 #[derive(Debug, Clone, Default)]
 struct Ready(u64);
 
@@ -42,7 +42,7 @@ impl Hasher for Ready {
     }
 }
 
-/// Rows under numbers that are given again once freed. Rows whose whole hash is the same form a chain.
+/// A slab of rows. The number of a removed row is used again. Rows with the same hash form a chain.
 #[derive(Debug, Clone)]
 pub(super) struct Table<T> {
     rows: Vec<Option<Row<T>>>,
@@ -68,7 +68,7 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
-    /// One more than the highest number in use.
+    /// Returns one more than the highest number in use.
     pub(super) fn numbers(&self) -> usize {
         self.rows.len()
     }
@@ -77,7 +77,7 @@ impl<T> Table<T> {
         self.rows.len() - self.free.len()
     }
 
-    /// Makes room for so many more rows at once.
+    /// Reserves capacity for this many more rows.
     pub(super) fn reserve(&mut self, rows: usize) {
         self.rows.reserve(rows);
         self.first.reserve(rows);
@@ -96,7 +96,7 @@ impl<T> Table<T> {
         rows.filter_map(|(number, row)| Some((number, &row.as_ref()?.value)))
     }
 
-    /// The row with this hash that `same` knows as the one looked for.
+    /// Returns the number of the row with this hash for which `same` returns true.
     pub(super) fn find(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<usize> {
         let mut at = self.first.get(&hash).copied();
         while let Some(number) = at {
@@ -109,7 +109,7 @@ impl<T> Table<T> {
         None
     }
 
-    /// Adds a row and says its number. The caller knows that no row has its key yet.
+    /// Adds a row and returns its number. No row may have its key yet.
     pub(super) fn add(&mut self, hash: u64, value: T) -> usize {
         let number = self.free.pop().unwrap_or(self.rows.len());
         let next = self.first.insert(hash, number);
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_of_one_hash_are_told_apart_and_leave_one_by_one() {
+    fn slab_rows_with_equal_hashes_stay_distinct() {
         let mut table = Table::default();
         let numbers: Vec<_> = ["a", "b", "c"]
             .iter()
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(
             table.add(7, "d"),
             numbers[2],
-            "a freed number is given again"
+            "a freed number is used again"
         );
         assert_eq!(table.remove(numbers[0]), Some("a"));
         assert_eq!(find(&table, "d"), Some(numbers[2]));

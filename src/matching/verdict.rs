@@ -1,4 +1,4 @@
-//! What happens to a pod, in short.
+//! The decision for a pod, without the reasons.
 
 use std::fmt;
 
@@ -6,26 +6,31 @@ use serde::Serialize;
 
 use super::cache::Cache;
 use super::index::Index;
-use super::pod::Pod;
 use super::select::Score;
+use crate::pod::Pod;
 use crate::resource::Phase;
 use crate::time::Timestamp;
 
-/// What happens to a pod.
+/// The decision for a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It starts from a cache that has every one of its images exactly.
+    /// It starts from a cache that has all its images exactly.
     Hit,
-    /// It starts from a cache that lacks some of its images, or has other versions of them; the rest is pulled.
+    /// It starts from a cache that lacks some of its images or has other versions; the rest is pulled.
     Partial,
     /// It starts without a cache; everything is pulled.
     Miss,
-    /// It is not created: the cache that it names cannot be used.
+    /// It is not created: the named cache cannot be used.
     Refused(PinRefusal),
+    /// It does not run on ECI but on ACS, whose image caches follow other rules: nothing is predicted.
+    NotEci,
 }
 
+/// The warning of a pod that runs on ACS.
+pub(super) const RUNS_ON_ACS: &str = "runs on ACS: its image caches follow other rules";
+
 impl Decision {
-    /// `Hit`, `Partial`, `Miss` or `Refused`.
+    /// Returns `Hit`, `Partial`, `Miss`, `Refused` or `NotEci`.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -33,6 +38,7 @@ impl Decision {
             Decision::Partial => "Partial",
             Decision::Miss => "Miss",
             Decision::Refused(_) => "Refused",
+            Decision::NotEci => "NotEci",
         }
     }
 }
@@ -43,32 +49,32 @@ impl Serialize for Decision {
     }
 }
 
-/// Why a pod that names a cache is not created. `Display` is the message of the error.
+/// The reason for which a pod that names a cache is not created. `Display` is the message of the error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PinRefusal {
-    /// There is no such cache in the region.
+    /// The cache does not exist in the region.
     NotFound {
         /// The id that the pod names.
         id: String,
     },
-    /// The end of the cache has come: ECI knows it no more.
+    /// The cache has expired and ECI no longer knows it.
     Ended {
         /// The id that the pod names.
         id: String,
-        /// Its end as recorded.
+        /// Its recorded expiry.
         at: Timestamp,
     },
     /// The cache is not ready.
     NotReady {
         /// The id that the pod names.
         id: String,
-        /// The phase of the cache, once it has one.
+        /// The phase of the cache, if it has one.
         phase: Option<Phase>,
     },
 }
 
 impl PinRefusal {
-    /// The HTTP status with which ECI answers CreateContainerGroup.
+    /// Returns the HTTP status of ECI's reply to CreateContainerGroup.
     #[must_use]
     pub fn http(&self) -> u16 {
         match self {
@@ -77,7 +83,7 @@ impl PinRefusal {
         }
     }
 
-    /// The code in ECI's answer.
+    /// Returns the error code in ECI's reply.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -95,33 +101,35 @@ impl fmt::Display for PinRefusal {
         write!(f, "the pod names image cache `{id}`, which ")?;
         match self {
             PinRefusal::NotFound { .. } => f.write_str("does not exist in its region"),
-            PinRefusal::Ended { at, .. } => write!(f, "ended at {at}"),
-            PinRefusal::NotReady { phase: None, .. } => f.write_str("has no phase yet, not Ready"),
+            PinRefusal::Ended { at, .. } => write!(f, "expired at {at}"),
+            PinRefusal::NotReady { phase: None, .. } => {
+                f.write_str("has no phase yet, must be Ready")
+            }
             PinRefusal::NotReady {
                 phase: Some(phase), ..
-            } => write!(f, "is {phase}, not Ready"),
+            } => write!(f, "is {phase}, must be Ready"),
         }
     }
 }
 
 impl std::error::Error for PinRefusal {}
 
-/// What happens to a pod, without the reasons: see [`Index::winner`].
+/// The decision for a pod, without the reasons: see [`Index::winner`].
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Selection<'i> {
-    /// What happens.
+    /// The decision.
     pub decision: Decision,
-    /// The cache it starts from; only its names in JSON.
+    /// The cache that the pod starts from; only its names in JSON.
     #[serde(serialize_with = "named")]
     pub winner: Option<&'i Cache>,
-    /// How many of its distinct images the cache has exactly.
+    /// The number of distinct images that match exactly.
     pub exact: usize,
-    /// How many more of them the cache has in another version.
+    /// The number of further images that match in another version.
     pub repository_only: usize,
-    /// How many distinct images the pod has.
+    /// The number of distinct images of the pod.
     pub images: usize,
-    /// Does ECI start to make a cache of its own for it?
+    /// True if ECI creates a cache by itself for the pod.
     pub auto_create: bool,
 }
 
@@ -131,8 +139,16 @@ fn named<S: serde::Serializer>(winner: &Option<&Cache>, serializer: S) -> Result
 
 impl<'i> Selection<'i> {
     pub(super) fn refused(pod: &Pod, refusal: PinRefusal) -> Self {
+        Self::without_search(pod, Decision::Refused(refusal))
+    }
+
+    pub(super) fn not_eci(pod: &Pod) -> Self {
+        Self::without_search(pod, Decision::NotEci)
+    }
+
+    fn without_search(pod: &Pod, decision: Decision) -> Self {
         Selection {
-            decision: Decision::Refused(refusal),
+            decision,
             winner: None,
             exact: 0,
             repository_only: 0,

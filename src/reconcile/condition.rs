@@ -79,7 +79,7 @@ impl Condition {
         })
     }
 
-    /// Puts the condition in the place of the one of its type, or behind the others.
+    /// Puts the condition in the place of the one of its type, or after the others.
     pub(super) fn put(&self, conditions: &mut Vec<Value>) {
         let place = conditions
             .iter_mut()

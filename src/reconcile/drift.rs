@@ -1,6 +1,6 @@
 //! An API server that stores a status otherwise than it was sent: a definition that drops fields, a webhook that rewrites
-//! them. What was sent is believed, and not sent again, as long as the server's version of it stands there: otherwise
-//! every step would find the same difference, and write for ever.
+//! them. What was sent is believed, and not sent again, as long as the server's version of it is unchanged: otherwise
+//! every step would find the same difference and write forever.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -80,7 +80,7 @@ impl Altered {
         self.unheld = holds(patch) && !holds(stored);
     }
 
-    /// The alterations that stand in an object.
+    /// The alterations in an object.
     fn in_force<'a>(
         &'a self,
         object: &'a Value,
@@ -129,7 +129,7 @@ impl Altered {
         })
     }
 
-    /// What people are told of an object in which something stands otherwise.
+    /// Returns the message about an object that the API server stored differently.
     pub(super) fn note(&self, object: &Value) -> Option<EventNote> {
         let names: Vec<String> = self
             .in_force(object)

@@ -16,7 +16,7 @@ use crate::eci::request::{
 pub struct ReconcileDecision {
     /// The one act, if there is any. When it is performed and learnt ([`super::ReconcileRecord::record`]), ask again.
     pub act: Option<Effect>,
-    /// What to tell people, as Events of the object, once the act has succeeded.
+    /// The Events of the object, published after the effect has succeeded.
     pub notes: Vec<EventNote>,
     /// Ask again so long from now, whatever happens.
     pub after: Option<Duration>,
@@ -71,7 +71,7 @@ pub enum Effect {
     },
     /// Send this JSON merge patch for the object's finalizers.
     Finalizers {
-        /// With the `resourceVersion` it was made for: of two writers one is told of the conflict.
+        /// With the `resourceVersion` it was made for: of two writers one gets a conflict.
         patch: Value,
     },
     /// Send this JSON merge patch to the object's `status`.
@@ -163,7 +163,7 @@ pub struct EventNote {
 pub enum Outcome {
     /// The API server stored or read the object, which is now this.
     Object(Value),
-    /// There is no such object any more.
+    /// The object does not exist anymore.
     NoObject,
     /// The object has changed since it was read.
     Conflict,

@@ -63,7 +63,7 @@ impl SecretLogins {
 pub(super) enum Held {
     /// The secrets have not been read yet.
     Unread(Vec<String>),
-    /// It is told in the condition `Synced`.
+    /// The condition `Synced` reports it.
     Blocked {
         reason: &'static str,
         message: String,
@@ -77,7 +77,7 @@ pub(super) fn blocked(reason: &'static str, message: &str) -> Held {
     }
 }
 
-/// The token of a call: of the generation and the time of the intent that stands in the status.
+/// The token of a call: of the generation and the time of the intent in the status.
 fn token(subject: &Subject<'_>, verb: &str, generation: i64, since: Timestamp) -> String {
     let attempt = u32::try_from(since.seconds()).unwrap_or(u32::MAX);
     client_token(subject.uid, generation, verb, attempt)
@@ -191,7 +191,7 @@ fn owner_tag(subject: &Subject<'_>) -> Vec<Tag> {
     }]
 }
 
-/// What of a cache is not what its object asks, in words; as far as ECI tells it.
+/// Describes the differences between a cache and its object, as far as ECI reports them.
 pub(super) fn difference(
     subject: &Subject<'_>,
     entry: &crate::eci::reply::ImageCacheEntry,

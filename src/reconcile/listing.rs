@@ -1,4 +1,4 @@
-//! The caches of a region as one listing told them.
+//! The caches of a region in one listing.
 
 use std::collections::BTreeMap;
 
@@ -32,14 +32,14 @@ pub struct Listing {
     owners: BTreeMap<String, Vec<usize>>,
 }
 
-/// The uid of the object that a cache was made for, as its tag tells.
+/// The uid of the object that a cache was made for, from its tag.
 pub(super) fn owner(entry: &ImageCacheEntry) -> Option<&str> {
     let tag = entry.tags.iter().find(|tag| tag.key == OWNER_TAG)?;
     Some(tag.value.as_str())
 }
 
 impl Listing {
-    /// A listing whose first page was asked for at `begun`. A cache that two pages tell counts once, as the later told.
+    /// A listing whose first page was asked for at `begun`. A cache on two pages counts once, as on the later one.
     #[must_use]
     pub fn new(mut entries: Vec<ImageCacheEntry>, begun: Monotonic) -> Self {
         // of equal ids the sort keeps the order, and the later one is to stay

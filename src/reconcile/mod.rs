@@ -63,7 +63,7 @@
 //! | the update failed, or ECI holds something else | another update, an hour after the last |
 //! | creation failed | nothing; ECI removes the cache after 24 h, then another is made |
 //! | retention ended and the cache is gone | nothing, until `spec` changes |
-//! | marked `LRU` and gone | nothing, until `spec` changes: two such objects could evict each other for ever |
+//! | marked `LRU` and gone | nothing, until `spec` changes: two such objects could evict each other forever |
 //! | gone without a reason | make another |
 //! | deleted | delete the cache, unless pods name it; let the object go when a fresh listing lacks it |
 //! | refused | wait, longer each time; a new generation is tried at once |

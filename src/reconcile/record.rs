@@ -146,10 +146,10 @@ impl Sighting {
     }
 }
 
-/// Transient faults are told from the so manieth in a row on.
+/// Transient errors are reported from this number in a row on.
 const TOLD_FROM: u32 = 3;
 
-/// How long to wait after so many failures in a row: doubled each time from `first` up to `most`.
+/// The wait after this many failures in a row: doubled each time from `first` up to `most`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -316,7 +316,7 @@ impl ReconcileRecord {
                 self.fault = None;
             }
             ErrorCode::IdempotentParameterMismatch => self.spent = true,
-            // the listing was old: the next tells
+            // the listing was old: the next one shows it
             ErrorCode::InvalidImageCacheNotFound | ErrorCode::ImageCacheIncorrectStatus => {}
             _ => {
                 let mut said = format!("{code}: {message}");

@@ -39,7 +39,7 @@ impl<'a> Turn<'a> {
         match self.left(listing) {
             Left::Cache(id) => self.take_down(&id),
             Left::Unlisted(id) => self.ask(listing, id),
-            // what may still arrive would be nobody's
+            // a cache that still arrives would have no owner
             Left::Nothing if self.may_arrive(listing) => ReconcileDecision::listing().within(SETTLE),
             Left::Nothing => self.release(),
         }

@@ -11,7 +11,7 @@ use crate::expiry;
 use crate::resource::Phase;
 use crate::time::Timestamp;
 
-/// Fields that tell of a cache in ECI.
+/// Fields about a cache in ECI.
 const FIELDS: [&str; 6] = [
     "phase",
     "progress",
@@ -39,7 +39,7 @@ impl<'a> Draft<'a> {
             fields: subject.status().as_object().cloned().unwrap_or_default(),
             ready: Condition::read(subject.status(), READY),
             synced: subject.synced.clone(),
-            // nothing is ever sent before it stands there
+            // nothing is ever sent before it is stored there
             opens: subject.synced.is_none(),
         }
     }
@@ -66,7 +66,7 @@ impl<'a> Draft<'a> {
         self.set("phase", String::from(phase))
     }
 
-    /// What ECI tells of the cache; times that are none are left out, for the cluster would refuse the whole status.
+    /// Copies the fields that ECI reports. Invalid times are left out, because the API server would refuse the status.
     pub(super) fn entry(mut self, entry: &ImageCacheEntry) -> Self {
         let told = object::status(entry, None, self.now);
         let told = serde_json::to_value(told).unwrap_or_default();
@@ -86,14 +86,14 @@ impl<'a> Draft<'a> {
         self.expiry()
     }
 
-    /// The end by the rule, where ECI tells none.
+    /// The expiry by the rule, if ECI reports none.
     fn expiry(mut self) -> Self {
         if self.fields.contains_key("expireDateTime") {
             return self;
         }
         let mut status = self.fields.clone();
         if self.subject.phase == Some("Failed") {
-            // a failure is dated by the status that told of it first
+            // a failure has the time of the status that reported it first
             if let Some(time) = self.subject.status().get("lastUpdatedTime") {
                 status.insert("lastUpdatedTime".to_owned(), time.clone());
             }
@@ -183,7 +183,7 @@ impl<'a> Draft<'a> {
         self
     }
 
-    /// The patch that makes it so, and what is told with it; nothing when it is so already.
+    /// Returns the patch of the status and its Event; nothing if the status is already so.
     pub(super) fn decide(mut self) -> ReconcileDecision {
         let before = self.subject.status();
         let mut notes = Vec::new();
@@ -232,7 +232,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The Event that tells of a change of a condition. The way there is told by the condition alone.
+/// Returns the Event of a change of a condition. Only the condition reports the progress.
 fn note(before: Option<&Condition>, after: &Condition) -> Option<EventNote> {
     let same = before.is_some_and(|before| {
         (before.holds, &before.reason) == (after.holds, &after.reason)

@@ -61,7 +61,7 @@ pub fn step(
         now,
     };
     let mut decision = match (subject.deleting, subject.is_held()) {
-        // others hold it, or nobody: nothing of ours is left
+        // it has other owners or none: nothing of this object is left
         (true, false) => ReconcileDecision::rest(),
         (true, true) => turn.remove(),
         (false, held) => turn.keep(held),
@@ -88,7 +88,7 @@ pub(super) struct Turn<'a> {
 enum Found<'a> {
     Own(&'a ImageCacheEntry),
     Nothing,
-    /// There is a cache, but not for this object, for the reason that is told.
+    /// There is a cache, but not for this object, for the given reason.
     Barred(&'static str, String),
 }
 
@@ -148,7 +148,7 @@ impl<'a> Turn<'a> {
         })
     }
 
-    /// Whether the listing tells what came of the last call about the object.
+    /// Reports whether the listing shows the result of the last call about the object.
     pub(super) fn is_fresh(&self, listing: &Listing) -> bool {
         self.memory
             .changed
@@ -373,7 +373,7 @@ impl<'a> Turn<'a> {
         !asked && end.since(start) > DAY + crate::expiry::TOLERANCE
     }
 
-    /// A cache that the status does not name: made by a call whose answer nobody noted, or to be adopted.
+    /// A cache that the status does not name: created by a call whose response was not recorded, or to be adopted.
     fn take(&self, entry: &ImageCacheEntry) -> ReconcileDecision {
         let id = &entry.image_cache_id;
         let made = owner(entry) == Some(self.subject.uid);
@@ -404,7 +404,7 @@ impl<'a> Turn<'a> {
             .watching(true)
     }
 
-    /// The object's own cache, as ECI tells it.
+    /// The object's own cache in ECI.
     fn own(&self, entry: &ImageCacheEntry) -> ReconcileDecision {
         let id = &entry.image_cache_id;
         let accepted = self.subject.is_accepted();

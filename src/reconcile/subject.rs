@@ -7,12 +7,14 @@ use super::condition::{Condition, SYNCED, reason};
 use crate::annotation;
 use crate::expiry;
 use crate::resource::Phase;
+use crate::resource::view::{CacheForm, CacheView};
 use crate::time::Timestamp;
 
 /// What an object says about itself.
 #[derive(Debug, Clone)]
 pub(super) struct Subject<'a> {
     pub(super) object: &'a Value,
+    view: CacheView<'a>,
     pub(super) name: &'a str,
     pub(super) uid: &'a str,
     pub(super) version: &'a str,
@@ -36,31 +38,19 @@ pub(super) enum Policy {
 impl<'a> Subject<'a> {
     /// `None` for what no API server has stored.
     pub(super) fn read(object: &'a Value) -> Option<Self> {
-        let metadata = object.get("metadata")?;
-        let text = |key: &str| metadata.get(key).and_then(Value::as_str);
+        let view = CacheView::of(object).filter(|view| view.form == CacheForm::Object)?;
         let status = object.get("status").unwrap_or(&Value::Null);
-        let filled = |key: &str| {
-            let text = status.get(key).and_then(Value::as_str);
-            text.filter(|text| !text.is_empty())
-        };
-        let finalizers = metadata.get("finalizers").and_then(Value::as_array);
         Some(Subject {
             object,
-            name: text("name")?,
-            uid: text("uid").filter(|uid| !uid.is_empty())?,
-            version: text("resourceVersion").unwrap_or_default(),
-            generation: metadata
-                .get("generation")
-                .and_then(Value::as_i64)
-                .unwrap_or(1),
-            deleting: text("deletionTimestamp").is_some(),
-            finalizers: finalizers
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .collect(),
-            id: filled("imageCacheId"),
-            phase: filled("phase"),
+            view,
+            name: view.name()?,
+            uid: view.uid()?,
+            version: view.resource_version().unwrap_or_default(),
+            generation: view.generation(),
+            deleting: view.is_deleting(),
+            finalizers: view.finalizers().collect(),
+            id: view.id(),
+            phase: view.phase(),
             synced: Condition::read(status, SYNCED),
         })
     }
@@ -70,8 +60,7 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn annotation(&self, name: &str) -> Option<&'a str> {
-        let annotations = self.object.get("metadata")?.get("annotations")?;
-        annotations.get(name)?.as_str().map(str::trim)
+        self.view.annotation(name).map(str::trim)
     }
 
     /// Whether our finalizer is on it.
@@ -142,23 +131,15 @@ impl<'a> Subject<'a> {
 
     /// Whether the cache had to end by now, by its retention.
     pub(super) fn has_expired(&self, now: Timestamp) -> bool {
-        let retention = self
-            .object
-            .get("spec")
-            .and_then(|spec| spec.get("retentionDays"));
-        if retention.is_none_or(Value::is_null) {
-            return false;
-        }
-        let facts = expiry::ExpiryFacts::read(self.object);
-        let end = facts.recorded.or_else(|| expiry::end(&facts));
-        end.is_some_and(|end| end <= now.plus(expiry::TOLERANCE))
+        let end = || self.view.expires().or_else(|| expiry::end_of(&self.view));
+        self.view.retention_days().is_some()
+            && end().is_some_and(|end| end <= now.plus(expiry::TOLERANCE))
     }
 
     /// Whether it is no surprise that the cache is gone: its end has passed, or ECI may remove it at any time.
     pub(super) fn may_be_gone(&self, now: Timestamp) -> bool {
         let failed = self.phase == Some(Phase::Failed.as_str());
-        let recorded = expiry::ExpiryFacts::read(self.object).recorded;
-        let ended = recorded.is_some_and(|end| end <= now.plus(expiry::TOLERANCE));
+        let ended = self.view.expires().is_some_and(|end| end <= now.plus(expiry::TOLERANCE));
         self.is_evictable() || self.has_expired(now) || (failed && ended)
     }
 
@@ -220,10 +201,9 @@ impl AdoptionClaim {
     pub fn read(object: &Value) -> Option<Self> {
         let subject = Subject::read(object)?;
         claim(object)?;
-        let created = object.get("metadata")?.get("creationTimestamp")?.as_str();
         Some(AdoptionClaim {
             wants: subject.id.is_none(),
-            created: created.and_then(|text| text.parse().ok()),
+            created: subject.view.created(),
             uid: subject.uid.to_owned(),
             name: subject.name.to_owned(),
             adopting: subject.is_adopting(),

@@ -1,4 +1,4 @@
-//! A text that may name an image or be an image id.
+//! A text that is an image name or an image id.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use super::named::Named;
 /// A name, or a digest alone: Go's `ParseAnyReference`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AnyReference<'a> {
-    /// A name in full.
+    /// A full name.
     Named(Named<'a>),
-    /// No name, only content.
+    /// A digest without a name.
     Digest(Digest<'a>),
 }
 
-/// Algorithm and lower-case hexadecimal digits, checked.
+/// A valid digest: algorithm and lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest<'a> {
     /// `sha256`, `sha384` or `sha512`.
@@ -27,10 +27,10 @@ pub struct Digest<'a> {
 }
 
 impl<'a> AnyReference<'a> {
-    /// Reads 64 hexadecimal digits as a sha256 digest, `algorithm:digits` as a digest, anything else as a name.
+    /// Parses 64 hexadecimal digits as a sha256 digest, `algorithm:digits` as a digest, and any other text as a name.
     ///
     /// # Errors
-    /// Those of [`Named::parse`] but `Hex64Identifier`.
+    /// Returns the errors of [`Named::parse`] except `Hex64Identifier`.
     ///
     /// ```
     /// use imagecache::reference::AnyReference;
@@ -53,7 +53,7 @@ impl<'a> AnyReference<'a> {
         }
     }
 
-    /// The name's short form; nothing for a digest, which has none but itself.
+    /// Returns the short form of the name; `None` for a digest.
     #[must_use]
     pub fn familiar(&self) -> Option<Familiar<'a>> {
         match self {

@@ -1,47 +1,47 @@
-//! Everything about one text as a record: what the command line and the JSON door print.
+//! The description of a reference that the command line and `ffi` return.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{ReferenceError, ReferenceFaultClass};
 use super::named::Named;
 
-/// What a text means as an image. Fields that do not apply are null in JSON, never left out.
+/// The description of a text as an image reference. Fields that do not apply are null in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
     /// The text as given.
     pub input: String,
-    /// Whether it is a reference; if so `error` is null, else everything between is.
+    /// True if the text is a valid reference. Otherwise `error` is set and the fields in between are null.
     pub valid: bool,
     /// Domain and path in full: `docker.io/library/nginx`.
     pub name: Option<String>,
-    /// Host and port: `docker.io`. Null as well for the rare name that has none in full (`a.b_c/x`).
+    /// Host and port: `docker.io`. Also null for the rare name without a domain (`a.b_c/x`).
     pub domain: Option<String>,
     /// The name without the domain: `library/nginx`.
     pub path: Option<String>,
-    /// The tag as written; no default is put here.
+    /// The tag as written, without a default.
     pub tag: Option<String>,
-    /// The digest as written, algorithm included.
+    /// The digest as written, including the algorithm.
     pub digest: Option<String>,
-    /// The canonical text, with `:latest` where neither tag nor digest is written: Go's
+    /// The canonical text, with `:latest` if neither tag nor digest is written: Go's
     /// `TagNameOnly(ParseNormalizedNamed(input)).String()`.
     pub normalized: Option<String>,
-    /// The short text, nothing added: Go's `FamiliarString(ParseNormalizedNamed(input))`.
+    /// The short text without additions: Go's `FamiliarString(ParseNormalizedNamed(input))`.
     pub familiar: Option<String>,
-    /// Why it is no reference.
+    /// The error, if the text is not a valid reference.
     pub error: Option<ReferenceFault>,
 }
 
-/// Why a text is no reference.
+/// The error of an invalid reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReferenceFault {
-    /// The kind of fault.
+    /// The class of the error.
     pub class: ReferenceFaultClass,
-    /// What Go's error says.
+    /// The message of Go's error.
     pub message: String,
 }
 
-/// Describes what a text means as an image of a manifest, as [`Named::parse`] reads it. An empty text has the class
-/// `empty` and the message of Go's `Parse`.
+/// Describes a text as an image of a manifest, as [`Named::parse`] reads it. An empty text has the class `empty` and the
+/// message of Go's `Parse`.
 ///
 /// ```
 /// use imagecache::reference::{ReferenceFaultClass, describe};

@@ -1,14 +1,14 @@
-//! Digests: which algorithms there are, and how long each one's hexadecimal digits are.
+//! Digests: the algorithms and their numbers of hexadecimal digits.
 
 use super::error::{ReferenceError, ReferenceFaultClass};
 use super::grammar;
 
-/// The algorithms that a digest may have, and their number of hexadecimal digits.
+/// The valid algorithms of a digest, and their numbers of hexadecimal digits.
 const ALGORITHMS: [(&str, usize); 3] = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
 
-const DIGITS: &str = "a digest has 64 digits after sha256, 96 after sha384, 128 after sha512";
-const SUPPORTED: &str = "a digest's algorithm is sha256, sha384 or sha512";
-const LOWER: &str = "a digest is lower case";
+const DIGITS: &str = "a digest must have 64 digits after sha256, 96 after sha384, 128 after sha512";
+const SUPPORTED: &str = "the algorithm of a digest must be sha256, sha384 or sha512";
+const LOWER: &str = "a digest must be lowercase";
 
 /// Checks a digest that follows the grammar, as go-digest's `Validate` does. `at` offsets are into `digest`.
 pub(super) fn check(digest: &str) -> Result<(), ReferenceError<'static>> {
@@ -29,7 +29,7 @@ pub(super) fn check(digest: &str) -> Result<(), ReferenceError<'static>> {
             DIGITS,
         ));
     }
-    // Without a way out on the way the check runs over many bytes together.
+    // A loop without an early exit can be vectorised.
     if encoded
         .bytes()
         .fold(true, |all, byte| all & grammar::lower_hex(byte))

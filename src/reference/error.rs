@@ -1,4 +1,4 @@
-//! Why a text is no reference, in Go's words, and where.
+//! The error of an invalid reference: Go's message, the position and the rule.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::grammar::GrammarError;
 
-/// What kind of fault a reference has.
+/// The class of a reference error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReferenceFaultClass {
     /// The text does not follow the grammar.
     InvalidFormat,
-    /// It would follow the grammar in lower case.
+    /// The text would follow the grammar in lower case.
     Uppercase,
-    /// The digest's algorithm is none of sha256, sha384, sha512.
+    /// The algorithm of the digest is not sha256, sha384 or sha512.
     DigestUnsupported,
-    /// The digest has not the number of digits that its algorithm gives.
+    /// The digest has the wrong number of digits for its algorithm.
     DigestLength,
     /// The digest has upper-case letters.
     DigestFormat,
@@ -26,12 +26,12 @@ pub enum ReferenceFaultClass {
     /// The text is 64 hexadecimal digits: an image id, not a name.
     #[serde(rename = "hex64_identifier")]
     Hex64Identifier,
-    /// There is no text.
+    /// The text is empty.
     Empty,
 }
 
 impl ReferenceFaultClass {
-    /// The class as the command line and the JSON door write it: `invalid_format`, `uppercase`, …
+    /// Returns the class as the command line and `ffi` write it: `invalid_format`, `uppercase`, …
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl fmt::Display for ReferenceFaultClass {
     }
 }
 
-/// Why and where a text is no reference. `Display` is, letter for letter, what Go's error says.
+/// The error of an invalid reference. `Display` is exactly the message of Go's error.
 ///
 /// ```
 /// use imagecache::reference::{ReferenceFaultClass, Named};
@@ -61,7 +61,7 @@ impl fmt::Display for ReferenceFaultClass {
 /// assert_eq!(error.class(), ReferenceFaultClass::Uppercase);
 /// assert_eq!(error.to_string(), "invalid reference format: repository name (team/App) must be lowercase");
 /// assert_eq!(error.at(), 22..23);
-/// assert_eq!(error.rule(), "a repository name is lower case");
+/// assert_eq!(error.rule(), "repository name must be lowercase");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferenceError<'a> {
@@ -78,22 +78,22 @@ enum Wording<'a> {
     Identifier(&'a str),
 }
 
-const LOWER_CASE: &str = "a repository name is lower case";
+const LOWER_CASE: &str = "repository name must be lowercase";
 
 impl<'a> ReferenceError<'a> {
-    /// The kind of fault.
+    /// Returns the class of the error.
     #[must_use]
     pub fn class(&self) -> ReferenceFaultClass {
         self.class
     }
 
-    /// The bytes of the input that are at fault, on character boundaries; empty only at the input's end.
+    /// Returns the invalid bytes of the input, on character boundaries; empty only at the end of the input.
     #[must_use]
     pub fn at(&self) -> Range<usize> {
         self.at.clone()
     }
 
-    /// The rule that the text breaks: one lower-case sentence without its full stop.
+    /// Returns the violated rule, in lower case and without a full stop.
     #[must_use]
     pub fn rule(&self) -> &'static str {
         self.rule
@@ -103,7 +103,7 @@ impl<'a> ReferenceError<'a> {
         ReferenceError {
             class: ReferenceFaultClass::Empty,
             at: 0..0,
-            rule: "a reference is not empty",
+            rule: "must not be empty",
             wording: Wording::Plain("repository name must have at least one component"),
         }
     }
@@ -159,7 +159,7 @@ impl<'a> ReferenceError<'a> {
         }
     }
 
-    /// `remote` has a character that lower-casing changes at `at`, an offset into the input.
+    /// Creates the error of a `remote` with an upper-case character at `at`, an offset into the input.
     pub(super) fn uppercase_remote(at: Range<usize>, library: bool, remote: &'a str) -> Self {
         let wording = Wording::Remote { library, remote };
         ReferenceError {
@@ -184,7 +184,7 @@ impl<'a> ReferenceError<'a> {
         ReferenceError {
             class: ReferenceFaultClass::TooLong,
             at,
-            rule: "a repository path has at most 255 characters",
+            rule: "repository name must not be more than 255 characters",
             wording: Wording::Plain("repository name must not be more than 255 characters"),
         }
     }
@@ -207,7 +207,7 @@ impl<'a> ReferenceError<'a> {
         }
     }
 
-    /// The same fault in a text that has `offset` more bytes before it.
+    /// Returns this error for a text with `offset` more bytes before it.
     pub(super) fn moved(mut self, offset: usize) -> Self {
         self.at = self.at.start + offset..self.at.end + offset;
         self
@@ -235,7 +235,7 @@ impl fmt::Display for ReferenceError<'_> {
 
 impl std::error::Error for ReferenceError<'_> {}
 
-/// The bytes of the character at `at`; nothing at the end.
+/// Returns the bytes of the character at `at`; an empty range at the end.
 pub(super) fn character(text: &str, at: usize) -> Range<usize> {
     let length = text
         .get(at..)

@@ -13,7 +13,7 @@ pub struct Familiar<'a> {
     pub(super) digest: Option<&'a str>,
 }
 
-/// The short form of a repository's name: without `docker.io/`, and without `library/` where only one part follows.
+/// The short form of a repository name: without `docker.io/`, and without `library/` if only one part follows.
 ///
 /// ```
 /// use imagecache::reference::Named;

@@ -1,4 +1,4 @@
-//! The grammar itself: whole-string matches that say which part is what, or where and why the text breaks.
+//! The grammar: whole-string matches that return the parts of a text, or the position and rule of its error.
 //!
 //! ```text
 //! reference = name [":" tag] ["@" digest]
@@ -9,54 +9,53 @@
 //! digest    = algorithm *(("-" / "_" / "+" / ".") algorithm) ":" 32*HEX    ; algorithm: letter *(letter / digit)
 //! ```
 //!
-//! Go writes this as regular expressions. No byte can be read in two ways but one: the text before the first `/` is
-//! a domain if it can be one, else the first component of the path. So one pass suffices, two over that first part.
+//! Go writes this as regular expressions. Only one part is ambiguous: the text before the first `/` is a domain if it can
+//! be one, and otherwise the first component of the path. So one pass is enough, and two over that first part.
 
 use super::TAG_LENGTH_MAX;
 use super::kind::Kind;
 
 const DOMAIN: &str =
-    "a registry host is letters, digits, `.` and inner `-`, or an IPv6 address in brackets";
-const PORT: &str = "what stands between a host's `:` and a `/` is a port, and a port is digits";
-const SCHEME: &str = "a reference has no scheme: it starts with the registry or the path";
-const IPV6: &str = "an IPv6 host is hexadecimal digits and `:` in brackets, without a zone";
-const COMPONENT: &str = "a path component is lower-case letters and digits, joined by one `.`, one or two `_`, or any number of `-`";
-const TAG: &str = "a tag starts with a letter, a digit or `_`";
+    "a registry host must be letters, digits, `.` and inner `-`, or an IPv6 address in brackets";
+const PORT: &str = "the port between a host's `:` and `/` must be digits";
+const SCHEME: &str = "must start with the registry or the path, without a scheme";
+const IPV6: &str = "an IPv6 host must be hexadecimal digits and `:` in brackets, without a zone";
+const COMPONENT: &str = "a path component must be lower-case letters and digits, joined by one `.`, one or two `_`, or any number of `-`";
+const TAG: &str = "a tag must start with a letter, a digit or `_`";
 const AFTER_TAG: &str =
-    "a tag is letters, digits, `_`, `.` and `-`, and only `@` and a digest may follow it";
-const TAG_LENGTH: &str = "a tag has at most 128 characters";
-const ALGORITHM: &str = "a digest starts with its algorithm and a `:`, as in `sha256:`";
-const HEX: &str =
-    "a digest is at least 32 hexadecimal digits after its algorithm, and nothing follows them";
+    "a tag must be letters, digits, `_`, `.` and `-`, and only `@` and a digest can follow it";
+const TAG_LENGTH: &str = "a tag must not be more than 128 characters";
+const ALGORITHM: &str = "a digest must start with its algorithm and a `:`, as in `sha256:`";
+const HEX: &str = "a digest must be at least 32 hexadecimal digits after its algorithm, and nothing can follow them";
 
-/// The parts of a text that the grammar accepts. Lengths and digest algorithms are not the grammar's matter.
+/// The parts of a text that the grammar accepts. The grammar does not check lengths and digest algorithms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReferenceParts<'a> {
     /// Domain and path as written.
     pub name: &'a str,
-    /// Host and port; empty when there is none.
+    /// Host and port; empty if there is none.
     pub domain: &'a str,
     /// The name without the domain.
     pub path: &'a str,
-    /// What follows `:`.
+    /// The text after `:`.
     pub tag: Option<&'a str>,
-    /// What follows `@`, algorithm included.
+    /// The text after `@`, including the algorithm.
     pub digest: Option<&'a str>,
 }
 
-/// Where a text leaves the grammar.
+/// The position at which a text does not follow the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GrammarError {
-    /// Byte offset of the first character that no reference could have here; the length of the text at its end.
+    /// The byte offset of the first character that is not allowed here; the length of the text if it ends too early.
     pub at: usize,
-    /// The rule that it breaks, a sentence without its full stop.
+    /// The violated rule, without a full stop.
     pub rule: &'static str,
 }
 
-/// Reads a whole reference.
+/// Parses a whole reference.
 ///
 /// # Errors
-/// The farthest place that any reading reaches.
+/// Returns [`GrammarError`] at the farthest position that any interpretation of the text reaches.
 ///
 /// ```
 /// use imagecache::reference::grammar;
@@ -68,39 +67,39 @@ pub fn reference(text: &str) -> Result<ReferenceParts<'_>, GrammarError> {
     read(text, Scan::tail)
 }
 
-/// Reads a whole name: a reference without tag and digest.
+/// Parses a whole name: a reference without tag and digest.
 ///
 /// # Errors
-/// The farthest place that any reading reaches.
+/// Returns [`GrammarError`] at the farthest position that any interpretation of the text reaches.
 pub fn name(text: &str) -> Result<ReferenceParts<'_>, GrammarError> {
     read(text, Scan::end_of_path)
 }
 
-/// Reads a reference that has no domain: its first component is a path component whatever it looks like.
+/// Parses a reference without a domain: its first component is always a path component.
 pub(super) fn remote(text: &str) -> Result<ReferenceParts<'_>, GrammarError> {
     Scan::new(text, 0).path(Scan::tail)
 }
 
-/// Whether the whole text is a host with or without a port.
+/// Returns true if the whole text is a host with or without a port.
 #[must_use]
 pub fn is_domain(text: &str) -> bool {
     let mut scan = Scan::new(text, 0);
     scan.host_and_port().is_ok() && scan.rest().is_empty()
 }
 
-/// Whether the whole text is a tag.
+/// Returns true if the whole text is a tag.
 #[must_use]
 pub fn is_tag(text: &str) -> bool {
     tag(text).is_ok()
 }
 
-/// Whether the whole text has the form of a digest, of whatever algorithm and length.
+/// Returns true if the whole text has the form of a digest of any algorithm and length.
 #[must_use]
 pub fn is_digest(text: &str) -> bool {
     digest(text).is_ok()
 }
 
-/// Whether the whole text is 64 lower-case hexadecimal digits: an image id, which no repository may be named.
+/// Returns true if the whole text is 64 lower-case hexadecimal digits: an image id, which is not a valid repository name.
 #[must_use]
 pub fn is_identifier(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(lower_hex)
@@ -120,12 +119,12 @@ pub(super) fn lower_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
-/// One of the whole-string matches of this module.
+/// A whole-string match of this module.
 pub(super) type Grammar = for<'t> fn(&'t str) -> Result<ReferenceParts<'t>, GrammarError>;
 
 type Tail<'a> = (Option<&'a str>, Option<&'a str>);
 
-/// Reads `[domain "/"] path` and then what `tail` reads.
+/// Parses `[domain "/"] path` and then the part that `tail` parses.
 fn read<'a>(
     text: &'a str,
     tail: fn(&mut Scan<'a>) -> Result<Tail<'a>, GrammarError>,
@@ -151,7 +150,7 @@ fn read<'a>(
     }
 }
 
-/// Of the faults of the two readings the one that went farther; where a `/` follows, a domain was meant.
+/// Returns the error of the interpretation that reached farther. If a `/` follows, the text is read as a domain.
 fn farther(text: &str, no_domain: GrammarError, no_path: GrammarError) -> GrammarError {
     let rest = |stop: GrammarError| text.get(stop.at..).unwrap_or_default();
     let domain_meant = no_path.rule == AFTER_TAG && rest(no_path).starts_with('/')
@@ -168,7 +167,7 @@ fn farther(text: &str, no_domain: GrammarError, no_path: GrammarError) -> Gramma
     }
 }
 
-/// A place in the text that only moves forward.
+/// A position in the text that only moves forward.
 struct Scan<'a> {
     text: &'a str,
     at: usize,
@@ -183,7 +182,7 @@ impl<'a> Scan<'a> {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    /// Only ever called with places where an ASCII byte was just read or comes next.
+    /// Called only with positions next to an ASCII byte.
     fn slice(&self, from: usize, to: usize) -> &'a str {
         self.text.get(from..to).unwrap_or_default()
     }
@@ -192,7 +191,7 @@ impl<'a> Scan<'a> {
         Err(GrammarError { at: self.at, rule })
     }
 
-    /// Passes over the bytes of one kind; says how many.
+    /// Skips the bytes of one kind and returns their number.
     fn run(&mut self, kind: Kind) -> usize {
         let rest = self.rest();
         let length = rest
@@ -217,7 +216,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The domain, and over the `/` that makes it one.
+    /// Parses the domain and the `/` after it.
     fn domain(&mut self) -> Result<&'a str, GrammarError> {
         let from = self.at;
         let rule = self.host_and_port()?;
@@ -229,7 +228,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Says which rule the next byte breaks unless it ends the domain.
+    /// Returns the rule that the next byte violates, unless the byte ends the domain.
     fn host_and_port(&mut self) -> Result<&'static str, GrammarError> {
         let rule = if self.eat(b'[') {
             if self.run(Kind::IPV6) == 0 || !self.eat(b']') {
@@ -266,7 +265,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Components up to the end of the path, then what `tail` reads.
+    /// Parses components up to the end of the path, then the part that `tail` parses.
     fn path(
         &mut self,
         tail: fn(&mut Scan<'a>) -> Result<Tail<'a>, GrammarError>,
@@ -344,7 +343,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A digest up to the end of the text.
+    /// Parses a digest up to the end of the text.
     fn digest(&mut self) -> Result<(), GrammarError> {
         loop {
             if !self.rest().first().is_some_and(u8::is_ascii_alphabetic) {
@@ -359,7 +358,7 @@ impl<'a> Scan<'a> {
             }
             self.at += 1;
         }
-        // All at once first: without a way out on the way the check runs over many bytes together.
+        // Check all bytes first: a loop without an early exit can be vectorised.
         let rest = self.rest();
         if rest.len() >= 32
             && rest

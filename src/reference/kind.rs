@@ -1,4 +1,4 @@
-//! Kinds of bytes. Most of a reference is runs of one kind, and a look into a table beats comparing.
+//! Kinds of bytes. A reference is mostly runs of one kind, and a table lookup is faster than comparisons.
 
 /// A set of bytes: one bit of [`KINDS`].
 #[derive(Clone, Copy)]

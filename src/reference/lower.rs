@@ -1,12 +1,12 @@
-//! Go's `strings.ToLower`, as far as it can be seen through the grammar.
+//! Go's `strings.ToLower`, as far as it matters for the grammar.
 //!
 //! Go maps rune by rune with the simple mappings of Unicode, 15.0 in Go 1.21 to 1.26. Rust's `to_lowercase` has the full
-//! mappings of whatever Unicode its release has, and 10 kB of tables; here which letters change is enough, and into what
-//! only where that is ASCII.
+//! mappings of whatever Unicode its release has, and 10 kB of tables; here it is enough to know which letters change, and the
+//! result only if it is ASCII.
 
 use std::ops::Range;
 
-/// The bytes of the first character that lower-casing changes.
+/// Returns the bytes of the first character that lower-casing changes.
 pub(super) fn first_change(text: &str) -> Option<Range<usize>> {
     if text.is_ascii() {
         let at = text.bytes().position(|byte| byte.is_ascii_uppercase())?;
@@ -28,7 +28,7 @@ fn changes(c: char) -> bool {
     quarter >> (c & 63) & 1 == 1
 }
 
-/// The text in lower case if that is another text, all ASCII: nothing else can follow the grammar.
+/// Returns the text in lower case if it differs and is ASCII: no other text can follow the grammar.
 /// Of all characters beyond ASCII only `İ` and the Kelvin sign have an ASCII letter as their simple lower case.
 pub(crate) fn ascii_lower(text: &str) -> Option<String> {
     if text.is_ascii() {

@@ -1,16 +1,16 @@
 //! Image references, with exactly the grammar and the errors of Docker's `distribution/reference`
 //! (commit `0965666a6ade`) and of `opencontainers/go-digest` 1.0.0, which containerd, the kubelet and Docker use.
 //!
-//! | question | answer | in Go |
+//! | result | function | in Go |
 //! |---|---|---|
-//! | Which image does this text of a manifest name? | [`Named::parse`] | `ParseNormalizedNamed` |
-//! | Which image does a container runtime pull for it? | [`Named::parse_docker`] | `ParseDockerRef` |
-//! | Is it well formed, as written? | [`ParsedReference::parse`] | `Parse` |
-//! | May it be an image id as well? | [`AnyReference::parse`] | `ParseAnyReference` |
-//! | All of that as one record | [`describe`] | |
+//! | The image that a text of a manifest names | [`Named::parse`] | `ParseNormalizedNamed` |
+//! | The image that a container runtime pulls for it | [`Named::parse_docker`] | `ParseDockerRef` |
+//! | The reference as written, if it is well-formed | [`ParsedReference::parse`] | `Parse` |
+//! | A name or an image id | [`AnyReference::parse`] | `ParseAnyReference` |
+//! | A description with all of these | [`describe`] | |
 //!
-//! Parsing is one pass over the bytes, borrows the text and allocates nothing; only a text that is refused may be
-//! lower-cased once, to tell "must be lowercase" from any other fault. Two names of one repository are equal:
+//! Parsing is one pass over the bytes, borrows the text and allocates nothing. Only an invalid text may be lower-cased
+//! once, to distinguish "must be lowercase" from other errors. Two names of one repository are equal:
 //!
 //! ```
 //! use imagecache::reference::Named;
@@ -21,8 +21,8 @@
 //! assert_eq!((short.effective_tag(), long.effective_tag()), (Some("latest"), Some("1.27")));
 //! ```
 //!
-//! Known quirks, kept on purpose because every runtime has them: `docker.io` alone is the image
-//! `docker.io/library/docker.io`; `a.b_c/x` has no domain, since `_` is in no host name and the whole is a path.
+//! Known quirks, kept because every runtime has them: `docker.io` alone is the image `docker.io/library/docker.io`;
+//! `a.b_c/x` has no domain, since a host name cannot contain `_`, and the whole text is a path.
 
 mod any;
 mod describe;
@@ -47,8 +47,9 @@ pub use order::sort;
 pub use pattern::{BadPattern, MATCH_STEPS_MAX, familiar_match};
 pub use written::ParsedReference;
 
-/// A path longer than this (bytes, without the domain, with `library/`) is [`ReferenceFaultClass::TooLong`].
+/// The maximum length of a path in bytes, without the domain and with `library/`. A longer path is
+/// [`ReferenceFaultClass::TooLong`].
 pub const PATH_LENGTH_MAX: usize = 255;
 
-/// A tag has at most this many bytes.
+/// The maximum length of a tag in bytes.
 pub const TAG_LENGTH_MAX: usize = 128;

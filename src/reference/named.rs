@@ -1,4 +1,4 @@
-//! A reference in full: registry and namespace filled in, so that two ways to write one image are equal.
+//! Full references: registry and namespace are filled in, so that different spellings of one image are equal.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -10,17 +10,17 @@ use super::grammar::{self, Grammar};
 use super::lower;
 use super::written::{ParsedReference, misfit, write_suffix};
 
-/// The registry of a name that gives none.
+/// The default registry of a name.
 pub const DEFAULT_DOMAIN: &str = "docker.io";
 
-/// The tag of a name that gives neither tag nor digest.
+/// The default tag of a name without tag and digest.
 pub const DEFAULT_TAG: &str = "latest";
 
 const LEGACY_DEFAULT_DOMAIN: &str = "index.docker.io";
 const LIBRARY: &str = "library/";
 
-/// A reference in full, Go's `ParseNormalizedNamed`: what the kubelet and every runtime take a manifest's `image` for.
-/// `Display` is the canonical text: `docker.io/library/nginx`, nothing added for a missing tag.
+/// A full reference, Go's `ParseNormalizedNamed`: the meaning of a manifest's `image` for the kubelet and the runtimes.
+/// `Display` is the canonical text without a default tag: `docker.io/library/nginx`.
 ///
 /// ```
 /// use imagecache::reference::Named;
@@ -37,21 +37,21 @@ pub struct Named<'a> {
     digest: Option<&'a str>,
 }
 
-/// Domain and path of a [`Named`]: equal for every way to write one repository, ordered as its text. No allocation.
+/// Domain and path of a [`Named`]: equal for all spellings of one repository, ordered as its text. No allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Repository<'a> {
     domain: &'a str,
-    /// On [`DEFAULT_DOMAIN`] only: `library/` stands before `rest`, whether written or not.
+    /// On [`DEFAULT_DOMAIN`] only: `library/` precedes `rest`, written or not.
     library: bool,
     rest: &'a str,
 }
 
 impl<'a> Named<'a> {
-    /// Reads a reference and fills in what is left out.
+    /// Parses a reference and fills in registry and namespace.
     ///
     /// # Errors
-    /// Every [`ReferenceFaultClass`](super::Class) but `Empty`, which Go reports as `InvalidFormat` here; the first that applies of
-    /// image id, upper case in the path up to its first `:`, grammar (or upper case elsewhere), length, digest.
+    /// Returns [`ReferenceError`] of any class except `Empty`, which Go reports as `InvalidFormat` here. The first that
+    /// applies of: image id, upper case in the path up to its first `:`, grammar (or upper case elsewhere), length, digest.
     pub fn parse(text: &'a str) -> Result<Self, ReferenceError<'a>> {
         if grammar::is_identifier(text) {
             return Err(ReferenceError::identifier(text));
@@ -78,11 +78,11 @@ impl<'a> Named<'a> {
             .map_err(|error| error.moved(offset))
     }
 
-    /// Reads a reference as a container runtime does that pulls it, Go's `ParseDockerRef`: a digest beats a tag, which
-    /// is dropped; without both the tag is [`DEFAULT_TAG`].
+    /// Parses a reference as a container runtime does to pull it, Go's `ParseDockerRef`: beside a digest the tag is dropped;
+    /// without both the tag is [`DEFAULT_TAG`].
     ///
     /// # Errors
-    /// Those of [`Named::parse`].
+    /// Returns the errors of [`Named::parse`].
     ///
     /// ```
     /// use imagecache::reference::Named;
@@ -96,38 +96,37 @@ impl<'a> Named<'a> {
         })
     }
 
-    /// Domain and path.
+    /// Returns domain and path.
     #[must_use]
     pub fn repository(&self) -> Repository<'a> {
         self.repository
     }
 
-    /// Host and port. Empty only for names like `a.b_c/x`, whose first part looks like a host and cannot be one.
+    /// Returns host and port. Empty only for names like `a.b_c/x`, whose first part looks like a host but is not valid.
     #[must_use]
     pub fn domain(&self) -> &'a str {
         self.repository.domain
     }
 
-    /// The name without the domain: `library/nginx`. See [`Repository::path`].
+    /// Returns the name without the domain: `library/nginx`. See [`Repository::path`].
     #[must_use]
     pub fn path(&self) -> Cow<'a, str> {
         self.repository.path()
     }
 
-    /// The tag, if one is written.
+    /// Returns the tag, if one is written.
     #[must_use]
     pub fn tag(&self) -> Option<&'a str> {
         self.tag
     }
 
-    /// The digest with its algorithm, if one is written.
+    /// Returns the digest with its algorithm, if one is written.
     #[must_use]
     pub fn digest(&self) -> Option<&'a str> {
         self.digest
     }
 
-    /// The tag that is meant: the written one, else [`DEFAULT_TAG`] unless there is a digest. As Kubernetes'
-    /// `ParseImageName` has it.
+    /// Returns the written tag, or [`DEFAULT_TAG`] if there is no digest, as Kubernetes' `ParseImageName` does.
     #[must_use]
     pub fn effective_tag(&self) -> Option<&'a str> {
         self.tag.or(if self.digest.is_none() {
@@ -137,7 +136,7 @@ impl<'a> Named<'a> {
         })
     }
 
-    /// The same reference with [`effective_tag`](Self::effective_tag) written out: Go's `TagNameOnly`.
+    /// Returns this reference with its [`effective_tag`](Self::effective_tag) written: Go's `TagNameOnly`.
     #[must_use]
     pub fn with_default_tag(self) -> Self {
         Named {
@@ -146,7 +145,7 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// The short form that Docker shows: `nginx:1.27` for `docker.io/library/nginx:1.27`.
+    /// Returns the short form that Docker shows: `nginx:1.27` for `docker.io/library/nginx:1.27`.
     #[must_use]
     pub fn familiar(&self) -> Familiar<'a> {
         Familiar {
@@ -165,13 +164,13 @@ impl fmt::Display for Named<'_> {
 }
 
 impl<'a> Repository<'a> {
-    /// Host and port; see [`Named::domain`].
+    /// Returns host and port; see [`Named::domain`].
     #[must_use]
     pub fn domain(&self) -> &'a str {
         self.domain
     }
 
-    /// The name without the domain. Allocates only where `library/` stands in it.
+    /// Returns the name without the domain. Allocates only if it contains `library/`.
     #[must_use]
     pub fn path(&self) -> Cow<'a, str> {
         if self.library {
@@ -181,13 +180,13 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// The short form of the name that Docker shows.
+    /// Returns the short form of the name that Docker shows.
     #[must_use]
     pub fn familiar(&self) -> FamiliarName<'a> {
         FamiliarName(*self)
     }
 
-    /// The text in pieces.
+    /// Returns the text in pieces.
     pub(crate) fn pieces(&self) -> [&'a str; 4] {
         let slash = if self.domain.is_empty() { "" } else { "/" };
         let library = if self.library { LIBRARY } else { "" };
@@ -216,14 +215,14 @@ impl PartialOrd for Repository<'_> {
     }
 }
 
-/// What stands before the first `/`: a registry, or the first part of a name on [`DEFAULT_DOMAIN`].
+/// The text before the first `/`: a registry, or the first part of a name on [`DEFAULT_DOMAIN`].
 struct Split<'a> {
-    /// What is left to read once a known domain is taken off.
+    /// The text after a known domain.
     parsed: &'a str,
     grammar: Grammar,
-    /// What follows the domain, up to the end of the text.
+    /// The text after the domain, up to the end.
     remainder: &'a str,
-    /// `library/` is to be put before the remainder.
+    /// True if `library/` precedes the remainder.
     library: bool,
     hub: bool,
 }
@@ -256,7 +255,7 @@ impl<'a> Split<'a> {
         }
     }
 
-    /// The fault if the remainder, up to a `:`, is not lower case.
+    /// Returns an error if the remainder, up to a `:`, is not lower case.
     fn uppercase_remote(&self, text: &str) -> Option<ReferenceError<'a>> {
         let remote = self
             .remainder
@@ -290,7 +289,7 @@ impl<'a> Split<'a> {
     }
 }
 
-/// Whether the first of several parts of a name is taken for a registry.
+/// Returns true if the first of several parts of a name is a registry.
 fn is_registry(first: &str) -> bool {
     first == "localhost"
         || first.bytes().any(|byte| matches!(byte, b'.' | b':'))

@@ -1,9 +1,9 @@
-//! The order in which containerd lists references: those that say most come first.
+//! The order in which containerd lists references: the most specific first.
 
 use super::any::AnyReference;
 
 /// Sorts references, Go's `Sort`: names with tag and digest, with a tag, with a digest, bare names, digests alone; the
-/// canonical texts ascending within each. Texts that are no reference come last, ascending and as they are.
+/// canonical texts ascending within each. Invalid texts come last, ascending and unchanged.
 ///
 /// ```
 /// use imagecache::reference::sort;

@@ -5,13 +5,13 @@ use std::str::Chars;
 
 use super::any::AnyReference;
 
-/// The most that pattern bytes times text bytes may be. Go has no such limit, and takes that many steps.
+/// The maximum product of pattern bytes and text bytes. Go has no such limit.
 pub const MATCH_STEPS_MAX: usize = 1 << 20;
 
-/// A pattern that cannot be matched with.
+/// An invalid pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadPattern {
-    /// A class is not closed or empty, a range has no end, or `\` stands last.
+    /// A class is not closed or is empty, a range has no end, or `\` is last.
     Malformed,
     /// Matching could take more than [`MATCH_STEPS_MAX`] steps.
     TooMuchWork,
@@ -33,11 +33,11 @@ impl fmt::Display for BadPattern {
 
 impl std::error::Error for BadPattern {}
 
-/// Whether the pattern matches the whole familiar form of the reference, with or without its tag and digest. `*` and
-/// `?` match anything but `/`, `[a-z]` and `[^a-z]` one character, `\` takes a pattern's sign literally.
+/// Returns true if the pattern matches the whole familiar form of the reference, with or without its tag and digest. `*` and
+/// `?` match anything but `/`, `[a-z]` and `[^a-z]` one character, `\` escapes the next character.
 ///
 /// # Errors
-/// The pattern is malformed, wherever in it, or takes too many steps.
+/// Returns an error if any part of the pattern is malformed, or if it takes too many steps.
 ///
 /// ```
 /// use imagecache::reference::{AnyReference, familiar_match};
@@ -91,7 +91,7 @@ fn well_formed(mut pattern: &str) -> Result<(), BadPattern> {
     Ok(())
 }
 
-/// Whether stars come first, what follows them up to the next star, and the rest.
+/// Returns true if stars come first, the text after them up to the next star, and the rest.
 fn next_chunk(pattern: &str) -> (bool, &str, &str) {
     let chunk = pattern.trim_start_matches('*');
     let star = chunk.len() < pattern.len();
@@ -114,8 +114,8 @@ fn next_chunk(pattern: &str) -> (bool, &str, &str) {
     (star, chunk, rest)
 }
 
-/// What is left of the text after a chunk that has no star. The whole chunk is read even when it does not fit, so
-/// that a malformed pattern is an error with every text.
+/// Returns the text after a chunk without stars. Reads the whole chunk even if it does not match, so that a malformed
+/// pattern is an error for every text.
 fn match_chunk<'t>(chunk: &str, mut text: Chars<'t>) -> Result<Option<&'t str>, BadPattern> {
     let mut pattern = chunk.chars();
     let mut fits = true;
@@ -132,7 +132,7 @@ fn match_chunk<'t>(chunk: &str, mut text: Chars<'t>) -> Result<Option<&'t str>, 
     Ok(fits.then_some(text.as_str()))
 }
 
-/// Reads a class up to its `]`; whether it has the character.
+/// Reads a class up to its `]`, and returns true if it contains the character.
 fn match_class(pattern: &mut Chars<'_>, next: Option<char>) -> Result<bool, BadPattern> {
     let mut ahead = pattern.clone();
     let negated = ahead.next() == Some('^');

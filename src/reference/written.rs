@@ -24,11 +24,11 @@ pub struct ParsedReference<'a> {
 }
 
 impl<'a> ParsedReference<'a> {
-    /// Reads a reference.
+    /// Parses a reference.
     ///
     /// # Errors
-    /// Every [`ReferenceFaultClass`](super::Class) but `Hex64Identifier`; the first that applies of empty, grammar (or upper case),
-    /// length, digest.
+    /// Returns [`ReferenceError`] of any class except `Hex64Identifier`. The first that applies of: empty, grammar (or upper
+    /// case), length, digest.
     pub fn parse(text: &'a str) -> Result<Self, ReferenceError<'a>> {
         if text.is_empty() {
             return Err(ReferenceError::empty());
@@ -39,10 +39,10 @@ impl<'a> ParsedReference<'a> {
         }
     }
 
-    /// Reads a name alone, without tag and digest: Go's `WithName`.
+    /// Parses a name without tag and digest: Go's `WithName`.
     ///
     /// # Errors
-    /// `InvalidFormat` or `TooLong`.
+    /// Returns `InvalidFormat` or `TooLong`.
     pub fn from_name(name: &'a str) -> Result<Self, ReferenceError<'a>> {
         match grammar::name(name) {
             Ok(parts) => Self::checked(name, parts, 0),
@@ -50,10 +50,10 @@ impl<'a> ParsedReference<'a> {
         }
     }
 
-    /// The same name and digest with this tag.
+    /// Returns this name and digest with another tag.
     ///
     /// # Errors
-    /// `InvalidFormat`, with a place in `tag`.
+    /// Returns `InvalidFormat`, with a position in `tag`.
     pub fn with_tag(self, tag: &'a str) -> Result<Self, ReferenceError<'a>> {
         grammar::tag(tag).map_err(|stop| ReferenceError::tag(tag, stop))?;
         Ok(ParsedReference {
@@ -62,10 +62,10 @@ impl<'a> ParsedReference<'a> {
         })
     }
 
-    /// The same name and tag with this digest. As in Go only its form is checked, not its algorithm and length.
+    /// Returns this name and tag with another digest. As in Go, only its form is checked, not its algorithm and length.
     ///
     /// # Errors
-    /// `DigestFormat`, with a place in `digest`.
+    /// Returns `DigestFormat`, with a position in `digest`.
     pub fn with_digest(self, digest: &'a str) -> Result<Self, ReferenceError<'a>> {
         grammar::digest(digest).map_err(|stop| ReferenceError::digest(digest, stop))?;
         Ok(ParsedReference {
@@ -74,7 +74,7 @@ impl<'a> ParsedReference<'a> {
         })
     }
 
-    /// Checks what the grammar leaves open, the path counted with `more` bytes before it.
+    /// Checks the length and the digest, with `more` bytes counted before the path.
     pub(super) fn checked(
         text: &'a str,
         parts: grammar::ReferenceParts<'a>,
@@ -104,31 +104,31 @@ impl<'a> ParsedReference<'a> {
         })
     }
 
-    /// Host and port; empty when the reference has none.
+    /// Returns host and port; empty if the reference has none.
     #[must_use]
     pub fn domain(&self) -> &'a str {
         self.domain
     }
 
-    /// The name without the domain.
+    /// Returns the name without the domain.
     #[must_use]
     pub fn path(&self) -> &'a str {
         self.path
     }
 
-    /// Domain and path.
+    /// Returns domain and path.
     #[must_use]
     pub fn name(&self) -> &'a str {
         self.name
     }
 
-    /// The tag, if one is written.
+    /// Returns the tag, if one is written.
     #[must_use]
     pub fn tag(&self) -> Option<&'a str> {
         self.tag
     }
 
-    /// The digest with its algorithm, if one is written.
+    /// Returns the digest with its algorithm, if one is written.
     #[must_use]
     pub fn digest(&self) -> Option<&'a str> {
         self.digest
@@ -156,7 +156,7 @@ pub(super) fn write_suffix(
     Ok(())
 }
 
-/// Why a text does not follow the grammar: upper case if it would do so in lower case, else its format.
+/// Returns the error of a text that does not follow the grammar: upper case if it would in lower case, else its format.
 pub(super) fn misfit<'a>(text: &str, stop: GrammarError, grammar: Grammar) -> ReferenceError<'a> {
     if lower::ascii_lower(text).is_none_or(|lower| grammar(&lower).is_err()) {
         return ReferenceError::format(text, stop);

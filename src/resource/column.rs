@@ -1,4 +1,4 @@
-//! What `kubectl get imagecaches` prints: the columns of the CRD and their cells.
+//! The output of `kubectl get imagecaches`: the columns of the CRD and their cells.
 
 use serde_json::Value;
 
@@ -11,11 +11,11 @@ pub struct Column {
     pub name: &'static str,
     /// `date` (printed as an age) or `string`.
     pub kind: &'static str,
-    /// Where the value stands: `.status.phase`.
+    /// Path of the value: `.status.phase`.
     pub json_path: &'static str,
 }
 
-/// The columns behind the name, in the vendor's order.
+/// The columns after the name, in the vendor's order.
 pub const COLUMNS: [Column; 4] = [
     Column {
         name: "Age",
@@ -39,7 +39,7 @@ pub const COLUMNS: [Column; 4] = [
     },
 ];
 
-/// The cells of one object under [`COLUMNS`], as a Kubernetes API server renders them at `now`. `None` is an empty
+/// Returns the cells of an object in [`COLUMNS`], as a Kubernetes API server renders them at `now`. `None` is an empty
 /// cell (`null` in a Table).
 ///
 /// ```
@@ -69,10 +69,10 @@ pub fn cells(object: &Value, now: Timestamp) -> [Option<String>; 4] {
     })
 }
 
-/// The age of something made at `created` (RFC 3339), as `kubectl` prints it: `<unknown>` without a time,
-/// `<invalid>` for a text that is no time and for one in the future.
+/// Returns the age of an object created at `created` (RFC 3339), as `kubectl` prints it: `<unknown>` without a time,
+/// `<invalid>` for text that is not a time and for a time in the future.
 fn age(created: &str, now: Timestamp) -> String {
-    // What Go takes for "no time": the empty text, null, and the first second of year 1.
+    // Go's zero time: the empty text, null, and the first second of year 1.
     if matches!(created, "" | "null" | "0001-01-01T00:00:00Z") {
         return "<unknown>".to_owned();
     }
@@ -82,8 +82,8 @@ fn age(created: &str, now: Timestamp) -> String {
     )
 }
 
-/// A span of so many seconds as `kubectl` prints ages: exact while short, one unit when long. Years have 365 days.
-/// Less than -1 s is `<invalid>`. Spans stop at 292 years, as Go's do.
+/// Formats seconds as `kubectl` prints ages: two units for a short age, one unit for a long one. Years have 365 days.
+/// Less than -1 s is `<invalid>`. The longest age is 292 years, as in Go.
 ///
 /// ```
 /// use imagecache::resource::human_duration;
@@ -116,7 +116,7 @@ pub fn human_duration(seconds: i64) -> String {
     }
 }
 
-/// `3m21s`, or `3m` when there is nothing in the smaller unit.
+/// Formats two units: `3m21s`, or `3m` when the smaller one is 0.
 fn two(large: i64, large_unit: char, small: i64, small_unit: char) -> String {
     if small == 0 {
         format!("{large}{large_unit}")

@@ -1,4 +1,4 @@
-//! The CustomResourceDefinition, as a value. Writing it as YAML is the host's matter.
+//! The CustomResourceDefinition, as a value. Hosts write it as YAML.
 
 use serde_json::{Value, json};
 
@@ -8,25 +8,26 @@ use super::{
     MIN_RETENTION_DAYS, MIN_SIZE_GIB, PLURAL, SHORT_NAMES, SINGULAR, VERSION,
 };
 
-/// Which CustomResourceDefinition.
+/// A version of the CustomResourceDefinition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CrdVersion {
-    /// `apiextensions.k8s.io/v1`: bounds, rules and words for `kubectl explain`. Kubernetes 1.16 and newer; the CEL
-    /// rules work from 1.25 on and are dropped by older clusters.
+    /// `apiextensions.k8s.io/v1`: bounds, rules and descriptions for `kubectl explain`. Kubernetes 1.16 and newer; the
+    /// CEL rules apply from 1.25 on, and older clusters drop them.
     #[default]
     V1,
     /// `apiextensions.k8s.io/v1beta1` in the vendor's shape, without bounds. Kubernetes 1.21 and older.
     VendorV1beta1,
 }
 
-/// `namespace:name` of a secret, as a regular expression that RE2 (CEL), ECMA (JSON Schema) and Rust read alike:
+/// The form `namespace:name` of a secret, as a regular expression with the same meaning in RE2 (CEL), ECMA (JSON Schema)
+/// and Rust:
 /// an RFC 1123 label of at most 63 characters, a colon, an RFC 1123 subdomain.
 pub const SECRET_PATTERN: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?:[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 
-/// The CustomResourceDefinition of `ImageCache`.
+/// Returns the CustomResourceDefinition of `ImageCache`.
 ///
-/// The `v1` definition refuses only what ECI refuses or what cannot work: duplicates, for one, pass, since they do
-/// no harm. It has no defaults, so a stored object is never rewritten: readers apply them
+/// The `v1` definition rejects only objects that ECI rejects or that cannot work; duplicates, for example, pass. It has
+/// no defaults, so a stored object is never rewritten: readers apply them
 /// ([`super::Spec::size_gib`]).
 ///
 /// ```
@@ -89,11 +90,12 @@ fn v1() -> Value {
     })
 }
 
-/// `spec`, with a length on every string and list: without them Kubernetes cannot bound what the rules cost.
+/// Returns the schema of `spec`. Each string and list has a maximum length, from which Kubernetes estimates the cost of the
+/// CEL rules.
 fn spec() -> Value {
     json!({
         "type": "object",
-        "description": "What is cached. ECI pulls the images once, keeps them on a disk and snapshots it; pods on ECI \
+        "description": "The content of the cache. ECI pulls the images once, keeps them on a disk and snapshots it; pods on ECI \
             that use these images then start from a disk made of the snapshot. Everything else (architecture, \
             network, registries without TLS, flash) is an annotation k8s.aliyun.com/*.",
         "required": ["images"],
@@ -102,7 +104,7 @@ fn spec() -> Value {
                 "type": "array",
                 "description": format!(
                     "Images to cache, 1 to {MAX_IMAGES}, written as in pods. A pod finds the cache by repository and \
-                     tag, so write tags that do not move: behind latest the cache keeps the old content."
+                     tag, so use immutable tags: with latest the cache keeps the old content."
                 ),
                 "minItems": 1,
                 "maxItems": MAX_IMAGES,
@@ -113,11 +115,11 @@ fn spec() -> Value {
                     "x-kubernetes-validations": [
                         {
                             "rule": "!self.matches('\\\\s')",
-                            "message": "an image has no white space",
+                            "message": "an image must not contain white space",
                         },
                         {
                             "rule": "!self.contains('://')",
-                            "message": "an image has no scheme; write registry.example.com/app:1.0 without https://",
+                            "message": "an image must not have a scheme; write registry.example.com/app:1.0 without https://",
                         },
                     ],
                 },
@@ -132,7 +134,7 @@ fn spec() -> Value {
                     "maxLength": MAX_SECRET_LENGTH,
                     "x-kubernetes-validations": [{
                         "rule": format!("self.matches('{}')", SECRET_PATTERN.replace('\\', "\\\\")),
-                        "message": "a secret is written namespace:name, such as default:my-registry",
+                        "message": "a secret must be namespace:name, such as default:my-registry",
                     }],
                 },
             },
@@ -140,7 +142,7 @@ fn spec() -> Value {
                 "type": "integer",
                 "format": "int32",
                 "description": format!(
-                    "Size of the cache in GiB, {MIN_SIZE_GIB} to {MAX_SIZE_GIB}; {DEFAULT_SIZE_GIB} if absent. Take \
+                    "Size of the cache in GiB, {MIN_SIZE_GIB} to {MAX_SIZE_GIB}; default {DEFAULT_SIZE_GIB}. Use \
                      at least twice the size of the images: a full disk fails the creation after the whole pull."
                 ),
                 "minimum": MIN_SIZE_GIB,
@@ -151,7 +153,7 @@ fn spec() -> Value {
                 "format": "int32",
                 "description": format!(
                     "Days of 24 hours, from creation, after which ECI removes the cache, {MIN_RETENTION_DAYS} to \
-                     {MAX_RETENTION_DAYS}. If absent the cache stays, and its snapshot costs, until it is deleted."
+                     {MAX_RETENTION_DAYS}. If not set, the cache never expires, and its snapshot costs money until it is deleted."
                 ),
                 "minimum": MIN_RETENTION_DAYS,
                 "maximum": MAX_RETENTION_DAYS,
@@ -160,32 +162,32 @@ fn spec() -> Value {
     })
 }
 
-/// `status`: every field that is known, no bound, for what a controller found must never be refused.
+/// Returns the schema of `status`: all known fields, without bounds, because a status must never be rejected.
 fn status() -> Value {
     let time = |description: &str| json!({"type": "string", "format": "date-time", "description": description});
     json!({
         "type": "object",
-        "description": "What ECI made of it. Written by the controller.",
+        "description": "The state of the cache in ECI. Written by the controller.",
         "properties": {
             "phase": {
                 "type": "string",
                 "description": "Pending, Preparing, Creating, Ready, Failed, Updating or UpdateFailed. Pods start only \
-                    from a Ready cache. A Failed one is removed 24 hours after it failed.",
+                    from a Ready cache. A Failed cache is removed 24 hours after its failure.",
             },
-            "progress": {"type": "string", "description": "Part of the work done, in percent: 45%."},
+            "progress": {"type": "string", "description": "Progress in percent: 45%."},
             "imageCacheId": {
                 "type": "string",
                 "description": "Id of the cache in ECI, imc-…: the value for the pod annotation k8s.aliyun.com/eci-imc-id.",
             },
-            "startTime": time("When ECI began to make the cache."),
-            "lastUpdatedTime": time("When the cache last changed."),
-            "lastUpdateTime": time("Older spelling of lastUpdatedTime: read, never written."),
+            "startTime": time("Time at which ECI started to create the cache."),
+            "lastUpdatedTime": time("Time of the last change of the cache."),
+            "lastUpdateTime": time("Older name of lastUpdatedTime: read, never written."),
             "expireDateTime": time(
-                "When ECI removes the cache: creation and retentionDays, or failure and 24 hours."
+                "Time at which ECI removes the cache: creation plus retentionDays, or failure plus 24 hours."
             ),
             "events": {
                 "type": "array",
-                "description": "What happened while the cache was made: one event an image, named like the image, and \
+                "description": "Events of the creation of the cache: one for each image, named like the image, and \
                     one for the pause image.",
                 "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
             },
@@ -197,27 +199,27 @@ fn status() -> Value {
 fn conditions() -> Value {
     json!({
         "type": "array",
-        "description": "Conditions that kubectl wait can wait for, one of each type.",
+        "description": "Conditions for kubectl wait, one of each type.",
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["type"],
         "items": {
             "type": "object",
             "required": ["type", "status"],
             "properties": {
-                "type": {"type": "string", "description": "What the condition is about: Ready."},
+                "type": {"type": "string", "description": "Type of the condition: Ready."},
                 "status": {"type": "string", "description": "True, False or Unknown."},
                 "observedGeneration": {
                     "type": "integer",
                     "format": "int64",
-                    "description": "The metadata.generation that the condition speaks of.",
+                    "description": "The metadata.generation that the condition describes.",
                 },
                 "lastTransitionTime": {
                     "type": "string",
                     "format": "date-time",
-                    "description": "When status last changed.",
+                    "description": "Time of the last change of status.",
                 },
-                "reason": {"type": "string", "description": "One word on why."},
-                "message": {"type": "string", "description": "A sentence on why."},
+                "reason": {"type": "string", "description": "Reason in one word."},
+                "message": {"type": "string", "description": "Reason in a sentence."},
             },
         },
     })

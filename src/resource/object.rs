@@ -1,9 +1,9 @@
 //! `ImageCache` and its parts as types.
 //!
-//! Reading and writing again loses nothing: fields that are not known here are kept in `rest`, absent stays absent.
-//! Only what the API server itself does happens on the way: `null` means absent, `25.0` is `25`, and
-//! `lastUpdateTime` becomes `lastUpdatedTime`. Times stay the text they were, so that one bad time in a status does
-//! not make a whole list unreadable; the methods read them.
+//! A round trip loses nothing: unknown fields are kept in `rest`, and absent fields stay absent. Values change only as
+//! the API server changes them: `null` becomes absent, `25.0` becomes `25`, and `lastUpdateTime` becomes
+//! `lastUpdatedTime`. Times stay text, so that one bad time in a status does not make a whole list unreadable; methods
+//! parse them.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{API_VERSION, DEFAULT_SIZE_GIB, KIND, LIST_KIND, Phase};
 use crate::time::Timestamp;
+use crate::type_error::TypeError;
 
 /// An image cache as Kubernetes stores it.
 ///
@@ -38,18 +39,18 @@ pub struct ImageCache {
     pub kind: Option<String>,
     /// Name, annotations and what the API server adds.
     pub metadata: Metadata,
-    /// What is wanted.
+    /// The desired cache.
     pub spec: Spec,
-    /// What is there.
+    /// The observed cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
 
 impl ImageCache {
-    /// A new object of this name that wants `spec`.
+    /// Creates an object with this name and `spec`.
     #[must_use]
     pub fn new(name: &str, spec: Spec) -> Self {
         ImageCache {
@@ -65,14 +66,14 @@ impl ImageCache {
         }
     }
 
-    /// `status.phase`.
+    /// Returns `status.phase`.
     #[must_use]
     pub fn phase(&self) -> Option<&Phase> {
         self.status.as_ref()?.phase.as_ref()
     }
 }
 
-/// A list of image caches as the API server answers it.
+/// A list of image caches as the API server returns it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImageCacheList {
@@ -87,7 +88,7 @@ pub struct ImageCacheList {
     pub metadata: Option<Map<String, Value>>,
     /// The caches.
     pub items: Vec<ImageCache>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -104,35 +105,35 @@ impl From<Vec<ImageCache>> for ImageCacheList {
     }
 }
 
-/// The part of Kubernetes' ObjectMeta that concerns this project; the rest is kept.
+/// The fields of Kubernetes' ObjectMeta that this project reads; the others are kept in `rest`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
     /// Unique in the cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Begin of a name that the API server completes.
+    /// Prefix of a name that the API server completes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generate_name: Option<String>,
-    /// Never set on an object of the cluster's scope; kept to be judged.
+    /// Invalid on this cluster-scoped kind; kept so that validation can report it (IC012).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Identity over time: a deleted and made-again object has another.
+    /// Identity over time: an object that is deleted and created again has another uid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
     /// Opaque version of the stored object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_version: Option<String>,
-    /// Counts changes of `spec`, from 1.
+    /// Number of changes of `spec`, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
-    /// When the object was stored, RFC 3339; see [`Metadata::created`].
+    /// Time at which the object was stored, RFC 3339; see [`Metadata::created`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub creation_timestamp: Option<String>,
-    /// When deletion was asked for, RFC 3339.
+    /// Time at which the deletion was requested, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_timestamp: Option<String>,
-    /// Who must agree before the object goes.
+    /// Finalizers, which are removed before the object is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finalizers: Option<Vec<String>>,
     /// Labels.
@@ -141,26 +142,26 @@ pub struct Metadata {
     /// Annotations, see [`crate::annotation`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
 
 impl Metadata {
-    /// The value of one annotation.
+    /// Returns the value of an annotation.
     #[must_use]
     pub fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(name).map(String::as_str)
     }
 
-    /// When the object was stored; `None` before that, or when the text is no time.
+    /// Returns the time at which the object was stored; `None` before that, or when the text is not a time.
     #[must_use]
     pub fn created(&self) -> Option<Timestamp> {
         time(self.creation_timestamp.as_deref())
     }
 }
 
-/// What is wanted.
+/// The desired cache.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spec {
@@ -176,95 +177,95 @@ pub struct Spec {
         skip_serializing_if = "Option::is_none"
     )]
     pub image_cache_size: Option<i64>,
-    /// Days of 24 h until the cache is removed; absent means never.
+    /// Days of 24 h until the cache expires; not set, the cache never expires.
     #[serde(
         default,
         deserialize_with = "optional_whole",
         skip_serializing_if = "Option::is_none"
     )]
     pub retention_days: Option<i64>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
 
 impl Spec {
-    /// Size in GiB: as written, or [`DEFAULT_SIZE_GIB`].
+    /// Returns the size in GiB: as written, or [`DEFAULT_SIZE_GIB`].
     #[must_use]
     pub fn size_gib(&self) -> i64 {
         self.image_cache_size.unwrap_or(DEFAULT_SIZE_GIB)
     }
 
-    /// The secrets, each `namespace:name`; none when absent.
+    /// Returns the secrets, each `namespace:name`; none when absent.
     #[must_use]
     pub fn secrets(&self) -> &[String] {
         self.image_pull_secrets.as_deref().unwrap_or_default()
     }
 }
 
-/// What is there.
+/// The observed cache.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", remote = "Self")]
 pub struct Status {
-    /// How far the cache is.
+    /// Phase of the cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
     /// Percentage with sign: `100%`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
-    /// Id of the cache in ECI, `imc-…`: the one for annotations of pods.
+    /// Id of the cache in ECI, `imc-…`, for annotations of pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_cache_id: Option<String>,
-    /// When ECI began to make it, RFC 3339; see [`Status::started`].
+    /// Start of the creation, RFC 3339; see [`Status::started`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<String>,
-    /// When it last changed, RFC 3339; see [`Status::updated`]. Read as `lastUpdateTime` too.
+    /// Time of the last change, RFC 3339; see [`Status::updated`]. Also read from `lastUpdateTime`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_updated_time: Option<String>,
-    /// When it ends, RFC 3339; see [`Status::expires`] and [`crate::expiry`].
+    /// Time at which the cache expires, RFC 3339; see [`Status::expires`] and [`crate::expiry`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expire_date_time: Option<String>,
-    /// What happened while it was made.
+    /// Events of the creation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<CacheEvent>>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
 
 impl Status {
-    /// The progress as a number, 0 to 100.
+    /// Returns the progress as a number, 0 to 100.
     #[must_use]
     pub fn percent(&self) -> Option<u8> {
         percent(self.progress.as_deref()?)
     }
 
-    /// When ECI began to make the cache.
+    /// Returns the time at which ECI began to create the cache.
     #[must_use]
     pub fn started(&self) -> Option<Timestamp> {
         time(self.start_time.as_deref())
     }
 
-    /// When the cache last changed.
+    /// Returns the time of the last change.
     #[must_use]
     pub fn updated(&self) -> Option<Timestamp> {
         time(self.last_updated_time.as_deref())
     }
 
-    /// When the cache ends, as the cluster recorded it.
+    /// Returns the time at which the cache expires, as the cluster recorded it.
     #[must_use]
     pub fn expires(&self) -> Option<Timestamp> {
         time(self.expire_date_time.as_deref())
     }
 }
 
-/// `45%` as 45; `None` for what is no percentage from 0 to 100.
+/// Parses `45%` as 45. Returns `None` for text that is not a percentage from 0 to 100.
 pub(crate) fn percent(text: &str) -> Option<u8> {
     let percent = text.trim_end_matches('%').parse().ok();
     percent.filter(|percent| *percent <= 100)
 }
 
-// Both spellings may stand in one status, which a serde alias would call a duplicate field.
+// One status may have both spellings, which a serde alias would report as a duplicate field.
 impl<'de> Deserialize<'de> for Status {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut fields = Map::deserialize(deserializer)?;
@@ -284,35 +285,35 @@ impl Serialize for Status {
     }
 }
 
-/// Something that happened while a cache was made: a core/v1 Event, mostly empty, whose name is an image.
+/// An event of the creation of a cache: a core/v1 Event, mostly empty, whose name is an image.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheEvent {
     /// `Normal` or `Warning`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// One word on why.
+    /// Reason, one word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What happened: `Success pull image …`.
+    /// Message: `Success pull image …`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// How often.
+    /// Number of occurrences.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<i64>,
-    /// The first time, RFC 3339.
+    /// First occurrence, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_timestamp: Option<String>,
-    /// The last time, RFC 3339.
+    /// Last occurrence, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_timestamp: Option<String>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
 
 impl CacheEvent {
-    /// The image that the event is about: its `metadata.name`.
+    /// Returns the image of the event: its `metadata.name`.
     #[must_use]
     pub fn image(&self) -> Option<&str> {
         self.rest.get("metadata")?.get("name")?.as_str()
@@ -323,7 +324,7 @@ fn time(text: Option<&str>) -> Option<Timestamp> {
     text?.parse().ok()
 }
 
-/// A whole number as the API server reads one: `25` and `25.0`, within ±2^53.
+/// Reads a whole number as the API server does: `25` and `25.0`, within ±2^53.
 pub(crate) fn whole(value: &Value) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     value.as_i64().or_else(|| {
@@ -335,7 +336,7 @@ pub(crate) fn whole(value: &Value) -> Option<i64> {
     })
 }
 
-/// The whole part of a number of 0 and up, from its bits: a cast would wrap or saturate in silence.
+/// Returns the whole part of a number that is not negative, from its bits: a cast would saturate silently.
 pub(crate) fn whole_part(number: f64) -> u64 {
     let bits = number.to_bits();
     let (exponent, fraction) = (bits >> 52, bits & ((1 << 52) - 1));
@@ -353,7 +354,10 @@ fn optional_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i
         Value::Null => Ok(None),
         value => match whole(&value) {
             Some(number) => Ok(Some(number)),
-            None => Err(D::Error::custom(format!("`{value}` is no whole number"))),
+            None => Err(D::Error::custom(TypeError {
+                expected: "a whole number",
+                found: &value,
+            })),
         },
     }
 }

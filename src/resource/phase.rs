@@ -1,4 +1,4 @@
-//! How far a cache is: its phases, and which may follow which.
+//! The phases of a cache.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How far a cache is, `status.phase` (`Status` in the ECI API).
+/// The phase of a cache: `status.phase`, or `Status` in the ECI API.
 ///
 /// ```text
 /// (create) ─► Pending ─► Preparing ─► Creating ─► Ready ◄──────┐
@@ -18,38 +18,37 @@ use serde::{Deserialize, Serialize};
 ///                                             UpdateFailed ────┘ update, via Updating
 /// ```
 ///
-/// A word that is not one of these is kept as it stands, so that nothing is lost when a cluster knows more phases.
+/// Another value is kept as written, so that nothing is lost when a cluster knows more phases.
 ///
 /// ```
 /// use imagecache::resource::Phase;
 /// let phase = Phase::from("UpdateFailed");
 /// assert!(phase.can_update() && !phase.is_usable());
-/// assert!(phase.can_become(&Phase::Updating));
 /// assert_eq!(Phase::from("Thawing").as_str(), "Thawing");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Phase {
-    /// Accepted; ECI has given no id yet. Only seen through Kubernetes.
+    /// Accepted; ECI has not assigned an id yet. Only seen through Kubernetes.
     Pending,
-    /// ECI readies the builder instance and its disk.
+    /// ECI prepares the builder instance and its disk.
     Preparing,
-    /// The images are pulled, then the disk is snapshotted.
+    /// ECI pulls the images, then takes a snapshot of the disk.
     Creating,
     /// Pods may start from it.
     Ready,
     /// The creation failed; ECI removes the cache 24 h later.
     Failed,
-    /// An update of a ready cache is under way.
+    /// ECI updates a ready cache.
     Updating,
-    /// The update failed; another may be tried.
+    /// The update failed; another update is possible.
     UpdateFailed,
-    /// A word that no document names, as it was written.
+    /// A phase that is not documented, as written.
     Unknown(String),
 }
 
 impl Phase {
-    /// The phases that documents or users name, in the order of a cache's life.
+    /// The known phases, in the order of a cache's life.
     pub const KNOWN: [Phase; 7] = [
         Phase::Pending,
         Phase::Preparing,
@@ -60,7 +59,7 @@ impl Phase {
         Phase::UpdateFailed,
     ];
 
-    /// The phase as written.
+    /// Returns the phase as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -75,46 +74,25 @@ impl Phase {
         }
     }
 
-    /// Whether a pod may start from a cache in this phase: only [`Phase::Ready`]. Source: the vendor's guide; naming
-    /// a cache in any other phase makes the creation of the pod fail.
+    /// Returns true when a pod may start from a cache in this phase: only [`Phase::Ready`]. A pod that names a cache in
+    /// another phase is not created. Source: the vendor's guide.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         *self == Phase::Ready
     }
 
-    /// Whether ECI accepts an update of a cache in this phase: only [`Phase::Ready`] and [`Phase::UpdateFailed`].
+    /// Returns true when ECI accepts an update of a cache in this phase: [`Phase::Ready`] and [`Phase::UpdateFailed`].
     /// Source: the vendor's API text.
     #[must_use]
     pub fn can_update(&self) -> bool {
         matches!(self, Phase::Ready | Phase::UpdateFailed)
     }
 
-    /// Whether nothing more happens to a cache in this phase by itself: [`Phase::Ready`], [`Phase::Failed`] and
-    /// [`Phase::UpdateFailed`].
+    /// Returns true when the phase lasts until an update or the end of the cache: [`Phase::Ready`], [`Phase::Failed`]
+    /// and [`Phase::UpdateFailed`].
     #[must_use]
     pub fn is_settled(&self) -> bool {
         matches!(self, Phase::Ready | Phase::Failed | Phase::UpdateFailed)
-    }
-
-    /// Whether a cache in this phase may be in phase `next` when it is next looked at.
-    ///
-    /// Staying is always allowed. One step at a time, save that the first phases are short and a look may miss them.
-    /// [`Phase::Failed`] is an end: such a cache is removed, never revived. About unknown phases nothing is known, so
-    /// nothing is forbidden.
-    #[must_use]
-    pub fn can_become(&self, next: &Phase) -> bool {
-        use Phase::{Creating, Failed, Pending, Preparing, Ready, Unknown, UpdateFailed, Updating};
-        self == next
-            || matches!(
-                (self, next),
-                (Unknown(_), _)
-                    | (_, Unknown(_))
-                    | (Pending, Preparing | Creating | Failed)
-                    | (Preparing, Creating | Failed)
-                    | (Creating, Ready | Failed)
-                    | (Ready | UpdateFailed, Updating)
-                    | (Updating, Ready | UpdateFailed)
-            )
     }
 }
 

@@ -1,4 +1,4 @@
-//! A JSON Schema of the manifest, for editors.
+//! JSON Schemas of manifests, for editors.
 
 use serde_json::{Map, Value, json};
 
@@ -9,14 +9,14 @@ use super::{
 };
 use crate::annotation::{AnnotationHolder, KNOWN, KnownAnnotation, ValueForm};
 
-/// An RFC 1123 subdomain: what names an object.
+/// An RFC 1123 subdomain: the form of an object name.
 const NAME_PATTERN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 
-/// A JSON Schema of one `ImageCache` manifest, draft-07, since that is what the YAML language servers of editors
-/// know best. Stricter than the CRD where an editor should speak up (a misspelt field, a name, the form of an
-/// annotation), never laxer; only of `status`, which manifests do not hold, it tells no more than the fields.
+/// Returns a JSON Schema of one `ImageCache` manifest, draft-07, which YAML language servers support best. It is stricter
+/// than the CRD where an editor should report an error (a misspelt field, a name, the form of an annotation), and never
+/// less strict. For `status`, which manifests do not contain, it only lists the fields.
 ///
-/// Save it beside the manifests and name it in their first line:
+/// Save it beside the manifests and reference it in their first line:
 /// `# yaml-language-server: $schema=imagecache.schema.json`.
 ///
 /// ```
@@ -44,8 +44,8 @@ pub fn json_schema() -> Value {
     })
 }
 
-/// A JSON Schema of the annotations of pods and pod templates, draft-07: those that speak of image caches, save the ones
-/// that ECI writes by itself. Others are left alone.
+/// Returns a JSON Schema of the annotations of pods and pod templates, draft-07: the annotations of image caches, except
+/// those that ECI writes. Other annotations are not restricted.
 ///
 /// ```
 /// let schema = imagecache::resource::pod_annotations_schema();
@@ -74,7 +74,7 @@ fn metadata() -> Value {
     let annotations = annotations(|known| known.holder != AnnotationHolder::Pod);
     json!({
         "type": "object",
-        "description": "Name and annotations. An ImageCache has no namespace: every namespace of the cluster may use it.",
+        "description": "Name and annotations. An ImageCache has no namespace: every namespace of the cluster can use it.",
         "anyOf": [{"required": ["name"]}, {"required": ["generateName"]}],
         "properties": {
             "name": {
@@ -85,17 +85,17 @@ fn metadata() -> Value {
             },
             "generateName": {
                 "type": "string",
-                "description": "Begin of a name that the API server completes; for `kubectl create`, not for `apply`.",
+                "description": "Prefix of a name that the API server completes; for `kubectl create`, not for `apply`.",
             },
             "namespace": {
-                "description": "Not here: an ImageCache belongs to the cluster.",
+                "description": "Not allowed: an ImageCache is cluster-scoped.",
                 "enum": [null, ""],
                 "doNotSuggest": true,
             },
             "labels": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
             "annotations": {
                 "type": ["object", "null"],
-                "description": "Whatever is not in `spec`: architecture, network, registries, flash.",
+                "description": "Options that are not in `spec`: architecture, network, registries, flash.",
                 "properties": annotations,
                 "additionalProperties": {"type": "string"},
             },
@@ -103,8 +103,8 @@ fn metadata() -> Value {
     })
 }
 
-/// The form of one annotation's value. A list of more than is allowed is left to `imagecache validate`, which can
-/// name the surplus.
+/// Returns the schema of one annotation's value. It does not limit the length of lists: `imagecache validate` reports it
+/// with a position.
 fn annotation(known: &KnownAnnotation) -> Value {
     const LIST: &str = "comma-separated";
     let list = |item: &str| format!("^\\s*{item}\\s*(,\\s*{item}\\s*)*$");
@@ -119,7 +119,7 @@ fn annotation(known: &KnownAnnotation) -> Value {
         ),
         ValueForm::OneOf(allowed) => (allowed.join(" or "), json!({"enum": allowed})),
         ValueForm::Count => (
-            "a whole number of 1 and up, in quotes".to_owned(),
+            "a whole number of at least 1, in quotes".to_owned(),
             json!({"pattern": "^[0-9]+$"}),
         ),
         ValueForm::CacheId => ("`imc-…`".to_owned(), json!({"pattern": "^imc-"})),
@@ -157,14 +157,14 @@ fn annotation(known: &KnownAnnotation) -> Value {
         if let Some(successor) = known.successor {
             members.insert(
                 "deprecationMessage".to_owned(),
-                json!(format!("Old name; write {successor}.")),
+                json!(format!("Deprecated name; use {successor}.")),
             );
         }
     }
     schema
 }
 
-/// A pattern that reads a word of ASCII letters in any case.
+/// Returns a pattern that matches a word of ASCII letters in any case.
 fn any_case(word: &str) -> String {
     word.chars()
         .flat_map(|c| ['[', c.to_ascii_uppercase(), c.to_ascii_lowercase(), ']'])
@@ -174,14 +174,14 @@ fn any_case(word: &str) -> String {
 fn spec() -> Value {
     json!({
         "type": "object",
-        "description": "What is cached. Everything that is not one of these four fields is an annotation.",
+        "description": "The content of the cache. All other options are annotations.",
         "required": ["images"],
         "additionalProperties": false,
         "properties": {
             "images": {
                 "type": "array",
-                "description": "Images to cache, written as in pods. Write tags that do not move: behind `latest` the \
-                    cache keeps the old content.",
+                "description": "Images to cache, written as in pods. Use immutable tags: with `latest` the cache \
+                    keeps the old content.",
                 "minItems": 1,
                 "maxItems": MAX_IMAGES,
                 "items": {
@@ -201,14 +201,14 @@ fn spec() -> Value {
             },
             "imageCacheSize": {
                 "type": ["integer", "null"],
-                "description": format!("Size in GiB; {DEFAULT_SIZE_GIB} if absent. Take twice the size of the images."),
+                "description": format!("Size in GiB; default {DEFAULT_SIZE_GIB}. Use twice the size of the images."),
                 "minimum": MIN_SIZE_GIB,
                 "maximum": MAX_SIZE_GIB,
             },
             "retentionDays": {
                 "type": ["integer", "null"],
-                "description": "Days of 24 hours, from creation, after which the cache is removed. Absent: never, and \
-                    its snapshot costs until then.",
+                "description": "Days of 24 hours, from creation, after which the cache is removed. If not set, the cache never \
+                    expires, and its snapshot costs money until it is deleted.",
                 "minimum": MIN_RETENTION_DAYS,
                 "maximum": MAX_RETENTION_DAYS,
             },
@@ -216,24 +216,24 @@ fn spec() -> Value {
     })
 }
 
-/// What a cluster writes and people only read. A phase that is not known is no fault of a manifest.
+/// Returns the schema of the status, which only the controller writes. An unknown phase is not an error.
 fn status() -> Value {
     let time = |description: &str| json!({"type": ["string", "null"], "format": "date-time", "description": description});
     json!({
         "type": ["object", "null"],
-        "description": "What the cluster found. Not for manifests: the API server drops it.",
+        "description": "The state of the cache. Not for manifests: the API server drops it.",
         "properties": {
             "phase": {
                 "type": "string",
-                "description": "Pods start only from a `Ready` cache; a `Failed` one is removed 24 hours later.",
+                "description": "Pods start only from a `Ready` cache; a `Failed` cache is removed 24 hours later.",
                 "anyOf": [{"enum": Phase::KNOWN}, {"type": "string"}],
             },
-            "progress": {"type": "string", "description": "Part of the work done, in percent."},
+            "progress": {"type": "string", "description": "Progress in percent."},
             "imageCacheId": {"type": "string", "description": "Id of the cache in ECI, `imc-…`."},
-            "startTime": time("When ECI began to make the cache."),
-            "lastUpdatedTime": time("When the cache last changed."),
-            "lastUpdateTime": time("Older spelling of `lastUpdatedTime`."),
-            "expireDateTime": time("When ECI removes the cache."),
+            "startTime": time("Time at which ECI started to create the cache."),
+            "lastUpdatedTime": time("Time of the last change of the cache."),
+            "lastUpdateTime": time("Older name of `lastUpdatedTime`."),
+            "expireDateTime": time("Time at which ECI removes the cache."),
             "events": {"type": ["array", "null"], "items": {"type": "object"}},
             "conditions": {"type": ["array", "null"], "items": {"type": "object"}},
         },

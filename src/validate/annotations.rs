@@ -10,28 +10,31 @@ use serde_json::{Map, Value};
 
 use super::images::MAX_ITEMS;
 use super::spelling::nearest;
-use super::value::{InQuotes, Typed};
+use super::value::InQuotes;
 use super::{form, labels};
 use crate::annotation::{self, AnnotationHolder, KNOWN, KnownAnnotation, PREFIX, ValueForm};
 use crate::diagnostic::{Code, QuotedPart, Report};
 use crate::path::Path;
+use crate::type_error::TypeError;
 
-/// What the annotations stand on.
+/// What has the annotations.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place<'a> {
     ImageCache,
-    /// A pod or a pod template; `live` once ECI has written to it.
+    /// A pod or a pod template; `live` after ECI has written to it.
     Pod {
         live: bool,
     },
-    /// An object or a template above the pod template, whose annotations belong `there`; `None` if it has no pods.
+    /// A pod or a pod template on ACS, which reads other annotations.
+    Acs,
+    /// A place where pod annotations have no effect. They belong to another one, which is empty if there are no pods.
     Above {
         kind: &'a str,
-        there: Option<&'a str>,
+        belongs: &'a str,
     },
 }
 
-/// Judges every annotation of the product.
+/// Validates each annotation of the product.
 ///
 /// | annotation | on | finding |
 /// |---|---|---|
@@ -51,7 +54,7 @@ pub(super) fn check(
     path: &Path<'_>,
     report: &mut Report<'_>,
 ) {
-    // What is misspelt is sought for few of them: a manifest of strangers may have a hundred thousand.
+    // A hostile manifest may have a hundred thousand annotations: only some are searched for a similar name.
     let mut searches = MAX_ITEMS;
     for (key, value) in annotations {
         let path = path.key(key);
@@ -90,16 +93,16 @@ fn judge(
                 Code::IC055,
                 path,
                 QuotedPart::Key,
-                format_args!("the old name of `{successor}`, which stands here too"),
-                "Remove the old one: no document says which of them wins.",
+                beside_new(successor),
+                REMOVE_OLD,
             );
         } else {
             report.add_part(
                 Code::IC054,
                 path,
                 QuotedPart::Key,
-                format_args!("an old name of `{successor}`"),
-                "Use the new name, unless the virtual node is too old for it.",
+                old_name(successor),
+                USE_NEW,
             );
         }
     }
@@ -111,7 +114,10 @@ fn judge(
             return report.add(
                 Code::IC050,
                 path,
-                format_args!("{}, annotations are strings", Typed(other)),
+                TypeError {
+                    expected: "a string",
+                    found: other,
+                },
                 InQuotes(other),
             );
         }
@@ -133,8 +139,8 @@ fn judge(
     });
 }
 
-/// Whether the annotation does anything where it stands; reports it when not. True also where only its level is wrong:
-/// its value moves along.
+/// Reports an annotation that has no effect here. Returns whether its value is validated: where only the level is wrong,
+/// the value is kept when the annotation is moved.
 fn belongs(
     known: &KnownAnnotation,
     place: Place<'_>,
@@ -147,31 +153,26 @@ fn belongs(
                 annotation::POD_AUTO | annotation::POD_AUTO_OLD => {
                     "Pods match caches with it. To reuse layers while building, write `k8s.aliyun.com/imc-enable-reuse`."
                 }
-                _ => "Remove it, and write it on the pods that shall use the cache.",
+                _ => "Remove it, and write it on the pods that use the cache.",
             };
-            report.add_part(
-                Code::IC056,
-                path,
-                QuotedPart::Key,
-                "an annotation of pods, without effect on an ImageCache",
-                help,
-            );
+            report.add_part(Code::IC056, path, QuotedPart::Key, FOR_PODS, help);
             false
+        }
+        (Place::Acs, _) => {
+            // Annotations on pulls are read by both; those on ECI's image caches are not.
+            if known.holder == AnnotationHolder::Pod && !known.result {
+                report.add_part(Code::IC056, path, QuotedPart::Key, NOT_ON_ACS, ACS_SWITCH);
+            }
+            known.holder == AnnotationHolder::Both
         }
         (Place::Pod { .. } | Place::Above { .. }, AnnotationHolder::ImageCache) => {
             let help = match known.name {
                 annotation::ENABLE_REUSE | annotation::ENABLE_REUSE_OLD => {
-                    "It is about building a cache. To match caches automatically, write `k8s.aliyun.com/eci-auto-imc`."
+                    "It applies to building a cache. To match caches automatically, write `k8s.aliyun.com/eci-auto-imc`."
                 }
                 _ => "Remove it, and write it on the ImageCache.",
             };
-            report.add_part(
-                Code::IC056,
-                path,
-                QuotedPart::Key,
-                "an annotation of ImageCache, without effect on pods",
-                help,
-            );
+            report.add_part(Code::IC056, path, QuotedPart::Key, FOR_CACHES, help);
             false
         }
         (Place::Pod { live: true }, _) => true,
@@ -180,39 +181,69 @@ fn belongs(
                 Code::IC067,
                 path,
                 QuotedPart::Key,
-                "ECI writes this annotation, nobody reads it",
-                "Remove it; to choose a cache, write `k8s.aliyun.com/eci-imc-id`.",
+                WRITTEN_BY_ECI,
+                CHOOSE_CACHE,
             );
             true
         }
-        (Place::Above { kind, there }, _) => {
-            report.add_part(
-                Code::IC060,
-                path,
-                QuotedPart::Key,
-                format_args!("without effect on a {kind}, only pods are looked at"),
-                Level(there),
-            );
+        (Place::Above { kind, belongs }, _) => {
+            let help = Belongs(belongs);
+            report.add_part(Code::IC060, path, QuotedPart::Key, no_effect(kind), help);
             true
         }
         (Place::ImageCache | Place::Pod { .. }, _) => true,
     }
 }
 
-/// Where an annotation belongs that stands above the pod template.
-struct Level<'a>(Option<&'a str>);
+const FOR_PODS: &str = "an annotation for pods, has no effect on an ImageCache";
+const FOR_CACHES: &str = "an annotation for ImageCaches, has no effect on pods";
+const NOT_ON_ACS: &str = "an annotation for ECI, has no effect on a pod that runs on ACS";
+const ACS_SWITCH: &str =
+    "To use image caches on ACS, write `image.alibabacloud.com/enable-image-cache: \"true\"`.";
+const WRITTEN_BY_ECI: &str = "has no effect: ECI writes this annotation and does not read it";
+const CHOOSE_CACHE: &str = "Remove it; to choose a cache, write `k8s.aliyun.com/eci-imc-id`.";
+const REMOVE_OLD: &str = "Remove the old one: no document says which of them takes precedence.";
+const USE_NEW: &str = "Use the new name, unless the virtual node is too old for it.";
+const NOT_KNOWN: &str = "unknown annotation";
+const OTHER_PREFIX: &str = "unknown annotation: a known one has another prefix";
+const NOT_LISTED: &str = "unknown annotation, passed through unchanged";
 
-impl fmt::Display for Level<'_> {
+fn old_name(successor: &str) -> String {
+    format!("an old name of `{successor}`")
+}
+
+fn beside_new(successor: &str) -> String {
+    format!("the old name of `{successor}`, which is set too")
+}
+
+fn no_effect(kind: &str) -> String {
+    format!("has no effect on a {kind}: only annotations of pods are read")
+}
+
+/// The help for an annotation at a place where it has no effect.
+struct Belongs<'a>(&'a str);
+
+impl fmt::Display for Belongs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(there) => write!(f, "Move it to `{there}.metadata.annotations`."),
-            None => f.write_str("Move it to the metadata of pods and pod templates, or let an eci-profile selector add it."),
+        if self.0.is_empty() {
+            return f.write_str("Move it to the metadata of pods and pod templates, or let an eci-profile selector add it.");
         }
+        f.write_str("Move it to ")?;
+        for (index, place) in self.0.split(" and ").enumerate() {
+            let (path, rest) = place.split_once(' ').unwrap_or((place, ""));
+            f.write_str(if index > 0 { " and " } else { "" })?;
+            write!(
+                f,
+                "`{path}`{}{rest}",
+                if rest.is_empty() { "" } else { " " }
+            )?;
+        }
+        f.write_str(".")
     }
 }
 
-/// An annotation of the product that the table does not have. On pods the product has dozens that are no affair of
-/// image caches, so there only what looks like one of the table is reported.
+/// Reports an annotation of the product that is not in the table. Pods have dozens that do not concern image caches, so
+/// on pods only a name similar to one in the table is reported.
 fn unknown(name: &str, search: bool, place: Place<'_>, path: &Path<'_>, report: &mut Report<'_>) {
     let meant = if search {
         nearest(name, KNOWN.iter().map(short))
@@ -224,14 +255,14 @@ fn unknown(name: &str, search: bool, place: Place<'_>, path: &Path<'_>, report: 
             Code::IC053,
             path,
             QuotedPart::Key,
-            "not a known annotation",
+            NOT_KNOWN,
             format_args!("Did you mean `{PREFIX}{known}`?"),
         ),
         None if matches!(place, Place::ImageCache) => report.add_part(
             Code::IC052,
             path,
             QuotedPart::Key,
-            "not known here, so it passes through",
+            NOT_LISTED,
             "Check its spelling; the vendor's list is not complete.",
         ),
         None => {}
@@ -242,7 +273,7 @@ fn short(known: &'static KnownAnnotation) -> &'static str {
     known.name.strip_prefix(PREFIX).unwrap_or(known.name)
 }
 
-/// Reports an annotation that has the name of a known one under another prefix, or none. Only names that nobody else
+/// Reports an annotation with the name of a known one and another prefix or none. Only names that no other product
 /// uses.
 fn foreign(key: &str, path: &Path<'_>, report: &mut Report<'_>) {
     let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
@@ -257,7 +288,7 @@ fn foreign(key: &str, path: &Path<'_>, report: &mut Report<'_>) {
             Code::IC053,
             path,
             QuotedPart::Key,
-            "not a known annotation: the prefix is another",
+            OTHER_PREFIX,
             format_args!("Did you mean `{}`?", known.name),
         );
     }

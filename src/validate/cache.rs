@@ -1,4 +1,4 @@
-//! One `ImageCache`, from its root down: which rule looks at which part.
+//! Applies the rules to the parts of one `ImageCache`.
 
 use serde_json::{Map, Value};
 
@@ -42,7 +42,7 @@ pub(super) fn check(
     }
 }
 
-/// When the cache ends is another room's to say; here its finding gets its place.
+/// Reports the expiry disagreement that `expiry` finds at `status.expireDateTime`.
 fn expiry(value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
     if let Some(found) = disagreement(&ExpiryFacts::read(value)) {
         let status = path.field("status");
@@ -51,7 +51,7 @@ fn expiry(value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// Judges the metadata and gives the annotations back, which other rules need.
+/// Validates the metadata and returns the annotations, which other rules need.
 fn metadata<'v>(
     metadata: Option<&'v Value>,
     path: &Path<'_>,
@@ -101,8 +101,8 @@ fn spec(
             return report.add(
                 Code::IC020,
                 path,
-                "missing, an object with images is needed",
-                "List the images that the cache shall hold in `spec.images`.",
+                images::spec_required(),
+                "List the images to cache in `spec.images`.",
             );
         }
         Some(other) => return not_a("an object", other, path, report),

@@ -1,22 +1,27 @@
-//! Fields that no `ImageCache` has.
+//! Unknown fields of an `ImageCache`.
 //!
-//! Source: the schema of the CRD. `kubectl` refuses an unknown field before it sends the object; the API server drops
-//! it with a warning that few read. Either way the wish is lost, so it is an error here. Unknown fields of `status` pass:
-//! a newer controller may write them.
+//! Source: the schema of the CRD. `kubectl` rejects an unknown field before it sends the object; the API server drops it
+//! with a warning. In both cases the field has no effect, so it is an error here. Unknown fields of `status` pass: a newer
+//! controller may write them.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::messages::define;
 use super::spelling::nearest;
 use crate::annotation;
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
 use crate::resource::SPEC_FIELDS;
 
+define! { fields:
+    unknown(field) "unknown field {field}";
+}
+
 const ROOT_FIELDS: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
 
-/// Fields of `metadata` that people write, for suggestions.
+/// The fields of `metadata` that users write, for suggestions.
 const METADATA_FIELDS: [&str; 7] = [
     "name",
     "generateName",
@@ -27,7 +32,7 @@ const METADATA_FIELDS: [&str; 7] = [
     "namespace",
 ];
 
-/// Which object of an `ImageCache` a field stands in.
+/// The object of an `ImageCache` that contains a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Root,
@@ -78,14 +83,14 @@ impl Place {
     }
 }
 
-/// Reports every field of `object` that its place does not have.
+/// Reports the unknown fields of `object`.
 ///
 /// | place | field | help |
 /// |---|---|---|
 /// | spec | `image` | did you mean `images` |
-/// | spec | `flash` | it is the annotation `k8s.aliyun.com/imc-enable-flash` |
-/// | root | `images` | it belongs into `spec` |
-/// | spec | `colour` | the fields there are |
+/// | spec | `flash` | use the annotation `k8s.aliyun.com/imc-enable-flash` |
+/// | root | `images` | move it to `spec` |
+/// | spec | `colour` | remove it; the known fields |
 pub(super) fn check(
     object: &Map<String, Value>,
     place: Place,
@@ -98,7 +103,7 @@ pub(super) fn check(
                 Code::IC015,
                 &path.field(field),
                 QuotedPart::Key,
-                format_args!("no ImageCache has the field {}", Quoted(field)),
+                unknown(Quoted(field)),
                 Help { field, place },
             );
         }
@@ -123,10 +128,10 @@ impl fmt::Display for Help<'_> {
             if place != other
                 && let Some(known) = nearest(field, other.fields().iter().copied())
             {
-                return write!(f, "`{known}` belongs into `{name}`.");
+                return write!(f, "Move it to `{name}.{known}`.");
             }
         }
-        f.write_str("Remove it; the fields here are ")?;
+        f.write_str("Remove it. Known fields: ")?;
         for (index, known) in place.fields().iter().enumerate() {
             write!(f, "{}`{known}`", if index == 0 { "" } else { ", " })?;
         }
@@ -134,30 +139,30 @@ impl fmt::Display for Help<'_> {
     }
 }
 
-/// What to do about a field that people expect because ECI's API or a neighbour has it.
+/// The advice for a field that users expect because ECI's API or a similar product has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Advice {
-    /// It is this annotation.
+    /// Use this annotation.
     Annotation(&'static str),
-    /// It is this field of `spec`.
+    /// Use this field of `spec`.
     Field(&'static str),
-    /// Only CreateImageCache of ECI's API has it.
+    /// Only CreateImageCache of the ECI API has it.
     ApiOnly,
 }
 
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Advice::Annotation(name) => write!(f, "Write it as the annotation `{name}`."),
-            Advice::Field(name) => write!(f, "The field is called `spec.{name}`."),
-            Advice::ApiOnly => f.write_str(
-                "Only ECI's own API (CreateImageCache) offers this; an ImageCache cannot say it.",
-            ),
+            Advice::Annotation(name) => write!(f, "Use the annotation `{name}`."),
+            Advice::Field(name) => write!(f, "Use the field `spec.{name}`."),
+            Advice::ApiOnly => {
+                f.write_str("Remove it: only the ECI API (CreateImageCache) supports it.")
+            }
         }
     }
 }
 
-/// Fields that people expect: their names in lower case without a plural `s`.
+/// Returns the advice for a field that users expect. Compares names in lower case without a plural `s`.
 fn expected(field: &str) -> Option<Advice> {
     use Advice::{Annotation, ApiOnly, Field};
     if field.len() > 32 {

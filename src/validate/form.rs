@@ -1,18 +1,39 @@
-//! The forms that the values of known annotations have.
+//! The value formats of known annotations.
 //!
-//! Source: the samples and tables of the vendor's annotation pages. What they leave open (spaces after a comma, an empty
-//! item) is refused here: nothing says that ECI trims, and a host or id with a space in it matches nothing.
+//! Source: the samples and tables of the vendor's annotation pages. Spaces after a comma and empty items, which they do not
+//! mention, are errors here: no document says that ECI trims, and a host or id that contains a space matches nothing.
 
 use core::net::Ipv6Addr;
 use std::fmt;
 use std::ops::Range;
 
+use super::messages::define;
 use super::name;
 use crate::annotation::{ValueForm, parse_bool};
 use crate::diagnostic::Quoted;
 use crate::matching::storage_bytes;
 
-/// Which bytes of a value are wrong, and why.
+define! { form:
+    item(index, fault) "item {index}: {fault}";
+    not(value, wanted) "{value} is not {wanted}";
+    empty(wanted) "empty, {wanted} is required";
+    space(value) "{value} contains white space";
+    several(value, wanted) "{value} is a list, {wanted} is required";
+    too_many(limit) "more than {limit} items";
+    scheme(value) "{value} has a scheme, only host[:port] is allowed";
+    path(value) "{value} has a path, only host[:port] is allowed";
+    port(value) "{value} has an invalid port, must be 1 to 65535";
+    bool() "`true` or `false`";
+    count() "a whole number of at least 1";
+    cache_id() "a cache id (imc-…)";
+    id(prefix) "an id ({prefix}…)";
+    acr_instance() "a registry instance ([region:]cri-…)";
+    arn() "a role (acs:ram::ACCOUNT:role/NAME)";
+    host_port() "a host[:port]";
+    quantity() "a quantity of bytes (50Gi)";
+}
+
+/// The invalid bytes of a value, and the reason.
 pub(super) struct Fault<'v> {
     pub(super) at: Range<usize>,
     /// The item of the comma list, from 0, where there is more than one.
@@ -24,12 +45,12 @@ pub(super) struct Fault<'v> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
-    /// Not of the wanted form at all.
+    /// Not of the wanted form.
     Form,
     Empty,
-    /// White space before, behind or within.
+    /// White space before, after or inside.
     Space,
-    /// A list where one value is wanted.
+    /// A list instead of a single value.
     Several,
     /// More items than this.
     TooMany(usize),
@@ -40,72 +61,70 @@ enum Why {
 
 impl fmt::Display for Fault<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(item) = self.item {
-            write!(f, "item {item}: ")?;
-        }
         let text = Quoted(self.text);
-        match self.why {
-            Why::Form => write!(f, "{text} is not {}", Wanted(self.wanted)),
-            Why::Empty => write!(f, "empty, {} needed", Wanted(self.wanted)),
-            Why::Space => write!(f, "{text} has white space in it"),
-            Why::Several => write!(f, "{text} is a list, {} needed", Wanted(self.wanted)),
-            Why::TooMany(limit) => write!(f, "more than {limit} items"),
-            Why::Scheme => write!(f, "{text} has a scheme, only host[:port] is read"),
-            Why::Path => write!(f, "{text} has a path, only host[:port] is read"),
-            Why::Port => write!(f, "{text} has a bad port, 1 to 65535 allowed"),
+        let wanted = Wanted(self.wanted);
+        let fault = fmt::from_fn(|f| match self.why {
+            Why::Form => not(text, &wanted).fmt(f),
+            Why::Empty => empty(&wanted).fmt(f),
+            Why::Space => space(text).fmt(f),
+            Why::Several => several(text, &wanted).fmt(f),
+            Why::TooMany(limit) => too_many(limit).fmt(f),
+            Why::Scheme => scheme(text).fmt(f),
+            Why::Path => path(text).fmt(f),
+            Why::Port => port(text).fmt(f),
+        });
+        match self.item {
+            Some(index) => item(index, fault).fmt(f),
+            None => fault.fmt(f),
         }
     }
 }
 
-/// A form in words, with an article.
+/// The description of a form, with an article.
 struct Wanted(ValueForm);
 
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            ValueForm::Bool => f.write_str("`true` or `false`"),
-            ValueForm::Count => f.write_str("a whole number of 1 and up"),
-            ValueForm::CacheId => f.write_str("a cache id (imc-…)"),
-            ValueForm::Id(prefix) | ValueForm::Ids(prefix, _) => write!(f, "an id ({prefix}…)"),
+            ValueForm::Bool => bool().fmt(f),
+            ValueForm::Count => count().fmt(f),
+            ValueForm::CacheId => cache_id().fmt(f),
+            ValueForm::Id(prefix) | ValueForm::Ids(prefix, _) => id(prefix).fmt(f),
             ValueForm::OneOf(words) => {
                 for (index, word) in words.iter().enumerate() {
                     write!(f, "{}`{word}`", if index == 0 { "" } else { " or " })?;
                 }
                 Ok(())
             }
-            ValueForm::AcrInstances => f.write_str("a registry instance ([region:]cri-…)"),
-            ValueForm::Arns => f.write_str("a role (acs:ram::ACCOUNT:role/NAME)"),
-            ValueForm::Hosts => f.write_str("a host[:port]"),
-            ValueForm::Quantity => f.write_str("a quantity of bytes (50Gi)"),
+            ValueForm::AcrInstances => acr_instance().fmt(f),
+            ValueForm::Arns => arn().fmt(f),
+            ValueForm::Hosts => host_port().fmt(f),
+            ValueForm::Quantity => quantity().fmt(f),
         }
     }
 }
 
-/// What to write, by form.
+/// Returns the help for a form.
 pub(super) fn example(form: ValueForm) -> &'static str {
     match form {
         ValueForm::Bool => "Write \"true\" or \"false\".",
-        ValueForm::Count => "Write how many images must match: \"2\".",
-        ValueForm::CacheId => "Copy status.imageCacheId of the cache: \"imc-…\".",
+        ValueForm::Count => "Write the number of images that must match: \"2\".",
+        ValueForm::CacheId => "Copy `status.imageCacheId` of the cache: \"imc-…\".",
         ValueForm::Id(_) => "Write one id.",
-        ValueForm::Ids(..) => {
-            "Write ids with commas between them and nothing else: \"vsw-a,vsw-b\"."
-        }
-        ValueForm::OneOf(_) => "Write one of the words, in lower case.",
+        ValueForm::Ids(..) => "Separate ids by commas without spaces: \"vsw-a,vsw-b\".",
+        ValueForm::OneOf(_) => "Write one of these values, in lower case.",
         ValueForm::AcrInstances => {
-            "Write ids with commas between them, another region's before a colon: \"cri-a,cn-beijing:cri-b\"."
+            "Separate ids by commas; write another region and a colon before its id: \"cri-a,cn-beijing:cri-b\"."
         }
-        ValueForm::Arns => "Copy the role's ARN: \"acs:ram::1234567890123456:role/name\".",
+        ValueForm::Arns => "Copy the ARN of the role: \"acs:ram::1234567890123456:role/name\".",
         ValueForm::Hosts => {
-            "Write hosts with commas between them and nothing else: \"registry.example.com,192.0.2.10:5000\"."
+            "Separate hosts by commas without spaces: \"registry.example.com,192.0.2.10:5000\"."
         }
         ValueForm::Quantity => "Write a number and a unit: \"50Gi\".",
     }
 }
 
-/// Every fault of the first items; a list that is too long has one fault for that and is read no further.
-///
-/// `report` is called for each fault in order.
+/// Calls `report` for each fault in order. A list that is too long gets one fault for its length and is not read further.
 pub(super) fn check<'v>(text: &'v str, wanted: ValueForm, mut report: impl FnMut(Fault<'v>)) {
     let mut fault = |at: Range<usize>, item, text, why| {
         report(Fault {
@@ -135,8 +154,8 @@ pub(super) fn check<'v>(text: &'v str, wanted: ValueForm, mut report: impl FnMut
             return fault(offset..text.len(), None, text, Why::TooMany(limit));
         }
         let item = match list.split_once(',') {
-            Some((item, behind)) => {
-                rest = Some(behind);
+            Some((item, after)) => {
+                rest = Some(after);
                 item
             }
             None => {
@@ -157,7 +176,8 @@ pub(super) fn check<'v>(text: &'v str, wanted: ValueForm, mut report: impl FnMut
     }
 }
 
-/// How many items a form takes at most, if it is a list. Where no document gives a number, a high one bounds the work.
+/// Returns the maximum number of items if the form is a list. Where no document gives a number, a high one bounds the
+/// work.
 fn items(form: ValueForm) -> Option<usize> {
     match form {
         ValueForm::Ids(_, limit) => Some(limit),
@@ -205,7 +225,7 @@ fn is_id(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// `acs:ram::<account, digits>:role/<name>`.
+/// Returns true for `acs:ram::<account, digits>:role/<name>`.
 fn is_role(text: &str) -> bool {
     let Some((account, name)) = text
         .strip_prefix("acs:ram::")
@@ -219,10 +239,10 @@ fn is_role(text: &str) -> bool {
     in_account && !name.is_empty() && name.bytes().all(in_name)
 }
 
-/// The longest name, a colon and a port.
+/// The maximum length of a host: the longest name, a colon and a port.
 const MAX_HOST_LENGTH: usize = 253 + 6;
 
-/// `host[:port]`: a name, an IPv4 address or an IPv6 address in brackets.
+/// Checks `host[:port]`: a name, an IPv4 address or an IPv6 address in brackets.
 fn host(text: &str) -> Result<(), Why> {
     if text.is_empty() {
         return Err(Why::Empty);

@@ -1,90 +1,78 @@
-//! What an object is: `apiVersion` and `kind`.
+//! The type of an object: `apiVersion` and `kind`.
 //!
-//! Sources: the API server, which refuses a wrong pair; the vendor, whose other group `eci.aliyun.com` is easily taken
-//! for this one. Objects of other kinds are none of this project's business and pass in silence.
-
-use std::fmt;
+//! Sources: the API server, which rejects a wrong pair; the vendor, whose other group `eci.aliyun.com` is easily confused
+//! with this one. Objects of other kinds are ignored.
 
 use serde_json::{Map, Value};
 
+use super::messages::define;
 use super::spelling::nearest;
 use super::value::not_a_string;
-use super::workload::{self, Workload};
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
+use crate::resource::walk::TypeMeta;
+use crate::resource::workload::{self, Workload};
 use crate::resource::{API_VERSION, GROUP, KIND, LIST_KIND};
 
-/// What an object is judged as.
+define! { identity:
+    required() "required";
+    both_required() "required; apiVersion is missing too";
+    unknown_kind(kind, group) "unknown kind {kind} in group {group}";
+    wrong_version(kind, version, expected) "no matches for kind {kind} in version {version}, expected `{expected}`";
+}
+
+/// The type that an object is validated as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     ImageCache,
     Workload(&'static Workload),
-    /// A list whose items are objects of their own; `strict` when every item must be one.
-    List {
-        strict: bool,
-    },
-    /// Of no interest here, or not to be told.
+    /// Another kind, or unknown.
     Foreign,
 }
 
-/// Groups of other products that have a kind ImageCache too.
+/// Groups of other products that also have a kind ImageCache.
 const OTHER_PRODUCTS: [&str; 3] = ["kubefledged.io", "kubefledged.k8s.io", "fledged.k8s.io"];
 
-/// Groups of Kubernetes itself that serve kinds of [`workload::WORKLOADS`].
-const BUILT_IN: [&str; 4] = ["", "apps", "batch", "extensions"];
-
-/// `apiVersion` and `kind` of an object as written; empty where absent.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct TypeMeta<'v> {
-    pub(super) api_version: &'v str,
-    pub(super) kind: &'v str,
-}
-
-impl<'v> TypeMeta<'v> {
-    /// Reads both fields and reports those that are not strings, giving up on the object.
-    pub(super) fn read(
-        object: &'v Map<String, Value>,
-        path: &Path<'_>,
-        report: &mut Report<'_>,
-    ) -> Option<Self> {
-        let mut field = |name| match object.get(name) {
-            None | Some(Value::Null) => Some(""),
-            Some(Value::String(text)) => Some(text.as_str()),
-            Some(other) => {
-                not_a_string(other, &path.field(name), report);
-                None
-            }
-        };
-        let (api_version, kind) = (field("apiVersion"), field("kind"));
-        Some(TypeMeta {
-            api_version: api_version?,
-            kind: kind?,
-        })
-    }
-
-    fn group(self) -> &'v str {
-        self.api_version
-            .split_once('/')
-            .map_or("", |(group, _)| group)
-    }
-
-    /// Whether the group can only be meant for this product: its own, near it, or another of its vendor.
-    fn means_this_product(self) -> bool {
-        let group = self.group();
-        if group.is_empty() {
-            return false;
+/// Reports `apiVersion` and `kind` where they are not strings. Returns true when one of them is not.
+pub(super) fn report_types(
+    object: &Map<String, Value>,
+    path: &Path<'_>,
+    report: &mut Report<'_>,
+) -> bool {
+    let mut found = false;
+    for name in ["apiVersion", "kind"] {
+        if let Some(value) = object.get(name)
+            && !matches!(value, Value::Null | Value::String(_))
+        {
+            not_a_string(value, &path.field(name), report);
+            found = true;
         }
-        group == GROUP
-            || nearest(group, [GROUP]).is_some()
-            || ["aliyun", "alibaba", "eci."]
-                .iter()
-                .any(|part| group.contains(part))
+    }
+    found
+}
+
+/// Returns true when the group can only mean this product: its own, one near it, or another of its vendor.
+fn means_this_product(group: &str) -> bool {
+    if group.is_empty() {
+        return false;
+    }
+    group == GROUP
+        || nearest(group, [GROUP]).is_some()
+        || ["aliyun", "alibaba", "eci."]
+            .iter()
+            .any(|part| group.contains(part))
+}
+
+/// Checks the `apiVersion` of a list.
+pub(super) fn check_list(meta: TypeMeta<'_>, path: &Path<'_>, report: &mut Report<'_>) {
+    if meta.kind == LIST_KIND {
+        expect_version(meta, API_VERSION, path, report);
     }
 }
 
-/// Tells what an object is and reports what is wrong with its `apiVersion` and `kind`.
+/// Returns the type of an object and reports errors in its `apiVersion` and `kind`.
 ///
-/// | apiVersion | kind | judged as | finding |
+/// | apiVersion | kind | validated as | finding |
 /// |---|---|---|---|
 /// | `eci.alibabacloud.com/v1` | `ImageCache` | ImageCache | none |
 /// | `eci.aliyun.com/v1`, `v1`, none | `ImageCache` | ImageCache | IC010 |
@@ -96,7 +84,7 @@ impl<'v> TypeMeta<'v> {
 /// | none | none, but `spec.images` | ImageCache | IC010, IC011 |
 /// | any | none | nothing | IC011 |
 /// | any | any other | nothing | none |
-pub(super) fn tell(
+pub(super) fn classify(
     meta: TypeMeta<'_>,
     object: &Map<String, Value>,
     path: &Path<'_>,
@@ -111,37 +99,35 @@ pub(super) fn tell(
         return Subject::ImageCache;
     }
     if kind.is_empty() {
-        return tell_without_kind(meta, object, path, report);
+        return classify_without_kind(meta, object, path, report);
     }
-    if let Some(item) = kind.strip_suffix("List") {
-        if kind == LIST_KIND {
-            expect_version(meta, API_VERSION, path, report);
-        }
-        return Subject::List {
-            strict: kind == LIST_KIND || (item.is_empty() && meta.group().is_empty()),
-        };
-    }
-    if let Some(workload) = workload::find(kind)
-        && (meta.group() == workload.group
-            || BUILT_IN.contains(&meta.group())
-            || meta.group() == GROUP)
+    // No kind of this product's group is a workload: a kind of Kubernetes was meant.
+    let meant = if meta.group() == GROUP {
+        "v1"
+    } else {
+        api_version
+    };
+    if let Some(workload) = workload::resolve(meant, kind)
+        && (workload.is_built_in() || !api_version.is_empty())
     {
         let removed = meta.group() == "extensions" && workload.group == "apps";
         if meta.group() != workload.group && !removed || api_version.is_empty() {
-            expect_version(meta, workload.api_version, path, report);
+            expect_version(meta, &workload.api_version(), path, report);
         }
         return Subject::Workload(workload);
     }
     let near = nearest(kind, [KIND]).is_some();
-    if meta.group() == GROUP || (near && (meta.means_this_product() || api_version.is_empty())) {
+    if meta.group() == GROUP
+        || (near && (means_this_product(meta.group()) || api_version.is_empty()))
+    {
         report.add(
             Code::IC011,
             &path.field("kind"),
-            format_args!("{} is no kind of {GROUP}", Quoted(kind)),
+            unknown_kind(Quoted(kind), GROUP),
             if near {
                 "Did you mean `ImageCache`?"
             } else {
-                "The kind is `ImageCache`."
+                "Write `kind: ImageCache`."
             },
         );
         expect_version(meta, API_VERSION, path, report);
@@ -150,8 +136,8 @@ pub(super) fn tell(
     Subject::Foreign
 }
 
-/// An object without a kind: an ImageCache if its group or its spec says so.
-fn tell_without_kind(
+/// Returns the type of an object without a kind: an ImageCache if its group or spec indicates one.
+fn classify_without_kind(
     meta: TypeMeta<'_>,
     object: &Map<String, Value>,
     path: &Path<'_>,
@@ -160,27 +146,22 @@ fn tell_without_kind(
     let spec = object.get("spec").and_then(Value::as_object);
     let has_images = spec.is_some_and(|spec| spec.get("images").is_some_and(Value::is_array));
     let path_of_kind = path.field("kind");
-    if meta.means_this_product() || (meta.api_version.is_empty() && has_images) {
+    if means_this_product(meta.group()) || (meta.api_version.is_empty() && has_images) {
         report.add(
             Code::IC011,
             &path_of_kind,
-            "missing",
+            required(),
             "Write `kind: ImageCache`.",
         );
         expect_version(meta, API_VERSION, path, report);
         return Subject::ImageCache;
     }
-    let message = if meta.api_version.is_empty() {
-        "missing, and so is apiVersion"
+    const HELP: &str = "Set apiVersion and kind: every Kubernetes object has both.";
+    if meta.api_version.is_empty() {
+        report.add(Code::IC011, &path_of_kind, both_required(), HELP);
     } else {
-        "missing"
-    };
-    report.add(
-        Code::IC011,
-        &path_of_kind,
-        message,
-        "Every object of Kubernetes says what it is.",
-    );
+        report.add(Code::IC011, &path_of_kind, required(), HELP);
+    }
     Subject::Foreign
 }
 
@@ -196,34 +177,13 @@ fn expect_version(meta: TypeMeta<'_>, expected: &str, path: &Path<'_>, report: &
     };
     let help = format_args!("Write `apiVersion: {expected}`.");
     if meta.api_version.is_empty() {
-        report.add(Code::IC010, &at, "missing", help);
+        report.add(Code::IC010, &at, required(), help);
     } else {
         report.add(
             Code::IC010,
             &at,
-            WrongVersion {
-                meta,
-                kind,
-                expected,
-            },
+            wrong_version(Quoted(kind), Quoted(meta.api_version), expected),
             help,
         );
-    }
-}
-
-struct WrongVersion<'a> {
-    meta: TypeMeta<'a>,
-    kind: &'a str,
-    expected: &'a str,
-}
-
-impl fmt::Display for WrongVersion<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (written, kind) = (Quoted(self.meta.api_version), Quoted(self.kind));
-        write!(
-            f,
-            "{written} does not serve {kind}, `{}` does",
-            self.expected
-        )
     }
 }

@@ -1,33 +1,48 @@
 //! The images of an `ImageCache`.
 //!
 //! Sources: the CRD's schema (required, a list of strings, at least one), the vendor's limits (20 images), Docker's
-//! grammar of references, and what users report: a cache made from a tag that moves keeps the old content.
+//! grammar of references, and user reports: a cache made from a mutable tag keeps the old content.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::messages::define;
 use super::registry;
-use super::value::{Typed, not_a, not_a_string};
+use super::value::{not_a, not_a_string};
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
 use crate::reference::{Named, ReferenceError, ReferenceFaultClass, ascii_lower};
 use crate::resource::MAX_IMAGES;
+use crate::type_error::TypeError;
 
-/// Items of one list (images, secrets, containers) that are looked at; the rest is only counted, so that the work on a
-/// hostile list is bounded. Far above every limit of ECI.
+define! { images:
+    spec_required() "required, an object with images";
+    required() "required, 1 to 20 images";
+    none() "no images, at least 1 required";
+    too_many(count, limit) "{count} images, at most {limit} allowed";
+    unread(limit) "; only the first {limit} were read";
+    empty() "empty, an image reference is required";
+    invalid(image) "{image} is not a valid image reference";
+    duplicate(image, earlier, whole) "{image} is a duplicate of {earlier}: both are `{whole}`";
+    mutable(image, tag) "{image} has the mutable tag `{tag}`";
+    no_tag(image) "{image} has no tag and defaults to the mutable tag `latest`";
+}
+
+/// The number of items of one list (images, secrets, containers) that are validated. Further items are only counted, so
+/// that the work on a hostile list is bounded. The number is far above every limit of ECI.
 pub const MAX_ITEMS: usize = 256;
 
-/// What a rule on images has to know of the rest of the object.
+/// The registry access that the rest of the object configures.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Access {
     /// `spec.imagePullSecrets` has items.
     pub(super) secrets: bool,
-    /// The annotation that names enterprise registry instances for pulls without a password is set.
+    /// The annotation that names enterprise registry instances for password-free pulls is set.
     pub(super) acr_instances: bool,
 }
 
-/// `spec.images`.
+/// Validates `spec.images`.
 ///
 /// | images | finding |
 /// |---|---|
@@ -46,18 +61,18 @@ pub(super) fn check(
 ) {
     let path = path.field("images");
     match spec.get("images") {
-        None | Some(Value::Null) => report.add(
-            Code::IC020,
-            &path,
-            "missing, 1 to 20 images needed",
-            "List the images that the cache shall hold.",
-        ),
+        None | Some(Value::Null) => {
+            report.add(Code::IC020, &path, required(), "List the images to cache.")
+        }
         Some(Value::Array(images)) => list(images, access, &path, report),
         Some(image @ Value::String(_)) => report.add(
             Code::IC016,
             &path,
-            format_args!("{}, a list of strings is needed", Typed(image)),
-            "Write it as the item of a list: put `- ` before it.",
+            TypeError {
+                expected: "a list of strings",
+                found: image,
+            },
+            "Write it as a list item: put `- ` before it.",
         ),
         Some(other) => not_a("a list of strings", other, &path, report),
     }
@@ -65,19 +80,18 @@ pub(super) fn check(
 
 fn list(images: &[Value], access: Access, path: &Path<'_>, report: &mut Report<'_>) {
     if images.is_empty() {
-        report.add(
-            Code::IC021,
-            path,
-            "no images, 1 to 20 needed",
-            "List the images that the cache shall hold.",
-        );
+        report.add(Code::IC021, path, none(), "List the images to cache.");
     }
     if images.len() > MAX_IMAGES {
         report.add(
             Code::IC022,
             path,
-            format_args!("{} images, at most {MAX_IMAGES} allowed{}", images.len(), Unread(images.len())),
-            "Spread them over several caches; a pod uses one cache, so keep the images of one pod together.",
+            format_args!(
+                "{}{}",
+                too_many(images.len(), MAX_IMAGES),
+                Unread(images.len())
+            ),
+            "Use several caches. A pod uses one cache, so keep the images of one pod together.",
         );
     }
     // A list of legal length is compared on the stack.
@@ -109,11 +123,7 @@ fn list(images: &[Value], access: Access, path: &Path<'_>, report: &mut Report<'
             report.add(
                 Code::IC024,
                 &path,
-                format_args!(
-                    "{} is the same image as {}: `{whole}`",
-                    Quoted(text),
-                    list.index(earlier)
-                ),
+                duplicate(Quoted(text), list.index(earlier), whole),
                 "Remove one of them.",
             );
         } else {
@@ -128,19 +138,19 @@ fn list(images: &[Value], access: Access, path: &Path<'_>, report: &mut Report<'
     }
 }
 
-/// Says that a list was not read to its end.
+/// A note that a list of this length was not read to its end; empty if it was.
 pub(super) struct Unread(pub(super) usize);
 
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 > MAX_ITEMS {
-            write!(f, "; only the first {MAX_ITEMS} were read")?;
+            unread(MAX_ITEMS).fmt(f)?;
         }
         Ok(())
     }
 }
 
-/// Reads one image of any kind of object; reports what is no reference.
+/// Parses one image of any kind of object, and reports an invalid reference.
 pub(super) fn reference<'v>(
     text: &'v str,
     path: &Path<'_>,
@@ -150,8 +160,8 @@ pub(super) fn reference<'v>(
         report.add(
             Code::IC023,
             path,
-            "empty, an image reference is needed",
-            "Name an image or remove the item.",
+            empty(),
+            "Write an image reference or remove the item.",
         );
         return None;
     }
@@ -162,7 +172,7 @@ pub(super) fn reference<'v>(
                 Code::IC023,
                 path,
                 QuotedPart::Bytes(error.at()),
-                format_args!("{} is no image reference: {}", Quoted(text), error.rule()),
+                format_args!("{}: {}", invalid(Quoted(text)), error.rule()),
                 Remedy {
                     text,
                     error: &error,
@@ -188,7 +198,7 @@ impl fmt::Display for Remedy<'_> {
             return write!(f, "Leave the scheme out: {}.", Quoted(rest));
         }
         if ["${", "$(", "{{"].iter().any(|part| text.contains(part)) {
-            return f.write_str("Fill the placeholder in first: nothing replaces it later.");
+            return f.write_str("Replace the placeholder before you apply the object.");
         }
         match self.error.class() {
             ReferenceFaultClass::Uppercase => {
@@ -198,22 +208,22 @@ impl fmt::Display for Remedy<'_> {
                 write!(f, "Write it in lower case: {}.", Quoted(&lower))
             }
             ReferenceFaultClass::Hex64Identifier => {
-                f.write_str("Name the repository, and this as its digest: `name@sha256:…`.")
+                f.write_str("Write the repository and its digest: `name@sha256:…`.")
             }
             ReferenceFaultClass::TooLong => f.write_str("Shorten the path."),
             ReferenceFaultClass::DigestUnsupported => {
-                f.write_str("Take the digest that the registry gives: `sha256:…`.")
+                f.write_str("Use the digest that the registry reports: `sha256:…`.")
             }
-            ReferenceFaultClass::DigestLength => f.write_str("Copy the digest again, whole."),
+            ReferenceFaultClass::DigestLength => f.write_str("Copy the complete digest."),
             ReferenceFaultClass::DigestFormat => f.write_str("Write the digest in lower case."),
             ReferenceFaultClass::InvalidFormat | ReferenceFaultClass::Empty => {
-                f.write_str("The form is `host[:port]/path:tag` or `…@sha256:digest`.")
+                f.write_str("Use the form `host[:port]/path:tag` or `…@sha256:digest`.")
             }
         }
     }
 }
 
-/// Where tag or digest begin, with their `:` or `@`, in a text that need not be a reference.
+/// Returns the offset of the `:` or `@` before the tag or digest. The text need not be a valid reference.
 fn version(text: &str) -> usize {
     let path = text.rfind('/').unwrap_or_default();
     let begin = text
@@ -223,7 +233,7 @@ fn version(text: &str) -> usize {
     begin.map_or(text.len(), |begin| path + begin)
 }
 
-/// The tag that moves, if the image has one and no digest pins it: `latest`, written or meant.
+/// Returns the mutable tag `latest`, written or implied, unless a digest pins the image.
 pub(super) fn moving_tag<'a>(named: &Named<'a>) -> Option<&'a str> {
     match (named.digest(), named.effective_tag()) {
         (None, Some(tag)) if tag == crate::reference::DEFAULT_TAG => Some(tag),
@@ -231,28 +241,19 @@ pub(super) fn moving_tag<'a>(named: &Named<'a>) -> Option<&'a str> {
     }
 }
 
-/// Warns of a tag that moves.
+/// Reports a mutable tag.
 pub(super) fn mutable_tag(text: &str, named: &Named<'_>, path: &Path<'_>, report: &mut Report<'_>) {
     if moving_tag(named).is_none() {
         return;
     }
-    const HELP: &str =
-        "Name a version or a digest: the cache keeps what the tag meant on the day it was made.";
+    const HELP: &str = "Use a version tag or a digest: the cache keeps the content that the tag had when the cache was created.";
     match named.tag() {
-        None => report.add(
-            Code::IC025,
-            path,
-            format_args!(
-                "{} has no tag, so `latest` is meant, and `latest` moves",
-                Quoted(text)
-            ),
-            HELP,
-        ),
+        None => report.add(Code::IC025, path, no_tag(Quoted(text)), HELP),
         Some(tag) => report.add_part(
             Code::IC025,
             path,
             QuotedPart::Bytes(text.len().saturating_sub(tag.len())..text.len()),
-            format_args!("{} has the tag `{tag}`, which moves", Quoted(text)),
+            mutable(Quoted(text), tag),
             HELP,
         ),
     }

@@ -1,19 +1,27 @@
 //! Labels, and the keys of all annotations.
 //!
-//! Source: Kubernetes. The API server refuses an object whose labels or annotation keys break these rules, and one whose
-//! annotations together are longer than 256 KiB.
+//! Source: Kubernetes. The API server rejects an object whose labels or annotation keys break these rules, and an object
+//! whose annotations together exceed 256 KiB.
 
 use serde_json::{Map, Value};
 
+use super::messages::define;
 use super::name;
-use super::value::{InQuotes, Typed, not_a, not_a_string};
+use super::value::{InQuotes, not_a, not_a_string};
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
+use crate::type_error::TypeError;
 
-/// Most bytes of all keys and values of one object's annotations together.
+define! { labels:
+    invalid_key(what, key, fault) "{key} is not a valid {what} key: {fault}";
+    invalid_value(value, fault) "{value} is not a valid label value: {fault}";
+    too_long(length, limit) "{length} bytes of annotations, at most {limit} allowed";
+}
+
+/// The maximum size of one object's annotations in bytes: all keys and values together.
 pub const MAX_ANNOTATION_BYTES: usize = 256 * 1024;
 
-/// `metadata.labels`.
+/// Validates `metadata.labels`.
 ///
 /// | label | finding |
 /// |---|---|
@@ -40,8 +48,8 @@ pub(super) fn labels(labels: &Value, path: &Path<'_>, report: &mut Report<'_>) {
                         Code::IC017,
                         &path,
                         QuotedPart::Bytes(fault.at.clone()),
-                        format_args!("{} is no label value: {fault}", Quoted(text)),
-                        "Use at most 63 letters, digits, `-`, `_` and `.`, a letter or digit first and last.",
+                        invalid_value(Quoted(text), fault),
+                        "Use at most 63 letters, digits, `-`, `_` and `.`; start and end with a letter or digit.",
                     );
                 }
             }
@@ -50,11 +58,11 @@ pub(super) fn labels(labels: &Value, path: &Path<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// The key and the type of an annotation that the product's table does not have.
+/// Validates the key and the type of an annotation that is not in the product's table.
 ///
 /// | annotation | finding |
 /// |---|---|
-/// | `note: 缓存 <&>` | none: values are free |
+/// | `note: 缓存 <&>` | none: any value is allowed |
 /// | `说明: x` | IC017 at the key |
 /// | `note: true` (a boolean) | IC050 |
 pub(super) fn annotation(key: &str, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
@@ -65,13 +73,16 @@ pub(super) fn annotation(key: &str, value: &Value, path: &Path<'_>, report: &mut
         report.add(
             Code::IC050,
             path,
-            format_args!("{}, annotations are strings", Typed(value)),
+            TypeError {
+                expected: "a string",
+                found: value,
+            },
             InQuotes(value),
         );
     }
 }
 
-/// The length of all annotations together: IC018 past [`MAX_ANNOTATION_BYTES`].
+/// Reports annotations that together exceed [`MAX_ANNOTATION_BYTES`] (IC018).
 pub(super) fn annotations_length(
     annotations: &Map<String, Value>,
     path: &Path<'_>,
@@ -86,8 +97,8 @@ pub(super) fn annotations_length(
         report.add(
             Code::IC018,
             path,
-            format_args!("{bytes} bytes of annotations, at most {MAX_ANNOTATION_BYTES} allowed"),
-            "Keep large values elsewhere, for example in a ConfigMap.",
+            too_long(bytes, MAX_ANNOTATION_BYTES),
+            "Store large values elsewhere, for example in a ConfigMap.",
         );
     }
 }
@@ -97,7 +108,7 @@ fn bad_key(what: &str, key: &str, fault: &name::Fault, path: &Path<'_>, report: 
         Code::IC017,
         path,
         QuotedPart::Key,
-        format_args!("{} is no {what} key: {fault}", Quoted(key)),
-        "A key is `name` or `prefix/name`: a domain, and at most 63 letters, digits, `-`, `_` and `.`.",
+        invalid_key(what, Quoted(key), fault),
+        "Write `name` or `prefix/name`: the prefix is a domain, the name has at most 63 letters, digits, `-`, `_` and `.`.",
     );
 }

@@ -1,7 +1,7 @@
-//! What is wrong with this manifest? Everything at once, in document order, with stable codes.
+//! Validation of manifests: every finding at once, in document order, with stable codes.
 //!
-//! Two kinds of object are judged: `ImageCache`, whole, and the workloads of Kubernetes, in as far as they speak of image
-//! caches. Lists are walked. Objects of other kinds pass in silence.
+//! Two kinds of object are checked: `ImageCache`, completely, and the workloads of Kubernetes, where they refer to image
+//! caches. Lists are opened. Objects of other kinds have no findings.
 //!
 //! | rule group | file |
 //! |---|---|
@@ -29,6 +29,7 @@ mod form;
 mod identity;
 mod images;
 mod labels;
+mod messages;
 mod name;
 mod pod;
 mod registry;
@@ -43,22 +44,21 @@ mod workload;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::diagnostic::{Code, Diagnostic, Levels, Report};
+use crate::diagnostic::{Diagnostic, Levels, Report};
 use crate::document::{self, TextFormat, TextLimits};
 use crate::path::Path;
 use crate::resource::MAX_SIZE_GIB;
+use crate::resource::walk::{Met, Opens, TypeMeta, Visitor, WalkFault, walk};
 use crate::settings::{self, SettingErrors};
-use identity::{Subject, TypeMeta};
+use identity::Subject;
 
-pub(crate) use spelling::nearest;
-
+pub use crate::resource::MAX_LIST_DEPTH;
 pub use images::MAX_ITEMS;
 pub use labels::MAX_ANNOTATION_BYTES;
+pub use messages::messages;
+pub use spelling::nearest;
 
-/// How deep lists within lists are walked.
-pub const MAX_LIST_DEPTH: usize = 8;
-
-/// How strict to be.
+/// The options of a validation.
 ///
 /// ```
 /// use imagecache::diagnostic::{Code, Level};
@@ -100,13 +100,13 @@ impl Default for ValidateOptions {
     }
 }
 
-/// One object that was met, judged or not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// An object of a document, checked or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckedObject {
     /// Which document of the text, from 0.
     pub document: usize,
-    /// Where in the document: empty, or the item of a list, `items[3]`.
+    /// Path in the document: empty, or the item of a list, `items[3]`.
     pub path: String,
     /// As written; empty where it is missing.
     pub api_version: String,
@@ -114,20 +114,22 @@ pub struct CheckedObject {
     pub kind: String,
     /// `metadata.name`, else `metadata.generateName`, else empty.
     pub name: String,
-    /// False for kinds that are not judged.
+    /// `metadata.namespace`; empty where it is missing.
+    pub namespace: String,
+    /// False for kinds that are not checked.
     pub checked: bool,
 }
 
-/// What is to be said about a text.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+/// The result of a validation.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Validation {
     /// Findings by document, then by place.
     pub diagnostics: Vec<Diagnostic>,
-    /// Every object that was met, items of lists included, in order.
+    /// Every object, items of lists included, in document order.
     pub objects: Vec<CheckedObject>,
 }
 
-/// Judges one object (or list) that has no text: findings carry no span.
+/// Checks one object or list without a text: findings have no span.
 ///
 /// ```
 /// use imagecache::validate::{ValidateOptions, object};
@@ -143,11 +145,16 @@ pub struct Validation {
 #[must_use]
 pub fn object(value: &Value, options: &ValidateOptions) -> Vec<Diagnostic> {
     let mut report = Report::new(&options.levels);
-    Walk { options, met: None }.object(value, &Path::Root, Inherited::default(), 0, &mut report);
+    let mut check = Check {
+        options,
+        met: None,
+        report: &mut report,
+    };
+    walk(value, Opens::Manifests, &mut check);
     report.finish()
 }
 
-/// Judges every document of a text.
+/// Checks every document of a text.
 ///
 /// ```
 /// use imagecache::document::TextFormat;
@@ -160,8 +167,8 @@ pub fn text(text: &str, format: TextFormat, options: &ValidateOptions) -> Valida
     text_within(text, format, options, &TextLimits::default())
 }
 
-/// Judges every document of a text, as far as the limits allow: for hosts that read their user's own files, which may
-/// be longer than those of a stranger.
+/// Checks every document of a text within these limits, for hosts that read files of their own user, which may be longer
+/// than untrusted ones.
 #[must_use]
 pub fn text_within(
     text: &str,
@@ -173,17 +180,12 @@ pub fn text_within(
     let mut objects = Vec::new();
     for document in &documents {
         let mut report = Report::on(document, &options.levels);
-        let mut walk = Walk {
+        let mut check = Check {
             options,
             met: Some((document.index(), &mut objects)),
+            report: &mut report,
         };
-        walk.object(
-            document.value(),
-            &Path::Root,
-            Inherited::default(),
-            0,
-            &mut report,
-        );
+        walk(document.value(), Opens::Manifests, &mut check);
         diagnostics.extend(report.finish());
     }
     let place = |found: &Diagnostic| {
@@ -197,101 +199,50 @@ pub fn text_within(
     }
 }
 
-/// What an item of a typed list takes over from its list when it says nothing itself.
-#[derive(Debug, Clone, Copy, Default)]
-struct Inherited<'v> {
-    meta: TypeMeta<'v>,
-    /// In a list where anything may stand, what is not an object of Kubernetes is passed over.
-    lax: bool,
+/// The visitor that checks each object that a walk meets.
+struct Check<'c, 'd> {
+    options: &'c ValidateOptions,
+    /// The number of the document and the objects met, where the caller asks for them.
+    met: Option<(usize, &'c mut Vec<CheckedObject>)>,
+    report: &'c mut Report<'d>,
 }
 
-/// A walk over an object and, if it is a list, its items.
-struct Walk<'w> {
-    options: &'w ValidateOptions,
-    /// The document and the objects met, where somebody wants to know.
-    met: Option<(usize, &'w mut Vec<CheckedObject>)>,
-}
-
-impl Walk<'_> {
-    fn object(
-        &mut self,
-        value: &Value,
-        path: &Path<'_>,
-        inherited: Inherited<'_>,
-        depth: usize,
-        report: &mut Report<'_>,
-    ) {
-        let Value::Object(fields) = value else {
-            if !inherited.lax {
-                report.add(
-                    Code::IC004,
-                    path,
-                    format_args!(
-                        "{}, an object of Kubernetes is needed",
-                        value::type_of(value)
-                    ),
-                    "",
-                );
-            }
-            return;
-        };
-        let Some(mut meta) = TypeMeta::read(fields, path, report) else {
+impl Visitor for Check<'_, '_> {
+    fn object(&mut self, met: &Met<'_>) {
+        let Met { fields, path, .. } = *met;
+        if identity::report_types(fields, path, self.report) {
             return self.meet(TypeMeta::default(), fields, path, false);
-        };
-        if meta.kind.is_empty() && meta.api_version.is_empty() {
-            meta = inherited.meta;
-            if meta.kind.is_empty() && inherited.lax {
-                return;
-            }
         }
-        let subject = identity::tell(meta, fields, path, report);
+        // In a list of an unknown kind, items need not be Kubernetes objects.
+        if met.meta == TypeMeta::default() && !met.strict {
+            return;
+        }
+        let subject = identity::classify(met.meta, fields, path, self.report);
         match subject {
-            Subject::List { strict } => {
-                return self.list(fields, meta, strict, path, depth, report);
+            Subject::ImageCache => cache::check(met.value, fields, self.options, path, self.report),
+            Subject::Workload(workload) => workload::check(workload, met.value, path, self.report),
+            Subject::Foreign => {
+                let kind = (met.meta.group(), met.meta.kind);
+                workload::check_unknown(kind, fields, path, self.report);
             }
-            Subject::ImageCache => cache::check(value, fields, self.options, path, report),
-            Subject::Workload(workload) => workload::check(workload, value, path, report),
-            Subject::Foreign => {}
         }
-        self.meet(meta, fields, path, subject != Subject::Foreign);
+        self.meet(met.meta, fields, path, subject != Subject::Foreign);
     }
 
-    fn list(
-        &mut self,
-        fields: &Map<String, Value>,
-        meta: TypeMeta<'_>,
-        strict: bool,
-        path: &Path<'_>,
-        depth: usize,
-        report: &mut Report<'_>,
-    ) {
-        let path = path.field("items");
-        let items = match fields.get("items") {
-            None | Some(Value::Null) => return,
-            Some(Value::Array(items)) => items,
-            Some(other) if strict => return value::not_a("a list", other, &path, report),
-            Some(_) => return,
-        };
-        if depth == MAX_LIST_DEPTH {
-            return report.add(
-                Code::IC003,
-                &path,
-                format_args!("a list within {MAX_LIST_DEPTH} lists, deeper ones are not read"),
-                "",
-            );
-        }
-        let kind = meta.kind.strip_suffix("List").unwrap_or_default();
-        let meta = if kind.is_empty() {
-            TypeMeta::default()
-        } else {
-            TypeMeta { kind, ..meta }
-        };
-        let inherited = Inherited { meta, lax: !strict };
-        for (index, item) in items.iter().enumerate() {
-            self.object(item, &path.index(index), inherited, depth + 1, report);
+    fn list(&mut self, list: &Met<'_>) {
+        if !identity::report_types(list.fields, list.path, self.report) {
+            identity::check_list(list.meta, list.path, self.report);
         }
     }
 
+    fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, strict: bool) {
+        if strict || matches!(fault, WalkFault::TooDeep) {
+            fault.report(path, self.report);
+        }
+    }
+}
+
+impl Check<'_, '_> {
     fn meet(
         &mut self,
         meta: TypeMeta<'_>,
@@ -317,6 +268,7 @@ impl Walk<'_> {
                 .or(metadata("generateName"))
                 .unwrap_or_default()
                 .to_owned(),
+            namespace: metadata("namespace").unwrap_or_default().to_owned(),
             checked,
         });
     }

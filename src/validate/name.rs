@@ -1,4 +1,4 @@
-//! Names: `metadata.name` of an `ImageCache`, and the name forms of Kubernetes that other rules need.
+//! Names: `metadata.name` of an `ImageCache`, and the name formats of Kubernetes that other rules need.
 //!
 //! Source: Kubernetes. A name is an RFC 1123 subdomain, a namespace an RFC 1123 label, the key of a label or annotation
 //! a qualified name. Lengths are counted in bytes, as Kubernetes counts them.
@@ -8,15 +8,29 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use super::messages::define;
 use super::value::not_a_string;
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
 use crate::resource::MAX_NAME_LENGTH;
 
-/// Longest RFC 1123 label, label value and name part of a qualified name, in bytes.
+define! { name:
+    ignored_namespace(namespace) "{namespace} is ignored, an ImageCache is cluster-scoped";
+    required() "name or generateName is required";
+    invalid(name, fault) "{name} is not a valid RFC 1123 subdomain: {fault}";
+    empty() "must not be empty";
+    too_long(length, limit) "{length} characters, at most {limit} allowed";
+    space() "a space is not allowed";
+    character(character) "{character} is not allowed";
+    edge(character) "a part must not start or end with {character}";
+    empty_part() "empty part between dots";
+    slashes() "at most one `/` allowed";
+}
+
+/// The maximum length of an RFC 1123 label, a label value and the name part of a qualified name, in bytes.
 const MAX_LABEL_LENGTH: usize = 63;
 
-/// Why a text is no name of a form, and which bytes are to blame.
+/// The reason why a text is not a valid name, and the invalid bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) at: Range<usize>,
@@ -31,7 +45,7 @@ enum Why {
         limit: usize,
     },
     Character(char),
-    /// A part begins or ends with this character, which may only stand inside.
+    /// A part starts or ends with this character, which is only allowed inside.
     Edge(char),
     EmptyPart,
     Slashes,
@@ -40,28 +54,18 @@ enum Why {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.why {
-            Why::Empty => f.write_str("it is empty"),
-            Why::TooLong { length, limit } => {
-                write!(f, "{length} characters, at most {limit} allowed")
-            }
-            Why::Character(' ') => f.write_str("a space is not allowed"),
-            Why::Character(character) => {
-                write!(
-                    f,
-                    "{} is not allowed",
-                    Quoted(character.encode_utf8(&mut [0; 4]))
-                )
-            }
-            Why::Edge(character) => {
-                write!(f, "`{character}` may not begin or end a part")
-            }
-            Why::EmptyPart => f.write_str("a part between dots is empty"),
-            Why::Slashes => f.write_str("only one slash is allowed"),
+            Why::Empty => empty().fmt(f),
+            Why::TooLong { length, limit } => too_long(length, limit).fmt(f),
+            Why::Character(' ') => space().fmt(f),
+            Why::Character(invalid) => character(Quoted(invalid.encode_utf8(&mut [0; 4]))).fmt(f),
+            Why::Edge(invalid) => edge(Quoted(invalid.encode_utf8(&mut [0; 4]))).fmt(f),
+            Why::EmptyPart => empty_part().fmt(f),
+            Why::Slashes => slashes().fmt(f),
         }
     }
 }
 
-/// Where in a part of a name a byte may stand.
+/// The positions in a part of a name at which a byte is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Anywhere,
@@ -96,7 +100,7 @@ fn in_qualified(byte: u8) -> Role {
     }
 }
 
-/// Holds `text`, which begins at `offset`, against the roles of its bytes.
+/// Checks `text`, which starts at `offset`, against the roles of its bytes.
 fn check(text: &str, offset: usize, role: impl Fn(u8) -> Role) -> Result<(), Fault> {
     if fits(text, &role) {
         Ok(())
@@ -105,7 +109,7 @@ fn check(text: &str, offset: usize, role: impl Fn(u8) -> Role) -> Result<(), Fau
     }
 }
 
-/// One pass, for names that are right.
+/// Returns true if a name is valid. One pass: the common case.
 fn fits(text: &str, role: impl Fn(u8) -> Role) -> bool {
     let (mut begun, mut may_end) = (false, false);
     for byte in text.bytes() {
@@ -119,7 +123,7 @@ fn fits(text: &str, role: impl Fn(u8) -> Role) -> bool {
     may_end
 }
 
-/// The first fault: a character that no part has, else a part that begins or ends wrongly or is empty.
+/// Returns the first fault: a character that is never allowed, or else a part that starts or ends wrongly or is empty.
 fn fault(text: &str, offset: usize, role: impl Fn(u8) -> Role) -> Result<(), Fault> {
     let mut start = 0;
     for part in text.as_bytes().split(|byte| role(*byte) == Role::Between) {
@@ -143,7 +147,7 @@ fn fault(text: &str, offset: usize, role: impl Fn(u8) -> Role) -> Result<(), Fau
     Ok(())
 }
 
-/// The fault of the character that begins at byte `at` of `text`, which itself begins at `offset`.
+/// Returns the fault of the character at byte `at` of `text`, which starts at `offset`.
 fn character_at(text: &str, at: usize, offset: usize, why: fn(char) -> Why) -> Fault {
     let character = text
         .split_at_checked(at)
@@ -171,20 +175,20 @@ fn within(text: &str, limit: usize, offset: usize) -> Result<(), Fault> {
     }
 }
 
-/// RFC 1123 label: `a-z`, `0-9` and, inside, `-`; at most 63.
+/// Checks an RFC 1123 label: `a-z`, `0-9` and, inside, `-`; at most 63.
 pub(super) fn label(text: &str) -> Result<(), Fault> {
     within(text, MAX_LABEL_LENGTH, 0)?;
     check(text, 0, in_label)
 }
 
-/// RFC 1123 subdomain: labels of any length, joined by dots; at most 253 together.
+/// Checks an RFC 1123 subdomain: labels of any length, joined by dots; at most 253 together.
 pub(super) fn subdomain(text: &str) -> Result<(), Fault> {
     within(text, MAX_NAME_LENGTH, 0)?;
     check(text, 0, in_subdomain)
 }
 
-/// Key of a label: a name of letters, digits and, inside, `-_.`, at most 63, with an RFC 1123 subdomain and a slash
-/// before it or not.
+/// Checks the key of a label: an optional RFC 1123 subdomain and slash, then at most 63 letters, digits and, inside,
+/// `-_.`.
 pub(super) fn qualified(text: &str) -> Result<(), Fault> {
     let (name, offset) = match text.split_once('/') {
         None => (text, 0),
@@ -204,7 +208,7 @@ pub(super) fn qualified(text: &str) -> Result<(), Fault> {
     check(name, offset, in_qualified)
 }
 
-/// Key of an annotation: as [`qualified`], where upper case in the prefix does not matter.
+/// Checks the key of an annotation: as [`qualified`], but the prefix may have upper-case letters.
 pub(super) fn annotation_key(text: &str) -> Result<(), Fault> {
     match qualified(text) {
         Err(Fault {
@@ -215,7 +219,7 @@ pub(super) fn annotation_key(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// Value of a label: empty, or letters, digits and, inside, `-_.`; at most 63.
+/// Checks the value of a label: empty, or at most 63 letters, digits and, inside, `-_.`.
 pub(super) fn label_value(text: &str) -> Result<(), Fault> {
     if text.is_empty() {
         return Ok(());
@@ -224,13 +228,13 @@ pub(super) fn label_value(text: &str) -> Result<(), Fault> {
     check(text, 0, in_qualified)
 }
 
-/// `metadata.name`, `metadata.generateName` and `metadata.namespace` of an `ImageCache`.
+/// Validates `metadata.name`, `metadata.generateName` and `metadata.namespace` of an `ImageCache`.
 ///
 /// | metadata | finding |
 /// |---|---|
 /// | `name: web` | none |
 /// | `generateName: web-` | none: the API server appends |
-/// | nothing of the two | IC013 |
+/// | neither of them | IC013 |
 /// | `name: Web_1` | IC014 at `W` |
 /// | `namespace: default` | IC012: the API server accepts the object and drops the namespace |
 pub(super) fn metadata(metadata: &Map<String, Value>, path: &Path<'_>, report: &mut Report<'_>) {
@@ -243,22 +247,22 @@ pub(super) fn metadata(metadata: &Map<String, Value>, path: &Path<'_>, report: &
             ("name", Value::String(name)) => {
                 named = true;
                 if let Err(fault) = subdomain(name) {
-                    invalid(name, &fault, &at, report);
+                    report_invalid(name, &fault, &at, report);
                 }
             }
             ("generateName", Value::String(prefix)) => {
                 named = true;
-                // Five letters and digits follow, so a hyphen may stand last.
+                // The API server appends five letters and digits, so a hyphen may be last.
                 let whole = prefix.strip_suffix('-').unwrap_or(prefix);
                 if let Err(fault) = subdomain(whole) {
-                    invalid(prefix, &fault, &at, report);
+                    report_invalid(prefix, &fault, &at, report);
                 }
             }
             ("namespace", Value::String(namespace)) => report.add(
                 Code::IC012,
                 &at,
-                format_args!("{}, but ImageCache is cluster scoped", Quoted(namespace)),
-                "Remove it: every namespace may use the cache.",
+                ignored_namespace(Quoted(namespace)),
+                "Remove it: every namespace can use the cache.",
             ),
             (field @ ("name" | "generateName" | "namespace"), other) => {
                 named |= field != "namespace";
@@ -271,28 +275,28 @@ pub(super) fn metadata(metadata: &Map<String, Value>, path: &Path<'_>, report: &
         report.add(
             Code::IC013,
             &path.field("name"),
-            "missing, and so is generateName",
-            "Give the cache a name.",
+            required(),
+            "Set `metadata.name`.",
         );
     }
 }
 
-fn invalid(name: &str, fault: &Fault, path: &Path<'_>, report: &mut Report<'_>) {
+fn report_invalid(name: &str, fault: &Fault, path: &Path<'_>, report: &mut Report<'_>) {
     report.add_part(
         Code::IC014,
         path,
         QuotedPart::Bytes(fault.at.clone()),
-        format_args!("{} is not an RFC 1123 subdomain: {fault}", Quoted(name)),
+        invalid(Quoted(name), fault),
         Proposal(name),
     );
 }
 
-/// What to write instead of a name: the nearest one that is valid.
+/// The help for an invalid name: the format, and the nearest valid name.
 struct Proposal<'a>(&'a str);
 
 impl fmt::Display for Proposal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Use lower-case letters, digits, `-` and `.`, at most 253, a letter or digit first and last")?;
+        f.write_str("Use at most 253 lower-case letters, digits, `-` and `.`; start and end with a letter or digit")?;
         let mut proposal = String::new();
         for character in self.0.chars().take(MAX_NAME_LENGTH) {
             match character {
@@ -317,7 +321,7 @@ mod tests {
     use proptest::prelude::*;
     use regex::Regex;
 
-    /// A form of name, and the regular expression that Kubernetes gives for it.
+    /// A name format, and the regular expression that Kubernetes documents for it.
     type Rule = (fn(&str) -> Result<(), Fault>, &'static str);
 
     const RULES: [Rule; 4] = [
@@ -338,7 +342,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn names_are_what_the_expressions_of_kubernetes_match(text in "[aZ0._/é -]{0,8}") {
+        fn names_match_the_expressions_of_kubernetes(text in "[aZ0._/é -]{0,8}") {
             for (rule, expression) in RULES {
                 let outcome = rule(&text);
                 prop_assert_eq!(outcome.is_ok(), Regex::new(expression).unwrap().is_match(&text), "{}", expression);

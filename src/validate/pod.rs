@@ -1,292 +1,268 @@
 //! Pods and pod templates: do they get the image cache that they ask for?
 //!
 //! Sources: the vendor's pages for the precedence of the annotations, the pull policy and the label of pods on ECI;
-//! Kubernetes for the default of the pull policy. A pod that neither runs on ECI nor speaks of image caches is left
-//! alone, save that an image that is no reference can never be pulled.
+//! Kubernetes for the default of the pull policy. Of a pod that neither runs on ECI nor mentions image caches only the
+//! images are validated: one that is not a reference can never be pulled.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ptr;
+
+use serde_json::Value;
 
 use super::annotations::{self, Place};
 use super::images::{self, MAX_ITEMS};
 use super::value::not_a_string;
 use crate::annotation::{
-    ECI_BURST, ECI_INSTANCE_ID, ECI_LABEL, POD_AUTO, POD_AUTO_OLD, POD_CACHE_ID, POD_CACHE_ID_OLD,
-    POD_MATCH_COUNT, POD_PERFECT_MATCH, parse_bool,
+    ACS_ENABLE_CACHE, ECI_INSTANCE_ID, POD_MATCH_COUNT, POD_PERFECT_MATCH, parse_bool,
 };
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
+use crate::pod::{CacheRequest, ContainerImage, Located, Placement, Template};
 use crate::reference::Named;
+use crate::resource::workload::Workload;
 
-/// Judges a pod, or the template of one; both have `metadata` and `spec`.
-pub(super) fn check(pod: &Value, path: &Path<'_>, report: &mut Report<'_>) {
-    let metadata = pod.get("metadata").unwrap_or(&Value::Null);
-    let annotations = metadata.get("annotations").and_then(Value::as_object);
-    let spec = pod.get("spec").unwrap_or(&Value::Null);
-    let wish = Wish::read(annotations);
-    let eci = Eci::read(metadata, spec);
-    let live = eci == Eci::Runs
-        || pod
-            .get("status")
-            .and_then(Value::as_object)
-            .is_some_and(|status| !status.is_empty());
-    if let Some(annotations) = annotations {
-        let metadata = path.field("metadata");
-        let path = metadata.field("annotations");
-        annotations::check(annotations, Place::Pod { live }, &path, report);
-        conflicts(&wish, annotations, &path, report);
-        if eci == Eci::No
-            && !live
-            && let Some(name) = wish.first
-        {
-            report.add_part(
-                Code::IC065,
-                &path.key(name),
-                QuotedPart::Key,
-                "nothing in this pod asks for ECI, and only there are image caches used",
-                "Label it `alibabacloud.com/eci: \"true\"`; on a serverless cluster, where every pod runs on ECI, ignore this.",
-            );
-        }
-    }
-    let cached = wish.matches(eci != Eci::No);
-    let images = containers(spec, cached, &path.field("spec"), report);
-    if let Some(count) = wish.count {
-        let metadata = path.field("metadata");
-        let annotations = metadata.field("annotations");
-        match_count(count, images, &annotations.key(POD_MATCH_COUNT), report);
-    }
+/// The pods of one object. Its templates may share annotations and images: each is reported once.
+pub(super) struct Pods<'p> {
+    path: &'p Path<'p>,
+    /// Whether the object is of Kubernetes, whose API server refuses what is not a pod spec.
+    strict: bool,
+    /// Whether ECI or a kubelet has written to the object.
+    has_status: bool,
+    seen: BTreeSet<*const Value>,
+    reported: BTreeSet<(Code, *const Value, &'static str)>,
 }
 
-/// What the annotations of a pod ask for, in as far as rules here need it.
-#[derive(Debug, Default)]
-struct Wish {
-    /// One of the annotations that ask for something, to point at.
-    first: Option<&'static str>,
-    explicit: Option<&'static str>,
-    /// Switches that are on.
-    auto: Option<&'static str>,
-    perfect: bool,
-    /// The match count, if it is a number.
-    count: Option<u64>,
-    /// Automatic matching is switched off.
-    off: bool,
-}
-
-impl Wish {
-    fn read(annotations: Option<&Map<String, Value>>) -> Self {
-        let mut wish = Wish::default();
-        let Some(annotations) = annotations else {
-            return wish;
-        };
-        let get = |name| annotations.get(name).and_then(Value::as_str);
-        for name in [POD_CACHE_ID, POD_CACHE_ID_OLD] {
-            if get(name).is_some_and(|id| !id.is_empty()) {
-                wish.explicit = wish.explicit.or(Some(name));
-            }
-        }
-        // The new switch beats the old one.
-        for name in [POD_AUTO_OLD, POD_AUTO] {
-            match get(name).and_then(parse_bool) {
-                Some(true) => (wish.auto, wish.off) = (Some(name), false),
-                Some(false) => (wish.auto, wish.off) = (None, true),
-                None => {}
-            }
-        }
-        wish.perfect = get(POD_PERFECT_MATCH).and_then(parse_bool) == Some(true);
-        wish.count = get(POD_MATCH_COUNT)
-            .filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
-            .map(|text| text.parse().unwrap_or(u64::MAX));
-        wish.first = wish
-            .explicit
-            .or(wish.auto)
-            .or(wish.perfect.then_some(POD_PERFECT_MATCH))
-            .or(wish.count.map(|_| POD_MATCH_COUNT));
-        wish
-    }
-
-    /// Whether a cache is looked for, on ECI or where the pod asks for one. On ECI matching is on unless switched off.
-    fn matches(&self, on_eci: bool) -> bool {
-        self.explicit.is_some() || (!self.off && (on_eci || self.first.is_some()))
-    }
-}
-
-/// Whether a pod goes to ECI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Eci {
-    /// Nothing says so.
-    No,
-    /// Its label, node or selector says so, or may.
-    Asks,
-    /// ECI has written its instance onto it.
-    Runs,
-}
-
-impl Eci {
-    fn read(metadata: &Value, spec: &Value) -> Self {
-        let annotation = |name: &str| {
-            metadata
-                .get("annotations")
-                .and_then(|all| all.get(name))
-                .and_then(Value::as_str)
-        };
-        let label = |name: &str| {
-            metadata
-                .get("labels")
-                .and_then(|all| all.get(name))
-                .and_then(Value::as_str)
-        };
-        if annotation(ECI_INSTANCE_ID).is_some() {
-            return Eci::Runs;
-        }
-        let labelled = label(ECI_LABEL).is_some_and(|value| value == "true");
-        let burst = [label(ECI_BURST), annotation(ECI_BURST)]
-            .into_iter()
-            .flatten()
-            .any(|value| value.starts_with("eci"));
-        let node = spec
-            .get("nodeName")
-            .and_then(Value::as_str)
-            .is_some_and(|name| name.starts_with(VIRTUAL_NODE));
-        let selected = spec
-            .get("nodeSelector")
-            .and_then(|all| all.get("type"))
-            .and_then(Value::as_str);
-        let tolerated = spec
-            .get("tolerations")
-            .and_then(Value::as_array)
-            .is_some_and(|all| {
-                let key = |toleration: &Value| {
-                    toleration
-                        .get("key")?
-                        .as_str()
-                        .map(|key| key.starts_with("virtual-kubelet.io/"))
-                };
-                all.iter()
-                    .take(MAX_ITEMS)
-                    .any(|toleration| key(toleration) == Some(true))
-            });
-        // An affinity can name virtual nodes in many ways.
-        let affinity = spec
-            .get("affinity")
-            .and_then(|all| all.get("nodeAffinity"))
-            .is_some_and(Value::is_object);
-        if labelled || burst || node || selected == Some(VIRTUAL_NODE) || tolerated || affinity {
-            Eci::Asks
-        } else {
-            Eci::No
-        }
-    }
-}
-
-const VIRTUAL_NODE: &str = "virtual-kubelet";
-
-/// Annotations of which one makes the other idle.
-fn conflicts(
-    wish: &Wish,
-    annotations: &Map<String, Value>,
-    path: &Path<'_>,
-    report: &mut Report<'_>,
-) {
-    if let (Some(explicit), Some(auto)) = (wish.explicit, wish.auto) {
-        report.add_part(
-            Code::IC061,
-            &path.key(auto),
-            QuotedPart::Key,
-            format_args!("idle, since `{explicit}` names a cache"),
-            "Keep one of them. If the named cache is missing or not Ready, the pod fails; nothing else is matched.",
-        );
-    }
-    if wish.perfect && annotations.contains_key(POD_MATCH_COUNT) {
-        report.add_part(
-            Code::IC062,
-            &path.key(POD_MATCH_COUNT),
-            QuotedPart::Key,
-            format_args!("idle, since `{POD_PERFECT_MATCH}` wins"),
-            "Remove one of them; perfect match is the recommended one.",
-        );
-    }
-}
-
-fn match_count(count: u64, images: Option<u64>, path: &Path<'_>, report: &mut Report<'_>) {
-    if count == 0 {
-        report.add(
-            Code::IC063,
+impl<'p> Pods<'p> {
+    pub(super) fn of(workload: &Workload, object: &Value, path: &'p Path<'p>) -> Self {
+        let is_pod = workload.kind == "Pod" && workload.is_built_in();
+        let status = object.get("status").and_then(Value::as_object);
+        Pods {
             path,
-            "0 asks for nothing, at least 1 needed",
-            "Remove it, or say how many images must match.",
-        );
-    } else if let Some(images) = images.filter(|images| count > *images) {
-        report.add(
-            Code::IC063,
-            path,
-            format_args!("{count} images must match, but the pod has {images}: no cache ever does"),
-            format_args!("To ask for all images, write `{POD_PERFECT_MATCH}: \"true\"`."),
-        );
-    }
-}
-
-/// Judges the images of all containers. Gives the number of different images that the pod starts with, if a cache is
-/// looked for and every one of them can be read.
-fn containers(spec: &Value, cached: bool, path: &Path<'_>, report: &mut Report<'_>) -> Option<u64> {
-    let mut seen: Vec<Named<'_>> = Vec::new();
-    let mut complete = cached;
-    for list in ["initContainers", "containers", "ephemeralContainers"] {
-        let path = path.field(list);
-        let Some(containers) = spec.get(list).and_then(Value::as_array) else {
-            continue;
-        };
-        if containers.len() > MAX_ITEMS {
-            complete = false;
-            report.add(
-                Code::IC003,
-                &path,
-                format_args!(
-                    "{} containers, only the first {MAX_ITEMS} were read",
-                    containers.len()
-                ),
-                "",
-            );
+            strict: workload.is_built_in(),
+            has_status: is_pod && status.is_some_and(|status| !status.is_empty()),
+            seen: BTreeSet::new(),
+            reported: BTreeSet::new(),
         }
-        for (index, container) in containers.iter().take(MAX_ITEMS).enumerate() {
-            let path = path.index(index);
-            match image(container, cached, &path, report) {
-                // Ephemeral containers come later than the choice of the cache.
-                Some(named) if cached && list != "ephemeralContainers" => {
-                    if !seen.contains(&named) {
-                        seen.push(named);
-                    }
+    }
+
+    /// Validates the pod of a template.
+    pub(super) fn check(&mut self, template: &Template<'_>, report: &mut Report<'_>) {
+        // Warnings of the reader are findings of `annotations`, at their places.
+        let request = CacheRequest::of(template, &mut Vec::new());
+        let placement = Placement::of(template);
+        let live = self.has_status || template.annotation(ECI_INSTANCE_ID).is_some();
+        let place = match placement {
+            Placement::Acs => Place::Acs,
+            _ => Place::Pod { live },
+        };
+        for map in &template.annotations {
+            self.annotation_map(map, place, report);
+        }
+        let use_of_caches = match placement {
+            Placement::Acs => {
+                let enabled = template.annotation(ACS_ENABLE_CACHE);
+                let enabled = enabled.and_then(Value::as_str).and_then(parse_bool);
+                match enabled {
+                    Some(true) => CacheUse::Acs,
+                    _ => CacheUse::No,
                 }
+            }
+            _ => {
+                self.conflicts(template, &request, report);
+                if placement == Placement::Unspecified
+                    && !live
+                    && let Some(name) = request.asking()
+                {
+                    let finding = (QuotedPart::Key, NOT_ON_ECI, LABEL_IT);
+                    self.report(Code::IC065, template, name, finding, report);
+                }
+                let default = placement.may_be_eci() || request.asking().is_some();
+                match request.uses_cache(default) {
+                    true => CacheUse::Eci,
+                    false => CacheUse::No,
+                }
+            }
+        };
+        let images = self.images(template, use_of_caches, report);
+        if placement != Placement::Acs && request.decided_by.count.is_some() {
+            self.match_count(template, &request, images, report);
+        }
+    }
+
+    /// Validates a map of annotations that reaches pods whose template is in another object.
+    pub(super) fn annotations(&mut self, map: &Located<'_>, report: &mut Report<'_>) {
+        self.annotation_map(map, Place::Pod { live: false }, report);
+    }
+
+    fn annotation_map(&mut self, map: &Located<'_>, place: Place<'_>, report: &mut Report<'_>) {
+        if let Value::Object(all) = map.value
+            && self.seen.insert(ptr::from_ref(map.value))
+        {
+            map.at(self.path, &mut |path| {
+                annotations::check(all, place, path, report);
+            });
+        }
+    }
+
+    /// Reports a finding at an annotation, once for all templates that share the annotation.
+    fn report(
+        &mut self,
+        code: Code,
+        template: &Template<'_>,
+        name: &'static str,
+        (part, message, help): (QuotedPart, impl fmt::Display, impl fmt::Display),
+        report: &mut Report<'_>,
+    ) {
+        let Some(map) = template.annotation_map(name) else {
+            return;
+        };
+        if self.reported.insert((code, ptr::from_ref(map.value), name)) {
+            map.at(self.path, &mut |path| {
+                report.add_part(code, &path.key(name), part.clone(), &message, &help);
+            });
+        }
+    }
+
+    /// Reports annotations of which one takes the effect of the other.
+    fn conflicts(
+        &mut self,
+        template: &Template<'_>,
+        request: &CacheRequest,
+        report: &mut Report<'_>,
+    ) {
+        let by = &request.decided_by;
+        let auto = by.auto.filter(|_| request.auto == Some(true));
+        if let (Some(explicit), Some(auto)) = (by.explicit, auto) {
+            let finding = (QuotedPart::Key, already_selected(explicit), KEEP_ONE);
+            self.report(Code::IC061, template, auto, finding, report);
+        }
+        if request.perfect && template.annotation_map(POD_MATCH_COUNT).is_some() {
+            let finding = (QuotedPart::Key, perfect_wins(), REMOVE_ONE);
+            self.report(Code::IC062, template, POD_MATCH_COUNT, finding, report);
+        }
+    }
+
+    fn match_count(
+        &mut self,
+        template: &Template<'_>,
+        request: &CacheRequest,
+        images: Option<usize>,
+        report: &mut Report<'_>,
+    ) {
+        let finding = match (request.count, images) {
+            (None, _) => (
+                QuotedPart::Value,
+                COUNT_OF_ZERO.to_owned(),
+                SAY_COUNT.to_owned(),
+            ),
+            (Some(count), Some(images)) if count > images => (
+                QuotedPart::Value,
+                count_too_high(count, images),
+                ask_for_all(),
+            ),
+            _ => return,
+        };
+        self.report(Code::IC063, template, POD_MATCH_COUNT, finding, report);
+    }
+
+    /// Validates the images of all containers. Returns the number of distinct images that the pod starts with, if it
+    /// uses a cache and each image can be read.
+    fn images(
+        &mut self,
+        template: &Template<'_>,
+        use_of_caches: CacheUse,
+        report: &mut Report<'_>,
+    ) -> Option<usize> {
+        let mut distinct: Vec<Named<'_>> = Vec::new();
+        let mut complete = template.missing.is_empty() && !template.cut_off;
+        for misfit in &template.misfits {
+            complete = false;
+            // Other kinds than those of Kubernetes may allow a null.
+            if self.strict || !misfit.found.value.is_null() {
+                misfit.report(self.path, report);
+            }
+        }
+        for container in &template.images {
+            if container.index() >= MAX_ITEMS {
+                complete = false;
+                self.too_many(container, report);
+                continue;
+            }
+            match self.image(container, use_of_caches, report) {
+                Some(named) if !distinct.contains(&named) => distinct.push(named),
                 Some(_) => {}
                 None => complete = false,
             }
         }
-    }
-    complete.then(|| u64::try_from(seen.len()).unwrap_or(u64::MAX))
-}
-
-/// Judges the image of one container; gives it in full.
-fn image<'v>(
-    container: &'v Value,
-    cached: bool,
-    path: &Path<'_>,
-    report: &mut Report<'_>,
-) -> Option<Named<'v>> {
-    let at = path.field("image");
-    let text = match container.get("image")? {
-        Value::String(text) => text,
-        Value::Null => return None,
-        other => {
-            not_a_string(other, &at, report);
-            return None;
+        // Ephemeral containers are added after the cache was chosen, so they do not count.
+        for container in template.ephemeral_containers() {
+            if container.index() >= MAX_ITEMS {
+                self.too_many(&container, report);
+            } else {
+                self.image(&container, use_of_caches, report);
+            }
         }
-    };
-    let named = images::reference(text, &at, report)?;
-    if cached {
-        pull_policy(text, &named, container.get("imagePullPolicy"), path, report);
+        (complete && use_of_caches == CacheUse::Eci).then_some(distinct.len())
     }
-    Some(named.with_default_tag())
+
+    /// Reports, at the first container that is not read, that a list is too long.
+    fn too_many(&self, container: &ContainerImage<'_>, report: &mut Report<'_>) {
+        if container.index() != MAX_ITEMS {
+            return;
+        }
+        let Some(steps) = container.image.steps.split_last_chunk::<2>() else {
+            return;
+        };
+        self.path.descend(steps.0, &mut |path| {
+            report.add(Code::IC003, path, too_long(container.siblings), "");
+        });
+    }
+
+    /// Validates the image of one container. Returns the reference with its tag.
+    fn image<'v>(
+        &mut self,
+        container: &ContainerImage<'v>,
+        use_of_caches: CacheUse,
+        report: &mut Report<'_>,
+    ) -> Option<Named<'v>> {
+        let (holder, value) = (container.holder, container.image.value);
+        if !self.seen.insert(ptr::from_ref(value)) {
+            // Another template has reported what is wrong with it.
+            let named = Named::parse(value.as_str()?).ok()?;
+            return Some(named.with_default_tag());
+        }
+        let mut found = None;
+        container.image.at(self.path, &mut |path| {
+            let text = match value {
+                Value::String(text) => text,
+                Value::Null => return,
+                other => return not_a_string(other, path, report),
+            };
+            let Some(named) = images::reference(text, path, report) else {
+                return;
+            };
+            let policy = holder.get("imagePullPolicy").and_then(Value::as_str);
+            match use_of_caches {
+                CacheUse::Eci => pull_policy(text, &named, policy, path, report),
+                CacheUse::Acs => acs_pull_policy(text, &named, policy, path, report),
+                CacheUse::No => {}
+            }
+            found = Some(named.with_default_tag());
+        });
+        found
+    }
 }
 
-/// Judges the pull policy of a container whose pod uses image caches.
+/// The image caches that a pod uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CacheUse {
+    No,
+    Eci,
+    Acs,
+}
+
+/// Validates the pull policy of a container whose pod uses image caches of ECI.
 ///
 /// | policy | tag | finding |
 /// |---|---|---|
@@ -298,28 +274,103 @@ fn image<'v>(
 fn pull_policy(
     text: &str,
     named: &Named<'_>,
-    policy: Option<&Value>,
-    path: &Path<'_>,
+    policy: Option<&str>,
+    image: &Path<'_>,
     report: &mut Report<'_>,
 ) {
-    match policy.and_then(Value::as_str).unwrap_or_default() {
-        "Always" => report.add(
-            Code::IC064,
-            &path.field("imagePullPolicy"),
-            "`Always` asks the registry at every start, even when the cache has the image",
-            "Write `IfNotPresent`.",
-        ),
-        "" if images::moving_tag(named).is_some() => report.add(
-            Code::IC064,
-            &path.field("image"),
-            format_args!(
-                "{} has {}, so imagePullPolicy becomes `Always`",
-                Quoted(text),
-                if named.tag().is_some() { "the tag `latest`" } else { "no tag" }
-            ),
-            "Name a version, or write `imagePullPolicy: IfNotPresent` and live with what the cache holds.",
-        ),
+    match policy.unwrap_or_default() {
+        "Always" => {
+            let path = policy_path(image);
+            report.add(Code::IC064, &path, ALWAYS_PULLS, WRITE_IF_NOT_PRESENT);
+        }
+        "" if images::moving_tag(named).is_some() => {
+            let message = becomes_always(text, named);
+            report.add(Code::IC064, image, message, NAME_A_VERSION);
+        }
         "" => {}
-        _ => images::mutable_tag(text, named, &path.field("image"), report),
+        _ => images::mutable_tag(text, named, image, report),
     }
+}
+
+/// Validates the pull policy of a container whose pod uses image caches of ACS: only `Always` does. Kubernetes fills it
+/// in where the tag is missing or `latest`.
+fn acs_pull_policy(
+    text: &str,
+    named: &Named<'_>,
+    policy: Option<&str>,
+    image: &Path<'_>,
+    report: &mut Report<'_>,
+) {
+    match policy.unwrap_or_default() {
+        "Always" => {}
+        "" if images::moving_tag(named).is_some() => {}
+        "" => report.add(Code::IC064, image, acs_default(text), WRITE_ALWAYS),
+        other => {
+            let path = policy_path(image);
+            report.add(Code::IC064, &path, acs_policy(other), WRITE_ALWAYS);
+        }
+    }
+}
+
+/// Returns the path of the pull policy beside an image.
+fn policy_path<'a>(image: &'a Path<'a>) -> Path<'a> {
+    match image {
+        Path::Field(container, _) | Path::Key(container, _) => container.field("imagePullPolicy"),
+        other => *other,
+    }
+}
+
+const NOT_ON_ECI: &str = "the pod does not ask for ECI, and only ECI uses image caches";
+const LABEL_IT: &str = "Label it `alibabacloud.com/eci: \"true\"`; on a serverless cluster, where every pod runs on ECI, ignore this.";
+const KEEP_ONE: &str = "Keep one of them. If the named cache is missing or not Ready, the pod fails; nothing else is matched.";
+const REMOVE_ONE: &str = "Remove one of them; perfect match is the recommended one.";
+const COUNT_OF_ZERO: &str = "a count of 0 asks for nothing, must be at least 1";
+const SAY_COUNT: &str = "Remove it, or write how many images must match.";
+const ALWAYS_PULLS: &str =
+    "`Always` asks the registry at every start, even when the cache has the image";
+const WRITE_IF_NOT_PRESENT: &str = "Write `IfNotPresent`.";
+const NAME_A_VERSION: &str =
+    "Name a version, or write `imagePullPolicy: IfNotPresent` to run what the cache holds.";
+const WRITE_ALWAYS: &str = "Write `imagePullPolicy: Always`.";
+
+fn already_selected(explicit: &str) -> String {
+    format!("has no effect: `{explicit}` already selects a cache")
+}
+
+fn perfect_wins() -> String {
+    format!("has no effect: `{POD_PERFECT_MATCH}` takes precedence")
+}
+
+fn count_too_high(count: usize, images: usize) -> String {
+    format!("{count} images must match, but the pod has {images}: no cache can match")
+}
+
+fn ask_for_all() -> String {
+    format!("To ask for all images, write `{POD_PERFECT_MATCH}: \"true\"`.")
+}
+
+fn too_long(containers: usize) -> String {
+    format!("{containers} containers, only the first {MAX_ITEMS} were read")
+}
+
+fn becomes_always(image: &str, named: &Named<'_>) -> String {
+    let tag = match named.tag() {
+        Some(_) => "the tag `latest`",
+        None => "no tag",
+    };
+    format!(
+        "{} has {tag}, so imagePullPolicy becomes `Always`",
+        Quoted(image)
+    )
+}
+
+fn acs_default(image: &str) -> String {
+    format!(
+        "{} has a fixed tag, so imagePullPolicy becomes `IfNotPresent`, and ACS uses no image cache",
+        Quoted(image)
+    )
+}
+
+fn acs_policy(policy: &str) -> String {
+    format!("ACS uses no image cache with {}", Quoted(policy))
 }

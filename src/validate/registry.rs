@@ -1,25 +1,29 @@
-//! Registries that look private: hosts that usually want a login.
+//! Registries that look private: hosts that usually require a login.
 //!
 //! Source: this project's choice, from the naming of well-known registries. A wrong guess costs one hint. Registries
-//! that serve the public as well as members (Docker Hub, ghcr.io, quay.io, gcr.io, registry.gitlab.com) are not guessed
-//! at.
+//! with both public and private images (Docker Hub, ghcr.io, quay.io, gcr.io, registry.gitlab.com) are not reported.
 
 use std::fmt;
 
+use super::messages::define;
 use crate::annotation::ACR_INSTANCE_IDS;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::reference::Named;
 use core::net::Ipv4Addr;
 
-/// Why a registry looks private.
+define! { registry:
+    private(registry, look) "{registry} looks like a private registry ({look}), and spec.imagePullSecrets is empty";
+}
+
+/// The sign by which a registry looks private.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     /// An instance of Alibaba's Container Registry, personal or enterprise.
     Acr,
-    /// A cloud's registry that is private unless opened.
+    /// A cloud registry that is private by default.
     Cloud,
-    /// An address in place of a name.
+    /// An IP address instead of a name.
     Address,
     /// A port.
     Port,
@@ -31,15 +35,15 @@ impl fmt::Display for Look {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Look::Acr => "an Alibaba Cloud Container Registry instance",
-            Look::Cloud => "a cloud registry that is closed unless opened",
-            Look::Address => "an address instead of a name",
-            Look::Port => "it has a port",
-            Look::PrivateName => "a name of a private network",
+            Look::Cloud => "a cloud registry that is private by default",
+            Look::Address => "an IP address",
+            Look::Port => "a host with a port",
+            Look::PrivateName => "a private network name",
         })
     }
 }
 
-/// Namespaces of Alibaba's personal registries that anybody may pull from: mirrors and the vendor's own components.
+/// Public namespaces of Alibaba's personal registries: mirrors and the vendor's own components.
 const PUBLIC_NAMESPACES: [&str; 5] = [
     "google_containers",
     "acs",
@@ -48,7 +52,7 @@ const PUBLIC_NAMESPACES: [&str; 5] = [
     "aliyun_google_containers",
 ];
 
-/// Ends of the hosts of cloud registries that are private unless opened.
+/// Suffixes of the hosts of cloud registries that are private by default.
 const CLOUDS: [&str; 8] = [
     ".azurecr.io",
     ".azurecr.cn",
@@ -60,7 +64,7 @@ const CLOUDS: [&str; 8] = [
     ".cr.volces.com",
 ];
 
-/// Ends of names that only a private network resolves.
+/// Suffixes of names that only a private network resolves.
 const PRIVATE_NAMES: [&str; 7] = [
     ".local",
     ".internal",
@@ -106,9 +110,9 @@ fn look(domain: &str, path: &str) -> Option<Look> {
     CLOUDS.iter().any(ends).then_some(Look::Cloud)
 }
 
-/// Hints that an image of a private-looking registry cannot be pulled without a login; says whether it did.
+/// Reports that an image of a private-looking registry may need a login, and returns true if it did.
 ///
-/// `acr_instances`: the annotation for pulls without a password is set, which covers Alibaba's own registries.
+/// `acr_instances`: the annotation for password-free pulls is set, which covers Alibaba's own registries.
 pub(super) fn check(
     named: &Named<'_>,
     acr_instances: bool,
@@ -123,21 +127,18 @@ pub(super) fn check(
     report.add(
         Code::IC033,
         path,
-        format_args!(
-            "{} looks like a private registry ({look}), and spec.imagePullSecrets is empty",
-            Quoted(named.domain())
-        ),
+        private(Quoted(named.domain()), look),
         Login(look),
     );
     true
 }
 
-/// What to do: depends on whether there is a way without a password.
+/// The help, which depends on whether the registry offers password-free pulls.
 struct Login(Look);
 
 impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("If it wants a login, add its secret as `namespace:name`")?;
+        f.write_str("If it requires a login, add its secret as `namespace:name`")?;
         if self.0 == Look::Acr {
             write!(
                 f,
@@ -153,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn registries_are_guessed_at_only_where_a_login_is_the_rule() {
+    fn registry_looks_private_only_if_a_login_is_usual() {
         for (image, expected) in [
             ("nginx:1", None),
             ("registry.example.com/a/b:1", None),

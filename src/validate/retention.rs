@@ -1,16 +1,23 @@
-//! How long an `ImageCache` is kept.
+//! The retention of an `ImageCache`.
 //!
-//! Source: the vendor's field table: 1 to 65536 days, empty means for ever. That for ever costs money is this project's
-//! hint, after users who met the bill.
+//! Source: the vendor's field table: 1 to 65536 days, and no expiry if not set. The hint that a cache without expiry keeps
+//! costing money is this project's choice, after user reports.
 
 use serde_json::{Map, Value};
 
+use super::messages::define;
 use super::size::{Misfit, not_whole, within};
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
 use crate::resource::{MAX_RETENTION_DAYS, MIN_RETENTION_DAYS};
 
-/// `spec.retentionDays`.
+define! { retention:
+    not_set() "not set, the cache never expires";
+    too_short(days, limit) "{days} days, at least {limit} required";
+    too_long(days, limit) "{days} days, at most {limit} allowed";
+}
+
+/// Validates `spec.retentionDays`.
 ///
 /// | days | finding |
 /// |---|---|
@@ -25,8 +32,8 @@ pub(super) fn check(spec: &Map<String, Value>, path: &Path<'_>, report: &mut Rep
             return report.add(
                 Code::IC042,
                 &path,
-                "missing, so the cache is kept for ever",
-                "Set the days after which it may go: its snapshot costs money as long as it is kept.",
+                not_set(),
+                "Set the days after which ECI deletes the cache: its snapshot costs money until then.",
             );
         }
         Some(value) => value,
@@ -36,14 +43,14 @@ pub(super) fn check(spec: &Map<String, Value>, path: &Path<'_>, report: &mut Rep
         Err(Misfit::Below(days)) => report.add(
             Code::IC041,
             &path,
-            format_args!("{days} days, at least {MIN_RETENTION_DAYS} needed"),
-            "To keep the cache for ever, leave the field out.",
+            too_short(days, MIN_RETENTION_DAYS),
+            "Remove the field to keep the cache without expiry.",
         ),
         Err(Misfit::Above(days)) => report.add(
             Code::IC041,
             &path,
-            format_args!("{days} days, at most {MAX_RETENTION_DAYS} allowed"),
-            "To keep the cache for ever, leave the field out.",
+            too_long(days, MAX_RETENTION_DAYS),
+            "Remove the field to keep the cache without expiry.",
         ),
         Err(Misfit::Type) => not_whole(value, "days", &path, report),
     }

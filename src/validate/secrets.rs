@@ -1,7 +1,7 @@
 //! The image pull secrets of an `ImageCache`.
 //!
 //! Sources: the vendor's field table (`namespace:secretName`, at most 10 credentials), Kubernetes' rules for the names
-//! of namespaces and secrets. Users report that a secret without its namespace only shows when the pull fails.
+//! of namespaces and secrets. Users report that a secret without its namespace is noticed only when the pull fails.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,20 +9,33 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::images::{MAX_ITEMS, Unread};
+use super::messages::define;
 use super::name;
-use super::value::{not_a, not_a_string, type_of};
+use super::value::{not_a, not_a_string};
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
 use crate::resource::MAX_SECRETS;
+use crate::type_error::TypeError;
 
-/// `spec.imagePullSecrets`.
+define! { secrets:
+    too_many(count, limit) "{count} secrets, at most {limit} allowed";
+    invalid(secret, fault) "{secret} must be `namespace:name`: {fault}";
+    duplicate(secret, earlier) "{secret} is a duplicate of {earlier}";
+    empty() "must not be empty";
+    no_colon() "missing `:`";
+    two_colons() "at most one `:` allowed";
+    namespace(fault) "invalid namespace, {fault}";
+    secret_name(fault) "invalid name, {fault}";
+}
+
+/// Validates `spec.imagePullSecrets`.
 ///
 /// | secrets | finding |
 /// |---|---|
 /// | absent, null, `[]` | none |
 /// | `default:secret1` | none |
 /// | `secret1`, `default/secret1`, `a:b:c`, `Default:x` | IC030 at the fault |
-/// | `{name: secret1}` | IC016: that is how pods write it |
+/// | `{name: secret1}` | IC016: the form that pods use |
 /// | `a:b`, `a:b` | IC031 at the second |
 /// | 11 items | IC032 |
 pub(super) fn check(spec: &Map<String, Value>, path: &Path<'_>, report: &mut Report<'_>) {
@@ -37,11 +50,11 @@ pub(super) fn check(spec: &Map<String, Value>, path: &Path<'_>, report: &mut Rep
             Code::IC032,
             &path,
             format_args!(
-                "{} secrets, at most {MAX_SECRETS} allowed{}",
-                secrets.len(),
+                "{}{}",
+                too_many(secrets.len(), MAX_SECRETS),
                 Unread(secrets.len())
             ),
-            "Put the logins of several registries into one secret of the docker-config type.",
+            "Merge the logins of several registries into one docker-config secret.",
         );
     }
     for (index, secret) in secrets.iter().take(MAX_ITEMS).enumerate() {
@@ -54,7 +67,7 @@ pub(super) fn check(spec: &Map<String, Value>, path: &Path<'_>, report: &mut Rep
                         Code::IC030,
                         &path,
                         QuotedPart::Bytes(fault.at.clone()),
-                        format_args!("{} is not namespace:name: {}", Quoted(text), fault.why),
+                        invalid(Quoted(text), fault.why),
                         Remedy(text),
                     );
                 }
@@ -63,7 +76,7 @@ pub(super) fn check(spec: &Map<String, Value>, path: &Path<'_>, report: &mut Rep
                     report.add(
                         Code::IC031,
                         &path,
-                        format_args!("{} stands already at {}", Quoted(text), list.index(earlier)),
+                        duplicate(Quoted(text), list.index(earlier)),
                         "Remove one of them.",
                     );
                 }
@@ -76,9 +89,12 @@ pub(super) fn check(spec: &Map<String, Value>, path: &Path<'_>, report: &mut Rep
                 report.add(
                     Code::IC016,
                     &path,
-                    format_args!("{}, a string namespace:name is needed", type_of(secret)),
+                    TypeError {
+                        expected: "a string `namespace:name`",
+                        found: secret,
+                    },
                     format_args!(
-                        "Pods take objects, an ImageCache takes strings: {}.",
+                        "Write a string: {}. Only pods use objects.",
                         Quoted(&["default:", name].concat())
                     ),
                 );
@@ -104,11 +120,11 @@ enum Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Why::Empty => f.write_str("it is empty"),
-            Why::NoNamespace => f.write_str("there is no `:`"),
-            Why::TwoColons => f.write_str("only one `:` is allowed"),
-            Why::Namespace(fault) => write!(f, "in the namespace, {fault}"),
-            Why::Name(fault) => write!(f, "in the name, {fault}"),
+            Why::Empty => empty().fmt(f),
+            Why::NoNamespace => no_colon().fmt(f),
+            Why::TwoColons => two_colons().fmt(f),
+            Why::Namespace(fault) => namespace(fault).fmt(f),
+            Why::Name(fault) => secret_name(fault).fmt(f),
         }
     }
 }
@@ -143,7 +159,7 @@ fn form(text: &str) -> Result<(), Fault> {
     })
 }
 
-/// What to write instead.
+/// The help: the valid form of the secret.
 struct Remedy<'a>(&'a str);
 
 impl fmt::Display for Remedy<'_> {
@@ -157,11 +173,13 @@ impl fmt::Display for Remedy<'_> {
         if form(&proposal).is_ok() {
             write!(
                 f,
-                "Write the secret's namespace before its name, with a colon: {}.",
+                "Write the namespace, a colon and the name of the secret: {}.",
                 Quoted(&proposal)
             )
         } else {
-            f.write_str("Write the secret's namespace, a colon and its name: `default:secret1`.")
+            f.write_str(
+                "Write the namespace, a colon and the name of the secret: `default:secret1`.",
+            )
         }
     }
 }

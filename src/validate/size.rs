@@ -1,19 +1,25 @@
-//! The size of an `ImageCache`, and how a whole number is read.
+//! The size of an `ImageCache`, and the reading of whole numbers.
 //!
-//! Sources: the vendor's field table (20 to 32768; its API text of 2020 said 500), and the API server, which takes
-//! `25.0` and `1e3` for whole numbers and drops `null`. Users report that ECI raised 10 to 20 in silence.
+//! Sources: the vendor's field table (20 to 32768; its API text of 2020 said 500), and the API server, which reads `25.0`
+//! and `1e3` as whole numbers and drops `null`. Users report that ECI raised 10 to 20 without a warning.
 
 use std::fmt;
 
 use serde_json::{Map, Number, Value};
 
 use super::ValidateOptions;
-use super::value::Typed;
+use super::messages::define;
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
 use crate::resource::MIN_SIZE_GIB;
+use crate::type_error::TypeError;
 
-/// `spec.imageCacheSize`.
+define! { size:
+    too_small(size, limit) "{size} GiB, at least {limit} required";
+    too_large(size, limit) "{size} GiB, at most {limit} allowed";
+}
+
+/// Validates `spec.imageCacheSize`.
 ///
 /// | size | finding |
 /// |---|---|
@@ -37,22 +43,17 @@ pub(super) fn check(
         Err(Misfit::Below(size)) => report.add(
             Code::IC040,
             &path,
-            format_args!("{size} GiB, at least {MIN_SIZE_GIB} needed"),
-            "Twice the size of the images is a good choice: they are unpacked in it.",
+            too_small(size, MIN_SIZE_GIB),
+            "Use about twice the size of the images: ECI unpacks them in the cache.",
         ),
         Err(Misfit::Above(size)) => {
-            report.add(
-                Code::IC040,
-                &path,
-                format_args!("{size} GiB, at most {limit} allowed"),
-                "",
-            );
+            report.add(Code::IC040, &path, too_large(size, limit), "");
         }
         Err(Misfit::Type) => not_whole(value, "GiB", &path, report),
     }
 }
 
-/// How a value misses a range of whole numbers.
+/// The way in which a value is outside a range of whole numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Misfit<'v> {
     Below(&'v Number),
@@ -60,8 +61,8 @@ pub(super) enum Misfit<'v> {
     Type,
 }
 
-/// Holds a value against a range of whole numbers, as the API server reads them: null is absent, and a number with
-/// nothing behind its point is whole however it is written.
+/// Checks a value against a range of whole numbers, as the API server does: null is absent, and a number without a
+/// fraction is whole in any notation.
 pub(super) fn within(value: &Value, min: i64, max: i64) -> Result<(), Misfit<'_>> {
     let number = match value {
         Value::Null => return Ok(()),
@@ -75,7 +76,7 @@ pub(super) fn within(value: &Value, min: i64, max: i64) -> Result<(), Misfit<'_>
             _ => Ok(()),
         };
     }
-    // Past i64 or written with a point or an exponent. Both limits are exact as f64.
+    // Beyond i64, or written with a point or an exponent. Both limits are exact as f64.
     match number.as_f64() {
         Some(float) if float.fract() != 0.0 => Err(Misfit::Type),
         Some(float) if float < min as f64 => Err(Misfit::Below(number)),
@@ -85,7 +86,7 @@ pub(super) fn within(value: &Value, min: i64, max: i64) -> Result<(), Misfit<'_>
     }
 }
 
-/// Reports a value that is no whole number.
+/// Reports a value that is not a whole number.
 pub(super) fn not_whole(
     value: &Value,
     unit: &'static str,
@@ -95,7 +96,10 @@ pub(super) fn not_whole(
     report.add(
         Code::IC016,
         path,
-        format_args!("{}, a whole number of {unit} is needed", Typed(value)),
+        TypeError {
+            expected: &format!("a whole number of {unit}"),
+            found: value,
+        },
         Remedy { value, unit },
     );
 }
@@ -120,11 +124,7 @@ impl fmt::Display for Remedy<'_> {
                 write!(f, "Write it without quotes: `{number}`.")
             }
             Some((number, _)) if !number.is_empty() && number.len() < 10 => {
-                write!(
-                    f,
-                    "Write the number alone, it counts {}: `{number}`.",
-                    self.unit
-                )
+                write!(f, "Write only the number, in {}: `{number}`.", self.unit)
             }
             _ => Ok(()),
         }

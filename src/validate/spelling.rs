@@ -1,16 +1,18 @@
-//! Which known word was meant.
+//! Suggestions for misspelt words.
 
-/// Longest word that a suggestion is sought for, in bytes. The longest known word has 30.
+/// The maximum length of a word that gets a suggestion, in bytes. The longest known word has 30.
 const LONGEST: usize = 40;
 
-/// The known word that is nearest to `word`, if one is near: equal but for upper case, `-` and `_`, or at most two
-/// letters wrong (one in words of up to eight). The first of two equally near ones.
+/// Returns the known word that is nearest to `word`, if one is near: equal except for upper case, `-` and `_`, or with at
+/// most two wrong letters (one in words of up to eight letters). Of two equally near words it returns the first.
 ///
-/// ```text
-/// nearest("retention_days", ["images", "retentionDays"]) == Some("retentionDays")
-/// nearest("imagse", ["images", "retentionDays"]) == Some("images")
 /// ```
-pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+/// use imagecache::validate::nearest;
+/// assert_eq!(nearest("retention_days", ["images", "retentionDays"]), Some("retentionDays"));
+/// assert_eq!(nearest("imagse", ["images", "retentionDays"]), Some("images"));
+/// assert_eq!(nearest("colour", ["images", "retentionDays"]), None);
+/// ```
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let word = Letters::of(word)?;
     let limit = if word.length <= 8 { 1 } else { 2 };
     known
@@ -52,8 +54,8 @@ impl Letters {
     }
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours that make `a` of `b` (optimal string alignment);
-/// `None` above `limit`. Only cells that can stay within the limit are filled.
+/// Returns the number of insertions, deletions, replacements and swaps of neighbours between `a` and `b` (optimal string
+/// alignment), or `None` above `limit`. Only cells that can stay within the limit are filled.
 fn distance(a: &Letters, b: &Letters, limit: usize) -> Option<usize> {
     let (a, b) = (a.get(), b.get());
     if a.len().abs_diff(b.len()) > limit {
@@ -113,7 +115,7 @@ mod tests {
     ];
 
     #[test]
-    fn small_slips_find_the_word_that_was_meant() {
+    fn nearest_finds_words_with_small_slips() {
         for (word, meant) in [
             ("image", Some("images")),
             ("Images", Some("images")),
@@ -134,7 +136,7 @@ mod tests {
         }
     }
 
-    /// The textbook's recursion.
+    /// The recursive definition.
     fn slow_distance(a: &[u8], b: &[u8]) -> usize {
         let (Some((last_a, rest_a)), Some((last_b, rest_b))) = (a.split_last(), b.split_last())
         else {
@@ -155,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn distance_is_the_textbooks(a in "[abc]{0,6}", b in "[abc]{0,6}") {
+        fn distance_equals_the_recursive_definition(a in "[abc]{0,6}", b in "[abc]{0,6}") {
             let slow = slow_distance(a.as_bytes(), b.as_bytes());
             for limit in 0..=6 {
                 let fast = distance(&Letters::of(&a).unwrap(), &Letters::of(&b).unwrap(), limit);

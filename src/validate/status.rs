@@ -1,22 +1,29 @@
 //! The status of an `ImageCache`.
 //!
-//! Sources: the vendor's field table and samples, and users who saw `Pending`. The API server drops a status that comes
-//! with a new object, and a controller writes the rest, so nothing here is worse than a warning. Unknown fields pass.
+//! Sources: the vendor's field table and samples, and users who saw `Pending`. The API server drops the status of a new
+//! object, and the controller writes it afterwards, so each finding is at most a warning. Unknown fields pass.
 
 use std::fmt;
 
 use serde_json::Value;
 
 use super::form;
+use super::messages::define;
 use super::spelling::nearest;
-use super::value::{Typed, type_of};
 use crate::annotation::ValueForm;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::resource::Phase;
 use crate::time::Timestamp;
+use crate::type_error::TypeError;
 
-/// `status`. Null and empty strings are absent: Go writes fields so that nobody has filled in.
+define! { status:
+    unknown_phase(phase) "unknown phase {phase}";
+    progress(value) "{value} is not a percentage from `0%` to `100%`";
+    time(value) "{value} is not a time such as `2026-01-18T13:40:56Z`";
+}
+
+/// Validates `status`. Null and empty strings are absent: Go clients write unset fields this way.
 ///
 /// | field | finding |
 /// |---|---|
@@ -31,11 +38,7 @@ pub(super) fn check(status: &Value, path: &Path<'_>, report: &mut Report<'_>) {
         Value::Null => return,
         Value::Object(fields) => fields,
         other => {
-            return wrong(
-                path,
-                format_args!("{}, an object is needed", Typed(other)),
-                report,
-            );
+            return wrong_type("an object", other, path, report);
         }
     };
     for (key, value) in fields {
@@ -48,11 +51,7 @@ fn field(key: &str, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
         (_, Value::Null) => return,
         ("events", Value::Array(_)) => return,
         ("events", other) => {
-            return wrong(
-                path,
-                format_args!("{}, a list is needed", type_of(other)),
-                report,
-            );
+            return wrong_type("a list", other, path, report);
         }
         (
             "phase" | "progress" | "imageCacheId" | "startTime" | "lastUpdatedTime"
@@ -64,11 +63,7 @@ fn field(key: &str, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
             | "lastUpdateTime" | "expireDateTime",
             other,
         ) => {
-            return wrong(
-                path,
-                format_args!("{}, a string is needed", Typed(other)),
-                report,
-            );
+            return wrong_type("a string", other, path, report);
         }
         _ => return,
     };
@@ -78,36 +73,30 @@ fn field(key: &str, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
     match key {
         "phase" => phase(text, path, report),
         "progress" if !is_progress(text) => {
-            wrong(
-                path,
-                format_args!("{} is not a percentage from `0%` to `100%`", Quoted(text)),
-                report,
-            );
+            wrong(path, progress(Quoted(text)), report);
         }
         "imageCacheId" => form::check(text, ValueForm::CacheId, |fault| {
-            wrong(path, format_args!("{fault}"), report)
+            wrong(path, &fault, report)
         }),
         "progress" => {}
         _ if text.parse::<Timestamp>().is_err() => {
-            wrong(
-                path,
-                format_args!(
-                    "{} is not a time such as `2026-01-18T13:40:56Z`",
-                    Quoted(text)
-                ),
-                report,
-            );
+            wrong(path, time(Quoted(text)), report);
         }
         _ => {}
     }
 }
 
-fn wrong(path: &Path<'_>, message: fmt::Arguments<'_>, report: &mut Report<'_>) {
+fn wrong_type(expected: &str, found: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+    let error = TypeError { expected, found };
+    wrong(path, format_args!("{error}"), report);
+}
+
+fn wrong(path: &Path<'_>, message: impl fmt::Display, report: &mut Report<'_>) {
     report.add(
         Code::IC081,
         path,
         message,
-        "A controller writes the status; leave it out of what you apply.",
+        "Remove the status from the manifest: the controller writes it.",
     );
 }
 
@@ -118,7 +107,7 @@ fn phase(text: &str, path: &Path<'_>, report: &mut Report<'_>) {
     report.add(
         Code::IC080,
         path,
-        format_args!("{} is no known phase", Quoted(text)),
+        unknown_phase(Quoted(text)),
         PhaseHelp(text),
     );
 }
@@ -130,7 +119,7 @@ impl fmt::Display for PhaseHelp<'_> {
         if let Some(meant) = nearest(self.0, Phase::KNOWN.iter().map(Phase::as_str)) {
             return write!(f, "Did you mean `{meant}`?");
         }
-        f.write_str("The known ones are ")?;
+        f.write_str("Use a known phase: ")?;
         for (index, phase) in Phase::KNOWN.iter().enumerate() {
             write!(
                 f,
@@ -139,11 +128,11 @@ impl fmt::Display for PhaseHelp<'_> {
                 phase.as_str()
             )?;
         }
-        f.write_str("; readers treat any other as not usable.")
+        f.write_str(". A cache in any other phase is not used.")
     }
 }
 
-/// `0%` to `100%`.
+/// Returns true for `0%` to `100%`.
 fn is_progress(text: &str) -> bool {
     let Some(number) = text.strip_suffix('%') else {
         return false;

@@ -1,131 +1,108 @@
-//! Objects that make pods: where their pod template stands, and where above it pod annotations are written in vain.
+//! Objects that make pods: their pod templates, and the places above them where pod annotations have no effect.
 //!
-//! Sources: Kubernetes for the kinds; the vendor ("in the metadata of the pod") and users for the level.
+//! Sources: the schemas of each project for the kinds ([`crate::resource::workload`]); the vendor ("in the metadata of
+//! the pod") and users for the level of the annotations.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde_json::{Map, Value};
 
 use super::annotations::{self, Place};
-use super::pod;
-use crate::diagnostic::Report;
+use super::pod::Pods;
+use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
+use crate::pod::{self, Located};
+use crate::resource::workload::Workload;
 
-/// A kind of object that makes pods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Workload {
-    pub(super) kind: &'static str,
-    /// Its API group; empty for the core group.
-    pub(super) group: &'static str,
-    /// The `apiVersion` that serves it.
-    pub(super) api_version: &'static str,
-    /// The way from the object to its pod template; `None` when it has none.
-    template: Option<&'static [&'static str]>,
-    /// The same as people write it.
-    there: &'static str,
-    /// Ways to objects above the template whose annotations are not those of the pods.
-    above: &'static [&'static [&'static str]],
-}
+/// Groups of policies, whose patterns look like pod specs.
+const POLICIES: [&str; 2] = ["kyverno.io", "policies.kyverno.io"];
 
-const fn templated(kind: &'static str, group: &'static str, api_version: &'static str) -> Workload {
-    Workload {
-        kind,
-        group,
-        api_version,
-        template: Some(&["spec", "template"]),
-        there: "spec.template",
-        above: &[&[]],
-    }
-}
-
-/// Every kind that is judged.
-///
-/// | kind | pod template |
-/// |---|---|
-/// | Pod | itself |
-/// | Deployment, ReplicaSet, StatefulSet, DaemonSet, ReplicationController, Job | `spec.template` |
-/// | CronJob | `spec.jobTemplate.spec.template` |
-/// | PodTemplate | `template` |
-/// | Namespace | none |
-pub(super) const WORKLOADS: &[Workload] = &[
-    Workload {
-        kind: "Pod",
-        group: "",
-        api_version: "v1",
-        template: Some(&[]),
-        there: "",
-        above: &[],
-    },
-    templated("Deployment", "apps", "apps/v1"),
-    templated("StatefulSet", "apps", "apps/v1"),
-    templated("DaemonSet", "apps", "apps/v1"),
-    templated("ReplicaSet", "apps", "apps/v1"),
-    templated("ReplicationController", "", "v1"),
-    templated("Job", "batch", "batch/v1"),
-    Workload {
-        kind: "CronJob",
-        group: "batch",
-        api_version: "batch/v1",
-        template: Some(&["spec", "jobTemplate", "spec", "template"]),
-        there: "spec.jobTemplate.spec.template",
-        above: &[&[], &["spec", "jobTemplate"]],
-    },
-    Workload {
-        kind: "PodTemplate",
-        group: "",
-        api_version: "v1",
-        template: Some(&["template"]),
-        there: "template",
-        above: &[&[]],
-    },
-    Workload {
-        kind: "Namespace",
-        group: "",
-        api_version: "v1",
-        template: None,
-        there: "",
-        above: &[&[]],
-    },
-];
-
-/// The row of a kind.
-pub(super) fn find(kind: &str) -> Option<&'static Workload> {
-    WORKLOADS.iter().find(|workload| workload.kind == kind)
-}
-
-/// Judges what an object of this kind says about image caches; silent when it says nothing.
-pub(super) fn check(workload: &Workload, object: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+/// Validates what an object of a known kind says about image caches; silent when it says nothing.
+pub(super) fn check(
+    workload: &'static Workload,
+    object: &Value,
+    path: &Path<'_>,
+    report: &mut Report<'_>,
+) {
     let place = Place::Above {
         kind: workload.kind,
-        there: workload.template.map(|_| workload.there),
+        belongs: workload.belongs,
     };
-    for steps in workload.above {
-        descend(object, steps, path, &mut |above, path| {
-            let metadata = path.field("metadata");
-            if let Some(Value::Object(all)) = above
-                .get("metadata")
-                .and_then(|metadata| metadata.get("annotations"))
-            {
-                annotations::check(all, place, &metadata.field("annotations"), report);
-            }
-        });
+    for way in workload.without_effect {
+        for map in pod::values(*way, object) {
+            check_map(&map, place, path, report);
+        }
     }
-    if let Some(steps) = workload.template {
-        descend(object, steps, path, &mut |template, path| {
-            pod::check(template, path, report)
+    let mut pods = Pods::of(workload, object, path);
+    for template in pod::templates(workload, object) {
+        pods.check(&template, report);
+    }
+    // Annotations that reach the pods of another object's template.
+    for way in workload.references.iter().flat_map(|one| one.annotations) {
+        for map in pod::values(*way, object) {
+            pods.annotations(&map, report);
+        }
+    }
+}
+
+fn check_map(map: &Located<'_>, place: Place<'_>, path: &Path<'_>, report: &mut Report<'_>) {
+    if let Value::Object(all) = map.value {
+        map.at(path, &mut |path| {
+            annotations::check(all, place, path, report);
         });
     }
 }
 
-/// Visits what stands at the end of `steps`, if anything does, with its path.
-fn descend(
-    value: &Value,
-    steps: &[&str],
+/// Reports an object of an unknown kind in which there is a pod spec: nothing in it is validated.
+pub(super) fn check_unknown(
+    (group, kind): (&str, &str),
+    object: &Map<String, Value>,
     path: &Path<'_>,
-    visit: &mut dyn FnMut(&Value, &Path<'_>),
+    report: &mut Report<'_>,
 ) {
-    let Some((step, rest)) = steps.split_first() else {
-        return visit(value, path);
+    if POLICIES.contains(&group) {
+        return;
+    }
+    let found = object.iter().flat_map(|(key, value)| {
+        let found = pod::search(value).into_iter();
+        found.flat_map(move |template| {
+            let specs = template.pod_specs.into_iter();
+            specs.map(move |spec| (key, spec))
+        })
+    });
+    let found: Vec<_> = found.collect();
+    let Some((key, spec)) = found.first() else {
+        return;
     };
-    if let Some(value) = value.get(step) {
-        descend(value, rest, &path.field(step), visit);
+    spec.at(&path.member(key), &mut |path| {
+        let more = found.len() - 1;
+        report.add(
+            Code::IC068,
+            path,
+            UnknownKind { group, kind, more },
+            NOT_VALIDATED,
+        );
+    });
+}
+
+const NOT_VALIDATED: &str =
+    "To validate its pods, also check a PodTemplate object that has the same metadata and spec.";
+
+struct UnknownKind<'a> {
+    group: &'a str,
+    kind: &'a str,
+    more: usize,
+}
+
+impl fmt::Display for UnknownKind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pod spec of the unknown kind {}", Quoted(self.kind))?;
+        if !self.group.is_empty() {
+            write!(f, " of {}", Quoted(self.group))?;
+        }
+        if self.more > 0 {
+            write!(f, ", and {} more", self.more)?;
+        }
+        f.write_str(": not validated")
     }
 }

@@ -148,7 +148,7 @@ fn on_demand_strangers_are_listed_too() {
     assert_eq!(names.collect::<Vec<_>>(), ["imc-no-images", "imc-stranger"]);
     assert_eq!(
         strangers[0].why,
-        "has no image of a repository that the pod uses"
+        "has no image from a repository that the pod uses"
     );
 }
 
@@ -284,7 +284,7 @@ fn automatic_matching_follows_pod_then_cluster_then_surface() {
             assert!(answer.events.is_empty() && !answer.auto_create);
             assert_eq!(
                 answer.candidates[0].why,
-                "automatic matching is off for this pod"
+                "not considered: automatic matching is off for the pod"
             );
         }
     }
@@ -322,12 +322,12 @@ fn pod_speaks_before_the_rules() {
     pod.os = Some("linux".to_owned());
     assert_eq!(
         why(&pod, &rules),
-        "has 40 GiB, the pod needs 50 GiB of temporary storage"
+        "40 GiB; the pod requests 50 GiB of temporary storage"
     );
     pod.storage_gib = 60;
     assert_eq!(
         why(&pod, &rules),
-        "has 40 GiB, the pod needs 60 GiB of temporary storage"
+        "40 GiB; the pod requests 60 GiB of temporary storage"
     );
     let less = MatchRules {
         require_storage: 40,
@@ -356,7 +356,7 @@ fn image_that_is_no_reference_matches_nothing_and_is_told_so() {
     assert_eq!(
         answer.warnings,
         [
-            "image `registry.example.com/demo/Nginx:1` matches nothing: invalid reference format: \
+            "image `registry.example.com/demo/Nginx:1` is invalid and matches nothing: invalid reference format: \
           repository name (demo/Nginx) must be lowercase"
         ]
     );
@@ -430,7 +430,7 @@ fn larger_matched_images_win_where_bytes_break_ties() {
     );
     assert_eq!(
         answer.candidates[1].why,
-        "its matching images have 100 bytes together, the winner's 200"
+        "100 bytes in matching images; the winner has 200"
     );
     let closest = explain(&index, &pod, &rules());
     assert_eq!(

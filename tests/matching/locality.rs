@@ -1,7 +1,9 @@
 //! Kubernetes ImageLocality: every row of the scheduler's own tests.
 
+use imagecache::diagnostic::{Levels, Report};
 use imagecache::matching::{
-    NodeImage, NodeImages, PodImages, image_locality, image_signature, with_default_tag,
+    LocalityInventory, NodeImage, NodeImages, PodImages, image_locality, image_signature,
+    with_default_tag,
 };
 use serde_json::{Value, json};
 
@@ -19,6 +21,7 @@ fn pod(case: &Value) -> PodImages {
         init_containers: texts(&case["initContainers"]),
         containers: texts(&case["containers"]),
         image_volumes: texts(&case["imageVolumes"]),
+        ..PodImages::default()
     }
 }
 
@@ -73,23 +76,80 @@ fn names_and_signatures_are_the_schedulers() {
     }
 }
 
+/// Reads documents; returns what they hold, and the findings.
+fn read(documents: &[Value]) -> (LocalityInventory, Vec<String>) {
+    let levels = Levels::default();
+    let mut inventory = LocalityInventory::default();
+    let mut findings = Vec::new();
+    for document in documents {
+        let mut report = Report::new(&levels);
+        inventory.add(document, &mut report);
+        findings.extend(report.finish().iter().map(ToString::to_string));
+    }
+    (inventory, findings)
+}
+
 #[test]
-fn nodes_and_pods_are_read_from_their_objects() {
+fn locality_reads_pods_and_nodes_from_objects_and_lists() {
     let spec = json!({
         "initContainers": [{"image": "gcr.io/300"}],
-        "containers": [{"image": "gcr.io/30"}, {"name": "no image"}],
+        "containers": [{"image": "gcr.io/30"}],
         "volumes": [{"emptyDir": {}}, {"image": {"reference": "gcr.io/10"}}],
     });
-    let pod = PodImages::read(&spec);
+    let (mut inventory, findings) = read(&[
+        json!({"kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"template": {"spec": spec}}}),
+        json!({"kind": "NodeList", "items": [{
+            "metadata": {"name": "n"},
+            "status": {"images": [{"names": ["gcr.io/300:latest"], "sizeBytes": 300 << 20}, {}]},
+        }]}),
+        json!({"kind": "Service", "metadata": {"name": "web"}}),
+    ]);
+    assert!(findings.is_empty(), "{findings:?}");
+    assert_eq!((inventory.others, inventory.unreadable), (1, 0));
+    let pod = inventory.pods[0].clone();
+    assert_eq!((&*pod.kind, &*pod.name), ("Deployment", "shop/web"));
     assert_eq!(pod.init_containers, ["gcr.io/300"]);
     assert_eq!(pod.containers, ["gcr.io/30"]);
     assert_eq!(pod.image_volumes, ["gcr.io/10"]);
-    let node = NodeImages::read(&json!({
-        "metadata": {"name": "n"},
-        "status": {"images": [{"names": ["gcr.io/300:latest"], "sizeBytes": 300 << 20}, {}]},
-    }));
     // One node has it, of one: (300 - 23) MiB of (2000 - 23) MiB.
-    assert_eq!(image_locality(&pod, &[node.unwrap()]), [14]);
+    assert_eq!(inventory.scores(&pod).nodes[0].score, 14);
+    inventory.nodes.push(inventory.nodes[0].clone());
+    assert!(inventory.merge_nodes().is_empty());
+    assert_eq!(inventory.nodes.len(), 1);
+    inventory.nodes.push(NodeImages {
+        name: "n".to_owned(),
+        images: vec![],
+    });
+    assert_eq!(inventory.merge_nodes(), ["n"]);
+}
+
+#[test]
+fn locality_reports_and_counts_what_it_cannot_read() {
+    let (inventory, findings) = read(&[
+        json!({"kind": "Pod", "spec": {"containers": [{"image": 7}, {"name": "b"}],
+            "initContainers": {}, "volumes": [{"image": {"reference": []}}]}}),
+        json!({"kind": "Node", "metadata": {}}),
+        json!({"kind": "Node", "metadata": {"name": "n"}, "status": {"images": [
+            {"names": "a:1", "sizeBytes": -1}, {"names": [1]},
+        ]}}),
+    ]);
+    let mut expected = [
+        "initContainers: expected a list, found an object",
+        "containers[0].image: expected a string, found the number `7`",
+        "containers[1].image: required",
+        "volumes[0].image.reference: expected a string, found a list",
+        "metadata.name: required",
+        "status.images[0].names: expected a list, found the string `a:1`",
+        "status.images[0].sizeBytes: expected a whole number of bytes, found the number `-1`",
+        "status.images[1].names: expected a string, found the number `1`",
+    ];
+    let mut findings: Vec<&str> = findings.iter().map(String::as_str).collect();
+    findings.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(findings, expected);
+    assert_eq!(inventory.unreadable, expected.len());
+    assert_eq!((inventory.pods.len(), inventory.nodes.len()), (1, 1));
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn lists_within_lists_are_followed_so_deep_and_no_deeper() {
     assert_eq!(held.caches.len(), 0);
     assert_eq!(
         found,
-        ["[0][0][0][0][0][0][0][0][0]: lists within lists, at most 8 deep allowed"]
+        ["[0][0][0][0][0][0][0][0]: a list within 8 lists, deeper ones are not read"]
     );
 }
 

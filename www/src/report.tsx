@@ -26,9 +26,9 @@ export function Report() {
             {found.length === 0 && <p>{t.nothingFound(checked.value.get(id)?.objects.length ?? 0)}</p>}
             <table>
               <tbody>
-                {found.map(({ severity, code, span, path, message, help }) => (
+                {found.map(({ severity, code, line, column, path, message, help }) => (
                   <tr>
-                    <td class="number">{span && `${span.start.line}:${span.start.column}`}</td>
+                    <td class="number">{line !== null && `${line}:${column}`}</td>
                     <td>{t.severity[severity]}</td>
                     <td>{code}</td>
                     <td lang="en">{path && <code>{path}</code>} <Inline text={message} /> {t.rules[code] && <span class="help" lang="zh-Hans">{t.rules[code]}</span>} {help && <span class="help"><Inline text={help} /></span>}</td>

@@ -40,7 +40,7 @@ describe('the editor', () => {
     await write(page, WRONG);
     assert.equal(await findings(page).count(), 1);
     assert.equal(await findings(page).locator('.where').textContent(), '8:19');
-    assert.match(await findings(page).locator('.words').textContent(), /spec\.imageCacheSize 10 GiB, at least 20 needed/);
+    assert.match(await findings(page).locator('.words').textContent(), /spec\.imageCacheSize 10 GiB, at least 20 required/);
     assert.deepEqual(await underlined(page, 'error'), ['10']);
     await write(page, WRONG.replace('imageCacheSize: 10', 'imageCacheSize: 20'));
     assert.equal(await findings(page).count(), 0);

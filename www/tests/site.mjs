@@ -69,7 +69,7 @@ export async function dev(...args) {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         said += text;
-        const found = /^A cluster on (http:\/\/[\d.]+:\d+)/m.exec(said);
+        const found = /^API server: (http:\/\/[\d.]+:\d+)/m.exec(said);
         if (found) done(found[1]);
       });
     }

@@ -124,7 +124,7 @@ describe('views', () => {
     assert.deepEqual([...written.matchAll(/^    (IC\d+): '/gm)].map(([, code]) => code), Object.keys(rules));
     const other = await visit(browser, server.address, { locale: 'zh-CN' });
     await write(other, 'apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata: {name: web}\nspec: {images: [a:1], imageCacheSize: 10, retentionDays: 7}\n');
-    assert.match(await findings(other).textContent(), /10 GiB, at least 20 needed.*spec\.imageCacheSize 超出允许的范围。/s);
+    assert.match(await findings(other).textContent(), /10 GiB, at least 20 required.*spec\.imageCacheSize 超出允许的范围。/s);
     await other.getByRole('button', { name: '规则 IC040' }).click();
     await other.getByRole('dialog').getByText('spec.imageCacheSize 超出允许的范围。').waitFor();
     await other.getByRole('dialog').getByRole('heading', { name: 'Why' }).waitFor();

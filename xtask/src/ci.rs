@@ -1,16 +1,21 @@
-//! `cargo xtask ci`: what stands beside the tests before a change lands.
+//! `cargo xtask ci`: every check besides the tests, before a change is merged.
 
-use anyhow::{Context, Result};
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{bundles, fuzz, setup};
+use crate::{bundles, fuzz, setup, words};
 
 const DENY: &str = "0.20.2";
+const HACK: &str = "0.6.46";
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo fmt --all --check")
         .run()
         .context("run `cargo fmt --all`")?;
+    words::run(sh, false)?;
+    rust_version()?;
     cmd!(
         sh,
         "cargo clippy --workspace --all-targets --all-features -- --deny warnings"
@@ -43,5 +48,49 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     let deny = setup::cargo_tool(sh, "cargo-deny", DENY)?;
     // Advisories need a clone of a database that not every machine can reach: `cargo deny check advisories` by hand.
     cmd!(sh, "{deny} --workspace check bans licenses sources").run()?;
+    features(sh)?;
+    // The crate as it would be published, built from its own files alone. Refuses a tree with uncommitted changes.
+    cmd!(sh, "cargo package --quiet --package imagecache").run()?;
     fuzz::run(sh, 10, None)
+}
+
+/// Checks the core with every combination of its features.
+fn features(sh: &Shell) -> Result<()> {
+    let hack = setup::cargo_tool(sh, "cargo-hack", HACK)?;
+    cmd!(
+        sh,
+        "{hack} hack check --feature-powerset --package imagecache"
+    )
+    .run()?;
+    Ok(())
+}
+
+/// Checks that the oldest Rust that the crates state is the one that everything is built and tested with.
+fn rust_version() -> Result<()> {
+    let root = setup::root()?;
+    let read = |file: &str| -> Result<toml::Table> {
+        let text = fs::read_to_string(root.join(file)).with_context(|| file.to_owned())?;
+        toml::from_str(&text).with_context(|| file.to_owned())
+    };
+    let text = |table: &toml::Table, path: [&str; 3]| {
+        let [first, rest @ ..] = path;
+        let start = table.get(first);
+        let value = rest.iter().filter(|key| !key.is_empty());
+        let value = value.fold(start, |value, key| value?.get(key));
+        value.and_then(toml::Value::as_str).map(str::to_owned)
+    };
+    let stated = text(
+        &read("Cargo.toml")?,
+        ["workspace", "package", "rust-version"],
+    );
+    let pinned = text(&read("rust-toolchain.toml")?, ["toolchain", "channel", ""]);
+    let (stated, pinned) = (
+        stated.context("Cargo.toml: no rust-version")?,
+        pinned.context("rust-toolchain.toml: no channel")?,
+    );
+    ensure!(
+        pinned == stated || pinned.starts_with(&format!("{stated}.")),
+        "Cargo.toml states rust-version {stated}, rust-toolchain.toml pins {pinned}"
+    );
+    Ok(())
 }

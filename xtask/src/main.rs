@@ -6,7 +6,9 @@ use xshell::Shell;
 
 mod bench;
 mod bundles;
+mod check;
 mod ci;
+mod dev;
 mod engines;
 mod fuzz;
 mod pkg;
@@ -14,6 +16,7 @@ mod sdk;
 mod setup;
 mod test;
 mod wasm;
+mod words;
 mod www;
 
 /// Chores of imagecache.
@@ -26,17 +29,31 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Run every test. Installs what the tests need and the machine lacks.
+    /// Build the npm package and the page unless they are current, and start `imagecache dev`.
+    Dev {
+        /// Arguments of `imagecache dev`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Check format and lints, and run the tests of the core: under two minutes.
+    Check,
+    /// Run every test. Prints what is missing on this machine, and installs it.
     Test,
-    /// What stands beside the tests before a change lands: fmt, clippy, deny, docs, a short fuzz run.
+    /// Check everything but the tests: format, lints, documents, features, package, a short fuzz run.
     Ci,
+    /// Check comments and documents for words not to use.
+    Words {
+        /// Write the numbers of words that are left; their sum can only shrink.
+        #[arg(long)]
+        write: bool,
+    },
     /// Build the policy bundles, and write every file in them that has a source elsewhere.
     Bundles {
         /// Only say which files are not current.
         #[arg(long)]
         check: bool,
     },
-    /// Measure the core beside its peers; writes `docs/benchmarks.md`.
+    /// Measure the core and its peers; writes `docs/benchmarks.md`.
     Bench {
         /// Seconds for each measured function.
         #[arg(long, default_value = "3")]
@@ -82,6 +99,9 @@ fn main() -> Result<()> {
     let sh = Shell::new()?;
     sh.change_dir(setup::root()?);
     match Args::parse().chore {
+        Chore::Dev { arguments } => dev::run(&sh, &arguments),
+        Chore::Check => check::run(&sh),
+        Chore::Words { write } => words::run(&sh, write),
         Chore::Test => test::run(&sh),
         Chore::Ci => ci::run(&sh),
         Chore::Bench { cloud: true, .. } => bench::cloud::print(&sh),

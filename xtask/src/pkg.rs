@@ -57,6 +57,8 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
             sh.copy_file(js.join("inline.cjs"), out.join("inline.cjs"))?;
         }
     }
+    // npm packs it without being asked.
+    sh.copy_file(root.join("LICENSE"), root.join("pkg/LICENSE"))?;
     println!("built pkg/dist");
     Ok(())
 }
@@ -113,9 +115,11 @@ fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
     );
     // What the functions mean is told in `api.d.ts`.
     let comment = |line: &&str| {
-        ["/**", "* ", "*/"]
-            .iter()
-            .any(|start| line.trim_start().starts_with(start))
+        let line = line.trim();
+        line == "*"
+            || ["/**", "* ", "*/"]
+                .iter()
+                .any(|start| line.starts_with(start))
     };
     let code: Vec<&str> = text.lines().filter(|line| !comment(line)).collect();
     fs::write(&glue, code.join("\n").replace(guess, "undefined"))?;

@@ -33,18 +33,6 @@ pub(crate) fn wasm_target(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Adds the source of the standard library to the toolchain, unless it is there.
-pub(crate) fn std_source(sh: &Shell) -> Result<()> {
-    let sysroot = cmd!(sh, "rustc --print sysroot").quiet().read()?;
-    let source = Path::new(&sysroot).join("lib/rustlib/src/rust/library");
-    if !source.is_dir() {
-        cmd!(sh, "rustup component add rust-src")
-            .run()
-            .context("the source of Rust's standard library is needed: the component `rust-src`")?;
-    }
-    Ok(())
-}
-
 /// Installs a browser and its driver, unless they are there.
 pub(crate) fn chromium(sh: &Shell) -> Result<()> {
     for program in ["/usr/bin/chromium", "/usr/bin/chromedriver"] {
@@ -75,11 +63,16 @@ pub(crate) fn node_tests(folder: &str) -> Result<Vec<PathBuf>> {
 pub(crate) fn cargo_tool(sh: &Shell, name: &str, version: &str) -> Result<PathBuf> {
     let tools = root()?.join("target/tools");
     for program in [PathBuf::from(name), tools.join("bin").join(name)] {
-        let found = cmd!(sh, "{program} --version")
-            .quiet()
-            .ignore_stderr()
-            .read();
-        if found.is_ok_and(|found| found.split_whitespace().any(|word| word == version)) {
+        // Some take the name of the subcommand first, as cargo passes it.
+        let subcommand = name.strip_prefix("cargo-");
+        let found = [None, subcommand].map(|first| {
+            let found = cmd!(sh, "{program} {first...} --version").quiet();
+            found.ignore_stderr().read().unwrap_or_default()
+        });
+        if found
+            .iter()
+            .any(|found| found.split_whitespace().any(|word| word == version))
+        {
             return Ok(program);
         }
     }

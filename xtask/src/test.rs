@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, pipe};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
 use crate::{engines, pkg, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
+    announce(sh)?;
     setup::wasm_target(sh)?;
-    setup::std_source(sh)?;
     setup::kubectl(sh)?;
     let mut count = Count::default();
     count.cargo_test(&["--workspace", "--all-features"])?;
@@ -29,6 +30,62 @@ pub(crate) fn engines(sh: &Shell) -> Result<()> {
     let mut count = Count::default();
     engines::test(sh, &mut count)?;
     count.close()
+}
+
+/// Prints what the tests need and this machine lacks: it is installed on the way.
+fn announce(sh: &Shell) -> Result<()> {
+    let root = setup::root()?;
+    let target = setup::target(sh)?;
+    let sysroot = PathBuf::from(cmd!(sh, "rustc --print sysroot").quiet().read()?);
+    let works = |program: &Path, arguments: &[&str]| {
+        let found = cmd!(sh, "{program} {arguments...}").quiet().ignore_stderr();
+        found.ignore_stdout().run().is_ok()
+    };
+    let tools = root.join("target/tools");
+    let kubectl = [Path::new("kubectl"), &tools.join("kubectl/bin/kubectl")];
+    let needs = [
+        (
+            "the Rust target wasm32-unknown-unknown (rustup)",
+            sysroot.join("lib/rustlib").join(setup::WASM).is_dir(),
+        ),
+        (
+            "kubectl (Python registry, below target/tools)",
+            kubectl
+                .iter()
+                .any(|program| works(program, &["version", "--client"])),
+        ),
+        (
+            "python3-venv (apt-get)",
+            works(Path::new("python3"), &["-c", "import ensurepip, venv"]),
+        ),
+        (
+            "chromium and chromium-driver (apt-get)",
+            Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists(),
+        ),
+        (
+            "the packages of tests/sdk/python/requirements.txt (Python registry, below target)",
+            target.join("sdk-python/installed.txt").exists(),
+        ),
+        (
+            "the packages of tests/sdk/node/package-lock.json (npm)",
+            root.join("tests/sdk/node/node_modules").is_dir(),
+        ),
+        (
+            "the packages of www/package-lock.json (npm)",
+            root.join("www/node_modules").is_dir(),
+        ),
+    ];
+    let missing = needs.iter().filter(|(_, present)| !present);
+    let missing: Vec<&str> = missing.map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        println!("nothing to install");
+        return Ok(());
+    }
+    println!("missing, will be installed on the way:");
+    for name in missing {
+        println!("  {name}");
+    }
+    Ok(())
 }
 
 /// The tests with the cloud's official SDKs alone.

@@ -60,7 +60,7 @@ fn node(sh: &Shell) -> Result<()> {
 }
 
 /// Is `pkg/dist` newer than everything that it is made of?
-fn package_is_current() -> Result<bool> {
+pub(crate) fn package_is_current() -> Result<bool> {
     let root = setup::root()?;
     let Ok(built) = fs::metadata(root.join("pkg/dist/full/imagecache.wasm")) else {
         return Ok(false);
@@ -82,7 +82,7 @@ fn package_is_current() -> Result<bool> {
     Ok(true)
 }
 
-fn newest(path: &std::path::Path) -> Result<SystemTime> {
+pub(crate) fn newest(path: &std::path::Path) -> Result<SystemTime> {
     let mut newest = fs::metadata(path)?.modified()?;
     if path.is_dir() {
         for entry in fs::read_dir(path)? {

@@ -8,7 +8,7 @@ use imagecache::eci::request::{ListUsage, Request as _};
 use imagecache::eci::signature::{ApiCall, Credential, Received, Scheme, SignedCall};
 use imagecache::time::Timestamp;
 use imagecache_eci::{Client, Config, Credentials};
-use imagecache_local::cloud::gateway::Gateway;
+use imagecache_simulator::cloud::gateway::Gateway;
 
 /// Requests that are verified, and calls that are made, for one figure.
 const REQUESTS: u32 = 20_000;

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use imagecache::eci::signature::Credential;
 use imagecache::resource::kube::ImageCacheObject;
+use imagecache_apiserver::cluster::Cluster;
+use imagecache_controller::controller::{Config, Controller};
 use imagecache_eci::Credentials;
-use imagecache_local::cloud::world::{Quotas, Settings};
-use imagecache_local::cloud::{self, Clock, Cloud, Log};
-use imagecache_local::cluster::{self, Cluster};
-use imagecache_sync::controller::{Config, Controller};
+use imagecache_simulator::cloud::world::{Quotas, Settings};
+use imagecache_simulator::cloud::{self, Clock, Cloud, Log};
 use kube::api::{Api, PostParams};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -37,7 +37,9 @@ async fn main() {
         .and_then(|text| text.parse().ok())
         .unwrap_or(10_000);
     let stop = CancellationToken::new();
-    let cluster = Cluster::open(cluster::Config::default()).await.unwrap();
+    let cluster = Cluster::open(imagecache_simulator::cluster::config(None, None))
+        .await
+        .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn({

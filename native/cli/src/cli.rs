@@ -1,47 +1,48 @@
-//! The command line: its verbs, what they share, and how a run ends.
+//! The command line: its verbs, their shared options, and the end of a run.
 
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
 use clap::error::ErrorKind;
-use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
+use crate::usage::UsageError;
 use crate::{
     completions, crd, dev, eci, expire, explain, match_pods, reference, schema, serve, sync,
     validate, webhook,
 };
 
-/// The widest that help is printed.
+/// Maximum width of help, in columns.
 const HELP_WIDTH: usize = 100;
 
 const EXAMPLES: &str = "\
 Examples:
-  imagecache dev                         a cluster and a cloud on this machine, to try
-  imagecache validate -R manifests/      what is wrong in manifests, at its line
-  imagecache match -f manifests/         which cache each pod hits; with --explain, why
-  imagecache expire -f caches.yaml       when each cache ends
-  imagecache reference nginx             what an image's name stands for
-  imagecache explain IC022               why a finding is one, and what to do
+  imagecache dev                         start a local cluster with a simulated ECI
+  imagecache validate -R manifests/      report errors and warnings, with their line
+  imagecache match -f manifests/         show which cache each pod uses; with --explain, why
+  imagecache expire -f caches.yaml       show when each cache expires
+  imagecache reference nginx             show the full name of an image
+  imagecache explain IC022               show the page of a finding
 
 Exit codes:
-  0  done, and nothing was found
-  1  done, and something was found
-  2  the command line is wrong
-  3  something could not be read or written; the answer is not complete
+  0  done, no findings
+  1  done, with findings
+  2  usage error
+  3  an input could not be read, or an output not written; the answer is not complete
 
-As a plugin of kubectl: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubectl-imagecache";
+As a kubectl plugin: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubectl-imagecache";
 
 /// Validate, match and expire image caches of Alibaba Cloud ECI.
 ///
-/// Most verbs read manifests of Kubernetes and replies of the ECI API from files and ask nobody. `eci` asks the cloud;
-/// `sync` and `webhook` work in a cluster; `serve`, `dev` and `eci simulate` are one, on this machine.
+/// Most commands only read files: Kubernetes manifests and replies of the ECI API. `eci` calls the ECI API; `sync` and
+/// `webhook` connect to a cluster; `serve`, `dev` and `eci simulate` start local servers.
 #[derive(Debug, Parser)]
 #[command(name = "imagecache", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
-    /// When to colour the output; `auto` is on a terminal, unless `NO_COLOR` is set or `CLICOLOR_FORCE` says so
+    /// When to colour the output; `auto` colours on a terminal and honours NO_COLOR and CLICOLOR_FORCE
     #[arg(
         long,
         global = true,
@@ -87,17 +88,17 @@ impl Verb {
             Verb::Crd(verb) => verb.run(console),
             Verb::Schema(verb) => verb.run(console),
             Verb::Explain(verb) => verb.run(console),
-            Verb::Completions(verb) => verb.run(console),
+            Verb::Completions(verb) => verb.run(&mut command(None), console),
         }
     }
 }
 
-/// The command as this program was called: `imagecache`, or `kubectl imagecache` when it runs as kubectl's plugin.
-pub(crate) fn command(program: Option<&OsString>) -> clap::Command {
+/// Returns the command as this program was called: `imagecache`, or `kubectl imagecache` when it runs as kubectl's plugin.
+fn command(program: Option<&OsString>) -> clap::Command {
     let plugin = program
         .and_then(|program| Path::new(program).file_stem())
         .is_some_and(|stem| stem == "kubectl-imagecache");
-    // Left alone, clap asks every stream for its width, standard input too; help in a pipe would depend on who calls.
+    // By default clap asks every stream for its width, also standard input: help in a pipe would depend on the caller.
     let width = console::width().map_or(HELP_WIDTH, |width| width.min(HELP_WIDTH));
     let command = Cli::command().term_width(width);
     if plugin {
@@ -110,10 +111,12 @@ pub(crate) fn command(program: Option<&OsString>) -> clap::Command {
 /// Runs one command line from its arguments to its exit code.
 pub(crate) fn run() -> Exit {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = command(arguments.first())
-        .try_get_matches_from(&arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match cli {
+    let mut command = command(arguments.first());
+    let matches = match command.try_get_matches_from_mut(&arguments) {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
@@ -123,10 +126,27 @@ pub(crate) fn run() -> Exit {
         console.finish()?;
         Ok(exit)
     });
-    ended.unwrap_or_else(fail)
+    ended.unwrap_or_else(|error| match error.downcast::<UsageError>() {
+        Ok(usage) => {
+            command.build();
+            refuse(&in_verb(&mut command, &matches, &usage))
+        }
+        Err(error) => fail(&error),
+    })
 }
 
-/// Prints what is wrong with the command line, or the help or version that was asked for.
+/// Returns a usage error as clap prints its own: with the usage line of the verb that was called.
+fn in_verb(command: &mut clap::Command, matches: &ArgMatches, usage: &UsageError) -> clap::Error {
+    let called = matches
+        .subcommand()
+        .and_then(|(name, matches)| Some((command.find_subcommand_mut(name)?, matches)));
+    match called {
+        Some((verb, matches)) => in_verb(verb, matches, usage),
+        None => command.error(ErrorKind::ValueValidation, usage),
+    }
+}
+
+/// Prints a usage error, or the requested help or version.
 fn refuse(error: &clap::Error) -> Exit {
     let asked = matches!(
         error.kind(),
@@ -135,35 +155,20 @@ fn refuse(error: &clap::Error) -> Exit {
     match error.print() {
         _ if !asked => Exit::Usage,
         Ok(()) => Exit::Ok,
-        Err(unwritten) => fail(anyhow::Error::from(unwritten).context(UNWRITABLE)),
+        Err(unwritten) => fail(&anyhow::Error::from(unwritten).context(UNWRITABLE)),
     }
 }
 
-/// Says why a run ended early. A reader who closed the pipe (`| head`) has what he wanted: no word, no failure.
-fn fail(error: anyhow::Error) -> Exit {
-    let error = match error.downcast::<clap::Error>() {
-        Ok(usage) => return refuse(&usage),
-        Err(error) => error,
-    };
-    let mut said = Vec::new();
+/// Prints why a run ended early. A reader that closed the pipe (`| head`) is not an error.
+fn fail(error: &anyhow::Error) -> Exit {
+    let mut reasons = Vec::new();
     for cause in error.chain() {
         match cause.downcast_ref::<io::Error>() {
             Some(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Ok,
-            Some(error) => said.push(console::reason(error)),
-            None => said.push(cause.to_string()),
+            Some(error) => reasons.push(console::reason(error)),
+            None => reasons.push(cause.to_string()),
         }
     }
-    console::complain(&said.join(": "));
+    console::complain(&reasons.join(": "));
     Exit::Failure
-}
-
-/// A mistake in the arguments that only the verb itself can see, in the form of all others.
-pub(crate) fn usage_error(verb: &str, message: impl std::fmt::Display) -> anyhow::Error {
-    let mut command = command(std::env::args_os().next().as_ref());
-    command.build();
-    match command.find_subcommand_mut(verb) {
-        Some(verb) => verb.error(ErrorKind::ValueValidation, message),
-        None => command.error(ErrorKind::ValueValidation, message),
-    }
-    .into()
 }

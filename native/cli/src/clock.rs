@@ -1,13 +1,13 @@
-//! The present: told by `--now`, or read here and nowhere else.
+//! The current time: `--now`, or the system clock, which is read only here.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagecache::time::Timestamp;
 
-/// The present of a run.
+/// The current time of a run.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Clock {
-    /// The present as RFC 3339, such as 2026-01-18T13:40:56Z [default: the system's clock]
+    /// Current time, RFC 3339, such as 2026-01-18T13:40:56Z [default: system clock]
     #[arg(long, value_name = "TIME", value_parser = read)]
     now: Option<Timestamp>,
 }
@@ -18,7 +18,7 @@ impl Clock {
     }
 }
 
-/// The system's clock.
+/// Returns the time of the system clock.
 pub(crate) fn system() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since.map(|since| since.as_secs()).unwrap_or_default();

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use imagecache::diagnostic::Code;
+use imagecache::validate::nearest;
 
 /// Reads a [`Code`] from an argument.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +33,10 @@ impl TypedValueParser for CodeParser {
                 ContextKind::InvalidValue,
                 ContextValue::String(text.to_string()),
             );
-            if let Some(near) = nearest(&text) {
+            let known = Code::ALL
+                .iter()
+                .flat_map(|code| [code.as_str(), code.name()]);
+            if let Some(near) = nearest(&text, known) {
                 error.insert(
                     ContextKind::SuggestedValue,
                     ContextValue::String(near.to_owned()),
@@ -55,20 +59,4 @@ impl TypedValueParser for CodeParser {
                 .help(code.summary())
         })))
     }
-}
-
-/// The code or name that was most likely meant.
-fn nearest(text: &str) -> Option<&'static str> {
-    Code::ALL
-        .iter()
-        .flat_map(|code| [code.as_str(), code.name()])
-        .map(|known| {
-            (
-                strsim::jaro(&text.to_ascii_uppercase(), &known.to_ascii_uppercase()),
-                known,
-            )
-        })
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, known)| known)
 }

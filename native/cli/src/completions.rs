@@ -1,11 +1,10 @@
-//! `imagecache completions`: what a shell needs to complete our command lines.
+//! `imagecache completions`: prints the completion script of a shell.
 
 use std::io::Write;
 
 use anyhow::Context;
 use clap_complete::Shell;
 
-use crate::cli;
 use crate::console::{Console, UNWRITABLE};
 use crate::exit::Exit;
 
@@ -19,21 +18,20 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Completions {
-    /// The shell that will read the script
+    /// Shell to print the script for
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }
 
 impl Completions {
-    pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+    pub(crate) fn run(
+        &self,
+        command: &mut clap::Command,
+        console: &mut Console,
+    ) -> anyhow::Result<Exit> {
         // clap_complete panics when its writer fails; a vector does not.
         let mut script = Vec::new();
-        clap_complete::generate(
-            self.shell,
-            &mut cli::command(None),
-            "imagecache",
-            &mut script,
-        );
+        clap_complete::generate(self.shell, command, "imagecache", &mut script);
         console.write_all(&script).context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }

@@ -1,5 +1,6 @@
 //! The output end: one locked, buffered writer to standard output, and one line at a time to standard error.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use anstream::AutoStream;
@@ -15,6 +16,18 @@ pub(crate) const UNWRITABLE: &str = "cannot write standard output";
 pub(crate) struct Console {
     out: BufWriter<AutoStream<StdoutLock<'static>>>,
     color: bool,
+    reader: Reader,
+}
+
+/// The reader of standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// When it closes the pipe, the run ends.
+    Needed,
+    /// When it closes the pipe, the run goes on: the exit code is an answer too.
+    Optional,
+    /// It closed the pipe; nothing more is written.
+    Gone,
 }
 
 impl Console {
@@ -24,6 +37,25 @@ impl Console {
         Console {
             out: BufWriter::with_capacity(1 << 16, AutoStream::always(stdout.lock())),
             color,
+            reader: Reader::Needed,
+        }
+    }
+
+    /// Lets the run go on, and end with its exit code, after a reader such as `head` closed the pipe.
+    pub(crate) fn outlive_reader(&mut self) {
+        self.reader = Reader::Optional;
+    }
+
+    /// Handles the end of a write: `done` is what to return when the reader went away and is not needed.
+    fn unless_gone<T>(&mut self, written: io::Result<T>, done: T) -> io::Result<T> {
+        match written {
+            Err(error)
+                if error.kind() == io::ErrorKind::BrokenPipe && self.reader != Reader::Needed =>
+            {
+                self.reader = Reader::Gone;
+                Ok(done)
+            }
+            other => other,
         }
     }
 
@@ -43,17 +75,25 @@ impl Console {
 
     /// Writes out what is still buffered.
     pub(crate) fn finish(&mut self) -> anyhow::Result<()> {
-        self.out.flush().context(UNWRITABLE)
+        self.flush().context(UNWRITABLE)
     }
 }
 
 impl Write for Console {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes)
+        if self.reader == Reader::Gone {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.unless_gone(written, bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        if self.reader == Reader::Gone {
+            return Ok(());
+        }
+        let flushed = self.out.flush();
+        self.unless_gone(flushed, ())
     }
 }
 
@@ -72,24 +112,37 @@ pub(crate) fn choose_color(choice: clap::ColorChoice) {
     .write_global();
 }
 
-/// One `error:` line to standard error. If even that cannot be written, there is nobody to tell.
+/// Writes one `error:` line to standard error, and ignores it if that fails.
 pub(crate) fn complain(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
     let _ = writeln!(
         anstream::stderr(),
         "{style}error:{style:#} {}",
-        visible(message)
+        visible_lines(message)
     );
 }
 
-/// Something worth knowing, to standard error.
+/// Writes a note to standard error.
 pub(crate) fn note(message: &str) {
     let _ = writeln!(anstream::stderr(), "{message}");
 }
 
-/// Text for a terminal: control characters of the input, which could steer the terminal, become `\u{1b}`.
-pub(crate) fn visible(text: &str) -> std::borrow::Cow<'_, str> {
-    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+/// Escapes the characters of the input that could steer a terminal or end a line: `\n`, `\u{1b}`.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    escaped(text, |_| false)
+}
+
+/// As [`visible`], for text of several lines: line ends and tabs are kept.
+pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| matches!(c, '\n' | '\t'))
+}
+
+fn escaped(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let steers = |c: char| {
+        let ends_line = matches!(c, '\u{2028}' | '\u{2029}');
+        let turns_text = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        (c.is_control() || ends_line || turns_text) && !kept(c)
+    };
     if !text.contains(steers) {
         return text.into();
     }
@@ -104,7 +157,7 @@ pub(crate) fn visible(text: &str) -> std::borrow::Cow<'_, str> {
     shown.into()
 }
 
-/// What the system says, without `(os error 2)`.
+/// Returns the message of the operating system, without `(os error 2)`.
 pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);

@@ -12,20 +12,20 @@ use crate::exit::Exit;
 const EXAMPLES: &str = "\
 Examples:
   imagecache crd | kubectl apply -f -
-  imagecache crd --v1beta1 | kubectl apply -f -      Kubernetes 1.21 and older
-  imagecache crd | kubectl diff -f -                 what would change in a cluster that has one";
+  imagecache crd --v1beta1 | kubectl apply -f -      for Kubernetes 1.21 and older
+  imagecache crd | kubectl diff -f -                 show what would change in the cluster";
 
 /// Print the CustomResourceDefinition of ImageCache
 ///
-/// For clusters that have none yet, and for tests. A cluster with virtual nodes of ACK has the vendor's own: ask with
-/// `kubectl get crd imagecaches.eci.alibabacloud.com` first.
+/// For tests, and for clusters without the definition. A cluster with virtual nodes of ACK has the vendor's definition:
+/// check with `kubectl get crd imagecaches.eci.alibabacloud.com` first.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Crd {
-    /// The vendor's old shape (apiextensions v1beta1, no bounds), for Kubernetes 1.21 and older
+    /// Print apiextensions v1beta1 without bounds, for Kubernetes 1.21 and older
     #[arg(long)]
     v1beta1: bool,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "yaml")]
     output: encode::Form,
 }

@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 use imagecache::diagnostic::{Levels, QuotedPart};
 use imagecache::document::{Document, TextFormat, TextLimits, read_within};
 use imagecache::path::Path as Place;
-use imagecache_local::api::definition_faults;
+use imagecache_simulator::cluster::definition_faults;
 use serde_json::Value;
 
 use crate::console::reason;
@@ -43,7 +43,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
     }
     let mut message = String::from("the definition cannot be served");
     for fault in faults {
-        // The real server names the schema that every version has so; nothing stands there in a file.
+        // The real server reports a schema of all versions under this path, which is not in the file.
         let field = fault
             .field
             .replacen("spec.validation.", "spec.versions[0].schema.", 1);

@@ -17,7 +17,7 @@ pub(crate) struct Taken<T> {
     pub(crate) incomplete: bool,
 }
 
-/// Reads every input on all cores and takes something out of each document. What cannot be read is told on standard
+/// Reads every input on all cores and takes something out of each document. Reports what cannot be read on standard
 /// error, in the order of the inputs.
 pub(crate) fn take<T: Send>(
     inputs: &[Input],

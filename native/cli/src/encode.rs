@@ -22,7 +22,7 @@ impl Form {
     }
 }
 
-/// Indented JSON, with a line end behind it.
+/// Returns indented JSON, with a line end.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<String> {
     let mut text = serde_json::to_string_pretty(value).context("cannot write JSON")?;
     text.push('\n');

@@ -1,4 +1,4 @@
-//! `imagecache expire`: when each cache ends, and why.
+//! `imagecache expire`: shows when each cache expires, and why.
 
 use std::io::Write;
 
@@ -22,30 +22,30 @@ Examples:
   imagecache expire -f caches.yaml --now 2026-02-01T00:00:00Z -o json
 
 Rules:
-  retention      spec.retentionDays after its creation
-  failed         24 hours after its creation failed
-  automatic      7 days after its creation, or 30 days after its last use
-  no retention   never: it is kept, and paid for, until somebody deletes it
+  retention      spec.retentionDays after the creation
+  failed         24 hours after the creation failed
+  automatic      7 days after the creation, or 30 days after the last use
+  no retention   never; the cache is kept, and billed, until it is deleted
 
 Exit codes:
   0  done
-  1  a cache has ended, or ends --within that time
-  2  the command line is wrong
-  3  an input could not be read, or holds no cache";
+  1  with --within: a cache has expired, or expires within that time
+  2  usage error
+  3  an input could not be read, or the input has no cache";
 
-/// Tell when each cache ends, and why
+/// Show when each cache expires, and why
 ///
-/// Caches are ImageCache objects, lists of them, or the reply of DescribeImageCaches. Where the end that is recorded is
-/// not what the rules give, both are told.
+/// Caches are ImageCache objects, lists of them, or the reply of DescribeImageCaches. If the
+/// recorded expiry differs from the rules, both are shown.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Expire {
     #[command(flatten)]
     inputs: Inputs,
-    /// Only caches that have ended, or end within this time (such as 7d, 12h, 30m); if there is one, the exit code is 1
+    /// Only caches that expire within this time (7d, 12h, 30m); if any, exit code 1
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     within: Option<i64>,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
     #[command(flatten)]
@@ -54,11 +54,11 @@ pub(crate) struct Expire {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Form {
-    /// A table with a timeline, the next end first
+    /// A table with a timeline, the next expiry first
     Text,
-    /// One array, in the order of the inputs
+    /// One JSON array, in the order of the inputs
     Json,
-    /// The same in YAML
+    /// One YAML list, in the order of the inputs
     Yaml,
     /// The name of each cache, or its id if it has none, one a line
     Name,
@@ -66,7 +66,7 @@ enum Form {
 
 /// `7d`, `12h`, `30m`.
 fn seconds(text: &str) -> Result<i64, &'static str> {
-    const EXPECTED: &str = "expected a number with d, h or m behind it, such as 7d";
+    const EXPECTED: &str = "expected a number followed by d, h or m, such as 7d";
     let number = text.trim_end_matches(['d', 'h', 'm']);
     let unit = match text.strip_prefix(number) {
         Some("d") => DAY,
@@ -81,11 +81,12 @@ fn seconds(text: &str) -> Result<i64, &'static str> {
 impl Expire {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let now = self.clock.now();
-        let taken = documents::take(&self.inputs.list("expire")?, |value, _| facts(value));
+        console.outlive_reader();
+        let taken = documents::take(&self.inputs.list()?, |value, _| facts(value));
         let caches = taken.parts.iter().flatten();
         let mut ends: Vec<Expiry> = caches.map(|cache| expiry(cache, now)).collect();
         if ends.is_empty() {
-            console::complain("there is no image cache in the input");
+            console::complain("the input has no image cache");
             return Ok(Exit::Failure);
         }
         if let Some(within) = self.within {
@@ -119,9 +120,9 @@ fn names(ends: &[Expiry]) -> String {
 }
 
 fn text(ends: &mut [Expiry], now: Timestamp, console: &Console) -> String {
-    // The next end first; what never ends, or at no known time, last.
+    // The next expiry first; caches without one, or without a known one, last.
     ends.sort_by_key(|end| (end.state == ExpiryState::Never, end.at.is_none(), end.at));
-    let mut table = table::new(&["CACHE", "ID", "ENDS", RULER, ""]);
+    let mut table = table::new(&["CACHE", "ID", "EXPIRES", RULER, ""]);
     for end in &*ends {
         table.add_row([
             visible(end.name.as_deref().unwrap_or("-")).as_ref(),
@@ -158,7 +159,7 @@ fn at(end: &Expiry) -> String {
     }
 }
 
-/// The marks of the timeline: names and seconds from now. Between two of them time runs evenly.
+/// Marks of the timeline: name and seconds from now. The scale is linear between two marks.
 const MARKS: [(&str, i64); 7] = [
     ("now", 0),
     ("1d", DAY),
@@ -168,11 +169,11 @@ const MARKS: [(&str, i64); 7] = [
     ("1y", 365 * DAY),
     ("10y", 3_650 * DAY),
 ];
-/// From one mark to the next.
+/// Cells from one mark to the next.
 const CELLS: i64 = 6;
 const RULER: &str = "now   1d    7d    30d   90d   1y    10y";
 
-/// `=======*` up to the end; `x` for what has ended, an arrow for what goes on.
+/// Returns `=======*` up to the expiry; `x` for an expired cache, an arrow for one beyond the last mark.
 fn timeline(end: &Expiry) -> String {
     let whole = CELLS.saturating_mul(6);
     match (end.state, end.seconds_left) {
@@ -192,7 +193,7 @@ fn line(cells: i64, end: char) -> String {
     line
 }
 
-/// Where an instant so many seconds from now stands; `None` behind the last mark.
+/// Returns the cell of an instant this many seconds from now; `None` after the last mark.
 fn cell(left: i64) -> Option<i64> {
     let mut begin = 0;
     for pair in MARKS.windows(2) {

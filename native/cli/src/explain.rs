@@ -14,32 +14,32 @@ use crate::{encode, table};
 
 const EXAMPLES: &str = "\
 Examples:
-  imagecache explain                     every code in one table
+  imagecache explain                     all codes in one table
   imagecache explain IC022               one page
-  imagecache explain too-many-images     the same, by the rule's name
-  imagecache explain -o json             everything, for a machine";
+  imagecache explain too-many-images     one page, by the name of the rule
+  imagecache explain -o json             all codes with their pages";
 
-/// Explain findings: why, what to do, an example
+/// Explain findings: cause, fix, example
 ///
-/// Every finding has a stable code (IC022) and a name (too-many-images). Without an argument all of them are listed.
+/// Each finding has a stable code (IC022) and a name (too-many-images). Without arguments all codes are listed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Explain {
-    /// Codes (`IC022`) or names (`too-many-images`)
+    /// Codes (`IC022`) or names (`too-many-images`) [default: all]
     #[arg(value_name = "CODE", value_parser = CodeParser, hide_possible_values = true)]
     codes: Vec<Code>,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Form {
-    /// A table of all codes, or the pages of some
+    /// A table of all codes, or the pages of the named codes
     Text,
-    /// An array of codes with their pages in Markdown
+    /// One JSON array of codes with their pages in Markdown
     Json,
-    /// The same in YAML
+    /// One YAML list of codes with their pages
     Yaml,
 }
 

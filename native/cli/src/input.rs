@@ -9,14 +9,14 @@ use imagecache::diagnostic::{Code, Diagnostic, Severity};
 use imagecache::document::{Position, Span, TextFormat, TextLimits};
 use walkdir::{DirEntry, WalkDir};
 
-use crate::cli::usage_error;
 use crate::console::reason;
+use crate::usage::usage_error;
 
-/// What a folder is searched for; a file that is named by itself may be called anything.
+/// Extensions searched for in a directory. Files named explicitly may have any extension.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// How much of one input is read. The core's own limits are for text of strangers; these files are the user's own, and a
-/// listing of a large cluster is large. Kept values take some ten times their text in memory, one text per core.
+/// Limits of one input. The limits of the core are for untrusted text; these files are the user's, and a list of a large
+/// cluster is large. Kept values take some ten times their text in memory, one text per core.
 pub(crate) const LIMITS: TextLimits = TextLimits {
     bytes: 256 << 20,
     documents: 1_000_000,
@@ -27,13 +27,13 @@ pub(crate) const LIMITS: TextLimits = TextLimits {
 /// What to read.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inputs {
-    /// A file, a folder (its *.yaml, *.yml and *.json), or `-` for standard input; may be repeated
+    /// Read this file, this directory (*.yaml, *.yml, *.json), or `-` for standard input; repeatable
     #[arg(short = 'f', long = "filename", value_name = "FILE|DIR|-")]
     filenames: Vec<PathBuf>,
-    /// The same without -f
+    /// Files and directories, as with -f
     #[arg(value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
-    /// Look into the folders of a folder too, but not into hidden ones
+    /// Also read subdirectories, except hidden ones
     #[arg(short = 'R', long)]
     recursive: bool,
 }
@@ -74,13 +74,13 @@ impl Fault {
     fn io(error: &io::Error) -> Self {
         let help = match error.kind() {
             io::ErrorKind::NotFound => "Check the path.",
-            io::ErrorKind::PermissionDenied => "Check who may read it.",
+            io::ErrorKind::PermissionDenied => "Check the permissions of the file.",
             _ => "",
         };
         Fault::new(format!("cannot be read: {}", reason(error)), help)
     }
 
-    /// As a finding: it is an error, whatever the levels of the rules are.
+    /// Returns the finding. It is always an error, whatever the levels of rules are.
     pub(crate) fn diagnostic(&self) -> Diagnostic {
         Diagnostic {
             code: Code::IC005,
@@ -95,24 +95,22 @@ impl Fault {
 }
 
 impl Inputs {
-    /// Nothing is named.
+    /// Returns whether no input is named.
     pub(crate) fn is_empty(&self) -> bool {
         self.filenames.is_empty() && self.paths.is_empty()
     }
 
-    /// Every text to read: in the order of the arguments, the files of a folder sorted by name.
-    pub(crate) fn list(&self, verb: &str) -> anyhow::Result<Vec<Input>> {
+    /// Returns every text to read in the order of the arguments, and the files of a directory sorted by name.
+    pub(crate) fn list(&self) -> anyhow::Result<Vec<Input>> {
         let named = || self.filenames.iter().chain(&self.paths);
         if named().next().is_none() {
             return Err(usage_error(
-                verb,
-                "nothing to read: name files or folders with -f; `-f -` is standard input",
+                "no input: name files or directories with -f; `-f -` reads standard input",
             ));
         }
         if named().filter(|path| is_stdin(path)).count() > 1 {
             return Err(usage_error(
-                verb,
-                "standard input (`-`) can be read only once",
+                "duplicate `-`: standard input can be read only once",
             ));
         }
         let mut inputs = Vec::new();
@@ -167,11 +165,11 @@ impl Inputs {
         }
         if inputs.len() == before {
             let help = if folders_inside && !self.recursive {
-                "Add -R to look into its folders too."
+                "Add -R to read its subdirectories too."
             } else {
-                "Name a file, or a folder that holds manifests."
+                "Name a file, or a directory that holds manifests."
             };
-            let fault = Fault::new("no *.yaml, *.yml or *.json file in this folder", help);
+            let fault = Fault::new("no *.yaml, *.yml or *.json file in this directory", help);
             inputs.push(Input {
                 name,
                 from: From::Nowhere(fault),
@@ -184,8 +182,8 @@ fn unwalkable(error: &walkdir::Error) -> Fault {
     match error.io_error() {
         Some(error) => Fault::io(error),
         None => Fault::new(
-            "a link leads back to a folder above it",
-            "Remove the link, or name the folders one by one.",
+            "the link leads to a directory above it",
+            "Remove the link, or name the directories one by one.",
         ),
     }
 }
@@ -209,8 +207,7 @@ fn is_manifest(path: &Path) -> bool {
 }
 
 impl Input {
-    /// Reads the text. Of one that passes the limit of bytes only a little more is read: enough for the core to refuse
-    /// it in its own words.
+    /// Reads the text. A text over the byte limit is cut just above the limit, so that the core reports the limit.
     pub(crate) fn read(&self) -> Result<String, Fault> {
         let bytes = match &self.from {
             From::Nowhere(fault) => return Err(fault.clone()),
@@ -219,8 +216,8 @@ impl Input {
                 Ok(file) => read_up_to(file, LIMITS.bytes),
                 Err(_) if is_url(path) => {
                     return Err(Fault::new(
-                        "this is a URL, and only files are read",
-                        "Fetch it and pipe it in: `curl … | imagecache … -f -`.",
+                        "URLs are not supported, only files",
+                        "Download the URL and pipe the text: `curl … | imagecache … -f -`.",
                     ));
                 }
                 Err(error) => Err(error),
@@ -245,7 +242,7 @@ fn read_up_to(from: impl Read, limit: usize) -> io::Result<(Vec<u8>, bool)> {
     Ok((bytes, u64::try_from(read) == Ok(most)))
 }
 
-/// The text before a character that was cut at the limit, or where the bytes stop being text.
+/// Returns the text before a character that was cut at the limit, or the position of the first invalid byte.
 fn not_utf8(error: std::string::FromUtf8Error, cut: bool) -> Result<String, Fault> {
     let fault = error.utf8_error();
     let valid_up_to = fault.valid_up_to();
@@ -258,9 +255,9 @@ fn not_utf8(error: std::string::FromUtf8Error, cut: bool) -> Result<String, Faul
         return Ok(text);
     }
     let help = if wide {
-        "It looks like UTF-16; save it as UTF-8."
+        "The file looks like UTF-16; save it as UTF-8."
     } else {
-        "Save it as UTF-8 text; if it is no text, leave it out."
+        "Save the file as UTF-8 text, or leave it out."
     };
     let message = format!("byte 0x{byte:02x} at offset {valid_up_to} is not UTF-8");
     let mut fault = Fault::new(message, help);
@@ -268,7 +265,7 @@ fn not_utf8(error: std::string::FromUtf8Error, cut: bool) -> Result<String, Faul
     Err(fault)
 }
 
-/// The place behind the last character of `text`.
+/// Returns the position after the last character of `text`.
 fn end_of(text: &str) -> Position {
     let line = text.bytes().filter(|byte| *byte == b'\n').count();
     let last = text.rsplit('\n').next().unwrap_or_default();
@@ -279,7 +276,7 @@ fn end_of(text: &str) -> Position {
     }
 }
 
-/// A file called JSON is read as JSON, so that its faults are told as faults of JSON.
+/// Returns the format of a file. `*.json` is read as JSON, so that its errors are reported as errors of JSON.
 pub(crate) fn format_of(name: &str) -> TextFormat {
     let extension = Path::new(name).extension();
     if extension.is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {

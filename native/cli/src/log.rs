@@ -1,7 +1,7 @@
-//! What a command that runs long tells while it runs: one line an event, on standard error.
+//! The log of commands that run for long: one line for each event, on standard error.
 //!
-//! For people by default, with colour as everywhere else (`--color`, `NO_COLOR`); as JSON, one object a line, for those
-//! who collect. Secrets cannot get here: they are [`imagecache::eci::Secret`]s, which print as nothing.
+//! Text by default, with colour as everywhere else (`--color`, `NO_COLOR`), or one JSON object a line. Secrets cannot be
+//! logged: they are [`imagecache::eci::Secret`]s, which print as nothing.
 
 use std::io;
 
@@ -12,53 +12,53 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::cli::usage_error;
+use crate::usage::usage_error;
 
-/// The variable of the environment that says what to log where `--log-level` does not.
+/// The environment variable with the log level, if `--log-level` is not set.
 const VARIABLE: &str = "RUST_LOG";
-/// What is told unless somebody asks for more or less.
+/// The default log level.
 const USUAL: &str = "info";
 
 /// How to log.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "What to log")]
+#[command(next_help_heading = "Log")]
 pub(crate) struct Log {
-    /// The form of log lines
+    /// Format of log lines
     #[arg(long, value_name = "FORM", default_value = "text")]
     log_format: Form,
-    /// What to log: error, warn, info, debug, trace or off; for parts alone as `info,kube=debug` [default: RUST_LOG, else what matters]
+    /// Log level: off, error, warn, info, debug, trace, or as `info,kube=debug` [default: RUST_LOG]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
-    /// For people, coloured on a terminal
+    /// Text, coloured on a terminal
     Text,
     /// One JSON object a line
     Json,
 }
 
 impl Log {
-    /// Logs to standard error from now on. `verb` is the one whose command line it stands in.
+    /// Starts logging to standard error.
     ///
     /// # Errors
-    /// A level that is none.
-    pub(crate) fn start(&self, verb: &str) -> anyhow::Result<()> {
-        self.start_with(verb, USUAL, io::stderr)
+    /// Returns a usage error if the log level cannot be parsed.
+    pub(crate) fn start(&self) -> anyhow::Result<()> {
+        self.start_with(USUAL, io::stderr)
     }
 
-    /// Logs to `writer` from now on; `usual` is the level that is told unless somebody asks for more or less.
+    /// Starts logging to `writer`; `usual` is the default level.
     ///
     /// # Errors
-    /// A level that is none.
-    pub(crate) fn start_with<W>(&self, verb: &str, usual: &str, writer: W) -> anyhow::Result<()>
+    /// Returns a usage error if the log level cannot be parsed.
+    pub(crate) fn start_with<W>(&self, usual: &str, writer: W) -> anyhow::Result<()>
     where
         W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
     {
         let filter = self
             .filter(usual, std::env::var(VARIABLE).ok().as_deref())
-            .map_err(|message| usage_error(verb, message))?;
+            .map_err(usage_error)?;
         let color = AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
         // It fails where a log runs already, as in tests that run several verbs.
         let _ = tracing_subscriber::registry()
@@ -76,7 +76,7 @@ impl Log {
             (None, None) => (usual, "--log-level"),
         };
         EnvFilter::builder().parse(text).map_err(|error| {
-            format!("{origin}: `{text}` says no level: {error}; such as debug, or info,kube=debug")
+            format!("{origin}: invalid log level `{text}`: {error}; expected a level such as debug, or info,kube=debug")
         })
     }
 }
@@ -169,7 +169,7 @@ mod tests {
         }
         let said = log(Some("lou=der")).filter("info", None).unwrap_err();
         assert!(
-            said.starts_with("--log-level: `lou=der` says no level: "),
+            said.starts_with("--log-level: invalid log level `lou=der`: "),
             "{said}"
         );
         let said = log(None).filter("info", Some("a=b=c=")).unwrap_err();

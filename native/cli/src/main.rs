@@ -1,7 +1,7 @@
-//! The `imagecache` command: reads files, asks the core, prints what it says.
+//! The `imagecache` command: reads files, calls the core, prints the results.
 //!
-//! No rule about image caches lives here. One file a verb; [`args`] is the list of verbs, [`exit`] what the exit code
-//! means; [`input`] and [`console`] are the two ends of the pipe, [`report`] the forms of findings.
+//! It holds no rule about image caches. There is one file for each verb; [`cli`] lists the verbs, [`exit`] the exit codes,
+//! [`input`] and [`console`] are standard input and output, [`report`] holds the output formats of findings.
 
 mod cli;
 mod clock;
@@ -20,6 +20,7 @@ mod explain;
 mod input;
 mod kubeconfig;
 mod log;
+mod match_locality;
 mod match_pods;
 mod page;
 mod progress;
@@ -30,6 +31,7 @@ mod serve;
 mod signal;
 mod sync;
 mod table;
+mod usage;
 mod validate;
 mod webhook;
 

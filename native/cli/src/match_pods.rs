@@ -1,4 +1,4 @@
-//! `imagecache match`: which cache each pod hits, and why.
+//! `imagecache match`: shows which cache each pod uses, and why.
 
 use std::io::{self, Write};
 
@@ -9,55 +9,63 @@ use imagecache::matching::{
     CacheName, Decision, Explanation, ImageFacts, ImageMatch, Index, Inventory, MatchRules,
     SearchBuffers, SizeTie,
 };
+use imagecache::reference::Named;
 use rayon::prelude::*;
 
-use crate::cli::usage_error;
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
 use crate::report::count;
-use crate::{documents, encode, table};
+use crate::usage::usage_error;
+use crate::{documents, encode, match_locality, table};
 
-/// Pods that are answered at once, on all cores; so many answers, and no more, are kept before they are printed.
+/// Number of pods that are matched in parallel before their results are printed.
 const BATCH: usize = 256;
 
 const EXAMPLES: &str = "\
 Examples:
   imagecache match -f pods.yaml -f caches.yaml
-  imagecache match -f manifests/ --explain            every cache considered, and why it lost
+  imagecache match -f manifests/ --explain            show every candidate, and why it lost
   kubectl get imagecaches,deployments -A -o json | imagecache match -f -
   aliyun eci DescribeImageCaches | imagecache match -f - -f pod.yaml --region cn-hangzhou
-  imagecache match -R . --fail-on partial             in CI: every pod must start from a cache
+  imagecache match -R . --fail-on partial             in CI: require a full match of each pod
+  kubectl get nodes,deployments -A -o json | imagecache match --profile locality -f -
 
 Decisions:
-  Hit      a cache has every image exactly
-  Partial  a cache has some of them; the others are pulled
-  Miss     no cache; everything is pulled
-  Refused  the pod names a cache that does not exist or is not Ready: ECI does not create the pod
+  Hit      the cache has every image
+  Partial  the cache has some images; the others are pulled
+  Miss     no cache matches; every image is pulled
+  Refused  the pod names a cache that does not exist or is not Ready; ECI does not create the pod
 
 Exit codes:
   0  done
-  1  a pod fares as badly as --fail-on names
-  2  the command line is wrong
-  3  an input could not be read, or holds no pod";
+  1  a pod has the decision --fail-on or a worse one
+  2  usage error
+  3  an input could not be read, or the input has no pod";
 
-/// Tell which cache each pod hits, and why
+/// Show which cache each pod uses, and why
 ///
-/// Pods, workloads (by their pod template) and caches may be mixed in any files and in any order. Caches are
-/// ImageCache objects or the reply of DescribeImageCaches; a cache told of by both is one.
+/// Reads Pods, workloads with a pod template, and caches, from any files in any order. Caches are ImageCache objects or
+/// the reply of DescribeImageCaches; a cache that appears in both is counted once.
+///
+/// With --profile locality it reads Nodes instead of caches, and shows the score (0 to 100) that the scheduler's plugin
+/// ImageLocality gives each node for the images in its status.images. A kubelet reports at most 50 images by default.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Match {
     #[command(flatten)]
     inputs: Inputs,
-    /// Show every cache that was considered, what ECI does next, and how to pin the result
+    /// What to match pods with: image caches of ECI, or images on nodes
+    #[arg(long, value_name = "PROFILE", default_value = "eci")]
+    profile: Profile,
+    /// Show every candidate, what ECI does next, and how to pin the result
     #[arg(short, long)]
     explain: bool,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
-    /// The least bad decision that makes the exit code 1
+    /// Best decision that makes the exit code 1
     #[arg(long, value_name = "DECISION", default_value = "refused")]
     fail_on: FailOn,
     #[command(flatten)]
@@ -71,18 +79,18 @@ pub(crate) struct Match {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "What the pods do not say themselves")]
+#[command(next_help_heading = "Defaults of pods")]
 struct PodOptions {
-    /// Region of pods that name none; caches of other regions are left out
+    /// Region of pods without one; caches of other regions are ignored
     #[arg(long)]
     region: Option<String>,
-    /// Architecture of pods that name none [default: amd64]
+    /// Architecture of pods without one [default: amd64]
     #[arg(long)]
     arch: Option<String>,
-    /// Operating system of pods that name none [default: linux]
+    /// Operating system of pods without one [default: linux]
     #[arg(long)]
     os: Option<String>,
-    /// Least size of a cache, where a pod does not ask for more
+    /// Minimum size of a cache in GiB, unless the pod requests more [default: 0]
     #[arg(
         long,
         value_name = "GIB",
@@ -90,74 +98,82 @@ struct PodOptions {
         hide_default_value = true
     )]
     require_storage: u64,
-    /// Match pods that neither ask for it nor refuse it? [default: yes, as in Kubernetes; the OpenAPI has no]
+    /// Match pods that do not say whether to match [default: yes; no in the OpenAPI]
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
     auto_match_default: Option<bool>,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Rules that no document settles")]
+#[command(next_help_heading = "Rules that ECI does not document")]
 struct RuleOptions {
-    /// A cache that has only another version of an image is no candidate for it
+    /// Ignore caches that have only another version of an image
     #[arg(long)]
     strict: bool,
-    /// What `size` means among caches that match equally well
+    /// Which size decides between caches that match equally well
     #[arg(long, value_name = "RULE", default_value = "closest")]
     size_tiebreak: SizeTiebreak,
-    /// ECI makes no cache by itself
+    /// Assume that ECI does not create caches automatically
     #[arg(long)]
     no_auto_create: bool,
-    /// A cache that is being updated, or whose update failed, still serves its old snapshot
+    /// Use caches in Updating and UpdateFailed too, with their old snapshot
     #[arg(long)]
     serve_stale: bool,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "What is known about images; repeatable")]
+#[command(next_help_heading = "Facts about images, repeatable")]
 struct ImageOptions {
-    /// Bytes that travel when the image is pulled
+    /// Compressed size of an image in bytes
     #[arg(long, value_name = "IMAGE=BYTES", value_parser = pair)]
     image_size: Vec<(String, String)>,
-    /// The same, read from the image's manifest (OCI or Docker, JSON)
+    /// Read the size from the image's manifest (OCI or Docker, JSON)
     #[arg(long, value_name = "IMAGE=FILE", value_parser = pair)]
     image_manifest: Vec<(String, String)>,
-    /// The digest that a tag has now: equal digests are equal images
-    #[arg(long, value_name = "IMAGE=DIGEST", value_parser = pair)]
+    /// Current digest of a tag; equal digests are equal images
+    #[arg(long, value_name = "IMAGE=DIGEST", value_parser = image_digest)]
     image_digest: Vec<(String, String)>,
-    /// Two addresses of one registry, such as the public one and that of the VPC
-    #[arg(long, value_name = "HOST=HOST", value_parser = pair)]
+    /// Two addresses of one registry, such as the public one and the VPC one
+    #[arg(long, value_name = "HOST=HOST", value_parser = hosts)]
     registry_alias: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
+enum Profile {
+    /// The cache that ECI uses for each pod
+    Eci,
+    /// The score (0 to 100) of the scheduler's plugin ImageLocality for each pod and node
+    Locality,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
     /// A table; with --explain a page for each pod
     Text,
-    /// One array, with everything in it
+    /// One JSON array with all details
     Json,
-    /// The same in YAML
+    /// One YAML list with all details
     Yaml,
-    /// The id of each pod's cache, or `-`, one a line
+    /// The cache id (or best node) of each pod, or `-`, one a line
     Name,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FailOn {
-    /// A pod is not matched in full
+    /// Partial or worse
     Partial,
-    /// A pod starts without a cache
+    /// Miss or worse
     Miss,
-    /// A pod is not created
+    /// Refused
     Refused,
-    /// Whatever is decided
+    /// No decision
     Never,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SizeTiebreak {
-    /// The cache whose size is closest to what the pod needs wins
+    /// The cache size closest to the storage that the pod needs
     Closest,
-    /// The cache whose matching images are the largest together wins
+    /// The largest total size of matching images
     MatchedBytes,
 }
 
@@ -176,7 +192,40 @@ fn pair(text: &str) -> Result<(String, String), &'static str> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
+fn image_digest(text: &str) -> Result<(String, String), String> {
+    let (image, digest) = pair(text)?;
+    let whole = format!("example.com/a@{digest}");
+    match Named::parse(&whole) {
+        Ok(named) if named.digest() == Some(&*digest) => Ok((image, digest)),
+        _ => Err(format!(
+            "`{digest}` is not a digest, such as sha256:<64 hex digits>"
+        )),
+    }
+}
+
+fn hosts(text: &str) -> Result<(String, String), String> {
+    let (host, other) = pair(text)?;
+    for host in [&host, &other] {
+        let image = format!("{host}/a");
+        let known = !host.contains('/') && Named::parse(&image).is_ok();
+        // A first part without dot and port is a namespace of Docker Hub.
+        if !known || !(host.contains(['.', ':']) || host == "localhost") {
+            return Err(format!(
+                "`{host}` is not a registry, such as registry.example.com:5000"
+            ));
+        }
+    }
+    Ok((host, other))
+}
+
 impl ImageOptions {
+    fn is_empty(&self) -> bool {
+        self.image_size.is_empty()
+            && self.image_manifest.is_empty()
+            && self.image_digest.is_empty()
+            && self.registry_alias.is_empty()
+    }
+
     fn facts(&self) -> anyhow::Result<ImageFacts> {
         let mut facts = ImageFacts::default();
         for (host, other) in &self.registry_alias {
@@ -186,9 +235,7 @@ impl ImageOptions {
             let bytes = bytes
                 .parse()
                 .map_err(|_| wrong("--image-size", bytes, "a number of bytes"))?;
-            facts
-                .size(image, bytes)
-                .map_err(|fault| usage_error("match", fault))?;
+            facts.size(image, bytes).map_err(usage_error)?;
         }
         for (image, path) in &self.image_manifest {
             let text = std::fs::read(path).with_context(|| format!("{path}: cannot be read"))?;
@@ -196,30 +243,35 @@ impl ImageOptions {
             let bytes =
                 manifest.and_then(|manifest| imagecache::matching::manifest_bytes(&manifest));
             let bytes = bytes.with_context(|| {
-                format!("{path}: no manifest of one image (an index of platforms has no size)")
+                format!("{path}: not a manifest of one image (an index has no size)")
             })?;
-            facts
-                .size(image, bytes)
-                .map_err(|fault| usage_error("match", fault))?;
+            facts.size(image, bytes).map_err(usage_error)?;
         }
         for (image, digest) in &self.image_digest {
-            facts
-                .digest(image, digest)
-                .map_err(|fault| usage_error("match", fault))?;
+            facts.digest(image, digest).map_err(usage_error)?;
         }
         Ok(facts)
     }
 }
 
 fn wrong(option: &str, value: &str, expected: &str) -> anyhow::Error {
-    usage_error("match", format!("{option}: `{value}` is not {expected}"))
+    usage_error(format!("{option}: `{value}` is not {expected}"))
 }
 
 impl Match {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+        console.outlive_reader();
+        if self.profile == Profile::Locality {
+            if let Some(option) = self.without_effect() {
+                return Err(usage_error(format!(
+                    "{option} has no effect with --profile locality"
+                )));
+            }
+            return match_locality::run(&self.inputs.list()?, self.output, console);
+        }
         let rules = self.rules();
         let facts = self.images.facts()?;
-        let taken = documents::take(&self.inputs.list("match")?, |value, report| {
+        let taken = documents::take(&self.inputs.list()?, |value, report| {
             let mut inventory = Inventory::default();
             inventory.add(value, report);
             inventory
@@ -240,7 +292,7 @@ impl Match {
         let Inventory { caches, pods, .. } = inventory;
         let index: Index = caches.into_iter().collect();
         if index.is_empty() {
-            console::note("note: there is no image cache in the input, so every pod misses");
+            console::note("note: the input has no image cache, so every pod is a Miss");
         }
         let mut printer = Printer::new(self);
         let mut worst = Exit::Ok;
@@ -285,9 +337,36 @@ impl Match {
         }
     }
 
+    /// Returns the first option that was given and that the score of nodes does not depend on.
+    fn without_effect(&self) -> Option<&'static str> {
+        let (pods, rules) = (&self.pods, &self.rules);
+        let given = [
+            (self.explain, "--explain"),
+            (self.fail_on != FailOn::Refused, "--fail-on"),
+            (pods.region.is_some(), "--region"),
+            (pods.arch.is_some(), "--arch"),
+            (pods.os.is_some(), "--os"),
+            (pods.require_storage != 0, "--require-storage"),
+            (pods.auto_match_default.is_some(), "--auto-match-default"),
+            (rules.strict, "--strict"),
+            (
+                rules.size_tiebreak != SizeTiebreak::Closest,
+                "--size-tiebreak",
+            ),
+            (rules.no_auto_create, "--no-auto-create"),
+            (rules.serve_stale, "--serve-stale"),
+            (!self.images.is_empty(), "a fact about images"),
+        ];
+        given
+            .iter()
+            .find(|(given, _)| *given)
+            .map(|(_, name)| *name)
+    }
+
     fn fails(&self, decision: &Decision) -> bool {
         let bad = match decision {
-            Decision::Hit => 0,
+            // A pod on ACS asks nothing of ECI.
+            Decision::Hit | Decision::NotEci => 0,
             Decision::Partial => 1,
             Decision::Miss => 2,
             Decision::Refused(_) => 3,
@@ -303,7 +382,7 @@ impl Match {
 
 fn nothing_to_match(inventory: &Inventory) -> String {
     let held = match (inventory.caches.len(), inventory.others) {
-        (0, 0) => "nothing".to_owned(),
+        (0, 0) => return "the input has no Pod or workload to match".to_owned(),
         (caches, 0) => count(caches, "image cache"),
         (0, others) => count(others, "other object"),
         (caches, others) => {
@@ -314,10 +393,10 @@ fn nothing_to_match(inventory: &Inventory) -> String {
             )
         }
     };
-    format!("there is no pod to match: the input holds {held}, no Pod and no workload")
+    format!("the input has no Pod or workload to match, only {held}")
 }
 
-/// Prints one answer after the other.
+/// Prints explanations in order.
 enum Printer {
     /// A table is as wide as its widest row, so it is printed at the end.
     Table(Box<comfy_table::Table>),
@@ -385,7 +464,7 @@ impl Printer {
     }
 }
 
-/// The cache's id, and its name where it has one.
+/// Returns the id of a cache, and its name if it has one.
 fn cache_label(cache: &CacheName) -> String {
     match (&cache.image_cache_id, cache.name.as_str()) {
         (Some(id), "") => id.clone(),
@@ -401,11 +480,11 @@ fn row(answer: &Explanation) -> [String; 6] {
         .filter(|image| image.found == ImageMatch::Exact);
     let pull = &answer.next.pull;
     let next = match (&answer.error, &answer.next.create) {
-        (Some(error), _) => format!("refuses it: {}", error.message),
+        (Some(error), _) => format!("refused: {}", error.message),
         (None, None) => pulls(pull.len(), pull),
         (None, Some(create)) => {
             format!(
-                "{}, makes a cache of {} GiB",
+                "{}, creates a cache of {} GiB",
                 pulls(pull.len(), pull),
                 create.size_gib
             )
@@ -422,7 +501,7 @@ fn row(answer: &Explanation) -> [String; 6] {
     cells.map(|cell| visible(&cell).into_owned())
 }
 
-/// Few words for a table: one image by name, more by number.
+/// Returns the images to pull for a table: one by name, more by number.
 fn pulls(number: usize, images: &[String]) -> String {
     match images {
         [] => "pulls nothing".to_owned(),
@@ -431,7 +510,7 @@ fn pulls(number: usize, images: &[String]) -> String {
     }
 }
 
-/// Everything about one pod.
+/// Prints the page of one pod.
 fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     head(console, answer)?;
     if answer.error.is_none() {
@@ -442,7 +521,7 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
         (Some(error), _) => {
             writeln!(
                 console,
-                "  ECI refuses it: {} (HTTP {})",
+                "  ECI refuses the pod: {} (HTTP {})",
                 error.code, error.http
             )?;
             writeln!(console, "    {}", visible(&error.message))?;
@@ -454,7 +533,7 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
         let (name, size) = (&create.name, create.size_gib);
         writeln!(
             console,
-            "  and makes a cache of {size} GiB for the next one: {}",
+            "  ECI creates a cache of {size} GiB for later pods: {}",
             visible(name)
         )?;
     }
@@ -462,7 +541,7 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
         let bytes = indicatif::BinaryBytes(bytes);
         writeln!(
             console,
-            "  the cache saves {bytes} of pulling, about {seconds} s"
+            "  the cache saves pulling {bytes}, about {seconds} s"
         )?;
     }
     if let Some(pin) = &answer.pin {
@@ -471,7 +550,7 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
         } else {
             "pod template"
         };
-        writeln!(console, "  to pin this, annotate the {place}:")?;
+        writeln!(console, "  to pin this cache, annotate the {place}:")?;
         writeln!(console, "    {}: {}", pin.annotation, visible(&pin.value))?;
     }
     for warning in &answer.warnings {
@@ -484,7 +563,7 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
 fn head(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     let color = match answer.decision {
         Decision::Hit => AnsiColor::Green,
-        Decision::Partial | Decision::Miss => AnsiColor::Yellow,
+        Decision::Partial | Decision::Miss | Decision::NotEci => AnsiColor::Yellow,
         Decision::Refused(_) => AnsiColor::Red,
     };
     let bold = console.style(Style::new().bold());
@@ -510,7 +589,7 @@ fn images(console: &mut Console, answer: &Explanation) -> io::Result<()> {
             ImageMatch::Exact => "cached".to_owned(),
             ImageMatch::RepositoryOnly => format!("cached in another version: {cached}"),
             ImageMatch::Nothing => "not cached".to_owned(),
-            ImageMatch::Invalid => "no image reference".to_owned(),
+            ImageMatch::Invalid => "not an image reference".to_owned(),
         };
         rows.add_row([visible(&image.image).as_ref(), visible(&found).as_ref()]);
     }

@@ -1,6 +1,6 @@
 //! The page, at the address of a cluster on this machine.
 
-use imagecache_local::cluster::PageFile;
+use imagecache_apiserver::cluster::PageFile;
 
 /// A file of the page, by the path of its URL.
 pub(crate) fn file(path: &str) -> Option<PageFile> {

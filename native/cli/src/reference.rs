@@ -9,11 +9,11 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anyhow::Context;
 use imagecache::reference::{self, Named, describe};
 
-use crate::cli::usage_error;
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
+use crate::usage::usage_error;
 
-/// A line longer than this is no name: the file is something else.
+/// Maximum length of a line in bytes. A longer line is not a name.
 const LINE_MAX: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\
@@ -26,10 +26,10 @@ Examples:
 A line of a file is a name, as it is: blanks and carriage returns are not cut off, and an empty line
 is an empty name. Exit code 1 says that some name is no reference.";
 
-/// Take image references apart, or show where they are wrong
+/// Parse image references, and show errors in them
 ///
-/// The grammar and the errors are those of Docker's distribution/reference, which containerd and the kubelet use: a
-/// name without a host is on docker.io, one without a path is in library/, one without tag and digest means latest.
+/// The grammar and the errors are those of Docker's distribution/reference, which containerd and the kubelet use. A name
+/// without a host is on docker.io; without a path, in library/; without tag and digest, it has the tag latest.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Reference {
@@ -39,18 +39,18 @@ pub(crate) struct Reference {
     /// A file with one name a line, or `-` for standard input; may be repeated
     #[arg(short = 'f', long = "filename", value_name = "FILE|-")]
     filenames: Vec<PathBuf>,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
-    /// The parts of each name, or its fault underlined
+    /// The parts of each name, or its error underlined
     Text,
     /// One line of JSON for each name
     Json,
-    /// The canonical name of each valid name; of the others nothing
+    /// The canonical name of each valid name
     Name,
 }
 
@@ -58,8 +58,7 @@ impl Reference {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         if self.names.is_empty() && self.filenames.is_empty() {
             return Err(usage_error(
-                "reference",
-                "nothing to read: give names, or a file of names with -f; `-f -` is standard input",
+                "no input: give names, or a file of names with -f; `-f -` reads standard input",
             ));
         }
         let mut printer = Printer::new(self.output, console);

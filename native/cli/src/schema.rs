@@ -21,12 +21,12 @@ Examples:
 
 /// Print the JSON Schema of ImageCache, for editors
 ///
-/// An editor that has it completes fields, shows what they mean, and underlines what is out of range while you type.
-/// `imagecache validate` knows more: it also reads image names, annotations and workloads.
+/// With the schema an editor completes fields, shows their documentation, and marks values out of range.
+/// `imagecache validate` checks more: image names, annotations and workloads.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Schema {
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "json")]
     output: encode::Form,
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use imagecache::admission::{AdmissionMode, AdmissionSettings};
-use imagecache_local::cluster::{Cluster, Config};
+use imagecache_apiserver::cluster::{Cluster, Config};
 use tokio::net::TcpListener;
 
 use crate::console::{self, Console, UNWRITABLE};
@@ -18,41 +18,41 @@ use crate::signal;
 
 const EXAMPLES: &str = "\
 Examples:
-  imagecache serve                              in memory, until Ctrl-C
-  imagecache serve --data state                 goes on where it was stopped, or killed
-  imagecache serve --kubeconfig-out serve.yaml  then: kubectl --kubeconfig serve.yaml get ic
-  imagecache serve --crd vendor.yaml            the same with another definition of ImageCache
+  imagecache serve                              keep the state in memory
+  imagecache serve --data state                 keep the state in a directory
+  imagecache serve --kubeconfig-out serve.yaml  use: kubectl --kubeconfig serve.yaml get ic
+  imagecache serve --crd vendor.yaml            serve another definition of ImageCache
 
-It answers as the API server of a cluster would that has the CustomResourceDefinition of ImageCache, and holds
-namespaces, Secrets, ConfigMaps, Pods, Deployments, Events and Leases too. Other definitions can be created, and then
-what they define. Nothing is scheduled, and no controller runs.
-There is no authentication: whoever reaches the address may do everything.
+Answers like the API server of a cluster with the CustomResourceDefinition of ImageCache. It also serves Namespaces,
+Secrets, ConfigMaps, Pods, Deployments, Events, Leases, CustomResourceDefinitions and the kinds that these define. No
+scheduler and no controller runs.
+There is no authentication: every client that reaches the address has full access.
 
 Exit codes:
   0  stopped by Ctrl-C or SIGTERM
-  2  the command line is wrong
+  2  usage error
   3  the address, the directory or the definition cannot be used";
 
-/// The first line of a kubeconfig of this command: nothing else is ever written over.
+/// The first line of a kubeconfig of this command. Other files are never overwritten.
 const MARK: &str = "# Written by `imagecache serve`.";
 
-/// Serve the Kubernetes API of image caches on this machine
+/// Serve the Kubernetes API of image caches locally
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8001")]
     listen: SocketAddr,
-    /// Keep the state in this directory; without it the state ends with the process
+    /// Keep the state in this directory [default: in memory]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Serve this definition of ImageCache (apiextensions.k8s.io/v1), not the one that is stored or comes with the program
+    /// Serve this CustomResourceDefinition (v1) of ImageCache [default: built in]
     #[arg(long, value_name = "FILE")]
     crd: Option<PathBuf>,
-    /// Write a kubeconfig for kubectl and other clients
+    /// Write a kubeconfig to this file
     #[arg(long, value_name = "FILE")]
     kubeconfig_out: Option<PathBuf>,
-    /// Judge image caches and workloads as the admission policies do, and write on pods which cache they hit
+    /// Validate image caches and workloads, and add to pods the cache that they use
     #[arg(long)]
     admission: bool,
     #[command(flatten)]
@@ -61,7 +61,7 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
-        self.log.start("serve")?;
+        self.log.start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -74,15 +74,14 @@ impl Serve {
         let stop = signal::stop()?;
         let listener = listen(self.listen).await?;
         let address = listener.local_addr().context("cannot listen")?;
+        let settings = self.admission.then(|| AdmissionSettings {
+            mode: AdmissionMode::Pin,
+            ..AdmissionSettings::default()
+        });
         let cluster = Cluster::open(Config {
             directory: self.data.clone(),
-            admission: self.admission.then(|| AdmissionSettings {
-                mode: AdmissionMode::Pin,
-                ..AdmissionSettings::default()
-            }),
             page: Some(page::file),
-            definition,
-            ..Config::default()
+            ..imagecache_simulator::cluster::config(definition, settings)
         })
         .await?;
         if let Some(path) = &self.kubeconfig_out {
@@ -98,7 +97,7 @@ impl Serve {
         Ok(Exit::Ok)
     }
 
-    /// Says where it is, and what can be tried.
+    /// Prints the address and examples.
     fn tell(&self, console: &mut Console, address: SocketAddr) -> std::io::Result<()> {
         let server = format!("http://{address}");
         let kubectl = match &self.kubeconfig_out {
@@ -125,7 +124,7 @@ pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            bail!("{address}: another process listens there; choose another address with --listen")
+            bail!("{address}: address in use; choose another address with --listen")
         }
         Err(error) => Err(error).with_context(|| format!("cannot listen on {address}")),
     }
@@ -135,7 +134,7 @@ pub(crate) fn write_kubeconfig(path: &Path, address: SocketAddr) -> anyhow::Resu
     match std::fs::read_to_string(path) {
         Ok(text) if text.starts_with(MARK) => {}
         Ok(_) => bail!(
-            "{}: is there, and is not from this command; name a new file",
+            "{}: exists and was not written by this command; name a new file",
             path.display()
         ),
         Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -9,9 +9,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use imagecache::eci::object::CallDefaults;
 use imagecache::reconcile::{Allowed, Budget, Trust};
-use imagecache_sync::cluster::Client;
-use imagecache_sync::controller::lease::{Candidate, Terms};
-use imagecache_sync::controller::{CONCURRENCY, Config, Controller};
+use imagecache_controller::cluster::Client;
+use imagecache_controller::controller::lease::{Candidate, Terms};
+use imagecache_controller::controller::{CONCURRENCY, Config, Controller};
 use tokio::sync::mpsc;
 
 use crate::console::{self, Console};
@@ -23,49 +23,49 @@ use crate::signal;
 
 const EXAMPLES: &str = "\
 Examples:
-  imagecache crd | kubectl apply -f -    teach the cluster what an ImageCache is
-  imagecache sync --dry-run --once       what would be done now, and nothing done
-  imagecache sync                        work until Ctrl-C
+  imagecache crd | kubectl apply -f -    install the definition of ImageCache
+  imagecache sync --dry-run --once       print the changes, and perform none
+  imagecache sync                        run until Ctrl-C
   imagecache sync --leader-elect --listen 0.0.0.0:8080 --log-format json
-                                         as in deploy/sync.yaml
+                                         run as in deploy/sync.yaml
 
-Annotations of ImageCaches, each after imagecache.eci.alibabacloud.com/:
-  paused: \"true\"                nothing is done about the object
-  adopt: imc-…                  take this cache over, if --allow-adoption permits
-  deletion-policy: Retain       the cache stays when the object goes
-  deletion-protection: \"false\"  the cache goes though pods name it
+Annotations of ImageCaches, with the prefix imagecache.eci.alibabacloud.com/:
+  paused: \"true\"                do not reconcile the object
+  adopt: imc-…                  use this existing cache, if --allow-adoption permits
+  deletion-policy: Retain       keep the cache when the object is deleted
+  deletion-protection: \"false\"  delete the cache even if pods name it
 
-Keys are looked for as by `imagecache eci`. Addresses of --listen: GET /metrics, /healthz, /readyz.
+Credentials are searched as by `imagecache eci`. --listen serves GET /metrics, /healthz, /readyz.
 
 Exit codes:
-  0  asked to end by Ctrl-C or SIGTERM, and ended; with --once, everything was done
-  1  with --once: something was refused or not answered; it is told, a line for each object
-  2  the command line is wrong
+  0  ended by Ctrl-C or SIGTERM; with --once: every object is reconciled
+  1  with --once: an object could not be reconciled; one line for each
+  2  usage error
   3  the kubeconfig cannot be used; with --once also: the cluster or ECI did not answer";
 
-/// Make the cloud's caches what the cluster's ImageCaches say, for as long as it runs
+/// Run the controller that reconciles ImageCaches with ECI
 ///
-/// Creates, updates and deletes caches of ECI, and writes what becomes of them into the status of the objects. Whatever
-/// may heal is tried again: a cluster that does not answer, wrong credentials, a definition that is not there yet.
+/// Creates, updates and deletes caches of ECI, and writes their state into the status of the objects. Retries what may be
+/// temporary: a cluster that does not answer, wrong credentials, a missing definition.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Sync {
-    /// Serve /metrics, /healthz and /readyz here [default: nowhere]
+    /// Serve /metrics, /healthz and /readyz on this address [default: none]
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:8080")]
     listen: Option<SocketAddr>,
-    /// Perform nothing; print every act that would be performed
+    /// Print every change, and perform none
     #[arg(long)]
     dry_run: bool,
-    /// Look at everything once, do what can be done now, and end
+    /// Reconcile every object once, and exit
     #[arg(long, conflicts_with_all = ["listen", "leader_elect"])]
     once: bool,
-    /// How often to list caches while something is awaited, in seconds
+    /// Interval of listing caches while a change is in progress, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     poll: Duration,
-    /// How often to list caches while nothing is awaited, in seconds
+    /// Interval of listing caches otherwise, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     rest: Duration,
-    /// Most objects to work on at once
+    /// Maximum number of objects to reconcile in parallel
     #[arg(long, value_name = "NUMBER", default_value_t = CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..=1000))]
     concurrency: u16,
     #[command(flatten)]
@@ -85,15 +85,15 @@ pub(crate) struct Sync {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "For caches that do not say otherwise")]
+#[command(next_help_heading = "Defaults of caches")]
 struct Builder {
-    /// vSwitches of the builder, comma separated
+    /// Ids of vSwitches of the builder, comma separated
     #[arg(long, value_name = "IDS")]
     vswitch_ids: Option<String>,
-    /// Security group of the builder
+    /// Id of the security group of the builder
     #[arg(long, value_name = "ID")]
     security_group_id: Option<String>,
-    /// Resource group
+    /// Id of the resource group
     #[arg(long, value_name = "ID")]
     resource_group_id: Option<String>,
 }
@@ -158,18 +158,18 @@ impl BudgetOptions {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Which of several processes works")]
+#[command(next_help_heading = "Leader election")]
 struct Election {
-    /// Work only while holding a Lease, so that several may run
+    /// Reconcile only while holding a Lease, so that several replicas can run
     #[arg(long)]
     leader_elect: bool,
-    /// The name of the Lease
+    /// Name of the Lease
     #[arg(long, value_name = "NAME", default_value = "imagecache-sync")]
     lease_name: String,
-    /// The namespace of the Lease [default: that of the context, or of the pod]
+    /// Namespace of the Lease [default: of the context, or of the pod]
     #[arg(long, value_name = "NAME")]
     lease_namespace: Option<String>,
-    /// Who this is among the processes [default: the host's name and a random number]
+    /// Identity of this lease holder [default: host name and a random number]
     #[arg(long, value_name = "NAME")]
     identity: Option<String>,
 }
@@ -181,14 +181,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     match seconds {
         Some(pause) if pause >= Duration::from_millis(10) => Ok(pause),
-        _ => Err("not a number of seconds of 0.01 and more".to_owned()),
+        _ => Err("expected a number of seconds, at least 0.01".to_owned()),
     }
 }
 
 impl Sync {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let cloud = self.connection.cloud()?;
-        self.log.start("sync")?;
+        self.log.start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -198,7 +198,7 @@ impl Sync {
 
     async fn work(&self, cloud: Cloud, console: &mut Console) -> anyhow::Result<Exit> {
         let client = self.cluster.client().await?;
-        // standard output is locked by the console, so what other threads tell comes here first
+        // The console locks standard output, so lines of other threads go through a channel.
         let (tell, mut told) = mpsc::unbounded_channel();
         let controller = Controller::new(
             client.clone(),
@@ -219,7 +219,7 @@ impl Sync {
             }
             let refused = tally.refused.len();
             console::note(&format!(
-                "{} ImageCaches, {refused} of them refused",
+                "{} ImageCaches, {refused} not reconciled",
                 tally.objects
             ));
             return Ok(if refused == 0 {
@@ -234,7 +234,7 @@ impl Sync {
             let listener = tokio::net::TcpListener::bind(address).await;
             let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
             let address = listener.local_addr().unwrap_or(address);
-            console::note(&format!("Listening on http://{address}; Ctrl-C ends."));
+            console::note(&format!("listening on http://{address}; Ctrl-C stops"));
             let (controller, stop) = (controller.clone(), stop.clone());
             server = Some(tokio::spawn(async move {
                 controller.serve(listener, stop).await

@@ -1,61 +1,62 @@
-//! `imagecache validate`: what is wrong in manifests.
+//! `imagecache validate`: finds errors in manifests.
 
 use std::io;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use imagecache::diagnostic::{Code, Level, Levels, Severity};
-use imagecache::validate::{self as core, ValidateOptions};
+use imagecache::document::read_within;
+use imagecache::validate::{ValidateOptions, text_within};
 use rayon::prelude::*;
 
-use crate::cli::usage_error;
 use crate::code_arg::CodeParser;
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::input::{Input, Inputs, LIMITS, format_of};
 use crate::progress::Progress;
 use crate::report::{self, Checked, Tally};
+use crate::usage::usage_error;
 
-/// Files that are read and checked at once, on all cores; so much, and no more, is kept before it is printed.
+/// Number of files that are checked in parallel before their findings are printed.
 const BATCH: usize = 256;
 
 const EXAMPLES: &str = "\
 Examples:
   imagecache validate -f cache.yaml
-  imagecache validate -R manifests/                      every manifest in a folder and below
+  imagecache validate -R manifests/                      every manifest in a directory and below
   kustomize build . | imagecache validate -f -
   imagecache validate -R . --off mutable-tag --error IC042
   imagecache validate -R . --fail-on warning -o github   as a step of a GitHub workflow
   imagecache validate -R . -o sarif > imagecache.sarif   for code scanning and editors
 
 Exit codes:
-  0  nothing found that --fail-on names
-  1  something found
-  2  the command line is wrong
+  0  no finding of the severity --fail-on or above
+  1  at least one finding of that severity or above
+  2  usage error
   3  an input could not be read
 
-`imagecache explain CODE` tells more about a finding.";
+`imagecache explain CODE` shows the page of a finding.";
 
-/// Find what is wrong in manifests: ImageCaches, and workloads that use them
+/// Report errors and warnings in manifests of ImageCaches and workloads
 ///
 /// Checks ImageCaches, and the image cache annotations of Pods, Deployments, StatefulSets, DaemonSets, ReplicaSets,
-/// Jobs and CronJobs, in YAML or JSON, with any number of documents. Other objects are skipped. Everything wrong is
-/// told at once, at its line.
+/// Jobs and CronJobs, in YAML or JSON, with any number of documents. Other objects are skipped. Every error
+/// and warning is reported in one run, with its line.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Validate {
     #[command(flatten)]
     inputs: Inputs,
-    /// How to print the findings
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
-    /// The least severity that makes the exit code 1
+    /// Lowest severity that makes the exit code 1
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     fail_on: FailOn,
-    /// Largest spec.imageCacheSize in GiB that your account allows [default: 32768; 500 in the API of 2020]
-    #[arg(long, value_name = "GIB")]
+    /// Maximum spec.imageCacheSize in GiB, 20 to 32768 [default: 32768]
+    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(i64).range(20..=32_768))]
     max_size: Option<i64>,
-    /// Print only the findings that --fail-on names, and no summary
+    /// Print only findings that make the exit code 1, and no summary
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
@@ -64,38 +65,38 @@ pub(crate) struct Validate {
 
 #[derive(Debug, clap::Args)]
 #[command(
-    next_help_heading = "Severity of findings, by code (IC025) or name (mutable-tag); repeatable"
+    next_help_heading = "Severity of findings, by code (IC025) or name (mutable-tag), repeatable"
 )]
 struct SeverityOptions {
-    /// Report it as an error
+    /// Report this code as an error
     #[arg(long, value_name = "CODE", value_parser = CodeParser, hide_possible_values = true)]
     error: Vec<Code>,
-    /// Report it as a warning
+    /// Report this code as a warning
     #[arg(long, value_name = "CODE", value_parser = CodeParser, hide_possible_values = true)]
     warn: Vec<Code>,
-    /// Report it as a hint
+    /// Report this code as a hint
     #[arg(long, value_name = "CODE", value_parser = CodeParser, hide_possible_values = true)]
     hint: Vec<Code>,
-    /// Do not report it
+    /// Do not report this code
     #[arg(long, value_name = "CODE", value_parser = CodeParser, hide_possible_values = true)]
     off: Vec<Code>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Form {
-    /// For people: each finding at its line, and a summary
+    /// Each finding with its source line, and a summary
     Text,
-    /// One array of findings
+    /// One JSON array of findings
     Json,
-    /// The same in YAML
+    /// One YAML list of findings
     Yaml,
-    /// The objects with findings, as kubectl names them
+    /// Objects with findings, as arguments of kubectl
     Name,
     /// SARIF 2.1.0, for code scanning and editors
     Sarif,
-    /// JUnit XML, for CI servers
+    /// JUnit XML, for CI
     Junit,
-    /// Workflow commands of GitHub Actions
+    /// GitHub Actions workflow commands
     Github,
 }
 
@@ -134,8 +135,8 @@ impl SeverityOptions {
                     .iter()
                     .any(|(seen, other)| seen == code && *other != level)
                 {
-                    let message = format!("{code} is given two severities; keep one of them");
-                    return Err(usage_error("validate", message));
+                    let message = format!("`{code}`: duplicate severity, keep one");
+                    return Err(usage_error(message));
                 }
                 set.push((*code, level));
                 levels.set(*code, level);
@@ -154,7 +155,8 @@ impl Validate {
         if let Some(gib) = self.max_size {
             options.max_size_gib = gib;
         }
-        let inputs = self.inputs.list("validate")?;
+        let inputs = self.inputs.list()?;
+        console.outlive_reader();
         let fail_on = self.fail_on.severity();
         let run = Run {
             options,
@@ -174,8 +176,8 @@ impl Validate {
             Form::Github => run.all(&inputs, report::Github, console),
         }?;
         console.finish()?;
-        if tally.objects() == 0 && tally.findings() == 0 {
-            console::complain("nothing was checked: the input holds no object");
+        if tally.objects() == 0 && tally.findings() == 0 && tally.empty_lists == 0 {
+            console::complain("nothing was checked: the input has no object");
             return Ok(Exit::Failure);
         }
         Ok(if tally.unreadable > 0 {
@@ -186,6 +188,16 @@ impl Validate {
             Exit::Ok
         })
     }
+}
+
+/// Returns the number of documents with a value. One without an object is a list without items.
+fn documents_in(text: &str, name: &str) -> usize {
+    let levels = Levels::default();
+    let (documents, _) = read_within(text, format_of(name), &levels, &LIMITS);
+    let values = documents
+        .iter()
+        .filter(|document| !document.value().is_null());
+    values.count()
 }
 
 /// One run over all inputs.
@@ -235,10 +247,12 @@ impl Run {
         match input.read() {
             Err(fault) => checked.unread(&fault),
             Ok(text) => {
-                let found =
-                    core::text_within(&text, format_of(&input.name), &self.options, &LIMITS);
+                let found = text_within(&text, format_of(&input.name), &self.options, &LIMITS);
                 checked.findings = found.diagnostics;
                 checked.objects = found.objects;
+                if checked.objects.is_empty() && checked.findings.is_empty() {
+                    checked.empty_lists = documents_in(&text, &input.name);
+                }
                 checked.text = text;
             }
         }

@@ -479,7 +479,7 @@ impl Dev {
 }
 
 #[test]
-fn a_controller_of_its_own_is_killed_while_caches_are_made_and_converges_and_then_writes_nothing() {
+fn dev_external_controller_converges_after_being_killed() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let dev = Dev::start(&["--data", data, "--no-controller", "--no-sample"]);
@@ -570,16 +570,19 @@ fn what_cannot_be_used_is_told_in_one_line() {
     let below = format!("{file}/state");
     let free = ["dev", "--listen", "127.0.0.1:0"];
     for (arguments, said) in [
-        (
-            vec!["dev", "--listen", &address],
-            "another process listens there",
-        ),
+        (vec!["dev", "--listen", &address], "address in use"),
         (
             [&free[..], &["--listen-eci", &address]].concat(),
-            "another process listens there",
+            "address in use",
         ),
-        ([&free[..], &["--data", &file]].concat(), "is no folder"),
-        ([&free[..], &["--data", &below]].concat(), "cannot be made"),
+        (
+            [&free[..], &["--data", &file]].concat(),
+            "expected a directory",
+        ),
+        (
+            [&free[..], &["--data", &below]].concat(),
+            "cannot be created",
+        ),
         (
             [&free[..], &["--settings", "nowhere.yaml"]].concat(),
             "no such file",

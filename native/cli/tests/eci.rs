@@ -229,7 +229,7 @@ trainer  imc-1  Ready  100%
     assert_data_eq!(
         stdout(&output),
         str![[r#"
-NAME     ID     STATUS  PROGRESS  SIZE    IMAGES  AGE  ENDS
+NAME     ID     STATUS  PROGRESS  SIZE    IMAGES  AGE  EXPIRES
 trainer  imc-1  Ready   100%      60 GiB  1       10m  never
 
 "#]]
@@ -278,7 +278,7 @@ imc-1
 }
 
 #[test]
-fn a_dry_run_shows_the_request_without_secrets_and_sends_nothing() {
+fn create_dry_run_masks_secrets_and_sends_nothing() {
     let server = Server::start(|_, _, _| refuse(500, "InternalError", "no"));
     let output = server.run(&["create", "-f", MANIFEST, "--dry-run"]);
     assert_eq!(output.status.code(), Some(0));
@@ -340,7 +340,7 @@ VSwitchId=vsw-example1,vsw-example2
     .output()
     .unwrap();
     assert_eq!(keyless.status.code(), Some(0), "{}", stderr(&keyless));
-    assert!(stderr(&keyless).starts_with("signed with no key: no credentials\n  environment: "));
+    assert!(stderr(&keyless).starts_with("signed without a key: no credentials\n  environment: "));
     assert!(stdout(&keyless).starts_with("# https://eci.cn-beijing.aliyuncs.com\n"));
 }
 
@@ -369,7 +369,7 @@ fn create_takes_options_in_place_of_a_manifest() {
     assert_data_eq!(
         stdout(&output),
         str![[r#"
-base is being made as imc-1
+creating base as imc-1
 
 "#]]
     );
@@ -481,7 +481,7 @@ fn list_prints_all_pages_in_every_form() {
     assert_data_eq!(
         stdout(&listed(&args)),
         str![[r#"
-NAME            ID     STATUS    PROGRESS  SIZE    IMAGES  AGE  ENDS
+NAME            ID     STATUS    PROGRESS  SIZE    IMAGES  AGE  EXPIRES
 trainer         imc-1  Ready     100%      60 GiB  1       10m  never
 base/u{1b}[31m  imc-2  Creating  5%        60 GiB  1       10m  2026-02-17T03:18:02Z
 
@@ -557,7 +557,7 @@ error: no cache is called base in cn-beijing
 }
 
 #[test]
-fn update_finds_its_cache_by_name_and_delete_takes_no_ambiguous_one() {
+fn update_by_name_works_and_delete_by_ambiguous_name_fails() {
     let server = Server::start(
         |action, params, _| match (action, params.get("ImageCacheName")) {
             ("DescribeImageCaches", Some("trainer")) => {
@@ -578,7 +578,7 @@ fn update_finds_its_cache_by_name_and_delete_takes_no_ambiguous_one() {
     assert_data_eq!(
         stdout(&output),
         str![[r#"
-imc-1 is being updated
+updating imc-1
 
 "#]]
     );
@@ -611,8 +611,8 @@ error: imc-7: UpdateImageCache: ImageCache.IncorrectStatus: it is Updating (requ
     assert_data_eq!(
         stdout(&output),
         str![[r#"
-imc-7 is deleted
-imc-1 is deleted
+imc-7 deleted
+imc-1 deleted
 
 "#]]
     );
@@ -685,7 +685,7 @@ fn a_wrong_command_line_asks_nobody() {
     }
     let output = imagecache(&["eci", "list"]).env_clear().output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("no region: name one with --region"));
+    assert!(stderr(&output).contains("--region: required"));
 }
 
 #[test]
@@ -812,7 +812,7 @@ fn tunnel(mut client: TcpStream, seen: &Mutex<Vec<String>>) -> Option<()> {
 }
 
 #[test]
-fn https_goes_through_the_proxy_of_the_environment_and_plain_http_does_not() {
+fn https_uses_the_proxy_and_plain_http_does_not() {
     let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let tls = Server::start_tls(&issued, |_, _, _| page(&[]));
     let plain = Server::start(|_, _, _| page(&[]));

@@ -173,6 +173,8 @@ fn json_has_the_fields_of_the_contract_in_order() {
         "column",
         "endLine",
         "endColumn",
+        "offset",
+        "endOffset",
         "severity",
         "code",
         "path",

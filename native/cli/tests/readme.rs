@@ -1,4 +1,4 @@
-//! What the README shows is what the commands print.
+//! The README shows what the commands print.
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
 use std::io::{BufRead as _, BufReader};
@@ -9,12 +9,16 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The words of a command that the README runs from the sources, and what it shows of its output; by their order.
+/// Returns the arguments of `imagecache` in a command of the README, and the output that the README shows.
 fn shown(nth: usize) -> (Vec<String>, String) {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let mut commands = readme
-        .lines()
-        .filter_map(|line| line.strip_prefix("$ cargo run -- "));
+    let mut commands = readme.lines().filter_map(|line| {
+        let command = line.strip_prefix("$ cargo xtask ");
+        // The same arguments; the chore builds the page before.
+        command
+            .filter(|command| command.starts_with("dev"))
+            .or_else(|| line.strip_prefix("$ cargo run -- "))
+    });
     let words = commands.nth(nth).unwrap().split(" #").next().unwrap();
     let block = readme.split("```text\n").nth(nth + 1).unwrap();
     let words = words.split_whitespace().map(str::to_owned).collect();
@@ -28,7 +32,7 @@ fn imagecache(words: &[String]) -> Command {
 }
 
 #[test]
-fn the_main_command_prints_what_the_readme_shows() {
+fn readme_dev_prints_what_is_shown() {
     let (words, shown) = shown(0);
     // At another port: the usual one may be in use.
     let mut child = imagecache(&words)
@@ -49,7 +53,7 @@ fn the_main_command_prints_what_the_readme_shows() {
 }
 
 #[test]
-fn the_command_that_validates_prints_what_the_readme_shows() {
+fn readme_validate_prints_what_is_shown() {
     let (words, shown) = shown(1);
     let output = imagecache(&words).output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();

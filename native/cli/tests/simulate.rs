@@ -101,7 +101,7 @@ fn still(text: &str) -> String {
 }
 
 #[test]
-fn it_says_what_to_try_and_create_watches_until_the_cache_is_ready() {
+fn simulate_prints_examples_and_create_watches_until_ready() {
     let simulator = Simulator::start(&["--speed", "100"]);
     assert_data_eq!(
         &simulator.greeting,
@@ -226,7 +226,7 @@ fn our_own_verbs_run_the_whole_script_in_both_signatures() {
         assert!(ok(&["usage", "-o", "json"]).contains("\"UsedImageCacheCount\": 1"));
         assert_eq!(
             ok(&["delete", "base", "--watch", "--poll", "0.02"]),
-            "imc-… is deleted\n"
+            "imc-… deleted\n"
         );
         assert_eq!(ok(&["list", "-o", "name"]), "");
     }
@@ -335,7 +335,7 @@ fn what_cannot_be_used_is_said_with_its_place() {
             "set --access-key and --secret",
         ),
         (vec!["--access-key", "me"], 2, "--secret"),
-        (vec!["--rate", "0"], 2, "--rate: a number above 0 expected"),
+        (vec!["--rate", "0"], 2, "--rate: must be greater than 0"),
         (vec!["--speed", "0"], 2, "0 is not in 1..=100000"),
         (
             vec!["--images", &images],

@@ -30,7 +30,7 @@ fn standard_input_is_a_file_called_stdin() {
 }
 
 #[test]
-fn empty_input_is_not_taken_for_a_clean_one() {
+fn validate_empty_input_fails() {
     for input in ["", "\n", "---\n", "# nothing\n"] {
         let output = imagecache(&["validate", "-f", "-"])
             .stdin(input)
@@ -38,7 +38,7 @@ fn empty_input_is_not_taken_for_a_clean_one() {
             .unwrap();
         assert_eq!(output.status.code(), Some(3), "{input:?}");
         assert!(
-            stderr(&output).contains("the input holds no object"),
+            stderr(&output).contains("the input has no object"),
             "{}",
             stderr(&output)
         );
@@ -228,7 +228,7 @@ fn a_file_that_may_not_be_read_and_a_loop_of_links_are_told() {
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(
-        said.contains("a link leads back to a folder above it"),
+        said.contains("the link leads to a directory above it"),
         "{said}"
     );
     // The superuser may read everything.
@@ -296,7 +296,7 @@ fn the_name_of_kubectls_plugin_shows_in_its_usage() {
 }
 
 #[test]
-fn completions_know_verbs_and_options_and_where_the_shell_can_codes() {
+fn completions_contain_verbs_options_and_codes() {
     for (shell, words) in [
         ("bash", &["validate", "fail-on", "IC022"][..]),
         ("fish", &["validate", "fail-on", "IC022"]),
@@ -309,5 +309,99 @@ fn completions_know_verbs_and_options_and_where_the_shell_can_codes() {
         for word in words {
             assert!(stdout(&output).contains(word), "{shell}: {word}");
         }
+    }
+}
+
+#[test]
+fn validate_with_findings_fails_though_the_reader_left() {
+    let invalid = VALID.replace("imageCacheSize: 40", "imageCacheSize: 4");
+    let many = format!("{invalid}---\n").repeat(300);
+    for (text, code) in [(many, 1), (format!("{VALID}---\n"), 0)] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_imagecache"))
+            .args(["validate", "-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // No reader is there from the start: every write fails.
+        drop(child.stdout.take());
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        let mut said = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        assert_eq!(
+            (child.wait().unwrap().code(), said.as_str()),
+            (Some(code), "")
+        );
+    }
+}
+
+#[test]
+fn line_forms_escape_line_ends_of_the_input() {
+    let pod = r#"{"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "a\nb", "namespace": "x\u2028y", "annotations": {"k8s.aliyun.com/eci-imc-id": 7}},
+        "spec": {"containers": [{"name": "a", "image": "nginx"}]}}"#;
+    let run = |args: &[&str]| {
+        let output = imagecache(args).stdin(pod).output().unwrap();
+        stdout(&output).to_owned()
+    };
+    assert_eq!(
+        run(&["validate", "-o", "name", "-f", "-"]),
+        "pod/a\\nb -n x\\u{2028}y\n"
+    );
+    let junit = run(&["validate", "-o", "junit", "-f", "-"]);
+    assert!(junit.contains(r"pod/a\nb -n x\u{2028}y"), "{junit}");
+    let table = run(&["match", "--fail-on", "never", "-f", "-"]);
+    assert_eq!(table.lines().count(), 2, "{table}");
+    assert!(table.contains(r"x\u{2028}y/a\nb"), "{table}");
+}
+
+#[test]
+fn validate_an_empty_list_is_not_an_error() {
+    let list = "apiVersion: v1\nkind: List\nitems: []\n";
+    let output = imagecache(&["validate", "-f", "-"])
+        .stdin(list)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stdout(&output), "0 objects checked: nothing found\n");
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn validate_names_have_their_namespace() {
+    let pods: String = ["one", "two", "two"]
+        .map(|namespace| {
+            format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: web, namespace: {namespace}, annotations: {{k8s.aliyun.com/eci-imc-id: 7}}}}\nspec: {{containers: [{{name: a, image: nginx}}]}}\n---\n")
+        })
+        .concat();
+    let run = |form| {
+        let output = imagecache(&["validate", "-o", form, "-f", "-"])
+            .stdin(pods.as_str())
+            .output()
+            .unwrap();
+        stdout(&output).to_owned()
+    };
+    assert_eq!(
+        run("name"),
+        "pod/web -n one\npod/web -n two\npod/web -n two\n"
+    );
+    let junit = run("junit");
+    for name in [
+        "pod/web -n one\"",
+        "pod/web -n two\"",
+        "pod/web -n two (document 2)\"",
+    ] {
+        assert_eq!(junit.matches(name).count(), 1, "{name}: {junit}");
     }
 }

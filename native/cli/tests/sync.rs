@@ -183,7 +183,7 @@ impl Stage {
 }
 
 #[test]
-fn killed_at_any_moment_and_started_again_it_makes_each_cache_once() {
+fn sync_killed_at_any_moment_creates_each_cache_once() {
     let stage = Stage::new();
     let config = stage.config();
     let names: Vec<String> = (0..6).map(|number| format!("c{number}")).collect();
@@ -239,7 +239,7 @@ fn a_dry_run_prints_the_acts_and_once_ends() {
     assert_eq!(stage.caches(), Vec::<String>::new());
     let once = stage.once(&config, &[]);
     assert_eq!(once.status.code(), Some(0), "{}", stderr(&once));
-    assert!(stderr(&once).contains("1 ImageCaches, 0 of them refused"));
+    assert!(stderr(&once).contains("1 ImageCaches, 0 not reconciled"));
     assert_eq!(stage.caches(), ["base"]);
 }
 
@@ -264,14 +264,14 @@ fn once_ends_with_1_and_says_what_was_refused_or_not_answered() {
         let lines: Vec<&str> = said.lines().collect();
         assert_eq!(lines.len(), 2, "{said}");
         assert!(lines[0].starts_with(words), "{said}");
-        assert_eq!(lines[1], "1 ImageCaches, 1 of them refused");
+        assert_eq!(lines[1], "1 ImageCaches, 1 not reconciled");
         assert_eq!(stage.once(&config, &[]).status.code(), Some(1));
         assert_eq!(stage.caches(), Vec::<String>::new());
     }
 }
 
 #[test]
-fn what_cannot_work_is_said_in_one_line_and_what_may_heal_is_waited_for() {
+fn sync_reports_permanent_errors_and_retries_temporary_ones() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere");
     let with = |config: &Path, more: &[&str]| {
@@ -329,7 +329,7 @@ fn what_cannot_work_is_said_in_one_line_and_what_may_heal_is_waited_for() {
         .map(Result::unwrap)
         .find(|line| line.contains("ImageCaches cannot be watched"))
         .unwrap();
-    assert!(told.contains("the cluster does not answer"), "{told}");
+    assert!(told.contains("the cluster does not respond"), "{told}");
     assert!(begun.elapsed() < Duration::from_secs(60));
     let pid = sync.0.id().to_string();
     assert!(
@@ -372,7 +372,7 @@ const NEEDS: &[(&str, &str, &[&str])] = &[
 ];
 
 #[test]
-fn the_deployment_may_do_what_it_needs_and_nothing_more_and_its_command_line_is_right() {
+fn deployment_has_the_needed_permissions_and_a_valid_command() {
     let text = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../deploy/sync.yaml"

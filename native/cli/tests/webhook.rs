@@ -102,7 +102,7 @@ impl Webhook {
 const DENIED: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1","operation":"CREATE","name":"base","userInfo":{"username":"alice"},"kind":{"group":"eci.alibabacloud.com","version":"v1","kind":"ImageCache"},"object":{"apiVersion":"eci.alibabacloud.com/v1","kind":"ImageCache","metadata":{"name":"base"},"spec":{"images":["nginx:"]}}}}"#;
 
 #[test]
-fn it_serves_until_it_is_asked_to_end_and_logs_who_was_denied_what() {
+fn webhook_serves_until_sigterm_and_logs_denials() {
     for (signal, format) in [("-TERM", "json"), ("-INT", "text")] {
         let webhook = Webhook::start(&["--log-format", format]);
         let healthy =

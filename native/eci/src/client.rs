@@ -3,9 +3,6 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use futures_util::{TryStreamExt as _, stream};
-use http_body_util::Full;
-use hyper::Request as HttpRequest;
-use hyper::body::Bytes;
 use imagecache::eci::VERSION;
 use imagecache::eci::error::{ErrorReply, FAILURE_PAUSE, Retry, THROTTLING_PAUSE};
 use imagecache::eci::params::Params;
@@ -22,29 +19,29 @@ use crate::error::Error;
 use crate::http::{Answer, Http, Lost};
 use crate::rate::Bucket;
 
-/// Largest answer that is read, in bytes. A page of 100 caches with 50 events each has about 2 MB.
+/// Largest response, in bytes. A page of 100 caches with 50 events each has about 2 MB.
 const MAX_REPLY_BYTES: usize = 8 << 20;
 /// Longest pause between two attempts, unless the server asks for a longer one.
 const MAX_PAUSE: Duration = Duration::from_secs(20);
 
-/// How a [`Client`] behaves.
+/// The configuration of a [`Client`].
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to ask.
+    /// The endpoint of ECI.
     pub endpoint: Endpoint,
-    /// Which signature to make; V3 unless told otherwise.
+    /// The signature scheme; V3 by default.
     pub scheme: Scheme,
-    /// How often a call is tried at most.
+    /// Maximum number of attempts of a call.
     pub attempts: u32,
     /// Time for a call with all its attempts and pauses.
     pub deadline: Duration,
     /// Time for one attempt.
     pub attempt_time: Duration,
-    /// Calls a second, in the long run. The service's own limits are not published.
+    /// Average calls per second. The service's own limits are not published.
     pub rate: f64,
-    /// Calls that may go out at once.
+    /// Calls that may be sent at once.
     pub burst: u32,
-    /// Clocks and chance.
+    /// Clocks and random numbers.
     pub environment: Arc<dyn Environment>,
 }
 
@@ -79,7 +76,7 @@ struct Inner {
     bucket: Bucket,
 }
 
-/// What one attempt came to.
+/// The outcome of one attempt.
 enum Outcome<T> {
     Done(T),
     Refused(u16, Box<ErrorReply>, Option<Duration>),
@@ -87,10 +84,10 @@ enum Outcome<T> {
 }
 
 impl Client {
-    /// A client that has not called anything yet.
+    /// Creates a client.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// Returns [`Error::Tls`] if TLS cannot be set up.
     pub fn new(config: Config, credentials: Credentials) -> Result<Self, Error> {
         let bucket = Bucket::new(config.rate, config.burst);
         let http = Http::new().map_err(Error::Tls)?;
@@ -105,29 +102,29 @@ impl Client {
         })
     }
 
-    /// Calls an operation and waits for its answer.
+    /// Calls an operation and returns its response.
     ///
     /// # Errors
-    /// When the service refuses, when no attempt brought an answer, when there are no credentials.
+    /// Returns [`Error`] if the service refuses, no attempt gets a response, or there are no credentials.
     pub async fn call<R>(&self, request: &R) -> Result<R::Reply, Error>
     where
         R: Request,
         R::Reply: DeserializeOwned,
     {
         let inner = &*self.inner;
-        let (config, nature) = (&inner.config, &*inner.config.environment);
+        let (config, environment) = (&inner.config, &*inner.config.environment);
         let params = self.params(request);
-        let end = nature.elapsed().saturating_add(config.deadline);
+        let end = environment.elapsed().saturating_add(config.deadline);
         let mut attempts: u32 = 0;
         loop {
-            let left = end.saturating_sub(nature.elapsed());
-            let Some(turn) = inner.bucket.take(nature.elapsed(), left) else {
+            let left = end.saturating_sub(environment.elapsed());
+            let Some(turn) = inner.bucket.take(environment.elapsed(), left) else {
                 return Err(Error::Deadline {
                     action: R::ACTION,
                     time: config.deadline,
                 });
             };
-            wait(nature, turn).await;
+            wait(environment, turn).await;
             let credential = inner.credentials.current().await?;
             let prepared = self.sign(R::ACTION, &params, &credential);
             let outcome = self.attempt(&prepared, end).await;
@@ -161,27 +158,27 @@ impl Client {
                     Duration::ZERO
                 }
                 Retry::WithNewCredentials => return Err(error),
-                Retry::After(pause) if asked => later(pause, nature.random()),
-                Retry::After(pause) => grown(pause, attempts, nature.random()),
+                Retry::After(pause) if asked => later(pause, environment.random()),
+                Retry::After(pause) => grown(pause, attempts, environment.random()),
             };
-            if pause >= end.saturating_sub(nature.elapsed()) {
+            if pause >= end.saturating_sub(environment.elapsed()) {
                 return Err(error);
             }
-            wait(nature, pause).await;
+            wait(environment, pause).await;
         }
     }
 
-    /// The request that [`Client::call`] would send now, without sending it.
+    /// Returns the request that [`Client::call`] would send now.
     ///
     /// # Errors
-    /// When there are no credentials.
+    /// Returns [`Error::Credentials`] if there are no credentials.
     pub async fn prepare<R: Request>(&self, request: &R) -> Result<SignedCall, Error> {
         let credential = self.inner.credentials.current().await?;
         Ok(self.sign(R::ACTION, &self.params(request), &credential))
     }
 
-    /// All pages of a list, one after the other as they are wanted, beginning at the request's own `NextToken`. Ends
-    /// after the last page or the first error.
+    /// Returns a stream of the pages of a list, from the request's own `NextToken` on. It requests each page when it is
+    /// polled, and ends after the last page or the first error.
     pub fn pages(
         &self,
         request: DescribeImageCaches,
@@ -206,7 +203,7 @@ impl Client {
         })
     }
 
-    /// The caches on all pages of a list.
+    /// Returns a stream of the caches on all pages of a list.
     pub fn caches(
         &self,
         request: DescribeImageCaches,
@@ -216,19 +213,19 @@ impl Client {
             .try_flatten()
     }
 
-    /// Where this client asks.
+    /// Returns the endpoint.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.inner.config.endpoint
     }
 
-    /// The clocks and the chance of this client.
+    /// Returns the clocks and random numbers of this client.
     #[must_use]
     pub fn environment(&self) -> &Arc<dyn Environment> {
         &self.inner.config.environment
     }
 
-    /// The parameters of a call, with a `ClientToken` where one can be: all attempts share it.
+    /// Returns the parameters of a call, with a `ClientToken` if the operation has one. All attempts share it.
     fn params<R: Request>(&self, request: &R) -> Params {
         let mut params = request.to_params();
         if R::PARAMETERS.contains(&"ClientToken") && params.get("ClientToken").is_none() {
@@ -257,7 +254,7 @@ impl Client {
         end: Duration,
     ) -> Outcome<T> {
         let config = &self.inner.config;
-        let request = match http_request(&config.endpoint, prepared) {
+        let request = match config.endpoint.request(prepared) {
             Ok(request) => request,
             Err(error) => return Outcome::Broken(error, Retry::Never),
         };
@@ -273,37 +270,22 @@ impl Client {
     }
 }
 
-/// Waits, if there is something to wait for: a timer of no time would still take a millisecond.
-async fn wait(nature: &dyn Environment, time: Duration) {
+/// Waits for a duration. A timer of zero would still take a millisecond.
+async fn wait(environment: &dyn Environment, time: Duration) {
     if !time.is_zero() {
-        nature.sleep(time).await;
+        environment.sleep(time).await;
     }
 }
 
-/// A signed request as HTTP. Fails when a credential or an endpoint holds what no header can.
-pub(crate) fn http_request(
-    endpoint: &Endpoint,
-    prepared: &SignedCall,
-) -> Result<HttpRequest<Full<Bytes>>, String> {
-    let mut request = HttpRequest::post(format!("{endpoint}{}", prepared.target));
-    for (name, value) in &prepared.headers {
-        let value = hyper::header::HeaderValue::from_str(value)
-            .map_err(|_| format!("the header {name} cannot hold its value"))?;
-        request = request.header(*name, value);
-    }
-    let body = Full::new(Bytes::copy_from_slice(prepared.body.as_bytes()));
-    request.body(body).map_err(|error| error.to_string())
-}
-
-/// What an answer means. A success that cannot be read is half an answer: the call had its effect, and asking again
-/// with the same `ClientToken` brings the other half.
+/// Interprets a response. A success that cannot be parsed is retried: the call had its effect, and a second call with
+/// the same `ClientToken` returns the result.
 fn read<T: DeserializeOwned>(answer: &Answer) -> Outcome<T> {
     let status = answer.status;
     if (200..300).contains(&status) {
         return match serde_json::from_slice(&answer.body) {
             Ok(reply) => Outcome::Done(reply),
             Err(error) => Outcome::Broken(
-                format!("an answer that is no JSON of the expected form: {error}"),
+                format!("the response is not JSON of the expected form: {error}"),
                 Retry::After(FAILURE_PAUSE),
             ),
         };
@@ -327,25 +309,25 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> Outcome<T> {
     }
 }
 
-/// A pause that the server asked for, and up to a quarter more, so that not all come back at once.
+/// Returns the pause that the server asked for and up to a quarter more, so that clients do not return all at once.
 fn later(pause: Duration, random: u128) -> Duration {
     pause.saturating_add(part(pause / 4, random))
 }
 
-/// A pause that doubles with every attempt; half of it is left to chance.
+/// Returns a pause that doubles with every attempt; half of it is random.
 fn grown(pause: Duration, attempts: u32, random: u128) -> Duration {
     let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
     let whole = pause.saturating_mul(doubled).min(MAX_PAUSE);
     (whole / 2).saturating_add(part(whole / 2, random))
 }
 
-/// A random part of a time, in steps of a thousandth.
+/// Returns a random part of a duration, in steps of a thousandth.
 fn part(time: Duration, random: u128) -> Duration {
     let thousandths = u32::try_from(random % 1001).unwrap_or(0);
     time.saturating_mul(thousandths) / 1000
 }
 
-/// 128 random bits as a UUID of version 4.
+/// Returns 128 random bits as a UUID of version 4.
 fn uuid(random: u128) -> String {
     let bits = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
     let digits = format!("{bits:032x}");

@@ -2,10 +2,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use hyper::Uri;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::HeaderValue;
+use hyper::{Request, Uri};
 use imagecache::eci::region::{self, Network};
+use imagecache::eci::signature::SignedCall;
 
-/// Where a service is asked.
+/// The address of a service: scheme, host and port.
 ///
 /// ```
 /// use imagecache_eci::Endpoint;
@@ -20,7 +24,7 @@ pub struct Endpoint {
     authority: String,
 }
 
-/// A text that is no endpoint.
+/// An invalid endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadEndpoint {
     text: String,
@@ -36,10 +40,10 @@ impl fmt::Display for BadEndpoint {
 impl std::error::Error for BadEndpoint {}
 
 impl Endpoint {
-    /// The endpoint of ECI for a region.
+    /// Returns the endpoint of ECI for a region.
     ///
     /// # Errors
-    /// When the text cannot be a region.
+    /// Returns [`BadEndpoint`] if the text cannot be a region.
     pub fn of_region(region: &str, network: Network) -> Result<Self, BadEndpoint> {
         match region::host(region, network) {
             Some(authority) => Ok(Endpoint {
@@ -53,7 +57,7 @@ impl Endpoint {
         }
     }
 
-    /// A host that is known to be one.
+    /// Returns the endpoint of a valid host.
     pub(crate) fn of_host(authority: String) -> Self {
         Endpoint {
             tls: true,
@@ -61,10 +65,25 @@ impl Endpoint {
         }
     }
 
-    /// Host and port, as the header `Host` holds it.
+    /// Returns host and port as in the header `Host`.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// Returns a signed call as an HTTP request to this endpoint.
+    ///
+    /// # Errors
+    /// Returns a message if a header or the address cannot hold its value.
+    pub(crate) fn request(&self, call: &SignedCall) -> Result<Request<Full<Bytes>>, String> {
+        let mut request = Request::post(format!("{self}{}", call.target));
+        for (name, value) in &call.headers {
+            let value = HeaderValue::from_str(value)
+                .map_err(|_| format!("the header {name} cannot hold its value"))?;
+            request = request.header(*name, value);
+        }
+        let body = Full::new(Bytes::copy_from_slice(call.body.as_bytes()));
+        request.body(body).map_err(|error| error.to_string())
     }
 }
 
@@ -78,8 +97,8 @@ impl fmt::Display for Endpoint {
 impl FromStr for Endpoint {
     type Err = BadEndpoint;
 
-    /// Reads `https://host[:port]` or `host[:port]`, which is the same, or `http://` with a loopback host: anything
-    /// else would send keys' signatures and passwords in the clear.
+    /// Parses `https://host[:port]`, `host[:port]` (also HTTPS), or `http://` with a loopback host. Plain HTTP to other
+    /// hosts would expose signatures and passwords.
     fn from_str(text: &str) -> Result<Self, BadEndpoint> {
         let bad = |fact| BadEndpoint {
             text: text.to_owned(),
@@ -117,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_a_scheme_a_host_and_a_port_and_plain_http_is_for_loopback() {
+    fn endpoint_accepts_plain_http_for_loopback_only() {
         for (text, expected) in [
             ("eci.aliyuncs.com", "https://eci.aliyuncs.com"),
             (

@@ -5,22 +5,22 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use imagecache::time::Timestamp;
 
-/// What the client cannot compute: the time, the passing of time and chance. Tests bring their own.
+/// The clock, timers and random numbers of the client. Tests bring their own.
 pub trait Environment: Send + Sync + fmt::Debug {
-    /// The date.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// Time since some fixed moment; it never goes back.
+    /// Returns the time since a fixed moment. It is monotonic.
     fn elapsed(&self) -> Duration;
 
-    /// 128 bits that nobody can foresee.
+    /// Returns 128 unpredictable bits.
     fn random(&self) -> u128;
 
-    /// Waits.
+    /// Waits for a duration.
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// The clocks and the chance of the machine.
+/// The clocks and the random numbers of the operating system.
 #[derive(Debug)]
 pub struct Real {
     start: Instant,
@@ -47,9 +47,9 @@ impl Environment for Real {
 
     fn random(&self) -> u128 {
         let mut bytes = [0; 16];
-        let chance = rustls::crypto::ring::default_provider().secure_random;
-        if chance.fill(&mut bytes).is_err() {
-            // the system gives no randomness: a nonce must at least be new
+        let source = rustls::crypto::ring::default_provider().secure_random;
+        if source.fill(&mut bytes).is_err() {
+            // the system has no random numbers: a nonce must at least be unique
             let since = SystemTime::now().duration_since(UNIX_EPOCH);
             return since.map_or(0, |since| since.as_nanos());
         }

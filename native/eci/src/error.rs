@@ -3,10 +3,9 @@ use std::time::Duration;
 
 use imagecache::eci::error::{ErrorCode, ErrorReply};
 
-use crate::credentials::NoCredentials;
 use crate::endpoint::BadEndpoint;
 
-/// Why a call did not succeed.
+/// The error of a call.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,28 +17,28 @@ pub enum Error {
         status: u16,
         /// The answer.
         reply: Box<ErrorReply>,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// No answer came, or none that could be read. The call may have had its effect.
+    /// No response arrived, or one that cannot be read. The call may have had its effect.
     Lost {
         /// The operation.
         action: &'static str,
         /// What happened, the last time.
         what: String,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// The time for the call was over before its turn came.
+    /// The rate limit did not allow the call within its time.
     Deadline {
         /// The operation.
         action: &'static str,
         /// The time it had.
         time: Duration,
     },
-    /// There is nothing to sign with.
+    /// There are no credentials to sign with.
     Credentials(NoCredentials),
-    /// The endpoint is none.
+    /// The endpoint is invalid.
     Endpoint(BadEndpoint),
     /// TLS cannot be set up on this machine.
     Tls(String),
@@ -81,7 +80,10 @@ impl fmt::Display for Error {
                 often(f, *attempts)
             }
             Error::Deadline { action, time } => {
-                write!(f, "{action}: its turn did not come within {time:?}")
+                write!(
+                    f,
+                    "{action}: the rate limit did not allow it within {time:?}"
+                )
             }
             Error::Credentials(error) => error.fmt(f),
             Error::Endpoint(error) => error.fmt(f),
@@ -103,3 +105,22 @@ impl From<BadEndpoint> for Error {
         Error::Endpoint(error)
     }
 }
+
+/// No source has credentials: each one with its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoCredentials {
+    /// The names of the sources with their reasons, in the order in which they were asked.
+    pub tried: Vec<(&'static str, String)>,
+}
+
+impl fmt::Display for NoCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no credentials")?;
+        for (source, reason) in &self.tried {
+            write!(f, "\n  {source}: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for NoCredentials {}

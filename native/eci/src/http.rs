@@ -15,11 +15,11 @@ use rustls::ClientConfig;
 
 /// Longest time to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections that were not used for so long are closed: the servers close theirs after about a minute.
+/// Idle time after which a connection is closed: the servers close theirs after about a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// Sends requests over connections that are kept open. Follows nothing and repeats nothing: a signed request goes out
-/// once.
+/// Sends requests over connections that are kept open. It follows no redirects and never retries: a signed request is
+/// sent once.
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
     direct: Pool<HttpConnector>,
@@ -28,32 +28,32 @@ pub(crate) struct Http {
 
 type Pool<C> = Client<HttpsConnector<C>, Full<Bytes>>;
 
-/// The proxy that the environment names for https (`HTTPS_PROXY`, `ALL_PROXY`, less `NO_PROXY`, as curl reads them).
-/// Plain http goes to loopback and to an instance's own network only, and never through a proxy.
+/// The proxy of the environment for https (`HTTPS_PROXY`, `ALL_PROXY`, less `NO_PROXY`, as curl reads them).
+/// Plain http is used for loopback and the network of an instance only, and never through a proxy.
 #[derive(Debug, Clone)]
 struct Proxy {
     matcher: Arc<Matcher>,
-    /// Made when it is needed first.
+    /// Created at its first use.
     pool: Arc<OnceLock<Pool<Tunnel<HttpConnector>>>>,
 }
 
-/// An answer, whatever its status.
+/// A response with any status.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-/// Why there is no answer.
+/// The reason why a request has no response.
 #[derive(Debug)]
 pub(crate) enum Lost {
-    /// The connection could not be made, or broke.
+    /// The connection failed.
     Broken(String),
-    /// The server could not prove who it is.
+    /// The certificate of the server is not trusted.
     Untrusted(String),
-    /// It took too long.
+    /// The time limit was exceeded.
     Timeout(Duration),
-    /// The answer is larger than this many bytes.
+    /// The response is larger than this many bytes.
     TooLarge(usize),
 }
 
@@ -78,7 +78,7 @@ impl Http {
         })
     }
 
-    /// Sends a request and reads the whole answer, at most `limit` bytes of it, within `time`.
+    /// Sends a request and reads the whole response, at most `limit` bytes of it, within `time`.
     pub(crate) async fn send(
         &self,
         request: Request<Full<Bytes>>,
@@ -110,7 +110,7 @@ impl Http {
 }
 
 impl Proxy {
-    /// The connections to use for this address, when they go through the proxy.
+    /// Returns the connections through the proxy, if this address uses it.
     fn of(&self, uri: &Uri) -> Result<Option<&Pool<Tunnel<HttpConnector>>>, Lost> {
         let https = uri.scheme_str() == Some("https");
         let Some(proxy) = self.matcher.intercept(uri).filter(|_| https) else {
@@ -140,7 +140,7 @@ fn connector() -> HttpConnector {
     connector
 }
 
-/// Connections that are kept, over TLS where the address says so.
+/// A pool of connections, with TLS for https.
 fn pool<C>(connector: C, tls: ClientConfig) -> Pool<C>
 where
     HttpsConnector<C>: Connect + Clone,
@@ -177,29 +177,28 @@ fn tls() -> Result<ClientConfig, String> {
     .clone()
 }
 
-/// An error with everything that led to it, each said once.
+/// Returns an error with its causes, each text once.
 fn broken(error: &(dyn std::error::Error + 'static)) -> Lost {
-    let mut told = error.to_string();
+    let mut message = error.to_string();
     let mut untrusted = is_untrusted(error);
     let mut cause = error.source();
     while let Some(error) = cause {
         let text = error.to_string();
-        if !told.contains(&text) {
-            told.push_str(": ");
-            told.push_str(&text);
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
         }
         untrusted |= is_untrusted(error);
         cause = error.source();
     }
     if untrusted {
-        Lost::Untrusted(told)
+        Lost::Untrusted(message)
     } else {
-        Lost::Broken(told)
+        Lost::Broken(message)
     }
 }
 
-/// Whether TLS refused a certificate. Its errors travel inside those of the socket, which do not name what they hold
-/// as their cause.
+/// Reports whether TLS refused a certificate. Its error is inside an IO error, which does not return it as its source.
 fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
     if let Some(tls) = error.downcast_ref() {
         return matches!(tls, rustls::Error::InvalidCertificate(_));

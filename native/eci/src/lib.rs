@@ -1,18 +1,18 @@
 //! A client for the image caches of the ECI OpenAPI.
 //!
-//! What a call holds, how it is signed and what an answer means is decided in [`imagecache::eci`]; here are the socket,
-//! the clock and the credentials. A [`Client`] keeps connections open, waits its turn, signs every attempt anew and
-//! tries again what is worth it: throttling, failures of the service and lost connections. Calls that make or change
-//! something carry a `ClientToken`, so that a repeated one has no second effect.
+//! [`imagecache::eci`] defines the calls, signs them and interprets the responses; this crate adds connections, the clock
+//! and credentials. A [`Client`] keeps connections open, observes a rate limit, signs every attempt anew and retries
+//! after throttling, failures of the service and lost connections. Calls that create or change something carry a
+//! `ClientToken`, so a repeated call has no second effect.
 //!
 //! ```no_run
 //! use futures_util::TryStreamExt as _;
 //! use imagecache::eci::request::{CreateImageCache, DescribeImageCaches};
-//! use imagecache_eci::{Client, Config, Credentials, Endpoint, Setting};
+//! use imagecache_eci::{Client, Config, Credentials, Endpoint, ProcessEnvironment};
 //!
 //! # async fn example() -> Result<(), imagecache_eci::Error> {
 //! let config = Config::new(Endpoint::of_region("cn-hangzhou", Default::default())?);
-//! let client = Client::new(config, Credentials::chain(Setting::of_process()))?;
+//! let client = Client::new(config, Credentials::chain(ProcessEnvironment::of_process()))?;
 //! let made = client
 //!     .call(&CreateImageCache {
 //!         region_id: "cn-hangzhou".into(),
@@ -37,10 +37,10 @@ mod http;
 mod rate;
 
 pub use client::{Client, Config};
-pub use credentials::{Credentials, NoCredentials, ProcessEnvironment};
+pub use credentials::{Credentials, ProcessEnvironment};
 pub use endpoint::{BadEndpoint, Endpoint};
 pub use environment::{Environment, Real};
-pub use error::Error;
+pub use error::{Error, NoCredentials};
 
-/// What this client calls itself.
+/// The user agent of this client.
 pub const USER_AGENT: &str = concat!("imagecache/", env!("CARGO_PKG_VERSION"));

@@ -1,9 +1,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A token bucket: lets `burst` calls through at once and then one each `interval`.
+/// A token bucket: allows `burst` calls at once and then one each `interval`.
 ///
-/// It keeps one number, the time at which the bucket will be full again; who comes is told how long to wait.
+/// Its only state is the time at which the bucket is full again; a caller learns how long to wait.
 #[derive(Debug)]
 pub(crate) struct Bucket {
     interval: Duration,
@@ -15,14 +15,14 @@ impl Bucket {
     pub(crate) fn new(per_second: f64, burst: u32) -> Self {
         let interval = Duration::try_from_secs_f64(per_second.recip());
         Bucket {
-            // no rate at all is no limit
+            // an invalid rate means no limit
             interval: interval.unwrap_or(Duration::ZERO),
             burst: burst.max(1),
             full_at: Mutex::new(Duration::ZERO),
         }
     }
 
-    /// Takes a token and returns how long its owner must wait, or takes none when that is longer than `most`.
+    /// Takes a token and returns how long the caller must wait, or takes none if that is longer than `most`.
     pub(crate) fn take(&self, now: Duration, most: Duration) -> Option<Duration> {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let filled = now.max(*full_at);
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_goes_through_at_once_and_then_one_each_interval() {
+    fn bucket_burst_passes_at_once_then_one_each_interval() {
         let bucket = Bucket::new(10.0, 3);
         let ms = Duration::from_millis;
         let take = |now| bucket.take(ms(now), ms(1_000)).map(|wait| wait.as_millis());
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_wait_so_long_takes_no_token() {
+    fn bucket_wait_beyond_limit_takes_no_token() {
         let bucket = Bucket::new(1.0, 1);
         let second = Duration::from_secs(1);
         assert_eq!(bucket.take(second, Duration::ZERO), Some(Duration::ZERO));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_is_none_limits_nothing() {
+    fn bucket_invalid_rate_means_no_limit() {
         for rate in [0.0, f64::NAN, -1.0, f64::INFINITY] {
             let bucket = Bucket::new(rate, 1);
             for _ in 0..100 {

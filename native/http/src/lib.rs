@@ -1,9 +1,9 @@
-//! One HTTP/1.1 server loop for every host that listens: plain or TLS, with the limits that keep a stranger from costing
-//! anything, and an end that lets requests under way finish.
+//! The HTTP/1.1 server loop of every host that listens: plain or TLS, with limits for untrusted clients and a graceful
+//! shutdown.
 //!
 //! A [`serve`] loop holds at most [`Limits::connections`] connections; one that sends no complete request head within
-//! [`Limits::head`] is closed, a body is read by [`body`] with a size and a time, and a client that takes nothing of its
-//! answer for [`Limits::stall`] is cut off. What a request means is the handler's business.
+//! [`Limits::head`] is closed, a body is read by [`body`] with a size and a time, and a client that reads nothing of its
+//! response for [`Limits::stall`] is disconnected.
 
 mod patient;
 
@@ -30,22 +30,22 @@ use tokio_util::sync::CancellationToken;
 
 use patient::Patient;
 
-/// The body of an answer: whole ([`whole`]) or a stream.
+/// The body of a response: whole ([`whole`]) or a stream.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// What a server grants to those who connect.
+/// The limits of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once; further ones wait in the system's queue.
+    /// Maximum number of connections; further ones wait in the queue of the operating system.
     pub connections: usize,
-    /// Longest time for a TLS handshake, and for a request head to arrive, counted from the connection's start or the
-    /// end of the answer before.
+    /// Longest time for a TLS handshake, and for a request head to arrive, counted from the start of the connection
+    /// or the end of the previous response.
     pub head: Duration,
     /// Largest request head, in bytes.
     pub head_bytes: usize,
-    /// Longest time for which a client may take nothing of what it is sent.
+    /// Longest time in which a client may read nothing of a response.
     pub stall: Duration,
-    /// Longest time that requests under way get when the server stops.
+    /// Time that requests in progress have when the server stops.
     pub drain: Duration,
 }
 
@@ -62,10 +62,9 @@ impl Default for Limits {
     }
 }
 
-/// Serves until `stop`, then lets requests under way finish for [`Limits::drain`].
+/// Serves until `stop`, then lets requests in progress finish for [`Limits::drain`].
 ///
-/// The handler gets each request and the address it came from. A stream that it answers with should end when `stop`
-/// does.
+/// The handler gets each request and its remote address. A response that is a stream should end at `stop`.
 pub async fn serve<H, F>(
     listener: TcpListener,
     tls: Option<Arc<rustls::ServerConfig>>,
@@ -149,7 +148,7 @@ async fn connection<S, H, F>(
     let _ = timeout(limits.drain, connection).await;
 }
 
-/// Marks an answer that is none.
+/// The error of [`hang_up`].
 #[derive(Debug, Clone, Copy)]
 struct HangUp;
 
@@ -161,7 +160,7 @@ impl std::fmt::Display for HangUp {
 
 impl std::error::Error for HangUp {}
 
-/// No answer: the connection is closed without a word, as when the server dies.
+/// Returns a response that closes the connection without an answer, as a crash of the server does.
 #[must_use]
 pub fn hang_up() -> Response<Body> {
     let mut answer = Response::new(whole(Bytes::new()));
@@ -169,27 +168,27 @@ pub fn hang_up() -> Response<Body> {
     answer
 }
 
-/// An answer's body that is at hand.
+/// Returns a whole body.
 pub fn whole(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).boxed_unsync()
 }
 
-/// Why a request's body could not be had.
+/// The error of reading a request body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoBody {
     /// It is larger than the limit.
     TooLarge,
-    /// It took longer than it may.
+    /// The time limit was exceeded.
     TooSlow,
-    /// The connection broke before it was whole.
+    /// The connection failed before the end of the body.
     Broken,
 }
 
-/// A body that is too large is read on and thrown away up to so many times its limit, so that the answer reaches a
-/// client that first sends everything; a larger one breaks the connection.
+/// Factor of the limit up to which a body that is too large is read and discarded, so that the response reaches a
+/// client that sends the whole body first. A larger one closes the connection.
 const PATIENCE: usize = 4;
 
-/// Reads a request's body, at most `limit` bytes within `time`.
+/// Reads a request body, at most `limit` bytes within `time`.
 pub async fn body(mut body: Incoming, limit: usize, time: Duration) -> Result<Bytes, NoBody> {
     let read = async {
         let (mut whole, mut length) = (BytesMut::new(), 0_usize);

@@ -63,7 +63,7 @@ fn post(path: &str, length: usize, sent: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn bodies_are_read_to_their_limit_and_larger_ones_hear_why() {
+async fn body_beyond_limit_gets_an_explanation() {
     let (address, ..) = start(Limits::default()).await;
     for (length, expected) in [
         (0, "0 bytes"),
@@ -85,7 +85,7 @@ async fn a_handler_that_hangs_up_says_nothing() {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_come_or_is_too_large_costs_no_connection() {
+async fn late_or_large_heads_free_their_connection() {
     let limits = Limits {
         head: Duration::from_millis(200),
         head_bytes: 16 << 10,
@@ -116,7 +116,7 @@ async fn a_head_that_does_not_come_or_is_too_large_costs_no_connection() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_lets_requests_under_way_finish_and_takes_no_more() {
+async fn shutdown_finishes_requests_and_accepts_no_more() {
     let (address, stop, ended) = start(Limits::default()).await;
     let late = tokio::spawn({
         let address = address.clone();

@@ -1,7 +1,7 @@
-//! The page of imagecache (`www/`) as files inside the binary, for whoever serves it.
+//! The page of imagecache (`www/`) as files inside the binary.
 //!
-//! The files are those of `www/dist` at the time of the build. A build without them has one honest page instead, which
-//! says how to get the real one: [`is_built`] tells which.
+//! The files are those of `www/dist` at the time of the build. A build without them has one page that says how
+//! to build it; see [`is_built`].
 //!
 //! ```
 //! let page = imagecache_page::file("/").unwrap();
@@ -22,7 +22,7 @@ pub struct File {
     pub cache_control: &'static str,
 }
 
-/// Headers of every answer with a file of the page: what it may load and speak to, and who may frame it.
+/// Headers of every response with a file of the page: what it may load, connect to, and be framed by.
 pub const HEADERS: [(&str, &str); 4] = [
     (
         "content-security-policy",
@@ -39,7 +39,7 @@ pub const HEADERS: [(&str, &str); 4] = [
 /// Name, content and `ETag` of each file.
 const FILES: &[(&str, &[u8], &str)] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
-/// What stands in for a page that was not built.
+/// The page of a build without `www/dist`.
 const PLACEHOLDER: File = File {
     bytes: b"<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>imagecache</title>\n\
         <p>This imagecache was built without its page. To have it, run <code>cargo xtask www</code> and build again.</p>\n",
@@ -53,13 +53,13 @@ const REVALIDATED: &str = "no-cache";
 /// Browsers keep it for a year and never ask.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// Does this build hold the page?
+/// Reports whether this build includes the page.
 #[must_use]
 pub fn is_built() -> bool {
     !FILES.is_empty()
 }
 
-/// The file at the path of a URL, without its query: `/` is the page, `/assets/…` are its parts. `None`: no such file.
+/// Returns the file at the path of a URL without its query: `/` is the page, `/assets/…` are its parts.
 #[must_use]
 pub fn file(path: &str) -> Option<File> {
     let name = match path.strip_prefix('/').unwrap_or(path) {

@@ -191,7 +191,7 @@ calls! {
         match_image: Vec<String> = "MatchImage", at most MAX_MATCH_IMAGES;
         /// Only with `match_image`: all of them must match fully.
         image_full_match: Option<bool> = "ImageFullMatch";
-        /// Only with `match_image`: so many of them must match fully.
+        /// Only with `match_image`: this many of them must match fully.
         image_match_count_request: Option<i32> = "ImageMatchCountRequest";
         /// Caches on a page.
         limit: Option<i32> = "Limit";
@@ -250,7 +250,7 @@ calls! {
         client_token: Option<String> = "ClientToken";
     }
 
-    /// Lists container groups. Which cache was hit stands only in their events.
+    /// Lists container groups. Only their events name the cache that was used.
     DescribeContainerGroups -> reply::DescribeContainerGroupsReply {
         /// The region.
         region_id: String = "RegionId";

@@ -61,7 +61,7 @@ impl From<BadParameter> for ApiError {
     }
 }
 
-/// A value that can stand under a name.
+/// A value of a parameter.
 pub(super) trait Field: Sized {
     /// The names of its parts, if it has named ones.
     const FIELDS: &[&str] = &[];

@@ -63,9 +63,6 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// The names of all operations.
-            pub const ACTIONS: &[&str] = &[$($name::ACTION,)*];
-
             /// Reads the call of the operation `action`; `None` when no such operation is known. The second value
             /// holds the parameters that no field knows.
             ///

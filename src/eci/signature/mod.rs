@@ -38,7 +38,7 @@ pub struct Credential {
     pub access_key_secret: Secret,
     /// With temporary credentials: the token that goes with the key.
     pub security_token: Option<Secret>,
-    /// What kind of source the key came from (`static_ak`, `ecs_ram_role`, …), told to the server by V3.
+    /// What kind of source the key came from (`static_ak`, `ecs_ram_role`, …), sent to the server by V3.
     pub provider: &'static str,
 }
 

@@ -27,7 +27,7 @@ const PROTOCOL: [&str; 14] = [
     "Timestamp",
 ];
 
-/// An HTTP request, borrowed from whoever received it.
+/// A borrowed HTTP request.
 #[derive(Clone)]
 pub struct HttpRequest<'a> {
     /// `GET` or `POST`.
@@ -140,14 +140,14 @@ impl Received {
         }
     }
 
-    /// Whether the signature was made with this secret.
+    /// Checks that the signature was made with this secret.
     ///
     /// # Errors
     /// `SignatureDoesNotMatch`, with the text that should have been signed (for V3: its hash), so that the author of a
-    /// client can compare. Parameters that hold secrets would be in V1's text, so it is told only up to the first
-    /// parameter.
+    /// client can compare. Parameters that hold secrets would be in V1's text, so it is returned only up to the
+    /// first parameter.
     pub fn verify(&self, secret: &Secret) -> Result<(), ApiError> {
-        let (matches, told) = match self.scheme {
+        let (matches, signed) = match self.scheme {
             Scheme::V1 => (
                 v1::verify(secret, &self.string_to_sign, &self.signature),
                 self.string_to_sign.split("%26").next().unwrap_or_default(),
@@ -163,7 +163,7 @@ impl Received {
         Err(ApiError::new(
             ErrorCode::SignatureMismatch,
             format!(
-                "Specified signature is not matched with our calculation. server string to sign is:{told}"
+                "Specified signature is not matched with our calculation. server string to sign is:{signed}"
             ),
         ))
     }

@@ -28,7 +28,7 @@ pub fn content_sha256(body: &[u8]) -> String {
 /// The canonical form of a request, with exactly the headers of `signed` (lower-case names, in the order given).
 ///
 /// Header values are trimmed; a header that is there more than once has its values sorted and joined with `,`. The
-/// query is decoded and encoded anew, so `+` and `%20`, `*` and `%2A` come out alike. `Host` is taken as it stands.
+/// query is decoded and encoded anew, so `+` and `%20`, `*` and `%2A` come out alike. `Host` is used unchanged.
 ///
 /// # Errors
 /// When the query cannot be decoded.

@@ -4,7 +4,7 @@
 //! questions come from the conformance tables and samples of the core ([`tables`]), half are drawn by [`random`] from
 //! a fixed seed. `UPDATE=1 cargo test -p imagecache-conformance` writes the files, and what changed is a diff to read.
 //!
-//! Two sorts of engine answer them. Hosts hold the core itself, natively or as wasm: [`door`] here, the npm package in
+//! Two sorts of engine answer them. Hosts hold the core itself, natively or as wasm: [`ffi`] here, the npm package in
 //! `js/`, the Kubewarden policy in its own tests; [`host`] holds them to the core's very words. [`cel`] and [`rego`] are
 //! translations of rules: they evaluate the shipped policy files, and [`engine`] compares what those can say.
 //! `data/engines/*.json` list how many cases each engine has to judge, what it leaves to others, and why.
@@ -12,8 +12,8 @@
 pub mod case;
 pub mod cel;
 mod dice;
-pub mod door;
 pub mod engine;
+pub mod ffi;
 pub mod host;
 pub mod native;
 mod pools;

@@ -470,6 +470,6 @@ pub fn corpus() -> Corpus {
     // What is drawn last changes nothing above.
     draw("matches", "match", 20, &mut matched_among_broken);
     draw("json-texts", "validate", 40, &mut written_as_json);
-    draw("yaml-texts", "validate", 85, &mut written_as_yaml);
+    draw("yaml-texts", "validate", 95, &mut written_as_yaml);
     corpus
 }

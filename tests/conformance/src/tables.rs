@@ -118,7 +118,7 @@ fn yaml_texts() -> Result<Vec<Case>> {
         }
     }
     for file in ["broken", "places"] {
-        let path = root().join(format!("tests/data/source/{file}.toml"));
+        let path = root().join(format!("tests/data/document/{file}.toml"));
         let table: Value = toml::from_str(&std::fs::read_to_string(path)?)?;
         for row in cases(&table, "case")? {
             texts.push(validate(

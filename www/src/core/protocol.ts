@@ -1,5 +1,5 @@
 // What the page and its worker say to each other.
-import type { Diagnostic, Expiry, Explanation, MatchRules, Role, Span, Unreadable } from 'imagecache';
+import type { Diagnostic, Expiry, Explanation, MatchRules, ObjectRole, Span, Unreadable } from 'imagecache';
 
 /** A text in the editor. */
 export interface Source {
@@ -8,13 +8,12 @@ export interface Source {
 }
 
 /** An object of a text, without its content. */
-export interface Met {
-  role: Role;
+export interface Met extends Span {
+  role: ObjectRole;
   kind: string;
   name: string;
   document: number;
   path: string;
-  span: Span;
 }
 
 /** Bytes that travel when an image is pulled, by reference. */
@@ -27,7 +26,7 @@ export interface Checked {
 }
 
 /** Where an object comes from: a text, or the cluster. */
-export type Origin = { file: string; document: number; path: string; span: Span } | { cluster: true };
+export type Origin = ({ file: string; document: number; path: string } & Span) | { cluster: true };
 
 export interface SurveyedCache {
   key: string;

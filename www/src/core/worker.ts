@@ -39,18 +39,18 @@ function check({ id, text: source }: Source): Checked {
   const { objects } = core.objects(source);
   const checked = {
     diagnostics: core.validate(source),
-    objects: objects.map(({ role, document, path, span, value }) => ({ role, document, path, span, kind: text(value.kind) ?? '', name: nameOf(value) })),
+    objects: objects.map(({ value, ...place }) => ({ ...place, kind: text(value.kind) ?? '', name: nameOf(value) })),
   };
   texts.set(id, { text: source, checked, objects });
   return checked;
 }
 
-function* held(ids: string[], role: core.Role): Generator<[string, Origin, Value]> {
+function* held(ids: string[], role: core.ObjectRole): Generator<[string, Origin, Value]> {
   for (const id of ids) {
     for (const [at, object] of (texts.get(id)?.objects ?? []).entries()) {
       if (object.role !== role) continue;
-      const { document, path, span, value } = object;
-      yield [`${id}/${at}`, { file: id, document, path, span }, value];
+      const { value, ...place } = object;
+      yield [`${id}/${at}`, { file: id, ...place }, value];
     }
   }
 }

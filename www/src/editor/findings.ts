@@ -2,22 +2,22 @@
 import { setDiagnostics, type Diagnostic as Mark } from '@codemirror/lint';
 import { EditorSelection, type EditorState, type Text, type TransactionSpec } from '@codemirror/state';
 import { EditorView, type Command } from '@codemirror/view';
-import type { Diagnostic, Position } from 'imagecache';
+import type { Diagnostic, Nullable, Span } from 'imagecache';
 import { quoted } from '../parts/markdown';
 import { shownRule } from '../state/shown';
 import { words } from '../words';
 
 /** Lines and columns of the core count from 1, columns in UTF-16 code units, as the editor's do. */
-export function offsetOf(doc: Text, { line, column }: Position): number {
+function offsetOf(doc: Text, line: number, column: number): number {
   if (line > doc.lines) return doc.length;
   const { from, to } = doc.line(Math.max(line, 1));
   return Math.min(from + column - 1, to);
 }
 
-export function rangeOf(doc: Text, { span }: Diagnostic): { from: number; to: number } {
-  if (!span) return { from: 0, to: 0 };
-  const from = offsetOf(doc, span.start);
-  return { from, to: Math.max(from, offsetOf(doc, span.end)) };
+export function rangeOf(doc: Text, { line, column, endLine, endColumn }: Nullable<Span>): { from: number; to: number } {
+  if (line === null || column === null || endLine === null || endColumn === null) return { from: 0, to: 0 };
+  const from = offsetOf(doc, line, column);
+  return { from, to: Math.max(from, offsetOf(doc, endLine, endColumn)) };
 }
 
 /** So many findings are underlined; the list beside the editor has all of them. */

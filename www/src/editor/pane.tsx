@@ -8,7 +8,7 @@ import { checked, usable } from '../state/analysis';
 import { active, activeFile, changed, files } from '../state/files';
 import { goal, view as shown } from '../state/shown';
 import { words } from '../words';
-import { offsetOf, showFindings } from './findings';
+import { rangeOf, showFindings } from './findings';
 import { beginWriting, makeReady, setup, speak, spoken, type Hooks } from './setup';
 
 const NONE: readonly Diagnostic[] = [];
@@ -62,9 +62,8 @@ function mount(host: HTMLElement): () => void {
     effect(() => {
       const to = goal.value;
       if (!to || to.file !== active.value) return;
-      const { doc } = editor.state;
-      const anchor = offsetOf(doc, to.span.start);
-      editor.dispatch({ selection: { anchor, head: Math.max(anchor, offsetOf(doc, to.span.end)) }, effects: EditorView.scrollIntoView(anchor, { y: 'center' }) });
+      const { from: anchor, to: head } = rangeOf(editor.state.doc, to.span);
+      editor.dispatch({ selection: { anchor, head }, effects: EditorView.scrollIntoView(anchor, { y: 'center' }) });
       editor.focus();
       goal.value = null;
     }),

@@ -9,16 +9,16 @@ import { words } from '../words';
 export function ShowOrigin({ origin }: { origin: Origin }) {
   const t = words.value;
   if ('cluster' in origin) return <span class="quiet">{t.fromCluster}</span>;
-  const { file, span } = origin;
+  const { file, line, column, offset } = origin;
   const name = files.value.find(({ id }) => id === file)?.name;
   if (name === undefined) return null;
   const show = (): void => {
     active.value = file;
-    goTo(file, { start: span.start, end: span.start });
+    goTo(file, { line, column, endLine: line, endColumn: column, offset, endOffset: offset });
   };
   return (
     <button type="button" class="link" onClick={show}>
-      {name}:{span.start.line}
+      {name}:{line}
     </button>
   );
 }

@@ -1,6 +1,6 @@
 // What is on the screen.
 import { signal } from '@preact/signals';
-import type { Span } from 'imagecache';
+import type { Nullable, Span } from 'imagecache';
 
 export const VIEWS = ['manifests', 'findings', 'match', 'expiry', 'cluster'] as const;
 export type View = (typeof VIEWS)[number];
@@ -12,9 +12,9 @@ export const shownRule = signal<string | null>(null);
 export const samplesShown = signal(false);
 
 /** A place that the editor should go to. */
-export const goal = signal<{ file: string; span: Span } | null>(null);
+export const goal = signal<{ file: string; span: Nullable<Span> } | null>(null);
 
 /** Shows a stretch of a document in the editor, and puts the cursor there. */
-export function goTo(file: string, span: Span): void {
+export function goTo(file: string, span: Nullable<Span>): void {
   goal.value = { file, span };
 }

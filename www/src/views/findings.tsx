@@ -62,9 +62,9 @@ export function Findings() {
 function Objects({ of }: { of: (Met & { file: string })[] }) {
   return (
     <ul class="plain-list objects">
-      {of.slice(0, MAX_SHOWN).map(({ file, kind, name, document, path, span }) => (
-        <li key={`${file}/${document}/${path}`}>
-          <span class="quiet">{kind}</span> {name} <ShowOrigin origin={{ file, document, path, span }} />
+      {of.slice(0, MAX_SHOWN).map(({ kind, name, ...origin }) => (
+        <li key={`${origin.file}/${origin.document}/${origin.path}`}>
+          <span class="quiet">{kind}</span> {name} <ShowOrigin origin={origin} />
         </li>
       ))}
       {of.length > MAX_SHOWN && <li class="more">{words.value.andMore(of.length - MAX_SHOWN)}</li>}
@@ -74,18 +74,18 @@ function Objects({ of }: { of: (Met & { file: string })[] }) {
 
 function Finding({ file, diagnostic }: { file: string; diagnostic: Diagnostic }) {
   const t = words.value;
-  const { severity, code, path, message, help, span } = diagnostic;
+  const { severity, code, path, message, help, line, column } = diagnostic;
   const show = (): void => {
-    if (!span) return;
+    if (line === null) return;
     active.value = file;
-    goTo(file, span);
+    goTo(file, diagnostic);
   };
   return (
     <li class={`finding ${severity}`}>
       <button type="button" class="finding-place" onClick={show}>
         <span class="mark" aria-hidden="true" />
         <span class="said">{t.severity[severity]}</span>
-        <span class="where">{span ? t.lineColumn(span.start.line, span.start.column) : ''}</span>
+        <span class="where">{line !== null && column !== null ? t.lineColumn(line, column) : ''}</span>
         <span class="words" lang="en">
           {path && <code>{path}</code>} <Inline text={message} />
         </span>

@@ -1,10 +1,12 @@
-//! The bundles that are made of the Kubernetes one: Kyverno's policies and the CEL of Gatekeeper's template.
+//! The bundles in CEL and Rego: the policies of Kubernetes and Gatekeeper from their sources (`*.in`), and Kyverno's
+//! policies and Gatekeeper's template from those.
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
 use xshell::Shell;
 
-use super::{Generated, yaml};
+use super::messages::{Language, expand};
+use super::{Generated, made_from, yaml};
 
 const IMAGECACHES: &str = "policy-bundles/kubernetes/imagecaches.yaml";
 const WORKLOADS: &str = "policy-bundles/kubernetes/workloads.yaml";
@@ -13,10 +15,11 @@ const REGO: &str = "policy-bundles/gatekeeper/imagecache.rego";
 pub(crate) fn assemble(_: &Shell, files: &mut Generated) -> Result<()> {
     let mut policies = Vec::new();
     for source in [IMAGECACHES, WORKLOADS] {
-        let documents = documents(files, source)?;
+        let text = policy(files, source, Language::Cel)?;
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&text).context(source)?;
         policies.extend(kyverno(&documents)?);
         if source == IMAGECACHES {
-            let rego = std::fs::read_to_string(files.root.join(REGO)).context(REGO)?;
+            let rego = policy(files, REGO, Language::Rego)?;
             let template = gatekeeper(&documents, &rego)?;
             let text = yaml(&format!("{IMAGECACHES} and {REGO}"), &[template])?;
             files.file("policy-bundles/gatekeeper/template.yaml", &text)?;
@@ -26,9 +29,14 @@ pub(crate) fn assemble(_: &Shell, files: &mut Generated) -> Result<()> {
     files.file("policy-bundles/kyverno/policies.yaml", &text)
 }
 
-fn documents(files: &Generated, path: &str) -> Result<Vec<Value>> {
-    let text = std::fs::read_to_string(files.root.join(path)).with_context(|| path.to_owned())?;
-    serde_saphyr::from_multiple(&text).with_context(|| path.to_owned())
+/// Makes the policy at `path` from its source `<path>.in`, and returns its text.
+fn policy(files: &mut Generated, path: &str, language: Language) -> Result<String> {
+    let source = format!("{path}.in");
+    let text = std::fs::read_to_string(files.root.join(&source)).with_context(|| source.clone())?;
+    let text = expand(&text, language).with_context(|| source.clone())?;
+    let text = format!("{}{text}", made_from(&source));
+    files.file(path, &text)?;
+    Ok(text)
 }
 
 fn of_kind<'d>(documents: &'d [Value], kind: &str) -> impl Iterator<Item = &'d Value> {

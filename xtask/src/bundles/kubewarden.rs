@@ -1,10 +1,15 @@
 //! The Kubewarden bundle: a wasm module with its metadata in it, and the files that catalogues and clusters read.
 //!
-//! The one source is `Cargo.toml` of the policy: its `[package]` table and `[package.metadata.kubewarden]`.
+//! Its sources are `Cargo.toml` of the policy, with its `[package]` table and `[package.metadata.kubewarden]`, and the
+//! table of workloads, for the kinds that the policy is asked about.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use imagecache::admission::{AdmittedKinds, image_caches, pods, workloads};
+use imagecache::resource::KIND;
+use imagecache::resource::workload::WORKLOADS;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use xshell::Shell;
@@ -105,10 +110,32 @@ struct About {
     category: String,
     severity: String,
     keywords: Vec<String>,
-    resources: Vec<String>,
     host_capabilities: Value,
     context_aware_resources: Value,
-    rules: Vec<Value>,
+}
+
+/// Returns the kinds that the policy looks at.
+fn resources() -> String {
+    let workloads = WORKLOADS.iter().filter(|row| !row.templates.is_empty());
+    let mut kinds: Vec<&str> = workloads.map(|row| row.kind).collect();
+    kinds.insert(0, KIND);
+    let mut seen = BTreeSet::new();
+    kinds.retain(|kind| seen.insert(*kind));
+    kinds.join(", ")
+}
+
+/// Returns the rules that say which requests the policy is asked about.
+fn rules() -> Vec<Value> {
+    let rule = |kinds: &AdmittedKinds, operations: &[&str]| {
+        json!({
+            "apiGroups": [kinds.group], "apiVersions": kinds.versions, "resources": kinds.resources,
+            "operations": operations,
+        })
+    };
+    let updated = ["CREATE", "UPDATE"];
+    let mut rules = vec![rule(&image_caches(), &updated), rule(&pods(), &["CREATE"])];
+    rules.extend(workloads().iter().map(|kinds| rule(kinds, &updated)));
+    rules
 }
 
 impl Policy {
@@ -151,7 +178,7 @@ impl Policy {
     fn metadata(&self) -> Value {
         let about = &self.about;
         json!({
-            "rules": about.rules,
+            "rules": rules(),
             "mutating": true,
             "executionMode": "kubewarden-wapc",
             "policyType": "kubernetes",
@@ -161,7 +188,7 @@ impl Policy {
             "annotations": {
                 "io.artifacthub.displayName": about.display_name,
                 "io.artifacthub.keywords": about.keywords.join(", "),
-                "io.artifacthub.resources": about.resources.join(", "),
+                "io.artifacthub.resources": resources(),
                 "io.kubewarden.policy.author": format!("{} <{}>", about.author, about.email),
                 "io.kubewarden.policy.category": about.category,
                 "io.kubewarden.policy.description": self.description,
@@ -205,8 +232,8 @@ impl Policy {
             "annotations": {
                 "kubewarden/contextAwareResources": lines(&about.context_aware_resources)?,
                 "kubewarden/mutation": "true",
-                "kubewarden/resources": about.resources.join(", "),
-                "kubewarden/rules": lines(&Value::from(about.rules.clone()))?,
+                "kubewarden/resources": resources(),
+                "kubewarden/rules": lines(&rules().into())?,
             },
         }))
     }
@@ -214,15 +241,15 @@ impl Policy {
     fn validating(&self) -> Value {
         self.cluster_policy(
             "imagecache-validate",
-            &self.about.rules,
+            &rules(),
             false,
             json!({"mode": "off"}),
         )
     }
 
     fn mutating(&self) -> Value {
-        let of_pods = |rule: &&Value| rule.get("resources") == Some(&json!(["pods"]));
-        let rules: Vec<Value> = self.about.rules.iter().filter(of_pods).cloned().collect();
+        let of_pods = |rule: &Value| rule.get("resources") == Some(&json!(["pods"]));
+        let rules: Vec<Value> = rules().into_iter().filter(of_pods).collect();
         let settings = json!({"validate": false, "mode": "pin", "ifNotPresent": true});
         self.cluster_policy("imagecache-mutate", &rules, true, settings)
     }

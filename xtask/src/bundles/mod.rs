@@ -13,6 +13,8 @@ use crate::setup;
 
 mod kubernetes;
 mod kubewarden;
+mod messages;
+mod workloads;
 
 pub(crate) fn run(sh: &Shell, check: bool) -> Result<()> {
     let mut files = Generated {
@@ -20,6 +22,7 @@ pub(crate) fn run(sh: &Shell, check: bool) -> Result<()> {
         check,
         stale: Vec::new(),
     };
+    workloads::assemble(&mut files)?;
     kubernetes::assemble(sh, &mut files)?;
     kubewarden::assemble(sh, &mut files)?;
     files.finish()
@@ -65,9 +68,12 @@ pub(crate) fn yaml(source: &str, documents: &[Value]) -> Result<String> {
         Ok(format!("{}\n", text.trim_end()))
     });
     let texts = texts.collect::<Result<Vec<_>>>()?.join("---\n");
-    Ok(format!(
-        "# Made by `cargo xtask bundles` from {source}; edit that.\n{texts}"
-    ))
+    Ok(format!("{}{texts}", made_from(source)))
+}
+
+/// The first line of a generated file.
+fn made_from(source: &str) -> String {
+    format!("# Made by `cargo xtask bundles` from {source}; edit that.\n")
 }
 
 #[cfg(test)]

@@ -1,50 +1,59 @@
-//! TypeScript types of the npm package, read off the Rust types that the core serialises: names, fields and
-//! documentation come from the source, serde's attributes are honoured, and nothing is derived in the core itself.
+//! The TypeScript types of the npm package, generated from the source of the Rust types that the core serialises:
+//! names, fields, documentation and serde's attributes.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use syn::{Attribute, Expr, Fields, GenericArgument, Item, Lit, Meta, PathArguments, Type};
 
-/// A type of the package: the file it stands in, its name there, its name in TypeScript.
-const TYPES: &[(&str, &str, &str)] = &[
-    ("src/diagnostic.rs", "Diagnostic", "Diagnostic"),
-    ("src/diagnostic.rs", "Severity", "Severity"),
-    ("src/diagnostic.rs", "Level", "Level"),
-    ("src/source/text.rs", "Span", "Span"),
-    ("src/source/text.rs", "Position", "Position"),
-    ("src/validate/mod.rs", "Options", "ValidateOptions"),
-    ("src/admission/settings.rs", "Settings", "AdmissionSettings"),
-    ("src/admission/settings.rs", "Mode", "AdmissionMode"),
-    ("src/admission/settings.rs", "Pods", "AdmittedPods"),
-    ("src/admission/settings.rs", "Miss", "OnMiss"),
-    ("src/admission/settings.rs", "Unavailable", "OnUnavailable"),
-    ("src/expiry/mod.rs", "Expiry", "Expiry"),
-    ("src/expiry/mod.rs", "State", "ExpiryState"),
-    ("src/expiry/rule.rs", "Reason", "ExpiryReason"),
-    ("src/expiry/mod.rs", "Disagreement", "Disagreement"),
-    ("src/reference/describe.rs", "Description", "Reference"),
-    ("src/reference/describe.rs", "Fault", "ReferenceFault"),
-    ("src/reference/error.rs", "Class", "ReferenceFaultClass"),
-    ("src/matching/inventory.rs", "Role", "Role"),
-    ("src/matching/rules.rs", "Rules", "MatchRules"),
-    ("src/matching/rules.rs", "SizeTie", "SizeTie"),
-    ("src/matching/verdict.rs", "Decision", "Decision"),
-    ("src/matching/cache.rs", "CacheName", "CacheName"),
-    ("src/matching/answer.rs", "Answer", "Explanation"),
-    ("src/matching/answer.rs", "Candidate", "Candidate"),
-    ("src/matching/reason.rs", "Reason", "LossReason"),
-    ("src/matching/answer.rs", "Found", "FoundImage"),
-    ("src/matching/answer.rs", "Have", "Have"),
-    ("src/matching/answer.rs", "Next", "NextSteps"),
-    ("src/matching/answer.rs", "Creation", "Creation"),
-    ("src/matching/answer.rs", "Pin", "Pin"),
-    ("src/matching/event.rs", "Event", "PodEvent"),
-    ("src/matching/answer.rs", "Refused", "Refused"),
+/// The types of the package by the source file that declares them. Their names in TypeScript are those in Rust.
+const TYPES: &[(&str, &[&str])] = &[
+    ("src/diagnostic/mod.rs", &["Diagnostic"]),
+    ("src/diagnostic/level.rs", &["Severity", "Level"]),
+    ("src/validate/mod.rs", &["ValidateOptions"]),
+    (
+        "src/admission/settings.rs",
+        &[
+            "AdmissionSettings",
+            "AdmissionMode",
+            "AdmittedPods",
+            "OnMiss",
+            "OnUnavailable",
+        ],
+    ),
+    (
+        "src/expiry/mod.rs",
+        &["Expiry", "ExpiryState", "Disagreement"],
+    ),
+    ("src/expiry/rule.rs", &["ExpiryReason"]),
+    (
+        "src/reference/describe.rs",
+        &["Reference", "ReferenceFault"],
+    ),
+    ("src/reference/error.rs", &["ReferenceFaultClass"]),
+    ("src/matching/inventory.rs", &["ObjectRole"]),
+    ("src/matching/rules.rs", &["MatchRules", "SizeTie"]),
+    ("src/matching/verdict.rs", &["Decision"]),
+    ("src/matching/cache.rs", &["CacheName"]),
+    (
+        "src/matching/explanation.rs",
+        &[
+            "Explanation",
+            "Candidate",
+            "FoundImage",
+            "ImageMatch",
+            "NextSteps",
+            "Creation",
+            "Pin",
+            "RefusedPin",
+        ],
+    ),
+    ("src/matching/reason.rs", &["LossReason"]),
+    ("src/matching/event.rs", &["PodEvent"]),
 ];
 
-/// Types that write themselves as text or as a map, in TypeScript.
+/// Types with a `Serialize` of their own and primitive types, and their TypeScript types.
 const WRITTEN: &[(&str, &str)] = &[
     ("bool", "boolean"),
     ("u16", "number"),
@@ -57,40 +66,42 @@ const WRITTEN: &[(&str, &str)] = &[
     ("Timestamp", "string"),
     ("Code", "Code"),
     ("Levels", "Levels"),
+    // It writes its two positions as six numbers; `pkg/js/api.d.ts` declares them.
+    ("Span", "Span"),
 ];
 
 /// The declarations of every type in the table.
 pub(crate) fn declarations(root: &Path) -> Result<String> {
     let mut text = String::new();
-    for (file, name, typescript) in TYPES {
+    for (file, names) in TYPES {
         let source = std::fs::read_to_string(root.join(file))?;
         let parsed = syn::parse_file(&source).with_context(|| format!("cannot parse {file}"))?;
         let scope = Scope {
-            file,
             items: &parsed.items,
         };
-        scope
-            .declare(name, typescript, &mut text)
-            .with_context(|| format!("{name} in {file}"))?;
+        for name in *names {
+            scope
+                .declare(name, &mut text)
+                .with_context(|| format!("{name} in {file}"))?;
+        }
     }
     Ok(text)
 }
 
-/// A source file, in which a name means the type of that file first.
+/// The items of a source file.
 struct Scope<'a> {
-    file: &'a str,
     items: &'a [Item],
 }
 
 impl Scope<'_> {
-    fn declare(&self, name: &str, typescript: &str, out: &mut String) -> Result<()> {
+    fn declare(&self, name: &str, out: &mut String) -> Result<()> {
         for item in self.items {
             match item {
                 Item::Struct(item) if item.ident == name => {
                     let Fields::Named(fields) = &item.fields else {
                         bail!("it has no named fields")
                     };
-                    return self.interface(typescript, &item.attrs, fields, out);
+                    return self.interface(name, &item.attrs, fields, out);
                 }
                 Item::Enum(item) if item.ident == name => {
                     let words = match self.as_str_arms(name) {
@@ -98,7 +109,7 @@ impl Scope<'_> {
                         None => renamed_variants(item)?,
                     };
                     out.push_str(&docs(&item.attrs, ""));
-                    writeln!(out, "export type {typescript} =")?;
+                    writeln!(out, "export type {name} =")?;
                     let mut arms = Vec::new();
                     for (variant, word) in item.variants.iter().zip(&words) {
                         arms.push(format!("{}  | '{word}'", docs(&variant.attrs, "  ")));
@@ -128,7 +139,11 @@ impl Scope<'_> {
                 continue;
             }
             if serde.flatten {
-                bases.push(self.typescript(&field.ty)?);
+                let base = self.typescript(&field.ty)?;
+                bases.push(match base.strip_suffix(" | null") {
+                    Some(base) => format!("Nullable<{base}>"),
+                    None => base,
+                });
                 continue;
             }
             let ident = field.ident.as_ref().context("no name")?.to_string();
@@ -161,7 +176,7 @@ impl Scope<'_> {
         let path = match ty {
             Type::Reference(inner) => return self.typescript(&inner.elem),
             Type::Path(path) => path.path.segments.last().context("an empty path")?,
-            _ => bail!("a type of a form that is not known here"),
+            _ => bail!("unsupported kind of type"),
         };
         let name = path.ident.to_string();
         let inner = match &path.arguments {
@@ -176,25 +191,12 @@ impl Scope<'_> {
         match (name.as_str(), inner) {
             ("Option", Some(inner)) => Ok(format!("{} | null", self.typescript(inner)?)),
             ("Vec", Some(inner)) => Ok(format!("{}[]", self.typescript(inner)?)),
-            _ => self.named(&name),
+            ("Cow", Some(inner)) => self.typescript(inner),
+            _ => named(name),
         }
     }
 
-    fn named(&self, name: &str) -> Result<String> {
-        if let Some((_, typescript)) = WRITTEN.iter().find(|(rust, _)| *rust == name) {
-            return Ok((*typescript).to_owned());
-        }
-        let mut same: Vec<_> = TYPES.iter().filter(|(_, rust, _)| *rust == name).collect();
-        // Of several types with one name the nearest is meant: in the same file, else in the same folder.
-        let folder = |file: &str| file.rsplit_once('/').map(|(folder, _)| folder.to_owned());
-        same.sort_by_key(|(file, ..)| (*file != self.file, folder(file) != folder(self.file)));
-        let (.., typescript) = same
-            .first()
-            .with_context(|| format!("`{name}` is not in the table of types"))?;
-        Ok((*typescript).to_owned())
-    }
-
-    /// What `as_str` gives for every variant: the text that a hand-written `Serialize` writes.
+    /// Returns the text that `as_str` returns for every variant: a hand-written `Serialize` writes it.
     fn as_str_arms(&self, name: &str) -> Option<Vec<String>> {
         let methods = self.items.iter().filter_map(|item| match item {
             Item::Impl(item) if item.trait_.is_none() => match &*item.self_ty {
@@ -214,6 +216,18 @@ impl Scope<'_> {
     }
 }
 
+/// The name of a type in TypeScript.
+fn named(name: String) -> Result<String> {
+    if let Some((_, typescript)) = WRITTEN.iter().find(|(rust, _)| *rust == name) {
+        return Ok((*typescript).to_owned());
+    }
+    let known = TYPES
+        .iter()
+        .any(|(_, names)| names.contains(&name.as_str()));
+    ensure!(known, "`{name}` is not in the table of types");
+    Ok(name)
+}
+
 fn renamed_variants(item: &syn::ItemEnum) -> Result<Vec<String>> {
     let container = Serde::of(&item.attrs)?;
     let word = |variant: &syn::Variant| match Serde::of(&variant.attrs)?.rename {
@@ -226,7 +240,7 @@ fn renamed_variants(item: &syn::ItemEnum) -> Result<Vec<String>> {
     item.variants.iter().map(word).collect()
 }
 
-/// What serde's attributes say that matters here.
+/// The serde attributes that change a declaration.
 #[derive(Default)]
 struct Serde {
     rename: Option<String>,
@@ -259,8 +273,8 @@ impl Serde {
                     "flatten" => serde.flatten = true,
                     "skip" => serde.skip = true,
                     "skip_serializing_if" => serde.sometimes = true,
-                    "deny_unknown_fields" => {}
-                    _ => return Err(meta.error("serde says something that is not known here")),
+                    "deny_unknown_fields" | "with" | "deserialize_with" => {}
+                    _ => return Err(meta.error("unsupported serde attribute")),
                 }
                 Ok(())
             })?;
@@ -295,7 +309,7 @@ fn cased(name: &str, case: Option<&str>) -> Result<String> {
                 text + &head.to_ascii_uppercase() + tail
             })
         }
-        Some(other) => bail!("the case `{other}` is not known here"),
+        Some(other) => bail!("unsupported case `{other}`"),
     })
 }
 
@@ -369,7 +383,7 @@ mod tests {
     #[test]
     fn every_type_of_the_table_is_found_in_the_source() {
         let text = declarations(&crate::setup::root().unwrap()).unwrap();
-        for (.., name) in TYPES {
+        for name in TYPES.iter().flat_map(|(_, names)| *names) {
             let (interface, alias) = (
                 format!("export interface {name} "),
                 format!("export type {name} ="),

@@ -21,10 +21,10 @@ use anyhow::{Context as _, bail};
 use imagecache::admission::AdmissionSettings;
 use imagecache::eci::Secret;
 use imagecache::resource::{API_VERSION, KIND, PLURAL};
-use imagecache_local::cloud::world::{self, Pace};
-use imagecache_local::cloud::{self, Clock, Cloud};
-use imagecache_local::cluster::{self, Cluster};
-use imagecache_sync::webhook::parse_settings;
+use imagecache_apiserver::cluster::{self, Cluster};
+use imagecache_controller::webhook::parse_settings;
+use imagecache_simulator::cloud::world::{self, Pace};
+use imagecache_simulator::cloud::{self, Clock, Cloud};
 
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
@@ -40,7 +40,7 @@ const REGION: &str = "cn-hangzhou";
 /// The key of the simulator: known to all, since only this machine reaches it.
 const KEY: (&str, &str) = ("testid", "testsecret");
 
-/// Nobody waits for minutes on a machine of his own.
+/// Caches are created faster than by ECI.
 const PACE: Pace = Pace {
     prepare: 1,
     bytes_per_second: 100 << 20,
@@ -50,30 +50,30 @@ const PACE: Pace = Pace {
 
 const EXAMPLES: &str = "\
 Examples:
-  imagecache dev                      a cluster with a sample, until Ctrl-C
-  imagecache dev --data state         goes on where it ended, or was killed
-  imagecache dev --speed 1000         a day in a minute and a half: caches end while one looks on
+  imagecache dev                      start with a sample pod and cache, until Ctrl-C
+  imagecache dev --data state         keep the state in a directory, and continue from it
+  imagecache dev --speed 1000         simulate a day in 86 seconds, to see caches expire
   imagecache dev --data state --no-controller
-                                      for an `imagecache sync` in a process of its own
+                                      run `imagecache sync` in another process
 
-The cluster holds image caches, pods, Secrets and the like, and anybody who reaches its address may
-do everything; so it listens on the loopback interface. Pods are not run but started in the
-simulated cloud: their events tell which cache they hit. Caches are made within seconds. With
---speed the cloud's clock runs ahead of the wall's, and so do the times in the status of caches.
+The API server has no authentication, so it listens on the loopback interface. It serves image
+caches, pods, Secrets and other common kinds. Pods do not run: the simulated ECI starts them, and
+their events show which cache they use. Caches are created within seconds. With --speed the clock of
+the simulated ECI, and the times in the status of caches, are ahead of the system clock.
 
 Exit codes:
   0  ended by Ctrl-C or SIGTERM
-  2  the command line is wrong
-  3  an address or the data folder cannot be used";
+  2  usage error
+  3  an address or the data directory cannot be used";
 
-/// Run a cluster, a cloud and the controller between them on this machine: to try, to develop, to test
+/// Start a local API server, a simulated ECI and the controller
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Dev {
-    /// Where the cluster listens; port 0 takes a free one
+    /// Address of the API server; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8001")]
     listen: SocketAddr,
-    /// Where the cloud listens [default: a free port of the loopback interface]
+    /// Address of the simulated ECI [default: a free port of the loopback interface]
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -81,19 +81,19 @@ pub(crate) struct Dev {
         hide_default_value = true
     )]
     listen_eci: SocketAddr,
-    /// Keep cluster and cloud in this folder, and a kubeconfig beside them; without it they end with the process
+    /// Keep the state and a kubeconfig in this directory [default: in memory]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// How many times as fast as the wall's clock the cloud lives
+    /// Speed factor of the simulated clock of ECI, 1 to 100000
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     speed: u32,
-    /// Settings of admission: a YAML or JSON file [default: faults deny, doubts warn, ECI chooses the cache of a pod]
+    /// Admission settings, YAML or JSON [default: errors deny, ECI selects caches]
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// Begin with an empty cluster
+    /// Start without the sample
     #[arg(long)]
     no_sample: bool,
-    /// Leave the caches to `imagecache sync` with the kubeconfig in the data folder
+    /// Do not run the controller; run `imagecache sync` with the kubeconfig in --data
     #[arg(long, requires = "data")]
     no_controller: bool,
     #[command(flatten)]
@@ -111,8 +111,7 @@ impl Dev {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let screen = Screen::new();
         let written = screen.clone();
-        self.log
-            .start_with("dev", "warn", move || written.clone())?;
+        self.log.start_with("warn", move || written.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -153,9 +152,8 @@ impl Dev {
     async fn cluster(&self, settings: AdmissionSettings) -> anyhow::Result<Cluster> {
         let opened = Cluster::open(cluster::Config {
             directory: self.data.as_ref().map(|folder| folder.join("cluster")),
-            admission: Some(settings),
             page: Some(page::file),
-            ..cluster::Config::default()
+            ..imagecache_simulator::cluster::config(None, Some(settings))
         });
         Ok(opened.await?)
     }
@@ -183,7 +181,7 @@ impl Dev {
         parse_settings(&text).with_context(|| path.display().to_string())
     }
 
-    /// What can be tried, in lines that can be copied.
+    /// Prints examples to copy.
     fn greet(&self, places: &Places, console: &mut Console) -> std::io::Result<()> {
         let server = format!("http://{}", places.cluster);
         let caches = format!("{server}/apis/{API_VERSION}/{PLURAL}");
@@ -191,7 +189,7 @@ impl Dev {
         let cloud = places.cloud;
         let speed = match self.speed {
             1 => String::new(),
-            times => format!(", where time passes {times} times as fast"),
+            times => format!(", {times} times as fast"),
         };
         let state = match &self.data {
             Some(folder) => format!("kept in {}", folder.display()),
@@ -209,15 +207,15 @@ impl Dev {
             _ => String::new(),
         };
         let and = if self.no_controller {
-            ", and the controller, which is not in this process"
+            ", and the controller in another process"
         } else {
             ""
         };
         write!(
             console,
             "\
-A cluster on {server}, and a cloud beside it{speed}.
-Their state is {state}. Ctrl-C ends them.
+API server: {server}, with a simulated ECI{speed}.
+The state is {state}. Ctrl-C stops.
 
 In a browser:
   {server}/
@@ -232,7 +230,7 @@ With curl:
   curl {caches}/mine
   curl -X DELETE {caches}/mine
 
-The cloud itself{and}:
+The simulated ECI{and}:
   export ALIBABA_CLOUD_ACCESS_KEY_ID={id} ALIBABA_CLOUD_ACCESS_KEY_SECRET={secret}
 {sync}  imagecache eci list --endpoint http://{cloud} --region {REGION}
 
@@ -245,10 +243,13 @@ The cloud itself{and}:
 
 fn make_folder(folder: &Path) -> anyhow::Result<()> {
     if folder.exists() && !folder.is_dir() {
-        bail!("{}: is no folder; --data names one", folder.display());
+        bail!(
+            "--data: expected a directory, found the file {}",
+            folder.display()
+        );
     }
     std::fs::create_dir_all(folder).map_err(|error| {
         let why = console::reason(&error);
-        anyhow::anyhow!("{}: cannot be made: {why}", folder.display())
+        anyhow::anyhow!("{}: cannot be created: {why}", folder.display())
     })
 }

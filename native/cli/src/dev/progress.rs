@@ -1,4 +1,4 @@
-//! What happens, told while it happens: a bar for each cache that is under way on a terminal, plain lines elsewhere, and
+//! Reports changes while `imagecache dev` runs: a bar for each cache in progress on a terminal, plain lines elsewhere, and
 //! a line for each Event of the cluster.
 
 use std::collections::BTreeMap;
@@ -6,14 +6,14 @@ use std::io::{self, IsTerminal as _, Write};
 
 use imagecache::reconcile::READY;
 use imagecache::resource::{GROUP, ImageCache, PLURAL, Phase, Status, VERSION};
-use imagecache_local::cluster::Cluster;
+use imagecache_apiserver::cluster::Cluster;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::console::visible;
+use crate::console::{visible, visible_lines};
 
-/// Where what happens is told; the log goes the same way, so that neither writes into the other.
+/// The screen for reports. The log uses it too, so that lines do not mix.
 #[derive(Debug, Clone)]
 pub(super) struct Screen {
     bars: MultiProgress,
@@ -36,7 +36,8 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
-        self.bars.suspend(|| crate::console::note(&visible(text)));
+        self.bars
+            .suspend(|| crate::console::note(&visible_lines(text)));
     }
 }
 
@@ -76,7 +77,7 @@ async fn each(
                 tell(&place.show(&change.object), change.deleted);
             }
         }
-        // What is forgotten cannot be told any more.
+        // The watch is too old; changes in between are lost.
         version = cluster.store().version();
     }
 }
@@ -128,7 +129,7 @@ fn reason(object: &Value) -> Option<&str> {
     ready.get("reason")?.as_str()
 }
 
-/// What is told of a cache.
+/// The reported state of a cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
     phase: String,
@@ -138,7 +139,7 @@ struct State {
 
 impl State {
     fn of(object: &Value, cache: &ImageCache, deleted: bool) -> Self {
-        // a cache that came to its end has no phase any more; why stands in the condition
+        // An expired cache has no phase; the condition has the reason.
         let ended = || object.pointer("/status/imageCacheId").and(reason(object));
         let phase = match cache.phase() {
             Some(phase) => phase.as_str(),

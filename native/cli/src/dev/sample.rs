@@ -1,9 +1,9 @@
 //! The objects that a new cluster begins with: a cache, and a pod that starts from it once it is there.
 
 use imagecache::resource::{GROUP, ImageCache, PLURAL, VERSION};
-use imagecache_local::api::selector::Selector;
-use imagecache_local::cluster::Cluster;
-use imagecache_local::cluster::requests::{Body, Place};
+use imagecache_apiserver::api::selector::Selector;
+use imagecache_apiserver::cluster::Cluster;
+use imagecache_apiserver::cluster::requests::{Body, Place};
 use serde_json::{Value, json};
 
 /// The name of both.

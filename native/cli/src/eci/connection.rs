@@ -1,4 +1,4 @@
-//! Whom to ask, and as whom.
+//! Endpoint and credentials.
 
 use std::future::Future;
 use std::io::Write as _;
@@ -10,25 +10,25 @@ use imagecache::eci::request::Request;
 use imagecache::eci::signature::{Credential, Scheme};
 use imagecache_eci::{Client, Config, Credentials, Endpoint, Error, ProcessEnvironment};
 
-use crate::cli::usage_error;
 use crate::console::{self, Console, UNWRITABLE};
+use crate::usage::usage_error;
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Whom to ask, and as whom")]
+#[command(next_help_heading = "Endpoint and credentials")]
 pub(crate) struct Connection {
-    /// The region [default: ALIBABA_CLOUD_REGION_ID, or that of the profile]
+    /// Region [default: ALIBABA_CLOUD_REGION_ID, or the region of the profile]
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
-    /// Where to ask instead of the region's own host; plain http:// is for loopback only
+    /// Endpoint instead of the region's; http:// only for loopback addresses
     #[arg(long, value_name = "URL", conflicts_with = "vpc")]
     endpoint: Option<Endpoint>,
-    /// Ask the host that is reached from within a VPC of the region
+    /// Use the VPC endpoint of the region
     #[arg(long)]
     vpc: bool,
-    /// Take the key and the region from this profile of the aliyun command or section of the ini file
+    /// Profile of the aliyun CLI, or section of the ini file, for key and region
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
-    /// How to sign
+    /// Signature version
     #[arg(long, value_name = "VERSION", default_value = "v3")]
     signature: Signature,
 }
@@ -64,12 +64,8 @@ impl Connection {
     ) -> anyhow::Result<Cloud> {
         let named = self.region.clone();
         let region = named.or_else(|| setting.region(self.profile.as_deref()));
-        let region = region.ok_or_else(|| {
-            usage_error(
-                "eci",
-                "no region: name one with --region, such as cn-hangzhou",
-            )
-        })?;
+        let region =
+            region.ok_or_else(|| usage_error("--region: required, such as cn-hangzhou"))?;
         let network = if self.vpc {
             Network::Vpc
         } else {
@@ -77,9 +73,7 @@ impl Connection {
         };
         let endpoint = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None => {
-                Endpoint::of_region(&region, network).map_err(|error| usage_error("eci", error))?
-            }
+            None => Endpoint::of_region(&region, network).map_err(usage_error)?,
         };
         let mut config = Config::new(endpoint);
         config.scheme = match self.signature {
@@ -100,7 +94,7 @@ impl Connection {
     ) -> anyhow::Result<()> {
         let prepared = match cloud.client.prepare(call).await {
             Err(Error::Credentials(error)) => {
-                console::note(&format!("signed with no key: {error}"));
+                console::note(&format!("signed without a key: {error}"));
                 let nobody = Credentials::fixed(Credential {
                     access_key_id: "none".to_owned(),
                     access_key_secret: "".into(),
@@ -113,7 +107,7 @@ impl Connection {
             other => other?,
         };
         let (endpoint, text) = (cloud.client.endpoint(), prepared.to_string());
-        let text = console::visible(&text);
+        let text = console::visible_lines(&text);
         writeln!(console, "# {endpoint}\n{text}").context(UNWRITABLE)
     }
 }

@@ -12,11 +12,11 @@ use super::connection::{Cloud, Connection, block_on};
 use super::manifests::{Manifests, Read};
 use super::show::{self, Form};
 use super::watch::{self, Watch};
-use crate::cli::usage_error;
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::encode;
 use crate::exit::Exit;
+use crate::usage::usage_error;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,37 +26,37 @@ Examples:
       --annotation k8s.aliyun.com/imc-enable-flash=true
   imagecache eci create -f cache.yaml --dry-run
 
-A secret that an ImageCache names in spec.imagePullSecrets is looked for in the input; so are the defaults of the
-ConfigMap eci-profile. A login is sent only when an image needs it.";
+Reads the Secrets of spec.imagePullSecrets and the ConfigMap eci-profile (defaults) from the input. A login is sent only
+if an image needs it.";
 
-/// Make caches, from ImageCache manifests or from options
+/// Create caches from ImageCache manifests or from options
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Create {
     #[command(flatten)]
     manifests: Manifests,
-    /// Instead of a manifest: the name
+    /// Name of the cache, instead of a manifest
     #[arg(long, value_name = "NAME", requires = "image", conflicts_with_all = ["filenames", "paths"])]
     name: Option<String>,
-    /// An image; may be repeated
+    /// Image of the cache; repeatable
     #[arg(long, value_name = "IMAGE", requires = "name")]
     image: Vec<String>,
-    /// Size in GiB, 20 unless set
+    /// Size in GiB [default: 20]
     #[arg(long, value_name = "GIB", requires = "name")]
     size: Option<i64>,
-    /// Days until the cache ends; never unless set
+    /// Retention in days [default: never expires]
     #[arg(long, value_name = "DAYS", requires = "name")]
     retention_days: Option<i64>,
-    /// An annotation as a manifest would have it; may be repeated
+    /// Annotation, as in a manifest; repeatable
     #[arg(long, value_name = "NAME=VALUE", requires = "name", value_parser = annotation)]
     annotation: Vec<(String, String)>,
-    /// The same token makes the same cache only once
+    /// Idempotency token: one token creates one cache
     #[arg(long, value_name = "TOKEN")]
     client_token: Option<String>,
-    /// Print the requests, with secrets masked, instead of sending them
+    /// Print the requests with masked secrets, and do not send them
     #[arg(long)]
     dry_run: bool,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
     #[command(flatten)]
@@ -87,7 +87,7 @@ impl Create {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         if self.name.is_none() && self.manifests.is_empty() {
             let message = "nothing to make: name manifests with -f, or a --name with an --image";
-            return Err(usage_error("eci", message));
+            return Err(usage_error(message));
         }
         let mut read = self.manifests.read()?;
         read.caches.extend(self.of_options());
@@ -99,7 +99,7 @@ impl Create {
         }
         if self.client_token.is_some() && read.caches.len() > 1 {
             let message = "one --client-token is for one cache";
-            return Err(usage_error("eci", message));
+            return Err(usage_error(message));
         }
         let cloud = self.connection.cloud()?;
         let calls = self.calls(&read, &cloud)?;
@@ -185,7 +185,7 @@ impl Create {
                 .iter()
                 .map(|made| {
                     let (name, id) = (&made.image_cache_name, &made.image_cache_id);
-                    format!("{} is being made as {}\n", visible(name), visible(id))
+                    format!("creating {} as {}\n", visible(name), visible(id))
                 })
                 .collect(),
             Form::Json => encode::json(&made)?,

@@ -11,13 +11,13 @@ use super::watch::Watch;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 
-/// Delete caches, by id or name; pods that were started from them go on
+/// Delete caches by id or name; running pods are not affected
 #[derive(Debug, clap::Args)]
 pub(crate) struct Delete {
-    /// Ids (imc-…) or names; a name that several caches have deletes none
+    /// Ids (imc-…) or names; an ambiguous name deletes nothing
     #[arg(value_name = "ID|NAME", required = true)]
     targets: Vec<String>,
-    /// Print the requests instead of sending them
+    /// Print the requests, and do not send them
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -48,7 +48,7 @@ impl Delete {
             self.watch.until_gone(cloud, &deleted).await?;
         }
         for id in deleted {
-            writeln!(console, "{} is deleted", visible(&id)).context(UNWRITABLE)?;
+            writeln!(console, "{} deleted", visible(&id)).context(UNWRITABLE)?;
         }
         Ok(exit)
     }

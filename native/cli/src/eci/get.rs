@@ -8,13 +8,13 @@ use crate::clock::Clock;
 use crate::console::{self, Console};
 use crate::exit::Exit;
 
-/// Tell everything about caches, by id or name, with their events
+/// Show the details and events of caches, by id or name
 #[derive(Debug, clap::Args)]
 pub(crate) struct Get {
     /// Ids (imc-…) or names; names are not unique
     #[arg(value_name = "ID|NAME", required = true)]
     targets: Vec<String>,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
     #[command(flatten)]

@@ -24,7 +24,7 @@ pub(crate) struct List {
     /// Only caches of this name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Only caches that hold this image
+    /// Only caches with this image
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
     /// Only the cache of this snapshot
@@ -33,22 +33,22 @@ pub(crate) struct List {
     /// Only caches of this resource group
     #[arg(long, value_name = "ID")]
     resource_group: Option<String>,
-    /// Only caches with this tag; may be repeated
+    /// Only caches with this tag; repeatable
     #[arg(long, value_name = "KEY[=VALUE]", value_parser = tag)]
     tag: Vec<Tag>,
-    /// Only the caches that match these images best, as the service ranks them; may be repeated
+    /// Only the best matches of this image, as ECI ranks them; repeatable
     #[arg(long, value_name = "IMAGE")]
     match_image: Vec<String>,
-    /// With --match-image: all of them must match fully
+    /// With --match-image: every image must match fully
     #[arg(long, requires = "match_image")]
     full_match: bool,
-    /// With --match-image: so many of them must match fully
+    /// With --match-image: this many images must match fully
     #[arg(long, value_name = "NUMBER", requires = "match_image")]
     match_count: Option<i32>,
-    /// Caches that one answer holds; all answers are asked for
+    /// Caches per request; every page is requested
     #[arg(long, value_name = "NUMBER")]
     page_size: Option<i32>,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
     #[command(flatten)]

@@ -20,7 +20,7 @@ use crate::input::Inputs;
 pub(crate) struct Manifests {
     #[command(flatten)]
     inputs: Inputs,
-    /// A docker config (such as ~/.docker/config.json) with logins for the registries of the images
+    /// Docker config with registry logins, such as ~/.docker/config.json
     #[arg(long, value_name = "FILE")]
     docker_config: Option<PathBuf>,
 }
@@ -58,7 +58,7 @@ impl Manifests {
         if self.is_empty() {
             return Ok(read);
         }
-        let taken = documents::take(&self.inputs.list("eci")?, |value, _| value.clone());
+        let taken = documents::take(&self.inputs.list()?, |value, _| value.clone());
         read.incomplete = taken.incomplete;
         for document in &taken.parts {
             match document.get("items").and_then(Value::as_array) {

@@ -1,4 +1,4 @@
-//! `imagecache eci`: image caches in the cloud itself, or in a simulated one. The only verb that asks anybody.
+//! `imagecache eci`: manages image caches through the ECI API, real or simulated.
 
 pub(crate) mod connection;
 mod create;
@@ -26,7 +26,7 @@ Examples:
   imagecache eci usage --region cn-hangzhou
   imagecache eci simulate
 
-Keys are looked for in this order:
+Credentials are searched in this order:
   environment    ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN
   OIDC (RRSA)    ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN, ALIBABA_CLOUD_OIDC_TOKEN_FILE
   profile        ~/.aliyun/config.json of the aliyun command
@@ -34,15 +34,15 @@ Keys are looked for in this order:
   instance       the role of the ECS instance
   URI            ALIBABA_CLOUD_CREDENTIALS_URI
 
-HTTPS_PROXY and NO_PROXY are honoured for https; the proxy itself is spoken to by plain http.
+HTTPS_PROXY and NO_PROXY are honoured for https; the connection to the proxy is plain http.
 
 Exit codes:
   0  done
   1  a cache failed, or a manifest has errors
-  2  the command line is wrong
-  3  an input could not be read, or the cloud refused";
+  2  usage error
+  3  an input could not be read, or ECI refused the request";
 
-/// Make, list, change and delete image caches in the cloud, or simulate one
+/// Manage image caches through the ECI API, or run the simulator
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Eci {

@@ -15,9 +15,9 @@ use crate::{encode, table};
 pub(crate) enum Form {
     /// A table
     Text,
-    /// One array, with the fields of the API
+    /// One JSON array with the fields of the API
     Json,
-    /// The same in YAML
+    /// One YAML list with the fields of the API
     Yaml,
     /// The id of each cache, one a line
     Name,
@@ -51,7 +51,7 @@ fn or_dash(text: Option<&str>) -> String {
     }
 }
 
-/// `3d`; a dash for what is no time.
+/// Returns an age such as `3d`, or `-` if the time is not known.
 fn age(time: Option<&str>, now: Timestamp) -> String {
     let time: Option<Timestamp> = time.and_then(|time| time.parse().ok());
     time.map_or_else(|| "-".to_owned(), |time| human_duration(now.since(time)))
@@ -60,7 +60,7 @@ fn age(time: Option<&str>, now: Timestamp) -> String {
 /// A line a cache.
 pub(crate) fn rows(caches: &[ImageCacheEntry], now: Timestamp) -> String {
     let mut table = table::new(&[
-        "NAME", "ID", "STATUS", "PROGRESS", "SIZE", "IMAGES", "AGE", "ENDS",
+        "NAME", "ID", "STATUS", "PROGRESS", "SIZE", "IMAGES", "AGE", "EXPIRES",
     ]);
     for cache in caches {
         let size = cache.image_cache_size.map(|size| format!("{size} GiB"));

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use imagecache::eci::Secret;
 use imagecache::eci::signature::Scheme;
-use imagecache_local::cloud::faults::Faults;
-use imagecache_local::cloud::gateway::Throttle;
-use imagecache_local::cloud::images::Images;
-use imagecache_local::cloud::world::{Quotas, Settings};
-use imagecache_local::cloud::{Clock, Cloud, Config, Entry, Log};
+use imagecache_simulator::cloud::faults::Faults;
+use imagecache_simulator::cloud::gateway::Throttle;
+use imagecache_simulator::cloud::images::Images;
+use imagecache_simulator::cloud::world::{Quotas, Settings};
+use imagecache_simulator::cloud::{Clock, Cloud, Config, Entry, Log};
 
-use crate::cli::usage_error;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::signal;
+use crate::usage::usage_error;
 
 /// The key that opens a simulator when no other is set.
 const KEY: (&str, &str) = ("testid", "testsecret");
@@ -28,31 +28,31 @@ Examples:
   imagecache eci simulate --print-images > images.yaml; imagecache eci simulate --images images.yaml
   imagecache eci simulate --faults faults.yaml
 
-Faults, for trying a client:
+Faults, to test a client:
   seed: 7
   faults:
-  - {fault: lost-reply, action: CreateImageCache, requests: 1}   # has its effect, answers nothing; once
-  - {fault: half-body, chance: 0.1}          # has its effect, half of the answer comes
-  - {fault: html-page, chance: 0.1}          # has its effect, a page of a proxy comes
-  - {fault: refuse, chance: 0.1}             # no effect, the connection breaks
+  - {fault: lost-reply, action: CreateImageCache, requests: 1}   # performs the call, sends no reply; once
+  - {fault: half-body, chance: 0.1}          # performs the call, sends half of the reply
+  - {fault: html-page, chance: 0.1}          # performs the call, sends the page of a proxy
+  - {fault: refuse, chance: 0.1}             # closes the connection without effect
   - {fault: error, code: InternalError, chance: 0.1}
   - {fault: throttle, milliseconds: 500, chance: 0.1}
   - {fault: delay, milliseconds: 200}
 
-Two clocks: requests are dated by the wall's, caches live by one that is --speed times as fast. With --data a cloud goes
-on where it was, however it ended. Ctrl-C ends it.";
+Requests are checked against the system clock; caches age by a clock that is --speed times as fast. With --data the
+state survives a restart or a crash. Ctrl-C ends the simulator.";
 
-/// Answer the ECI API on this machine: caches that are built, used and ended, for tries and tests without an account
+/// Simulate the ECI API locally, for tests without an account
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Simulate {
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// The access key that may ask [default: testid]
+    /// Access key id to accept [default: testid]
     #[arg(long, value_name = "ID", requires = "secret")]
     access_key: Option<String>,
-    /// Its secret [default: testsecret]
+    /// Access key secret to accept [default: testsecret]
     #[arg(
         long,
         value_name = "SECRET",
@@ -60,34 +60,34 @@ pub(crate) struct Simulate {
         hide_default_value = true
     )]
     secret: Option<Secret>,
-    /// How many times as fast as the wall's clock caches live
+    /// Speed factor of the clock of caches, 1 to 100000
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     speed: u32,
-    /// Keep the state in this folder; in memory unless set
+    /// Keep the state in this directory [default: in memory]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// What registries hold: sizes, logins, what is missing
+    /// Table of images in registries: sizes, logins, missing images
     #[arg(long, value_name = "FILE")]
     images: Option<PathBuf>,
-    /// Print the table of images that is used when none is given
+    /// Print the default table of images
     #[arg(long)]
     print_images: bool,
-    /// What goes wrong on purpose
+    /// Faults to inject
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
-    /// Calls a second that are answered; all unless set
+    /// Maximum calls per second [default: no limit]
     #[arg(long, value_name = "NUMBER")]
     rate: Option<f64>,
-    /// With --rate: calls at once
+    /// With --rate: burst of calls
     #[arg(long, value_name = "NUMBER", default_value_t = 10, requires = "rate")]
     burst: u32,
-    /// Most caches of a region
+    /// Maximum number of caches per region
     #[arg(long, value_name = "NUMBER", default_value_t = Quotas::default().caches)]
     quota: usize,
-    /// Most automatic caches of a region
+    /// Maximum number of automatic caches per region
     #[arg(long, value_name = "NUMBER", default_value_t = Quotas::default().automatic_caches)]
     auto_quota: usize,
-    /// Say nothing of requests
+    /// Do not log requests
     #[arg(long)]
     quiet: bool,
 }
@@ -100,13 +100,13 @@ impl Simulate {
         }
         if !self.listen.ip().is_loopback() && self.access_key.is_none() {
             let message = "others can reach this address: set --access-key and --secret, the default key is known to all";
-            return Err(usage_error("eci", message));
+            return Err(usage_error(message));
         }
         if self
             .rate
             .is_some_and(|rate| !rate.is_finite() || rate <= 0.0)
         {
-            return Err(usage_error("eci", "--rate: a number above 0 expected"));
+            return Err(usage_error("--rate: must be greater than 0"));
         }
         let cloud = Cloud::open(self.config()?)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -163,7 +163,7 @@ impl Simulate {
         Ok(())
     }
 
-    /// What to try. Whoever starts this reads the address off the first line.
+    /// Prints examples. Scripts read the address from the first line.
     fn greet(&self, address: SocketAddr, console: &mut Console) -> anyhow::Result<()> {
         let id = self.access_key.as_deref().unwrap_or(KEY.0);
         // a secret that somebody chose is not shown

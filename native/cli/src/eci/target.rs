@@ -7,13 +7,13 @@ use imagecache::eci::target::Target;
 
 use super::connection::Cloud;
 
-/// The caches of this id or name; names are not unique.
+/// Returns the caches of this id or name; names are not unique.
 pub(crate) async fn find(cloud: &Cloud, target: &str) -> anyhow::Result<Vec<ImageCacheEntry>> {
     let call = Target::read(target).describe(&cloud.region);
     Ok(cloud.client.caches(call).try_collect().await?)
 }
 
-/// The id of one cache. An id is taken as it is: what it names may be gone by the time of the call anyway.
+/// Returns the id of one cache. An id is returned unchecked: the cache may be deleted before the next call anyway.
 pub(crate) async fn id(cloud: &Cloud, target: &str) -> anyhow::Result<String> {
     if let Target::Id(id) = Target::read(target) {
         return Ok(id.to_owned());

@@ -11,10 +11,10 @@ use super::manifests::{Manifests, Read};
 use super::show::{self, Form};
 use super::target;
 use super::watch::{self, Watch};
-use crate::cli::usage_error;
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
+use crate::usage::usage_error;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,31 +22,31 @@ Examples:
   imagecache eci update -f cache.yaml --cache imc-2zeexample0000000001
   imagecache eci update --cache base --retention-days 14
 
-Only a cache that is Ready or UpdateFailed can be changed. While it is Updating, pods cannot use it.
-What an option does not say stays; a manifest is taken as a whole, but a retention cannot be taken away.";
+Only a cache in Ready or UpdateFailed can be updated. Pods cannot use a cache in Updating.
+Options change only what they name. A manifest replaces everything, but cannot remove a retention.";
 
-/// Change caches to what manifests or options say
+/// Update caches from manifests or options
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Update {
     #[command(flatten)]
     manifests: Manifests,
-    /// Which cache [default: status.imageCacheId of the manifest, or the one of its name]
+    /// Cache to update [default: status.imageCacheId or the name in the manifest]
     #[arg(long, value_name = "ID|NAME")]
     cache: Option<String>,
-    /// Without a manifest: these images instead; may be repeated
+    /// Without a manifest: new image; repeatable
     #[arg(long, value_name = "IMAGE", requires = "cache", conflicts_with_all = ["filenames", "paths"])]
     image: Vec<String>,
-    /// Without a manifest: this size in GiB
+    /// Without a manifest: new size in GiB
     #[arg(long, value_name = "GIB", requires = "cache", conflicts_with_all = ["filenames", "paths"])]
     size: Option<i32>,
-    /// Without a manifest: so many days until the cache ends
+    /// Without a manifest: new retention in days
     #[arg(long, value_name = "DAYS", requires = "cache", conflicts_with_all = ["filenames", "paths"])]
     retention_days: Option<i32>,
-    /// Print the requests, with secrets masked, instead of sending them
+    /// Print the requests with masked secrets, and do not send them
     #[arg(long)]
     dry_run: bool,
-    /// With --watch: how to print
+    /// With --watch: output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
     #[command(flatten)]
@@ -63,7 +63,7 @@ impl Update {
             !self.image.is_empty() || self.size.is_some() || self.retention_days.is_some();
         if self.manifests.is_empty() && !options {
             let message = "nothing to change: name manifests with -f, or say what with options";
-            return Err(usage_error("eci", message));
+            return Err(usage_error(message));
         }
         let read = self.manifests.read()?;
         if read.invalid {
@@ -73,7 +73,7 @@ impl Update {
             return Ok(Exit::Failure);
         }
         if self.cache.is_some() && read.caches.len() > 1 {
-            return Err(usage_error("eci", "one --cache is for one manifest"));
+            return Err(usage_error("--cache: expected one manifest"));
         }
         let cloud = self.connection.cloud()?;
         block_on(self.send(&read, &cloud, console))
@@ -105,7 +105,7 @@ impl Update {
         }
         if !self.watch.is_wanted() {
             for id in &updating {
-                writeln!(console, "{} is being updated", visible(id)).context(UNWRITABLE)?;
+                writeln!(console, "updating {}", visible(id)).context(UNWRITABLE)?;
             }
             return Ok(exit);
         }

@@ -12,10 +12,10 @@ use crate::console::{Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::{encode, table};
 
-/// Tell how many caches the account may have and has in a region
+/// Show quota and usage of caches in a region
 #[derive(Debug, clap::Args)]
 pub(crate) struct Usage {
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
     #[command(flatten)]
@@ -24,11 +24,11 @@ pub(crate) struct Usage {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Form {
-    /// A table of the caches
+    /// A table of the quotas of caches
     Text,
-    /// One object with every quota, named as in the API
+    /// One JSON object with every quota, named as in the API
     Json,
-    /// The same in YAML
+    /// One YAML mapping with every quota
     Yaml,
 }
 

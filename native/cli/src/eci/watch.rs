@@ -14,13 +14,13 @@ use crate::exit::Exit;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Watch {
-    /// Wait until it is ready or has failed, and tell how far it is
+    /// Wait until the cache is Ready or Failed, and print the progress
     #[arg(long)]
     watch: bool,
-    /// With --watch: how long to wait at most, in minutes
+    /// With --watch: timeout in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 60, requires = "watch")]
     timeout: u64,
-    /// With --watch: how often to ask, in seconds
+    /// With --watch: polling interval in seconds
     #[arg(long, value_name = "SECONDS", default_value = "3", requires = "watch", value_parser = pause)]
     poll: Duration,
 }
@@ -68,7 +68,7 @@ impl Watch {
         .await
     }
 
-    /// Waits until there is no cache of these ids.
+    /// Waits until no cache has one of these ids.
     pub(crate) async fn until_gone(&self, cloud: &Cloud, ids: &[String]) -> anyhow::Result<()> {
         self.poll(cloud, async || {
             for id in ids {
@@ -81,7 +81,7 @@ impl Watch {
         .await
     }
 
-    /// Asks again and again until there is an answer.
+    /// Repeats the request until ECI answers.
     async fn poll<T>(
         &self,
         cloud: &Cloud,
@@ -118,7 +118,7 @@ fn line(cache: &ImageCacheEntry) -> String {
     .to_owned()
 }
 
-/// Tells on standard error why caches failed.
+/// Prints why caches failed, on standard error.
 pub(crate) fn verdict(caches: &[ImageCacheEntry], now: Timestamp) -> Exit {
     let mut exit = Exit::Ok;
     for cache in caches {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use imagecache::diagnostic::{Diagnostic, Severity};
 
 use super::{Checked, Form};
-use crate::console::{Console, visible};
+use crate::console::{Console, visible_lines};
 
 /// Workflow commands.
 pub(crate) struct Github;
@@ -60,7 +60,7 @@ fn command(out: &mut String, file: &str, found: &Diagnostic) {
 
 /// The text of a command: what would end it is escaped (a carriage return among the control characters).
 fn data(text: &str) -> String {
-    visible(text).replace('%', "%25").replace('\n', "%0A")
+    visible_lines(text).replace('%', "%25").replace('\n', "%0A")
 }
 
 /// A property of a command: what would end the property is escaped too.

@@ -2,6 +2,7 @@
 //!
 //! The root element has no totals: the schema makes them optional, and without them suites are written as they come.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use imagecache::diagnostic::{Diagnostic, Severity};
@@ -9,7 +10,7 @@ use quick_xml::Writer;
 use quick_xml::events::BytesText;
 
 use super::{Checked, Form, Tally, count, kubectl_name};
-use crate::console::Console;
+use crate::console::{Console, visible};
 
 /// One suite a file.
 pub(crate) struct Junit {
@@ -50,9 +51,15 @@ impl Junit {
     fn suite(&self, file: &Checked) -> io::Result<Vec<u8>> {
         let sorted = file.by_object();
         let mut cases: Vec<(String, Vec<&Diagnostic>, Case<'_>)> = Vec::new();
+        let mut names = BTreeSet::new();
         for (object, found) in sorted.objects {
             let case = self.case(object.checked, &found);
-            cases.push((kubectl_name(object), found, case));
+            let mut name = kubectl_name(object);
+            if !names.insert(name.clone()) {
+                let place = format!("document {} {}", object.document, object.path);
+                name = format!("{name} ({})", place.trim_end());
+            }
+            cases.push((name, found, case));
         }
         if !sorted.rest.is_empty() {
             let case = self.case(true, &sorted.rest);
@@ -182,9 +189,9 @@ fn allowed(text: &str) -> String {
         .collect()
 }
 
-/// A value of an attribute: on one line, since readers make a blank of a line end.
+/// Returns a value of an attribute on one line, since readers make a blank of a line end.
 fn attribute(text: &str) -> String {
-    allowed(text).replace(['\n', '\t'], " ")
+    allowed(&visible(text))
 }
 
 impl Form for Junit {

@@ -39,6 +39,8 @@ pub(crate) struct Checked {
     pub(crate) objects: Vec<Object>,
     /// The file could not be read.
     pub(crate) unreadable: bool,
+    /// Number of lists without items, in a file without objects.
+    pub(crate) empty_lists: usize,
 }
 
 /// The findings of a file, object by object.
@@ -58,6 +60,7 @@ impl Checked {
             findings: Vec::new(),
             objects: Vec::new(),
             unreadable: false,
+            empty_lists: 0,
         }
     }
 
@@ -100,16 +103,21 @@ fn above(path: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `imagecache.eci.alibabacloud.com/base`, `deployment.apps/web`, `pod/one`: as kubectl names an object.
+/// Returns the arguments by which kubectl finds an object: `deployment.apps/web`, `pod/one -n shop`.
 fn kubectl_name(object: &Object) -> String {
     if object.kind.is_empty() {
         return format!("document {}", object.document);
     }
     let kind = object.kind.to_lowercase();
-    match object.api_version.split_once('/') {
-        Some((group, _)) => format!("{kind}.{group}/{}", object.name),
-        None => format!("{kind}/{}", object.name),
-    }
+    let group = match object.api_version.split_once('/') {
+        Some((group, _)) => format!(".{group}"),
+        None => String::new(),
+    };
+    let namespace = match object.namespace.as_str() {
+        "" => String::new(),
+        namespace => format!(" -n {namespace}"),
+    };
+    format!("{kind}{group}/{}{namespace}", object.name)
 }
 
 /// A form of output. The expensive part is made where the file was checked, on any thread; it is put down in order.
@@ -120,7 +128,7 @@ pub(crate) trait Form: Sync {
     /// Makes what one file adds to the output.
     fn part(&self, checked: &Checked) -> Self::Part;
 
-    /// Writes what stands before the first file.
+    /// Writes the text before the first file.
     fn start(&mut self, _console: &mut Console) -> io::Result<()> {
         Ok(())
     }
@@ -128,7 +136,7 @@ pub(crate) trait Form: Sync {
     /// Writes what one file adds.
     fn put(&mut self, console: &mut Console, part: Self::Part) -> io::Result<()>;
 
-    /// Writes what stands behind the last file.
+    /// Writes the text after the last file.
     fn end(&mut self, _console: &mut Console, _tally: &Tally) -> io::Result<()> {
         Ok(())
     }
@@ -143,6 +151,8 @@ pub(crate) struct Tally {
     pub(crate) warnings: usize,
     pub(crate) hints: usize,
     pub(crate) unreadable: usize,
+    /// Lists without items.
+    pub(crate) empty_lists: usize,
     /// Findings that make the exit code 1.
     pub(crate) failing: usize,
     pub(crate) codes: BTreeSet<Code>,
@@ -162,6 +172,7 @@ impl Tally {
             warnings: count(Severity::Warning),
             hints: count(Severity::Hint),
             unreadable: usize::from(file.unreadable),
+            empty_lists: file.empty_lists,
             failing: file
                 .findings
                 .iter()
@@ -178,6 +189,7 @@ impl Tally {
         self.warnings += other.warnings;
         self.hints += other.hints;
         self.unreadable += other.unreadable;
+        self.empty_lists += other.empty_lists;
         self.failing += other.failing;
         self.codes.extend(other.codes);
     }

@@ -12,14 +12,14 @@ use imagecache::document::Span;
 use super::{Checked, Form, Tally};
 use crate::console::{Console, visible, width};
 
-/// At most so many bytes of a line are shown: a line of a megabyte helps nobody.
+/// Maximum number of bytes shown of one line.
 const LINE_SHOWN: usize = 1_000;
 /// How much of a longer line is shown before the finding.
 const LINE_BEFORE: usize = 120;
-/// Columns where there is no terminal, and the fewest that are of use.
+/// Width without a terminal, and the minimum width, in columns.
 const WIDTH: usize = 120;
 const WIDTH_MIN: usize = 40;
-/// At most so many codes are named in the closing line.
+/// Maximum number of codes in the closing line.
 const CODES_NAMED: usize = 6;
 
 /// Text for people.
@@ -36,7 +36,7 @@ impl Text {
         }
     }
 
-    /// For what is told beside the output.
+    /// Returns the form for standard error.
     pub(crate) fn for_stderr() -> Self {
         let color = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
         let width =
@@ -131,7 +131,7 @@ fn more(codes: impl ExactSizeIterator<Item = Code>) -> String {
         format!(" (and {left} more)")
     };
     format!(
-        "Why, and what to do: imagecache explain {}{rest}",
+        "For cause and fix: imagecache explain {}{rest}",
         named.join(" ")
     )
 }

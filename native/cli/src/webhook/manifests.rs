@@ -4,16 +4,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use imagecache_sync::webhook::manifests::{
+use imagecache_controller::webhook::manifests::{
     FailurePolicy, Manifests, NAME, Place, Trust, service_names,
 };
-use imagecache_sync::webhook::{bundle, parse_settings, self_signed};
+use imagecache_controller::webhook::{bundle, parse_settings, self_signed};
 use serde_json::json;
 
-use crate::cli::usage_error;
 use crate::console::{Console, UNWRITABLE};
 use crate::encode;
 use crate::exit::Exit;
+use crate::usage::usage_error;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,65 +25,66 @@ Examples:
 
 /// The settings of a new installation: pods get their cache, and nothing that is merely doubtful is stopped.
 const SETTINGS: &str = "\
-# What is judged, matched and changed. `imagecache webhook --help` tells more.
+# Settings of admission. See `imagecache webhook --help`.
 mode: pin
 ifNotPresent: true
 ";
 
-/// Print the objects that put the webhook into a cluster
+/// Print the manifests that install the webhook in a cluster
 ///
-/// With --url only the two configurations, for a webhook that runs elsewhere; otherwise also the Deployment, its
-/// Service, its settings and what it may read.
+/// With --url: only the two webhook configurations, for a webhook outside of the cluster. Otherwise also the Deployment,
+/// Service, settings and permissions.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Print {
-    /// The authority that the API server trusts: a PEM file. The certificate itself is then yours to put into the
-    /// Secret `<service>-tls`
+    /// Authority that the API server trusts, PEM
+    ///
+    /// Put the certificate into the Secret `<service>-tls` yourself.
     #[arg(long, value_name = "FILE", group = "trust")]
     ca_bundle: Option<PathBuf>,
-    /// Let cert-manager, which must be there, make and renew the certificate
+    /// Let cert-manager create and renew the certificate
     #[arg(long, group = "trust", conflicts_with = "url")]
     cert_manager: bool,
-    /// Make a certificate now and print it in a Secret, key included; nobody renews it
+    /// Print a new certificate and its key in a Secret; it is not renewed
     #[arg(long, group = "trust", conflicts_with = "url")]
     make_certificate: bool,
-    /// The Service in front of the webhook
+    /// Name of the Service of the webhook
     #[arg(long, value_name = "NAME", default_value = NAME)]
     service: String,
-    /// The https:// address of a webhook that runs outside of the cluster
+    /// https:// address of a webhook outside of the cluster
     #[arg(long, value_name = "URL", conflicts_with_all = ["service", "image", "replicas"])]
     url: Option<String>,
-    /// Where the webhook runs
+    /// Namespace of the webhook
     #[arg(long, value_name = "NAME", default_value = "imagecache-system")]
     namespace: String,
-    /// The image of the webhook
+    /// Image of the webhook
     #[arg(long, value_name = "IMAGE", default_value = concat!("ghcr.io/imagecache/imagecache:v", env!("CARGO_PKG_VERSION")))]
     image: String,
-    /// How many pods serve it
+    /// Number of replicas
     #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     replicas: u16,
-    /// The settings that it follows: a YAML or JSON file [default: pods get their cache]
+    /// Admission settings, YAML or JSON [default: pin pods to their cache]
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// The time that the API server gives, in seconds, 1 to 30; the webhook answers within half of it
+    /// Timeout of the API server in seconds, 1 to 30; the webhook uses half of it
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=30))]
     timeout: u8,
-    /// What becomes of image caches when the webhook does not answer
+    /// Failure policy for image caches
     #[arg(long, value_name = "POLICY", default_value = "fail")]
     failure_policy: Policy,
-    /// What becomes of pods and workloads when the webhook does not answer
+    /// Failure policy for pods and workloads
     #[arg(long, value_name = "POLICY", default_value = "ignore")]
     pods_failure_policy: Policy,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "yaml")]
     output: encode::Form,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Policy {
-    /// They are denied
+    /// Deny objects if the webhook does not answer
     Fail,
-    /// They pass unjudged
+    /// Allow objects if the webhook does not answer
     Ignore,
 }
 
@@ -133,9 +134,9 @@ impl Print {
         let host = url.strip_prefix("https://").unwrap_or_default();
         if host.is_empty() || url.contains(['?', '#', '@']) || url.contains(char::is_whitespace) {
             let message = format!(
-                "--url: `{url}` is not https://host[:port][/path] without user, query and fragment"
+                "--url: expected https://host[:port][/path] without user, query and fragment, found `{url}`"
             );
-            return Err(usage_error("webhook", message));
+            return Err(usage_error(message));
         }
         Ok(Place::Url(url.clone()))
     }
@@ -146,13 +147,12 @@ impl Print {
         }
         if self.make_certificate {
             let names = service_names(&self.service, &self.namespace);
-            let made = self_signed(&names).map_err(|error| usage_error("webhook", error))?;
+            let made = self_signed(&names).map_err(usage_error)?;
             return Ok(Trust::made(&made));
         }
         let Some(path) = &self.ca_bundle else {
             return Err(usage_error(
-                "webhook",
-                "whom shall the API server trust? One of --ca-bundle, --cert-manager and --make-certificate says it",
+                "no authority to trust: set --ca-bundle, --cert-manager or --make-certificate",
             ));
         };
         let pem = read(path)?;

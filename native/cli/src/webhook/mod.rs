@@ -8,51 +8,51 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use imagecache::admission::AdmissionSettings;
-use imagecache_sync::webhook::{
+use imagecache_controller::webhook::{
     Caches, Certificate, Policy, RELOAD_PAUSE, Webhook as Server, self_signed,
 };
 
-use crate::cli::usage_error;
 use crate::clock;
 use crate::console::{self, Console};
 use crate::exit::Exit;
 use crate::kubeconfig::Kubeconfig;
 use crate::log::Log;
 use crate::signal;
+use crate::usage::usage_error;
 
 const EXAMPLES: &str = "\
 Examples:
   imagecache webhook manifests --cert-manager | kubectl apply -f -
-                                         run it in the cluster of kubectl
-  imagecache webhook --self-signed       run it here, for development; prints whom to trust
+                                         install the webhook in the current cluster
+  imagecache webhook --self-signed       run locally, and print the authority to trust
   imagecache webhook --tls-cert tls.crt --tls-key tls.key --settings settings.yaml
 
-Addresses: POST /validate and /mutate, GET /healthz, /readyz and /metrics.
+Serves POST /validate and /mutate, GET /healthz, /readyz and /metrics.
 
 Settings are YAML or JSON, such as `{mode: pin, ifNotPresent: true, onMiss: warn}`. They and the
-certificate are read again when their files change. What an API server does when no answer comes is
-said by the failurePolicy of the webhook's configuration; what becomes of pods while image caches
-are not known, by onCachesUnavailable of the settings.
+certificate are reloaded when their files change. The failurePolicy of the webhook configuration
+decides what happens if the webhook does not answer; onCachesUnavailable of the settings decides
+what happens to pods while image caches are not known.
 
 Exit codes:
-  0  asked to end by Ctrl-C or SIGTERM, and ended
-  2  the command line is wrong
+  0  ended by Ctrl-C or SIGTERM
+  2  usage error
   3  a file, the address or the cluster's kubeconfig cannot be used";
 
-/// Serve Kubernetes admission: judge image caches and workloads, give pods their cache
+/// Run the admission webhook: validate objects and add caches to pods
 ///
-/// An API server asks before it stores an object. This answers in the words of `imagecache validate` and
-/// `imagecache match`: faults deny, doubts warn, and a new pod gets the best cache there is. Image caches are known by
-/// a watch, so that no answer waits for the cluster.
+/// An API server calls the webhook before it stores an object. Findings are those of `imagecache validate`: errors deny,
+/// warnings warn. A new pod gets the cache that `imagecache match` selects. The webhook watches image caches, so that no
+/// review waits for the cluster.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Webhook {
     #[command(subcommand)]
     verb: Option<Verb>,
-    /// Where to listen; loopback unless told otherwise
+    /// Address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
-    /// The server's certificate, with those that lead to its authority behind it: a PEM file
+    /// Certificate chain of the server, PEM
     #[arg(
         long,
         value_name = "FILE",
@@ -60,19 +60,19 @@ pub(crate) struct Webhook {
         conflicts_with = "self_signed"
     )]
     tls_cert: Option<PathBuf>,
-    /// The private key of the certificate: a PEM file
+    /// Private key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Make a certificate for this run and print its authority (the caBundle) on standard output
+    /// Create a certificate for this run, and print its authority (caBundle)
     #[arg(long)]
     self_signed: bool,
-    /// With --self-signed: a DNS name or address besides localhost and where it listens; may be repeated
+    /// With --self-signed: another DNS name or address of the server; repeatable
     #[arg(long = "name", value_name = "NAME", requires = "self_signed")]
     names: Vec<String>,
-    /// The settings of admission: a YAML or JSON file
+    /// Admission settings, YAML or JSON
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// Do not follow the cluster's image caches: pods are judged, not matched
+    /// Do not watch image caches: validate pods, and do not match them
     #[arg(long)]
     no_watch: bool,
     #[command(flatten)]
@@ -96,7 +96,7 @@ impl Webhook {
             Some(path) => Policy::open(path.clone(), RELOAD_PAUSE)?,
             None => Policy::fixed(&AdmissionSettings::default()),
         };
-        self.log.start("webhook")?;
+        self.log.start()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -129,13 +129,13 @@ impl Webhook {
             .write_all(authority.as_bytes())
             .context(console::UNWRITABLE)?;
         console.finish()?;
-        console::note(&format!("Listening on https://{address}; Ctrl-C ends."));
+        console::note(&format!("listening on https://{address}; Ctrl-C stops"));
         let server = Server::new(policy, caches, certificate, clock::system)?;
         server.serve(listener, client, stop).await;
         Ok(Exit::Ok)
     }
 
-    /// The certificate to show, and the authority to print for one that was made here.
+    /// Returns the certificate to serve, and the authority to print if the certificate is self-signed.
     fn certificate(&self) -> anyhow::Result<(Certificate, String)> {
         if let (Some(chain), Some(key)) = (&self.tls_cert, &self.tls_key) {
             let certificate = Certificate::open(chain.clone(), key.clone(), RELOAD_PAUSE)?;
@@ -143,8 +143,7 @@ impl Webhook {
         }
         if !self.self_signed {
             return Err(usage_error(
-                "webhook",
-                "no certificate: name one with --tls-cert and --tls-key, or make one with --self-signed",
+                "no certificate: set --tls-cert and --tls-key, or --self-signed",
             ));
         }
         let mut names = vec![
@@ -157,7 +156,7 @@ impl Webhook {
             names.push(address.to_string());
         }
         names.extend(self.names.iter().cloned());
-        let made = self_signed(&names).map_err(|error| usage_error("webhook", error))?;
+        let made = self_signed(&names).map_err(usage_error)?;
         Ok((Certificate::fixed(&made)?, made.authority))
     }
 }

@@ -58,9 +58,7 @@ fn an_address_that_is_taken_is_told_so() {
     let address = taken.local_addr().unwrap().to_string();
     let (code, said) = refused(&["--listen", &address]);
     assert_eq!(code, Some(3));
-    let wanted = format!(
-        "error: {address}: another process listens there; choose another address with --listen"
-    );
+    let wanted = format!("error: {address}: address in use; choose another address with --listen");
     assert_eq!(said, wanted);
     assert_eq!(refused(&["--listen", "nowhere"]).0, Some(2));
 }
@@ -102,7 +100,7 @@ fn a_kubeconfig_is_written_and_only_its_own_is_written_over() {
 }
 
 #[test]
-fn a_definition_from_a_file_is_served_or_told_what_is_wrong_and_where() {
+fn serve_crd_from_a_file_reports_errors_with_their_place() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("crd.yaml");
     let file = path.to_str().unwrap();
@@ -198,7 +196,7 @@ fn admission_judges_and_mends_what_is_created() {
 }
 
 #[test]
-fn names_of_other_machines_are_refused_on_the_loopback_interface() {
+fn serve_on_loopback_refuses_foreign_host_names() {
     let server = Server::start(&[]);
     let ask = |header: &str| {
         use std::io::{Read as _, Write as _};

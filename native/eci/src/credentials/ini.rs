@@ -58,7 +58,7 @@ impl Ask<'_> {
     }
 }
 
-/// The fields of one section. Comments begin with `;` or `#`; what stands before the first section is in none.
+/// The fields of one section. Comments begin with `;` or `#`; lines before the first section are ignored.
 fn section<'a>(text: &'a str, name: &str) -> Option<BTreeMap<&'a str, &'a str>> {
     let mut found: Option<BTreeMap<&str, &str>> = None;
     let mut inside = false;
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_section_is_what_stands_between_its_title_and_the_next() {
+    fn ini_section_ends_at_the_next_title() {
         let text = "stray = 1\n; comment\n[default]\ntype = access_key\r\n access_key_id=a=b \n# x = 1\n\n[other]\ntype=x\n[ default ]\nlate = 2";
         let fields = section(text, "default").unwrap();
         assert_eq!(

@@ -8,7 +8,7 @@ use hyper::{Method, Request};
 use super::{Ask, Issued, MAX_BYTES, read_answer};
 use crate::http::Answer;
 
-/// Off an instance nobody answers at this address: give up soon.
+/// Outside an instance this address does not respond, so the time is short.
 const TIME: Duration = Duration::from_secs(1);
 const TOKEN: &str = "/latest/api/token";
 const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
@@ -87,5 +87,5 @@ fn success(answer: Answer, path: &str) -> Result<Vec<u8>, String> {
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(bytes).map_err(|_| "the metadata are no text".to_owned())
+    String::from_utf8(bytes).map_err(|_| "the metadata is not UTF-8".to_owned())
 }

@@ -1,11 +1,11 @@
-//! Where the keys come from.
+//! Credential sources.
 //!
-//! Sources are asked in the order that users of the official SDKs know; the first that answers is used, and stays in
-//! use. What ends is renewed before it ends, by the same source: when that fails, it is an error, and no other source is
-//! asked as long as the process lives, because another source may be another account. Nothing here prints a key: errors
-//! say which source was asked and why it had none.
+//! Sources are tried in the order of the official SDKs. The first one that has a credential stays in use, and temporary
+//! credentials are renewed by the same source before they expire. If that fails, it is an error: no other source is tried
+//! while the process runs, because another source may be another account. No key is ever printed: errors name each
+//! source and the reason why it has no credential.
 //!
-//! | source | asked when |
+//! | source | used if |
 //! |---|---|
 //! | environment | `ALIBABA_CLOUD_ACCESS_KEY_ID` and `…_SECRET` are set |
 //! | OIDC (RRSA in ACK) | `ALIBABA_CLOUD_ROLE_ARN`, `…_OIDC_PROVIDER_ARN` and `…_OIDC_TOKEN_FILE` are set |
@@ -21,9 +21,9 @@ mod sts;
 mod uri;
 mod variables;
 
+pub use crate::error::NoCredentials;
 pub use variables::ProcessEnvironment;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,23 +36,23 @@ use tokio::sync::Mutex;
 use crate::environment::{Environment, Real};
 use crate::http::Http;
 
-/// Longest answer or file that is read for a credential, in bytes.
+/// Largest response or file with a credential, in bytes.
 const MAX_BYTES: usize = 1 << 20;
-/// Time for one question to a service of credentials.
+/// Time limit of a request to a credential service.
 const TIME: Duration = Duration::from_secs(10);
-/// Credentials are renewed so many seconds before they end, or when a quarter of their life is left, if that is later.
+/// Seconds before the expiry of credentials at which they are renewed, or a quarter of their lifetime if that is less.
 const MARGIN: i64 = 15 * 60;
-/// After a renewal that failed, the next one waits so many seconds, as long as the old credentials hold.
+/// Seconds between a failed renewal and the next one while the old credentials are valid.
 const PATIENCE: i64 = 60;
 
-/// A credential and when it ends.
+/// A credential and its expiry.
 #[derive(Debug, Clone)]
 struct Issued {
     credential: Credential,
     expires: Option<Timestamp>,
 }
 
-/// A place where a credential may be.
+/// A possible source of a credential.
 #[derive(Debug, Clone)]
 enum Source {
     Fixed(Credential),
@@ -78,26 +78,7 @@ impl Source {
     }
 }
 
-/// Every source that was asked, and why it had nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoCredentials {
-    /// The names of the sources with their reasons, in the order in which they were asked.
-    pub tried: Vec<(&'static str, String)>,
-}
-
-impl fmt::Display for NoCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no credentials")?;
-        for (source, reason) in &self.tried {
-            write!(f, "\n  {source}: {reason}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for NoCredentials {}
-
-/// Gives the key to sign with, and renews it.
+/// Provides the credential to sign with, and renews it.
 #[derive(Debug)]
 pub struct Credentials {
     sources: Vec<Source>,
@@ -130,7 +111,7 @@ impl Credentials {
         }
     }
 
-    /// Always this one.
+    /// Returns credentials that are always this one.
     #[must_use]
     pub fn fixed(credential: Credential) -> Self {
         Self::of(
@@ -139,7 +120,7 @@ impl Credentials {
         )
     }
 
-    /// The first of all sources that has one.
+    /// Returns the credentials of the first source that has one.
     #[must_use]
     pub fn chain(setting: ProcessEnvironment) -> Self {
         let sources = vec![
@@ -153,7 +134,7 @@ impl Credentials {
         Self::of(sources, setting)
     }
 
-    /// The profile of this name: of the `aliyun` command, else of the ini file.
+    /// Returns the credentials of a named profile: of the `aliyun` command, or else of the ini file.
     #[must_use]
     pub fn profile(name: &str, setting: ProcessEnvironment) -> Self {
         let sources = vec![
@@ -163,17 +144,17 @@ impl Credentials {
         Self::of(sources, setting)
     }
 
-    /// The same, with other clocks.
+    /// Replaces the clocks and random numbers.
     #[must_use]
     pub fn with_environment(mut self, nature: Arc<dyn Environment>) -> Self {
         self.nature = nature;
         self
     }
 
-    /// A credential that holds now.
+    /// Returns a credential that is valid now.
     ///
     /// # Errors
-    /// When no source has one.
+    /// Returns [`NoCredentials`] if no source has one.
     pub async fn current(&self) -> Result<Credential, NoCredentials> {
         let mut state = self.state.lock().await;
         let now = self.nature.now();
@@ -199,7 +180,7 @@ impl Credentials {
         }
     }
 
-    /// Says that the service no longer accepts this credential. Whether another one can be had.
+    /// Discards a credential that the service no longer accepts. Returns whether another one may be available.
     pub(crate) async fn forget(&self, credential: &Credential) -> bool {
         let mut state = self.state.lock().await;
         match &state.held {
@@ -212,7 +193,7 @@ impl Credentials {
         }
     }
 
-    /// Asks the source that has answered before; if none has, all sources in order.
+    /// Uses the source that has answered before; if none has, tries all in order.
     async fn fetch(&self, state: &mut State, now: Timestamp) -> Result<Held, NoCredentials> {
         let http = match &state.http {
             Some(http) => http.clone(),
@@ -252,7 +233,7 @@ fn renew_at(now: Timestamp, expires: Timestamp) -> Timestamp {
     expires.plus(-MARGIN.min(life / 4))
 }
 
-/// What a source needs to answer.
+/// The inputs of a source.
 struct Ask<'a> {
     http: &'a Http,
     setting: &'a ProcessEnvironment,
@@ -283,7 +264,7 @@ impl Ask<'_> {
     }
 }
 
-/// A credential that does not end, or whose end nobody told.
+/// A credential without expiry, or with an unknown one.
 fn static_key(id: &str, secret: Secret, token: Option<Secret>) -> Issued {
     let token = token.filter(|token| !token.is_empty());
     Issued {
@@ -301,7 +282,7 @@ fn static_key(id: &str, secret: Secret, token: Option<Secret>) -> Issued {
     }
 }
 
-/// A credential as services write it.
+/// A credential in the JSON of the services.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Temporary {
@@ -325,22 +306,22 @@ impl Temporary {
     }
 }
 
-/// Reads the answer of a service: `Code` must be `Success`.
+/// Parses the response of a service, whose `Code` must be `Success`.
 fn read_answer(answer: &[u8], provider: &'static str) -> Result<Issued, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Verdict {
         code: String,
     }
-    let verdict: Verdict = parse(answer, "its answer")?;
+    let verdict: Verdict = parse(answer, "its response")?;
     if verdict.code != "Success" {
-        return Err(format!("its answer says `{}`", verdict.code));
+        return Err(format!("its response has the code `{}`", verdict.code));
     }
-    let credential: Temporary = parse(answer, "its answer")?;
+    let credential: Temporary = parse(answer, "its response")?;
     Ok(credential.issued(provider))
 }
 
-/// Reads a JSON text that may hold keys: the parser's own message could quote them, so only the place is told.
+/// Parses JSON that may contain keys. The parser's message could quote them, so the error has only the position.
 fn parse<'a, T: Deserialize<'a>>(text: &'a [u8], what: &str) -> Result<T, String> {
     serde_json::from_slice(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
@@ -351,15 +332,18 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a [u8], what: &str) -> Result<T, String
 /// Reads a small file.
 fn read_file(path: &std::path::Path) -> Result<Vec<u8>, String> {
     use std::io::Read as _;
-    let told = |error: std::io::Error| {
+    let unreadable = |error: std::io::Error| {
         let text = error.to_string();
         let reason = text.split(" (os error").next().unwrap_or(&text);
         format!("{}: {reason}", path.display())
     };
-    let file = std::fs::File::open(path).map_err(told)?;
+    let file = std::fs::File::open(path).map_err(unreadable)?;
     let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
-    let length = file.take(limit).read_to_end(&mut bytes).map_err(told)?;
+    let length = file
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     if length >= MAX_BYTES {
         return Err(format!("{}: {MAX_BYTES} bytes or more", path.display()));
     }

@@ -36,11 +36,17 @@ struct Profile {
     oidc_token_file: String,
 }
 
-/// The region of a profile, or of the current one.
-pub(super) fn region(setting: &ProcessEnvironment, name: Option<&str>) -> Option<String> {
-    let file = File::read(setting).ok()?;
-    let region = &file.find(setting, name).ok()?.region_id;
-    (!region.is_empty()).then(|| region.clone())
+impl ProcessEnvironment {
+    /// Returns the region of `ALIBABA_CLOUD_REGION_ID`, or else of a profile of the aliyun command.
+    #[must_use]
+    pub fn region(&self, profile: Option<&str>) -> Option<String> {
+        if let Some(region) = self.get("ALIBABA_CLOUD_REGION_ID") {
+            return Some(region.to_owned());
+        }
+        let file = File::read(self).ok()?;
+        let region = &file.find(self, profile).ok()?.region_id;
+        (!region.is_empty()).then(|| region.clone())
+    }
 }
 
 impl File {

@@ -9,13 +9,12 @@ use serde::Deserialize;
 
 use super::{Ask, Issued, MAX_BYTES, TIME, Temporary, parse, read_file};
 use crate::USER_AGENT;
-use crate::client::http_request;
 use crate::endpoint::Endpoint;
 
 const VERSION: &str = "2015-04-01";
-/// How long a role is assumed, in seconds. Less than 900 is refused.
+/// Lifetime of an assumed role, in seconds. The service refuses less than 900.
 const DURATION: &str = "3600";
-/// What a session is called that nobody named.
+/// The default name of a session.
 const SESSION: &str = "imagecache";
 
 #[derive(Deserialize)]
@@ -91,7 +90,7 @@ impl Ask<'_> {
             date: self.nature.now(),
             nonce: &format!("{:032x}", self.nature.random()),
         };
-        let request = http_request(&endpoint, &call.sign(Scheme::V3, source))?;
+        let request = endpoint.request(&call.sign(Scheme::V3, source))?;
         self.assumed(request, "ram_role_arn").await
     }
 
@@ -119,7 +118,7 @@ impl Ask<'_> {
         }
         let vpc = self.setting.is_true("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED");
         let service = if vpc { "sts-vpc" } else { "sts" };
-        // a text that is no region could lead to another domain
+        // an invalid region could lead to another domain
         let region = self.setting.get("ALIBABA_CLOUD_STS_REGION");
         let region =
             region.filter(|region| Endpoint::of_region(region, Default::default()).is_ok());

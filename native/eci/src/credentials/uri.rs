@@ -11,9 +11,9 @@ impl Ask<'_> {
     pub(super) async fn uri(&self) -> Result<Issued, String> {
         let uri = self.setting.need("ALIBABA_CLOUD_CREDENTIALS_URI")?;
         let request = Request::get(uri).body(Full::default());
-        let request = request.map_err(|_| "it is no address".to_owned())?;
+        let request = request.map_err(|_| "it is not a valid address".to_owned())?;
         if !matches!(request.uri().scheme_str(), Some("http" | "https")) {
-            return Err("it is no http:// or https:// address".to_owned());
+            return Err("it is not an http:// or https:// address".to_owned());
         }
         let answer = self.http.send(request, MAX_BYTES, TIME).await;
         let answer = answer.map_err(|lost| lost.to_string())?;

@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use crate::endpoint::Endpoint;
 
-/// What the surroundings of the process say about credentials: variables, the home directory, and where services of
-/// credentials are.
+/// The parts of a process environment that credentials come from: variables, the home directory and the addresses of
+/// credential services.
 #[derive(Clone)]
 pub struct ProcessEnvironment {
     /// Environment variables. Empty ones count as not set.
     pub variables: BTreeMap<String, String>,
-    /// The user's directory.
+    /// The home directory of the user.
     pub home: Option<PathBuf>,
-    /// Where an instance learns about itself. Plain HTTP to an address that exists only within a machine's own network.
+    /// Address of the instance metadata service. Plain HTTP to an address that exists only within a machine's own network.
     pub instance: String,
-    /// Where roles are assumed, instead of the endpoint that the variables name.
+    /// Endpoint of STS, instead of the endpoint that the variables name.
     pub sts: Option<Endpoint>,
 }
 
@@ -31,7 +31,7 @@ impl Default for ProcessEnvironment {
 }
 
 impl ProcessEnvironment {
-    /// The variables and the home directory of this process.
+    /// Returns the variables and the home directory of this process.
     #[must_use]
     pub fn of_process() -> Self {
         let variables = std::env::vars_os()
@@ -42,15 +42,6 @@ impl ProcessEnvironment {
             variables,
             home: std::env::home_dir(),
             ..ProcessEnvironment::default()
-        }
-    }
-
-    /// The region that the surroundings name: `ALIBABA_CLOUD_REGION_ID`, else that of the profile.
-    #[must_use]
-    pub fn region(&self, profile: Option<&str>) -> Option<String> {
-        match self.get("ALIBABA_CLOUD_REGION_ID") {
-            Some(region) => Some(region.to_owned()),
-            None => super::profile::region(self, profile),
         }
     }
 
@@ -71,15 +62,15 @@ impl ProcessEnvironment {
     pub(super) fn in_home(&self, path: &str) -> Result<PathBuf, String> {
         match &self.home {
             Some(home) => Ok(home.join(path)),
-            None => Err("no home directory is known".to_owned()),
+            None => Err("the home directory is unknown".to_owned()),
         }
     }
 }
 
-/// Names of variables, no values: keys are among them.
+/// Shows the names of variables without their values, which include keys.
 impl fmt::Debug for ProcessEnvironment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Setting")
+        f.debug_struct("ProcessEnvironment")
             .field("variables", &self.variables.keys())
             .field("home", &self.home)
             .field("instance", &self.instance)

@@ -23,16 +23,20 @@ fn credential() -> Credential {
     }
 }
 
-fn config(server: &Server, nature: &Arc<Still>) -> Config {
+fn config(server: &Server, environment: &Arc<Still>) -> Config {
     Config {
-        environment: nature.clone(),
+        environment: environment.clone(),
         attempt_time: Duration::from_secs(5),
         ..Config::new(server.address.parse().unwrap())
     }
 }
 
-fn client(server: &Server, nature: &Arc<Still>) -> Client {
-    Client::new(config(server, nature), Credentials::fixed(credential())).unwrap()
+fn client(server: &Server, environment: &Arc<Still>) -> Client {
+    Client::new(
+        config(server, environment),
+        Credentials::fixed(credential()),
+    )
+    .unwrap()
 }
 
 fn create() -> CreateImageCache {
@@ -75,7 +79,7 @@ fn check_attempts(seen: &[Seen]) -> String {
 }
 
 #[tokio::test]
-async fn every_attempt_has_its_own_nonce_and_signature_and_the_same_client_token() {
+async fn attempts_have_new_nonces_and_the_same_client_token() {
     let faults = vec![
         refusal(400, "Throttling.User"),
         refusal(503, "ServiceUnavailable"),
@@ -84,10 +88,10 @@ async fn every_attempt_has_its_own_nonce_and_signature_and_the_same_client_token
         made(),
     ];
     for scheme in [Scheme::V3, Scheme::V1] {
-        let (server, nature) = (Server::script(faults.clone()).await, Still::new());
+        let (server, environment) = (Server::script(faults.clone()).await, Still::new());
         let config = Config {
             scheme,
-            ..config(&server, &nature)
+            ..config(&server, &environment)
         };
         let client = Client::new(config, Credentials::fixed(credential())).unwrap();
         let made = client.call(&create()).await.unwrap();
@@ -100,12 +104,12 @@ async fn every_attempt_has_its_own_nonce_and_signature_and_the_same_client_token
             assert_eq!(request.received().unwrap().scheme, scheme);
             assert!(request.target.contains("Password") == (scheme == Scheme::V3));
         }
-        assert_eq!(nature.slept().len(), 4);
+        assert_eq!(environment.slept().len(), 4);
     }
 }
 
 #[tokio::test]
-async fn a_client_token_of_ones_own_is_kept_and_reads_have_none() {
+async fn client_token_of_caller_is_kept_and_reads_have_none() {
     let server = Server::script(vec![made(), ok(json!({"Attributes": {}}))]).await;
     let client = client(&server, &Still::new());
     let mine = CreateImageCache {
@@ -126,9 +130,9 @@ async fn a_server_that_says_when_to_come_back_is_heard() {
         Reply::Answer(400, vec![("x-acs-retry-after", millis.to_owned())], body)
     };
     let server = Server::script(vec![hint("7000"), hint("soon"), hint("0"), made()]).await;
-    let nature = Still::new();
-    client(&server, &nature).call(&create()).await.unwrap();
-    let slept = nature.slept();
+    let environment = Still::new();
+    client(&server, &environment).call(&create()).await.unwrap();
+    let slept = environment.slept();
     assert!(
         (Duration::from_secs(7)..Duration::from_millis(8751)).contains(&slept[0]),
         "{slept:?}"
@@ -163,7 +167,7 @@ async fn what_will_not_change_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_proxy_is_tried_again_only_if_it_says_that_something_failed() {
+async fn proxy_page_is_retried_only_for_server_errors() {
     let page = |status| Reply::Answer(status, vec![], "<html>Bad Gateway</html>".into());
     for (status, attempts) in [(502, 5), (429, 5), (403, 1), (302, 1)] {
         let server = Server::script(vec![page(status)]).await;
@@ -202,18 +206,21 @@ async fn silence_ends_with_the_time_for_an_attempt() {
 }
 
 #[tokio::test]
-async fn nobody_waits_past_the_deadline() {
+async fn call_never_waits_past_the_deadline() {
     let later = json!({"Code": "Throttling", "Message": "slow"}).to_string();
     let later = Reply::Answer(400, vec![("x-acs-retry-after", "50000".into())], later);
-    let (server, nature) = (Server::script(vec![later]).await, Still::new());
-    let error = client(&server, &nature).call(&usage()).await.unwrap_err();
+    let (server, environment) = (Server::script(vec![later]).await, Still::new());
+    let error = client(&server, &environment)
+        .call(&usage())
+        .await
+        .unwrap_err();
     // 50 s and a bit fit into the 60 s once
     assert_eq!(error.code(), Some(&ErrorCode::Throttling));
     assert_eq!(server.seen().len(), 2);
-    let nobody = "http://127.0.0.1:1".parse().unwrap();
+    let closed = "http://127.0.0.1:1".parse().unwrap();
     let config = Config {
         environment: Still::new(),
-        ..Config::new(nobody)
+        ..Config::new(closed)
     };
     let client = Client::new(config, Credentials::fixed(credential())).unwrap();
     let error = client.call(&usage()).await.unwrap_err();
@@ -222,7 +229,7 @@ async fn nobody_waits_past_the_deadline() {
 
 #[tokio::test]
 async fn calls_wait_their_turn() {
-    let (server, nature) = (
+    let (server, environment) = (
         Server::script(vec![ok(json!({"Attributes": {}}))]).await,
         Still::new(),
     );
@@ -230,24 +237,24 @@ async fn calls_wait_their_turn() {
         rate: 2.0,
         burst: 2,
         deadline: Duration::from_millis(600),
-        ..config(&server, &nature)
+        ..config(&server, &environment)
     };
     let client = Client::new(config, Credentials::fixed(credential())).unwrap();
     for _ in 0..4 {
         client.call(&usage()).await.unwrap();
     }
-    assert_eq!(nature.slept(), [Duration::from_millis(500); 2]);
+    assert_eq!(environment.slept(), [Duration::from_millis(500); 2]);
     let config = Config {
         rate: 0.01,
         burst: 1,
-        ..self::config(&server, &nature)
+        ..self::config(&server, &environment)
     };
     let client = Client::new(config, Credentials::fixed(credential())).unwrap();
     client.call(&usage()).await.unwrap();
     let error = client.call(&usage()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "ListUsage: its turn did not come within 60s"
+        "ListUsage: the rate limit did not allow it within 60s"
     );
     assert_eq!(server.seen().len(), 5);
 }
@@ -299,7 +306,7 @@ async fn pages_follow_one_another_until_the_last() {
 }
 
 #[tokio::test]
-async fn a_list_that_leads_back_to_itself_ends_and_a_broken_page_ends_with_its_error() {
+async fn list_ends_at_repeated_token_or_failed_page() {
     let page = json!({"NextToken": "again", "ImageCaches": []});
     let server = Server::script(vec![ok(page.clone())]).await;
     let pages = client(&server, &Still::new()).pages(DescribeImageCaches::default());
@@ -382,7 +389,10 @@ async fn an_independent_verifier_accepts_every_request() {
         .args([script.as_ref(), file.path().as_os_str()])
         .output()
         .expect("python3 runs the independent verifier");
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{told}");
-    assert_eq!(told.trim(), format!("{} verified, 0 failed", lines.len()));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{printed}");
+    assert_eq!(
+        printed.trim(),
+        format!("{} verified, 0 failed", lines.len())
+    );
 }

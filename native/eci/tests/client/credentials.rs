@@ -111,7 +111,7 @@ async fn without_credentials_every_source_says_why() {
 }
 
 #[tokio::test]
-async fn an_oidc_token_is_traded_for_a_role_without_a_signature() {
+async fn oidc_token_gets_a_role_without_signature() {
     let server = Server::script(vec![assumed("STS.oidc")]).await;
     let home = home(&[("token", "jwt.of.the.pod\n")]);
     let token = home.path().join("token");
@@ -235,7 +235,7 @@ async fn profiles_of_the_aliyun_command_are_read() {
 }
 
 #[tokio::test]
-async fn a_broken_profile_is_told_without_its_content() {
+async fn broken_profile_is_reported_without_its_content() {
     for text in [
         r#"{"profiles": "hunter2"}"#,
         r#"{"profiles": [{"name": {"hunter2": 1}}]}"#,
@@ -368,7 +368,7 @@ async fn an_instance_gives_its_role() {
 }
 
 #[tokio::test]
-async fn an_old_instance_is_asked_without_a_token_unless_that_is_forbidden() {
+async fn instance_without_token_is_used_unless_forbidden() {
     let server = Server::start(|_, request| match request.method.as_str() {
         "PUT" => Reply::Answer(405, vec![], String::new()),
         _ => {
@@ -398,10 +398,13 @@ async fn a_uri_gives_a_credential() {
     assert_eq!(credential.provider, "credential_uri");
     assert_eq!(server.seen()[0].target, "/secret-path");
     for (reply, fact) in [
-        (ok(json!({"Code": "Failed"})), "its answer says `Failed`"),
+        (
+            ok(json!({"Code": "Failed"})),
+            "its response has the code `Failed`",
+        ),
         (
             ok(json!({"Code": "Success", "AccessKeyId": 7})),
-            "its answer is not of the expected form",
+            "its response is not of the expected form",
         ),
         (Reply::Answer(500, vec![], String::new()), "HTTP status 500"),
         (Reply::Close, "connection"),
@@ -456,7 +459,7 @@ async fn credentials_are_renewed_before_they_end() {
 }
 
 #[tokio::test]
-async fn a_renewal_that_fails_is_no_harm_while_the_old_credential_holds() {
+async fn failed_renewal_keeps_the_valid_credential() {
     let nature = Still::new();
     let server = issuing(&nature, 1).await;
     let setting = variables(&[("CREDENTIALS_URI", &server.address)]);
@@ -541,7 +544,7 @@ async fn credentials_refused_as_expired_same_source_asked() {
 }
 
 #[tokio::test]
-async fn a_credential_that_the_service_calls_expired_is_replaced() {
+async fn credential_refused_as_expired_is_replaced() {
     let nature = Still::new();
     let keys = issuing(&nature, usize::MAX).await;
     let server = Server::start(|_, request| {

@@ -1,4 +1,4 @@
-//! A server that answers what a test tells it, and remembers what it was asked.
+//! A server that sends a test's answers, and records the requests.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -96,7 +96,7 @@ impl Server {
         server
     }
 
-    /// Answers every request with the next reply, and the last one for ever.
+    /// Answers every request with the next reply, and repeats the last one.
     pub(crate) async fn script(replies: Vec<Reply>) -> Server {
         Self::start(move |at, _| replies[at.min(replies.len() - 1)].clone()).await
     }
@@ -119,7 +119,7 @@ async fn serve(
             seen.push(request.clone());
             seen.len() - 1
         };
-        let (status, headers, body, told) = match script(at, &request) {
+        let (status, headers, body, length) = match script(at, &request) {
             Reply::Answer(status, headers, body) => (status, headers, body.clone(), body.len()),
             Reply::Half(body) => (200, vec![], body[..body.len() / 2].to_owned(), body.len()),
             Reply::Close => return None,
@@ -128,7 +128,7 @@ async fn serve(
                 return None;
             }
         };
-        let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {told}\r\n");
+        let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n");
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -136,7 +136,7 @@ async fn serve(
             .write_all(format!("{head}\r\n{body}").as_bytes())
             .await
             .ok()?;
-        if body.len() < told {
+        if body.len() < length {
             return None;
         }
     }

@@ -1,0 +1,208 @@
+//! The kinds that CustomResourceDefinitions define.
+
+use jsonpath_rust::parser::parse_json_path;
+use serde_json::{Value, json};
+
+use super::{CREATED, age_column, blank, list, name_column, text};
+use crate::api::meta;
+use crate::api::resource::{Cell, Column, Name, Resource, Stored, VERBS};
+use crate::api::schema::Schema;
+
+/// The resources of an accepted definition: one a version that is served.
+pub(in crate::api) fn resources(definition: &Value) -> Vec<Resource> {
+    let spec = definition.get("spec").unwrap_or(&Value::Null);
+    let versions = list(spec, "versions");
+    let stored = versions.iter().find(|version| flag(version, "storage"));
+    let stored = stored.map_or("", |version| text(version, "/name"));
+    versions
+        .iter()
+        .filter(|version| flag(version, "served"))
+        .map(|version| resource(spec, version, (versions.len() > 1).then_some(stored)))
+        .collect()
+}
+
+/// A version of a definition. Where there are several, objects are `stored` in one of them.
+fn resource(spec: &Value, version: &Value, stored: Option<&str>) -> Resource {
+    let name = |pointer: &str| Name::from(text(spec, pointer).to_owned());
+    let names = |key: &str| {
+        let names = spec.pointer(&format!("/names/{key}"));
+        let names = names.and_then(Value::as_array).into_iter().flatten();
+        let names = names.filter_map(Value::as_str);
+        names.map(|name| Name::from(name.to_owned())).collect()
+    };
+    let documented = shape(version).clone();
+    // What does not compile is refused before it gets here.
+    let mut schema = Schema::compile(&documented).unwrap_or_else(|_| Schema::anything());
+    schema
+        .properties
+        .insert("metadata".to_owned(), meta::schema());
+    // Every object has these, whatever the schema says of them.
+    for name in ["apiVersion", "kind"] {
+        schema.properties.insert(name.to_owned(), Schema::text());
+    }
+    let (group, plural) = (name("/group"), name("/names/plural"));
+    Resource {
+        version: text(version, "/name").to_owned().into(),
+        list_kind: name("/names/listKind"),
+        short_names: names("shortNames"),
+        categories: names("categories"),
+        namespaced: text(spec, "/scope") == "Namespaced",
+        has_status: version.pointer("/subresources/status").is_some(),
+        has_generation: true,
+        unconditional_update: false,
+        custom: true,
+        verbs: VERBS,
+        columns: columns(version),
+        schema,
+        documented,
+        selectable: list(version, "selectableFields")
+            .iter()
+            .map(|field| text(field, "/jsonPath").trim_start_matches('.'))
+            .map(|field| Name::from(field.to_owned()))
+            .collect(),
+        blank: json!({}),
+        stored: stored.map(|version| Stored {
+            group: group.clone(),
+            version: version.to_owned().into(),
+            plural: plural.clone(),
+            read: |_| {},
+            write: |_| {},
+        }),
+        ..blank(group, name("/names/kind"), plural, name("/names/singular"))
+    }
+}
+
+/// The schema of a version, or `null`.
+pub(super) fn shape(version: &Value) -> &Value {
+    version
+        .pointer("/schema/openAPIV3Schema")
+        .unwrap_or(&Value::Null)
+}
+
+fn flag(version: &Value, name: &str) -> bool {
+    version.get(name).and_then(Value::as_bool).unwrap_or(false)
+}
+
+fn columns(version: &Value) -> Vec<Column> {
+    let columns = list(version, "additionalPrinterColumns");
+    if columns.is_empty() {
+        let age = Column {
+            kind: "date".into(),
+            description: CREATED.to_owned(),
+            ..age_column()
+        };
+        return vec![name_column(), age];
+    }
+    let columns = columns.iter().map(|column| {
+        let path = text(column, "/jsonPath");
+        let description = match text(column, "/description") {
+            "" => format!("Custom resource definition column (in JSONPath format): {path}"),
+            description => description.to_owned(),
+        };
+        Column {
+            name: text(column, "/name").to_owned().into(),
+            kind: text(column, "/type").to_owned().into(),
+            format: text(column, "/format").to_owned().into(),
+            description,
+            priority: column.get("priority").and_then(Value::as_i64).unwrap_or(0),
+            cell: cell(path, text(column, "/type")).unwrap_or(Cell::Computed(|_| Value::Null)),
+        }
+    });
+    std::iter::once(name_column()).chain(columns).collect()
+}
+
+/// What a path of a column names, if it is one.
+pub(super) fn cell(path: &str, kind: &str) -> Option<Cell> {
+    let names = path.strip_prefix('.')?;
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    };
+    if names.split('.').all(is_name) {
+        let names = names.split('.').map(|name| Name::from(name.to_owned()));
+        let names = names.collect();
+        return Some(match kind {
+            "date" => Cell::Age(names),
+            _ => Cell::Path(names),
+        });
+    }
+    parse_json_path(&query(path)?).ok().map(Cell::Query)
+}
+
+/// The path as RFC 9535 writes it. Kubernetes leaves the root out, and writes a dot in a name as `\\.`.
+fn query(path: &str) -> Option<String> {
+    fn end(name: &mut String, query: &mut String) {
+        match name.as_str() {
+            "" => {}
+            "*" => query.push_str(".*"),
+            quoted => query.push_str(&format!("['{}']", quoted.replace('\'', "\\'"))),
+        }
+        name.clear();
+    }
+    let (mut query, mut name, mut depth) = (String::from("$"), String::new(), 0_usize);
+    let mut chars = path.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            ']' => depth = depth.checked_sub(1)?,
+            '[' => {
+                end(&mut name, &mut query);
+                depth += 1;
+            }
+            _ if depth > 0 => {}
+            // values at any depth have no order that a column could rely on
+            '.' if chars.as_str().starts_with('.') => return None,
+            '.' => {
+                end(&mut name, &mut query);
+                continue;
+            }
+            '\\' => {
+                name.push(chars.next()?);
+                continue;
+            }
+            c => {
+                name.push(c);
+                continue;
+            }
+        }
+        query.push(c);
+    }
+    end(&mut name, &mut query);
+    Some(query)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_columns_are_those_of_kubernetes() {
+        for (path, query_of) in [
+            (
+                ".status.conditions[0].type",
+                Some("$['status']['conditions'][0]['type']"),
+            ),
+            (
+                ".status.conditions[?(@.type==\"Ready\")].status",
+                Some("$['status']['conditions'][?(@.type==\"Ready\")]['status']"),
+            ),
+            (
+                ".metadata.annotations.a\\.b/c",
+                Some("$['metadata']['annotations']['a.b/c']"),
+            ),
+            (".spec.images[*]", Some("$['spec']['images'][*]")),
+            ("..name", None),
+            (".a]", None),
+        ] {
+            assert_eq!(query(path).as_deref(), query_of, "{path}");
+            assert_eq!(cell(path, "string").is_some(), query_of.is_some(), "{path}");
+        }
+        assert!(matches!(
+            cell(".status.phase", "string"),
+            Some(Cell::Path(_))
+        ));
+        assert!(cell(".spec[", "string").is_none());
+        assert!(cell("spec", "string").is_none());
+    }
+}

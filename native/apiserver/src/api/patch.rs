@@ -1,0 +1,385 @@
+//! Patches: JSON, merge, strategic merge and apply.
+
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+use super::resource::Resource;
+use super::schema::{ListType, Schema};
+use super::{decode, go_fmt};
+
+/// A kind of patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatchKind {
+    /// `application/json-patch+json` (RFC 6902).
+    Json,
+    /// `application/merge-patch+json` (RFC 7386).
+    Merge,
+    /// `application/strategic-merge-patch+json`: a merge patch that knows the keys of lists. Built-in kinds only.
+    Strategic,
+    /// `application/apply-patch+yaml`: server-side apply.
+    Apply,
+}
+
+impl PatchKind {
+    /// The media type of this kind of patch.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            PatchKind::Json => "application/json-patch+json",
+            PatchKind::Merge => "application/merge-patch+json",
+            PatchKind::Strategic => "application/strategic-merge-patch+json",
+            PatchKind::Apply => "application/apply-patch+yaml",
+        }
+    }
+}
+
+/// Returns the kinds of patch that a resource takes, in the order of the real server's message.
+#[must_use]
+pub fn accepted(resource: &Resource) -> &'static [PatchKind] {
+    if resource.custom {
+        &[PatchKind::Json, PatchKind::Merge, PatchKind::Apply]
+    } else {
+        &[
+            PatchKind::Json,
+            PatchKind::Merge,
+            PatchKind::Strategic,
+            PatchKind::Apply,
+        ]
+    }
+}
+
+/// Returns the kind of patch that a `Content-Type` names.
+///
+/// # Errors
+/// 415 with the kinds that the resource takes.
+pub fn kind_of(resource: &Resource, content_type: Option<&str>) -> Result<PatchKind, ApiError> {
+    let media = decode::media_type(content_type.unwrap_or_default());
+    let accepted = accepted(resource);
+    accepted
+        .iter()
+        .copied()
+        .find(|kind| kind.media_type() == media)
+        .ok_or_else(|| {
+            let types: Vec<&str> = accepted.iter().map(|kind| kind.media_type()).collect();
+            ApiError::unsupported_media_type(&types)
+        })
+}
+
+/// Most operations of a JSON patch.
+pub const MAX_OPERATIONS: usize = 10_000;
+
+/// An object with a patch applied, before it is decoded again.
+pub(super) struct Patched {
+    pub(super) object: Value,
+    /// Fields that stand twice in the patch.
+    pub(super) duplicates: Vec<String>,
+}
+
+/// Applies a patch of any kind but [`PatchKind::Apply`].
+pub(super) fn apply(
+    resource: &Resource,
+    live: &Value,
+    kind: PatchKind,
+    body: &[u8],
+) -> Result<Patched, ApiError> {
+    let (patch, duplicates) = decode::patch(body)?;
+    let mut object = live.clone();
+    if kind == PatchKind::Json {
+        apply_json(&mut object, patch)?;
+        return Ok(Patched { object, duplicates });
+    }
+    if !patch.is_object() {
+        return Err(ApiError::bad_request(format!(
+            "error decoding patch: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+            go_fmt::json_kind(&patch)
+        )));
+    }
+    if kind == PatchKind::Strategic {
+        object = strategic(&resource.schema, object, patch);
+    } else {
+        merge(&mut object, patch);
+    }
+    Ok(Patched { object, duplicates })
+}
+
+fn apply_json(object: &mut Value, patch: Value) -> Result<(), ApiError> {
+    let Value::Array(operations) = &patch else {
+        return Err(ApiError::bad_request(format!(
+            "error decoding patch: json: cannot unmarshal {} into Go value of type []handlers.jsonPatchOp",
+            go_fmt::json_kind(&patch)
+        )));
+    };
+    if operations.len() > MAX_OPERATIONS {
+        return Err(ApiError::request_too_large(&format!(
+            "The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}",
+            operations.len()
+        )));
+    }
+    let patch: json_patch::Patch =
+        serde_json::from_value(patch).map_err(|_| ApiError::unprocessable())?;
+    json_patch::patch(object, &patch).map_err(|_| ApiError::unprocessable())
+}
+
+/// Merges a merge patch into a value. Unlike RFC 7386 says, and like the real server, nulls are dropped within lists
+/// of the patch, too.
+fn merge(value: &mut Value, patch: Value) {
+    match (value, patch) {
+        (Value::Object(fields), Value::Object(patch)) => {
+            for (name, part) in patch {
+                match fields.get_mut(&name) {
+                    _ if part.is_null() => {
+                        fields.remove(&name);
+                    }
+                    Some(live) if !live.is_null() => merge(live, part),
+                    _ => {
+                        fields.insert(name, without_nulls(part));
+                    }
+                }
+            }
+        }
+        (value, patch) => *value = without_nulls(patch),
+    }
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name, without_nulls(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
+/// Merges a patch into a value, with lists merged by the keys of their items and the directives `$patch`,
+/// `$retainKeys`, `$setElementOrder` and `$deleteFromPrimitiveList`.
+fn strategic(schema: &Schema, live: Value, patch: Value) -> Value {
+    match (live, patch) {
+        (live, Value::Object(mut patch)) => {
+            let directive = patch.remove("$patch");
+            match directive.as_ref().and_then(Value::as_str) {
+                Some("replace") => return without_directives(patch.into()),
+                Some("delete") => return Value::Null,
+                _ => {}
+            }
+            let mut fields = match live {
+                Value::Object(fields) => fields,
+                _ => Map::new(),
+            };
+            if let Some(Value::Array(keys)) = patch.remove("$retainKeys") {
+                fields.retain(|name, _| keys.iter().any(|key| key.as_str() == Some(name)));
+            }
+            strategic_fields(schema, &mut fields, patch);
+            fields.into()
+        }
+        (Value::Array(live), Value::Array(patch)) => strategic_list(schema, live, patch),
+        (_, patch) => without_directives(patch),
+    }
+}
+
+fn strategic_fields(schema: &Schema, fields: &mut Map<String, Value>, patch: Map<String, Value>) {
+    let mut orders = Vec::new();
+    for (name, value) in patch {
+        if let Some(list) = name.strip_prefix("$setElementOrder/") {
+            orders.push((list.to_owned(), value));
+        } else if let Some(list) = name.strip_prefix("$deleteFromPrimitiveList/") {
+            let gone = value.as_array().map(Vec::as_slice).unwrap_or_default();
+            if let Some(Value::Array(items)) = fields.get_mut(list) {
+                items.retain(|item| !gone.contains(item));
+            }
+        } else if value.is_null() {
+            fields.remove(&name);
+        } else {
+            let part = schema.field(&name);
+            let live = fields.remove(&name).unwrap_or_default();
+            let merged = match part {
+                Some(part) => strategic(part, live, value),
+                None => value,
+            };
+            if !merged.is_null() {
+                fields.insert(name, merged);
+            }
+        }
+    }
+    for (name, order) in orders {
+        if let (Some(Value::Array(items)), Some(order), Some(part)) =
+            (fields.get_mut(&name), order.as_array(), schema.field(&name))
+        {
+            reorder(part, items, order);
+        }
+    }
+}
+
+fn strategic_list(schema: &Schema, live: Vec<Value>, mut patch: Vec<Value>) -> Value {
+    let is_replace = |item: &Value| item.get("$patch").and_then(Value::as_str) == Some("replace");
+    let replaces = patch.iter().any(is_replace);
+    let key = match &schema.list {
+        ListType::Map(keys) if !replaces => keys.first().map(String::as_str),
+        ListType::Set if !replaces => {
+            let mut items = live;
+            for item in patch {
+                if !items.contains(&item) {
+                    items.push(item);
+                }
+            }
+            return items.into();
+        }
+        _ => None,
+    };
+    let Some(key) = key else {
+        patch.retain(|item| !is_replace(item));
+        return patch.into_iter().map(without_directives).collect();
+    };
+    let mut items = live;
+    for item in patch {
+        let same = |other: &Value| item.get(key).is_some() && other.get(key) == item.get(key);
+        let place = items.iter().position(same);
+        let deletes = item.get("$patch").and_then(Value::as_str) == Some("delete");
+        match place {
+            Some(_) if deletes => items.retain(|other| !same(other)),
+            Some(place) => {
+                if let Some(slot) = items.get_mut(place) {
+                    *slot = strategic(schema.item(), std::mem::take(slot), item);
+                }
+            }
+            None if deletes => {}
+            None => items.push(without_directives(item)),
+        }
+    }
+    items.into()
+}
+
+/// Puts the items that an order names into it; those that it does not name follow as they stood.
+fn reorder(schema: &Schema, items: &mut [Value], order: &[Value]) {
+    let key = match &schema.list {
+        ListType::Map(keys) => keys.first().map(String::as_str),
+        _ => None,
+    };
+    let place: std::collections::HashMap<String, usize> = order
+        .iter()
+        .map(|item| {
+            key.and_then(|key| item.get(key))
+                .unwrap_or(item)
+                .to_string()
+        })
+        .zip(0..)
+        .collect();
+    items.sort_by_key(|item| {
+        let name = key
+            .and_then(|key| item.get(key))
+            .unwrap_or(item)
+            .to_string();
+        place.get(&name).copied().unwrap_or(usize::MAX)
+    });
+}
+
+fn without_directives(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .filter(|(name, value)| !name.starts_with('$') && !value.is_null())
+            .map(|(name, value)| (name, without_directives(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.into_iter().map(without_directives).collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::registry::samples::find;
+
+    #[test]
+    fn merge_patches_merge() {
+        for (live, patch, merged) in [
+            (
+                json!({"a": 1, "b": {"c": 2}}),
+                json!({"b": {"d": 3}}),
+                json!({"a": 1, "b": {"c": 2, "d": 3}}),
+            ),
+            (json!({"a": {"b": 1}}), json!({"a": null}), json!({})),
+            (
+                json!({"a": [1]}),
+                json!({"a": [{"b": null, "c": 1}, null]}),
+                json!({"a": [{"c": 1}, null]}),
+            ),
+            (
+                json!({}),
+                json!({"a": {"b": null, "c": {"d": null}}}),
+                json!({"a": {"c": {}}}),
+            ),
+            (
+                json!({"a": 1}),
+                json!({"a": {"b": 1}}),
+                json!({"a": {"b": 1}}),
+            ),
+        ] {
+            let mut value = live;
+            merge(&mut value, patch);
+            assert_eq!(value, merged);
+        }
+    }
+
+    #[test]
+    fn strategic_merge_patches_know_the_keys_of_lists() {
+        let pods = &find("", "v1", "pods").unwrap().schema;
+        let pod = |spec: Value| json!({"spec": spec});
+        let two = || json!({"containers": [{"name": "a", "image": "x:1"}, {"name": "b", "image": "y:1"}]});
+        for (live, patch, merged) in [
+            (
+                two(),
+                json!({"containers": [{"name": "b", "image": "y:2"}, {"name": "c"}]}),
+                json!({"containers": [{"name": "a", "image": "x:1"}, {"name": "b", "image": "y:2"}, {"name": "c"}]}),
+            ),
+            (
+                two(),
+                json!({"containers": [{"name": "a", "$patch": "delete"}]}),
+                json!({"containers": [{"name": "b", "image": "y:1"}]}),
+            ),
+            (
+                two(),
+                json!({"containers": [{"$patch": "replace"}, {"name": "z"}]}),
+                json!({"containers": [{"name": "z"}]}),
+            ),
+            (
+                two(),
+                json!({"$setElementOrder/containers": [{"name": "b"}, {"name": "a"}], "containers": [{"name": "a", "tty": true}]}),
+                json!({"containers": [{"name": "b", "image": "y:1"}, {"name": "a", "image": "x:1", "tty": true}]}),
+            ),
+            (
+                json!({"volumes": [{"name": "v", "emptyDir": {}, "x": 1}]}),
+                json!({"volumes": [{"name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": {"path": "/"}}]}),
+                json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}),
+            ),
+            (
+                json!({"tolerations": [{"key": "a"}]}),
+                json!({"tolerations": [{"key": "b"}]}),
+                json!({"tolerations": [{"key": "b"}]}),
+            ),
+            (
+                json!({"hostname": "a", "x": {"$patch": 1}}),
+                json!({"hostname": null}),
+                json!({"x": {"$patch": 1}}),
+            ),
+        ] {
+            assert_eq!(
+                strategic(pods, pod(live), pod(patch.clone())),
+                pod(merged),
+                "{patch}"
+            );
+        }
+        let finalizers = |list: &[&str]| json!({"metadata": {"finalizers": list}});
+        let patch = json!({"metadata": {"finalizers": ["c"], "$deleteFromPrimitiveList/finalizers": ["a"]}});
+        assert_eq!(
+            strategic(pods, finalizers(&["a", "b"]), patch),
+            finalizers(&["b", "c"])
+        );
+    }
+}

@@ -1,0 +1,229 @@
+//! Structural schemas: the shape of objects, compiled once from the JSON form that a CustomResourceDefinition carries.
+
+mod prune;
+mod rules;
+pub(crate) mod structural;
+mod validate;
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::Value;
+
+pub(crate) use prune::{prune, trim};
+pub(crate) use validate::validate;
+
+/// What kind of value is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// A map.
+    Object,
+    /// A list.
+    Array,
+    /// A text.
+    String,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+}
+
+impl Type {
+    /// The word of JSON Schema.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Type::Object => "object",
+            Type::Array => "array",
+            Type::String => "string",
+            Type::Integer => "integer",
+            Type::Number => "number",
+            Type::Boolean => "boolean",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        [
+            Type::Object,
+            Type::Array,
+            Type::String,
+            Type::Integer,
+            Type::Number,
+            Type::Boolean,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
+    }
+}
+
+/// How a list is merged and owned (`x-kubernetes-list-type`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ListType {
+    /// As one value.
+    #[default]
+    Atomic,
+    /// Item by item; an item is its own key.
+    Set,
+    /// Item by item; these fields of an item are its key.
+    Map(Vec<String>),
+}
+
+/// The shape of a value. The default is "anything".
+#[derive(Debug, Default)]
+pub struct Schema {
+    /// The kind of value; absent where anything goes.
+    pub kind: Option<Type>,
+    /// `int32`, `int64`, `date-time`, …
+    pub format: String,
+    /// The fields of an object.
+    pub properties: BTreeMap<String, Schema>,
+    /// Fields that must be there.
+    pub required: Vec<String>,
+    /// The values of a map with free keys.
+    pub additional: Option<Box<Schema>>,
+    /// The items of a list.
+    pub items: Option<Box<Schema>>,
+    /// How a list is merged.
+    pub list: ListType,
+    /// Is a map merged as one value (`x-kubernetes-map-type: atomic`)?
+    pub atomic_map: bool,
+    /// Are fields kept that `properties` does not know?
+    pub preserve: bool,
+    /// May the value be `null`?
+    pub nullable: bool,
+    /// May the value be a number or a text?
+    pub int_or_string: bool,
+    /// What a missing value becomes.
+    pub default: Option<Value>,
+    /// The only values allowed; empty for all.
+    pub allowed: Vec<Value>,
+    minimum: Option<f64>,
+    maximum: Option<f64>,
+    min_items: Option<u64>,
+    max_items: Option<u64>,
+    min_length: Option<u64>,
+    max_length: Option<u64>,
+    pattern: Option<Regex>,
+    rules: Vec<rules::Rule>,
+}
+
+impl Schema {
+    /// Compiles the JSON form.
+    ///
+    /// # Errors
+    /// Says what is wrong with it: an unknown type, a pattern or rule that does not compile.
+    pub fn compile(json: &Value) -> Result<Self, String> {
+        let text = |name: &str| json.get(name).and_then(Value::as_str);
+        let flag = |name: &str| json.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let number = |name: &str| json.get(name).and_then(Value::as_f64);
+        let count = |name: &str| json.get(name).and_then(Value::as_u64);
+        let texts = |name: &str| -> Vec<String> {
+            let items = json
+                .get(name)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            items.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let child = |name: &str| match json.get(name) {
+            Some(value @ Value::Object(_)) => {
+                Schema::compile(value).map(|child| Some(Box::new(child)))
+            }
+            _ => Ok(None),
+        };
+        let kind = match text("type") {
+            None => None,
+            Some(word) => Some(Type::parse(word).ok_or_else(|| format!("unknown type {word}"))?),
+        };
+        let list = match text("x-kubernetes-list-type") {
+            Some("set") => ListType::Set,
+            Some("map") => ListType::Map(texts("x-kubernetes-list-map-keys")),
+            _ => ListType::Atomic,
+        };
+        let pattern = text("pattern")
+            .map(|pattern| Regex::new(pattern).map_err(|error| error.to_string()))
+            .transpose()?;
+        let mut properties = BTreeMap::new();
+        for (name, value) in json
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            properties.insert(name.clone(), Schema::compile(value)?);
+        }
+        let rules = json
+            .get("x-kubernetes-validations")
+            .and_then(Value::as_array);
+        Ok(Schema {
+            kind,
+            format: text("format").unwrap_or_default().to_owned(),
+            properties,
+            required: texts("required"),
+            additional: child("additionalProperties")?,
+            items: child("items")?,
+            list,
+            atomic_map: text("x-kubernetes-map-type") == Some("atomic"),
+            preserve: flag("x-kubernetes-preserve-unknown-fields"),
+            nullable: flag("nullable"),
+            int_or_string: flag("x-kubernetes-int-or-string"),
+            default: json.get("default").cloned(),
+            allowed: json
+                .get("enum")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default(),
+            minimum: number("minimum"),
+            maximum: number("maximum"),
+            min_items: count("minItems"),
+            max_items: count("maxItems"),
+            min_length: count("minLength"),
+            max_length: count("maxLength"),
+            pattern,
+            rules: rules
+                .into_iter()
+                .flatten()
+                .map(rules::Rule::compile)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// A shape that anything fits.
+    #[must_use]
+    pub fn anything() -> Self {
+        Schema {
+            preserve: true,
+            ..Schema::default()
+        }
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn text() -> Self {
+        Schema {
+            kind: Some(Type::String),
+            ..Schema::default()
+        }
+    }
+
+    /// The shape of a field of an object: of a known field, or of any other one if free keys are allowed. `None` if
+    /// the object has no such field.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Schema> {
+        self.properties.get(name).or_else(|| {
+            self.additional
+                .as_deref()
+                .or_else(|| (self.preserve || self.kind.is_none()).then_some(&*ANYTHING))
+        })
+    }
+
+    /// The shape of the items of a list.
+    #[must_use]
+    pub fn item(&self) -> &Schema {
+        self.items.as_deref().unwrap_or(&ANYTHING)
+    }
+}
+
+static ANYTHING: std::sync::LazyLock<Schema> = std::sync::LazyLock::new(Schema::anything);

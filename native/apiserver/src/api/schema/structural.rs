@@ -1,0 +1,168 @@
+//! What a definition's schema must be like: structural, as Kubernetes calls it, and made of words that are understood
+//! here. A word that would be ignored is refused, so that nothing passes that its author meant to stop.
+
+use serde_json::{Map, Value};
+
+use super::Schema;
+use crate::api::cause::Cause;
+
+/// The position of a schema in an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Root,
+    Field,
+    Item,
+}
+
+/// Words that say something about values and are held, beside those that lead to other schemas.
+const HELD: &[&str] = &[
+    "type",
+    "format",
+    "required",
+    "nullable",
+    "default",
+    "enum",
+    "minimum",
+    "maximum",
+    "minItems",
+    "maxItems",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
+    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-validations",
+];
+
+/// Keywords that only document a schema.
+const DOCUMENTING: &[&str] = &["description", "title", "example", "externalDocs"];
+
+/// Deepest schema.
+const DEEPEST: usize = 64;
+
+/// Returns every error in the schema at `field` of a definition.
+#[must_use]
+pub(crate) fn faults(schema: &Value, field: &str) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    walk(schema, field, Level::Root, 0, &mut causes);
+    causes
+}
+
+fn walk(schema: &Value, field: &str, level: Level, depth: usize, causes: &mut Vec<Cause>) {
+    let Some(words) = schema.as_object() else {
+        let found = super::validate::found(schema);
+        let why = format!(
+            "must be of type object: {}",
+            crate::api::go_fmt::quote(found)
+        );
+        causes.push(Cause::wrong_type(field, found, &why));
+        return;
+    };
+    if depth == DEEPEST {
+        causes.push(Cause::forbidden(field, "is too deep"));
+        return;
+    }
+    causes.extend(type_fault(words, field, level));
+    causes.extend(word_faults(words, field));
+    for (word, level) in [
+        ("items", Level::Item),
+        ("additionalProperties", Level::Field),
+    ] {
+        if let Some(child) = words.get(word).filter(|child| !child.is_boolean()) {
+            walk(child, &format!("{field}.{word}"), level, depth + 1, causes);
+        }
+    }
+    let properties = words.get("properties").and_then(Value::as_object);
+    for (name, child) in properties.into_iter().flatten() {
+        // What is said about these is the same for every kind.
+        if level == Level::Root && matches!(name.as_str(), "apiVersion" | "kind" | "metadata") {
+            continue;
+        }
+        let field = format!("{field}.properties[{name}]");
+        walk(child, &field, Level::Field, depth + 1, causes);
+    }
+}
+
+fn type_fault(words: &Map<String, Value>, field: &str, level: Level) -> Option<Cause> {
+    let text = words
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let is = |word: &str| words.get(word) == Some(&Value::Bool(true));
+    let field = format!("{field}.type");
+    if level == Level::Root && !matches!(text, "" | "object") {
+        return Some(Cause::invalid(
+            &field,
+            &text.into(),
+            "must be object at the root",
+        ));
+    }
+    if !text.is_empty()
+        || is("x-kubernetes-preserve-unknown-fields")
+        || is("x-kubernetes-int-or-string")
+    {
+        return None;
+    }
+    let why = match level {
+        Level::Root => "must not be empty at the root",
+        Level::Field => "must not be empty for specified object fields",
+        Level::Item => "must not be empty for specified array items",
+    };
+    Some(Cause::required(&field, why))
+}
+
+fn word_faults(words: &Map<String, Value>, field: &str) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    for (word, value) in words {
+        let at = format!("{field}.{word}");
+        match word.as_str() {
+            "properties" if value.is_object() => {}
+            "additionalProperties" if words.contains_key("properties") => {
+                let why = "additionalProperties and properties are mutual exclusive";
+                causes.push(Cause::forbidden(&at, why));
+            }
+            "additionalProperties" if *value == Value::Bool(false) => {
+                let why = "must not be false: unknown fields are pruned";
+                causes.push(Cause::forbidden(&at, why));
+            }
+            "items" | "additionalProperties" => {}
+            "x-kubernetes-preserve-unknown-fields" if *value != Value::Bool(true) => {
+                causes.push(Cause::invalid(&at, value, "must be true or undefined"));
+            }
+            // how the two types of an int-or-string may be written too
+            "anyOf"
+                if words.contains_key("x-kubernetes-int-or-string")
+                    && *value == serde_json::json!([{"type": "integer"}, {"type": "string"}]) => {}
+            word if HELD.contains(&word) || DOCUMENTING.contains(&word) => {}
+            _ => causes.push(Cause::forbidden(&at, "is not understood by this server")),
+        }
+    }
+    if words.get("type").and_then(Value::as_str) == Some("array") && !words.contains_key("items") {
+        causes.push(Cause::required(
+            &format!("{field}.items"),
+            "must be specified",
+        ));
+    }
+    let own: Map<String, Value> = words
+        .iter()
+        .filter(|(word, _)| HELD.contains(&word.as_str()))
+        .map(|(word, value)| (word.clone(), value.clone()))
+        .collect();
+    if let Err(why) = Schema::compile(&own.into()) {
+        causes.push(Cause::invalid(field, &"schema".into(), &why));
+    }
+    if let Some(default) = words.get("default")
+        && let Ok(schema) = Schema::compile(&words.clone().into())
+    {
+        let at = format!("{field}.default");
+        for mut cause in super::validate(&schema, default, "") {
+            cause.field = at.clone();
+            cause.message = cause.message.replace("  in body", " in body");
+            causes.push(cause);
+        }
+    }
+    causes
+}

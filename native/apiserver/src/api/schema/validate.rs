@@ -1,0 +1,308 @@
+//! Validation by a schema, fault by fault in the words of the real server (its validator is generic, so are they).
+
+use serde_json::Value;
+
+use super::{ListType, Schema, Type};
+use crate::api::cause::Cause;
+use crate::api::path::Path;
+
+/// Returns every error in `value`. `prefix` is its path in the object: empty for the whole object, `status` for its
+/// status. The paths in the errors are below it. The CEL rules are evaluated only if the value has no other error that
+/// they could fail on.
+#[must_use]
+pub(crate) fn validate(schema: &Schema, value: &Value, prefix: &str) -> Vec<Cause> {
+    let mut run = Run {
+        prefix,
+        causes: Vec::new(),
+    };
+    run.value(schema, value, &Path::root(""));
+    run.lists(schema, value, &Path::root(""));
+    let causes = &mut run.causes.iter();
+    if causes.all(|cause| cause.reason == "FieldValueInvalid") {
+        super::rules::evaluate(schema, value, &Path::root(prefix), &mut run.causes);
+    }
+    run.causes
+}
+
+struct Run<'a> {
+    prefix: &'a str,
+    causes: Vec<Cause>,
+}
+
+impl Run<'_> {
+    /// The field of a fault.
+    fn at(&self, path: &Path<'_>) -> String {
+        match (self.prefix, path.to_string()) {
+            ("", path) => path,
+            (prefix, path) if path.is_empty() => prefix.to_owned(),
+            (prefix, path) if path.starts_with('[') => format!("{prefix}{path}"),
+            (prefix, path) => format!("{prefix}.{path}"),
+        }
+    }
+
+    fn wrong_type(&mut self, path: &Path<'_>, expected: &str, found: &str) {
+        let detail = format!(
+            "{} must be of type {expected}: {}",
+            in_body(path),
+            crate::api::go_fmt::quote(found)
+        );
+        self.causes
+            .push(Cause::wrong_type(&self.at(path), found, &detail));
+    }
+
+    fn invalid(&mut self, path: &Path<'_>, value: &Value, rule: &str) {
+        let detail = format!("{} {rule}", in_body(path));
+        self.causes
+            .push(Cause::invalid(&self.at(path), value, &detail));
+    }
+
+    fn value(&mut self, schema: &Schema, value: &Value, path: &Path<'_>) {
+        if !self.kind(schema, value, path) {
+            return;
+        }
+        match value {
+            Value::String(text) => self.text(schema, text, value, path),
+            Value::Number(number) => self.number(schema, number, value, path),
+            Value::Array(items) => self.array(schema, items, path),
+            _ => {}
+        }
+        if !schema.allowed.is_empty() && !schema.allowed.contains(value) {
+            let allowed: Vec<String> = schema
+                .allowed
+                .iter()
+                .map(|value| {
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                })
+                .collect();
+            let mut allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
+            allowed.sort_unstable();
+            let shown = crate::api::go_fmt::shown(value);
+            self.causes
+                .push(Cause::not_supported(&self.at(path), &shown, &allowed));
+        }
+        if let Value::Object(fields) = value {
+            for (name, value) in fields {
+                if let Some(schema) = schema.field(name) {
+                    self.value(schema, value, &path.field(name));
+                }
+            }
+            for name in &schema.required {
+                if !fields.contains_key(name) {
+                    self.causes
+                        .push(Cause::required(&self.at(&path.field(name)), ""));
+                }
+            }
+        }
+    }
+
+    /// Checks the kind of a value; false where nothing more can be said about it.
+    fn kind(&mut self, schema: &Schema, value: &Value, path: &Path<'_>) -> bool {
+        let Some(expected) = schema.kind else {
+            if schema.int_or_string && !matches!(value, Value::Number(_) | Value::String(_)) {
+                self.wrong_type(path, "integer,string", found(value));
+            }
+            return true;
+        };
+        let found = found(value);
+        let fits = match (expected, value) {
+            (_, Value::Null) => schema.nullable,
+            (Type::Object, Value::Object(_))
+            | (Type::Array, Value::Array(_))
+            | (Type::String, Value::String(_))
+            | (Type::Number, Value::Number(_))
+            | (Type::Boolean, Value::Bool(_)) => true,
+            (Type::Integer, Value::Number(number)) => is_whole(number),
+            _ => false,
+        };
+        if fits {
+            return !value.is_null();
+        }
+        // A value that is no text or list is held against the format where there is one.
+        let expected = match value {
+            Value::Number(number) if number.is_f64() && !schema.format.is_empty() => {
+                self.wrong_type(path, &schema.format, "float64");
+                return true;
+            }
+            Value::Bool(_) | Value::Object(_) | Value::Number(_) if !schema.format.is_empty() => {
+                self.wrong_type(path, &schema.format, "");
+                return true;
+            }
+            // A text with a format passes this check of the real server; the check of the format is next.
+            _ => expected.as_str(),
+        };
+        self.wrong_type(path, expected, found);
+        !value.is_null()
+    }
+
+    fn text(&mut self, schema: &Schema, text: &str, value: &Value, path: &Path<'_>) {
+        if schema.kind.is_some_and(|kind| kind != Type::String) {
+            return;
+        }
+        let bounded = schema.min_length.is_some() || schema.max_length.is_some();
+        let length = if bounded {
+            text.chars().count() as u64
+        } else {
+            0
+        };
+        if let Some(limit) = schema.max_length.filter(|limit| length > *limit) {
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            self.causes.push(Cause::too_long(&self.at(path), limit));
+        }
+        if let Some(least) = schema.min_length.filter(|least| length < *least) {
+            self.invalid(
+                path,
+                value,
+                &format!("should be at least {least} chars long"),
+            );
+        }
+        if let Some(pattern) = schema
+            .pattern
+            .as_ref()
+            .filter(|pattern| !pattern.is_match(text))
+        {
+            let rule = format!("should match '{pattern}'");
+            self.invalid(path, value, &rule);
+        }
+        if schema.format == "date-time" && !is_date_time(text) {
+            let detail = format!(
+                "{} must be of type date-time: {}",
+                in_body(path),
+                crate::api::go_fmt::quote(text)
+            );
+            self.causes
+                .push(Cause::wrong_type(&self.at(path), text, &detail));
+        }
+    }
+
+    fn number(
+        &mut self,
+        schema: &Schema,
+        number: &serde_json::Number,
+        value: &Value,
+        path: &Path<'_>,
+    ) {
+        let in_range = match schema.format.as_str() {
+            "int32" => number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
+            "int64" => number.as_i64().is_some() || (is_whole(number) && number.as_u64().is_none()),
+            _ => true,
+        };
+        if !in_range && schema.kind == Some(Type::Integer) {
+            let detail = format!(
+                "Checked value must be of type integer with format {} in {path}",
+                schema.format
+            );
+            // The real server loses the path of this one.
+            let field = if self.prefix.is_empty() {
+                "<nil>"
+            } else {
+                self.prefix
+            };
+            self.causes
+                .push(Cause::invalid(field, &Value::from(""), &detail));
+        }
+        let Some(float) = number.as_f64() else { return };
+        if let Some(most) = schema.maximum.filter(|most| float > *most) {
+            self.invalid(
+                path,
+                value,
+                &format!("should be less than or equal to {most}"),
+            );
+        }
+        if let Some(least) = schema.minimum.filter(|least| float < *least) {
+            self.invalid(
+                path,
+                value,
+                &format!("should be greater than or equal to {least}"),
+            );
+        }
+    }
+
+    fn array(&mut self, schema: &Schema, items: &[Value], path: &Path<'_>) {
+        if let Some(schema) = &schema.items {
+            for (index, item) in items.iter().enumerate() {
+                self.value(schema, item, &path.index(index));
+            }
+        }
+        let count = items.len() as u64;
+        if let Some(least) = schema.min_items.filter(|least| count < *least) {
+            self.invalid(
+                path,
+                &Value::from(count),
+                &format!("should have at least {least} items"),
+            );
+        }
+        if let Some(most) = schema.max_items.filter(|most| count > *most) {
+            self.causes
+                .push(Cause::too_many(&self.at(path), items.len(), most));
+        }
+    }
+
+    /// Items of sets and maps must differ.
+    fn lists(&mut self, schema: &Schema, value: &Value, path: &Path<'_>) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    if let Some(schema) = schema.field(name) {
+                        self.lists(schema, value, &path.field(name));
+                    }
+                }
+            }
+            Value::Array(items) => {
+                let mut seen = std::collections::HashSet::new();
+                for (index, item) in items.iter().enumerate() {
+                    let key = match &schema.list {
+                        ListType::Atomic => None,
+                        ListType::Set => Some(item.clone()),
+                        ListType::Map(keys) => Some(key_of(item, keys)),
+                    };
+                    if let Some(key) = key.filter(|key| !seen.insert(key.to_string())) {
+                        let field = self.at(&path.index(index));
+                        self.causes.push(Cause::duplicate(&field, &key));
+                    }
+                    if let Some(schema) = &schema.items {
+                        self.lists(schema, item, &path.index(index));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn key_of(item: &Value, keys: &[String]) -> Value {
+    keys.iter()
+        .filter_map(|key| Some((key.clone(), item.get(key)?.clone())))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+fn in_body(path: &Path<'_>) -> String {
+    format!("{path} in body")
+}
+
+pub(super) fn found(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// Whole numbers, also those written as floats up to the 2^53 that a float holds exactly.
+fn is_whole(number: &serde_json::Number) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    number
+        .as_f64()
+        .is_none_or(|float| !number.is_f64() || (float.fract() == 0.0 && float.abs() <= EXACT))
+}
+
+/// RFC 3339, with or without a fraction of a second.
+fn is_date_time(text: &str) -> bool {
+    text.parse::<imagecache::time::Timestamp>().is_ok()
+}

@@ -1,0 +1,488 @@
+//! The verbs on the store. What they decide is [`api`](crate::api)'s; here decisions meet the state.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use imagecache::time::Timestamp;
+use serde_json::Value;
+
+use super::store::{self, List, Object, Page, Transaction, Watch};
+use super::{Cluster, definitions, now};
+use crate::api::options::{DeleteOptions, WriteOptions};
+use crate::api::patch::PatchKind;
+use crate::api::selector::Selector;
+use crate::api::write::{self, Context, Effect, Outcome, Subresource};
+use crate::api::{ApiError, Resource, meta};
+
+/// How often another random suffix is tried when a generated name is taken.
+const GENERATED_NAMES: usize = 8;
+
+/// What a request is about.
+#[derive(Clone)]
+pub struct Place {
+    /// The kind of object.
+    pub resource: Arc<Resource>,
+    /// Where it lives; `None` for cluster-scoped objects and for all namespaces.
+    pub namespace: Option<String>,
+    /// Which one; `None` for the collection.
+    pub name: Option<String>,
+    /// Which part of it.
+    pub subresource: Subresource,
+}
+
+impl Place {
+    /// The same place's status.
+    #[must_use]
+    pub fn status(mut self) -> Place {
+        self.subresource = Subresource::Status;
+        self
+    }
+
+    /// The beginning of the keys of its collection.
+    pub fn prefix(&self) -> String {
+        let (group, plural) = self.resource.storage();
+        store::prefix(group, plural, self.namespace.as_deref())
+    }
+
+    fn key(&self, name: &str) -> String {
+        self.prefix() + name
+    }
+
+    fn own_key(&self) -> String {
+        self.key(self.name.as_deref().unwrap_or_default())
+    }
+
+    fn not_found(&self) -> ApiError {
+        ApiError::not_found(&self.resource, self.name.as_deref().unwrap_or_default())
+    }
+
+    /// A stored object as this resource shows it.
+    pub fn show(&self, object: &Object) -> Value {
+        let mut value = object.value.clone();
+        self.resource.read_stored(&mut value);
+        value
+    }
+}
+
+/// A body of a write, and who sends it.
+#[derive(Debug, Clone, Default)]
+pub struct Body {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Their type, as the request says.
+    pub content_type: Option<String>,
+    /// The field manager.
+    pub manager: String,
+    /// The query.
+    pub options: WriteOptions,
+}
+
+impl Body {
+    /// A JSON body of a caller in this process.
+    pub fn json(value: &Value, manager: &str) -> Body {
+        Body {
+            bytes: value.to_string().into(),
+            content_type: Some("application/json".to_owned()),
+            manager: manager.to_owned(),
+            options: WriteOptions::default(),
+        }
+    }
+}
+
+/// How a write went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// The object after it, or the last of it.
+    pub object: Value,
+    /// What was done.
+    pub effect: Effect,
+    /// Warnings for the client.
+    pub warnings: Vec<String>,
+}
+
+/// Chance for one write.
+struct Chance {
+    uid: String,
+    suffixes: Vec<String>,
+}
+
+impl Chance {
+    fn new() -> Self {
+        Chance {
+            uid: uuid::Uuid::new_v4().to_string(),
+            suffixes: Vec::new(),
+        }
+    }
+
+    /// The suffix of the nth generated name.
+    fn suffix(&mut self, nth: usize) -> &str {
+        // Without vowels, so that no name reads as a word, and without what looks alike.
+        const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+        while self.suffixes.len() <= nth {
+            let random = uuid::Uuid::new_v4().into_bytes();
+            let letters = random.iter().take(5).map(|byte| {
+                let letter = LETTERS.get(usize::from(*byte) % LETTERS.len());
+                char::from(letter.copied().unwrap_or(b'b'))
+            });
+            self.suffixes.push(letters.collect());
+        }
+        self.suffixes.get(nth).map_or("", |suffix| suffix)
+    }
+}
+
+impl Cluster {
+    /// An object, or without a name none in particular.
+    ///
+    /// # Errors
+    /// 404 if the resource does not exist.
+    pub fn place(
+        &self,
+        (group, version, plural): (&str, &str, &str),
+        namespace: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Place, ApiError> {
+        let served = self.served();
+        let resource = served.resources.find(group, version, plural);
+        Ok(Place {
+            resource: Arc::clone(resource.ok_or_else(ApiError::no_such_path)?),
+            namespace: namespace.map(str::to_owned),
+            name: name.map(str::to_owned),
+            subresource: Subresource::None,
+        })
+    }
+
+    /// An object as it is now.
+    ///
+    /// # Errors
+    /// 404.
+    pub fn get(&self, place: &Place) -> Result<Arc<Object>, ApiError> {
+        let object = self.store().get(&place.own_key());
+        object.ok_or_else(|| place.not_found())
+    }
+
+    /// Every object of a collection that is selected, as it is now.
+    pub fn list(&self, place: &Place, selector: &Selector) -> Page {
+        let page = self.store().list(&List {
+            prefix: &place.prefix(),
+            at: None,
+            from: None,
+            limit: None,
+            keep: &|object| self.selects(place, selector, object),
+        });
+        page.unwrap_or_default() // the present is never forgotten
+    }
+
+    /// The changes of a collection after a version, such as [`Page::version`].
+    pub fn watch(&self, place: &Place, version: u64) -> Watch {
+        self.store().watch(&place.prefix(), version)
+    }
+
+    pub(super) fn selects(&self, place: &Place, selector: &Selector, object: &Object) -> bool {
+        if place.resource.stored.is_none() || selector.is_everything() {
+            selector.matches(&object.value)
+        } else {
+            selector.matches(&place.show(object))
+        }
+    }
+
+    /// `POST`.
+    ///
+    /// # Errors
+    /// Whatever the API refuses.
+    pub async fn create(&self, place: &Place, body: Body) -> Result<Written, ApiError> {
+        let mut chance = Chance::new();
+        self.decide(place, body, move |cluster, transaction, place, body| {
+            let mut nth = 0;
+            loop {
+                let suffix = chance.suffix(nth).to_owned();
+                let outcome = cluster.with_context(
+                    transaction,
+                    place,
+                    body,
+                    (&chance.uid, &suffix),
+                    |context| {
+                        let content_type = body.content_type.as_deref();
+                        write::create(&place.resource, &body.bytes, content_type, context)
+                    },
+                )?;
+                let name = meta::text(&outcome.object, "name");
+                let key = place.key(name);
+                let Some(taken) = transaction.get(&key) else {
+                    return Ok((key, outcome));
+                };
+                nth += 1;
+                let is_generated = !suffix.is_empty() && name.ends_with(&suffix);
+                if !is_generated || nth == GENERATED_NAMES {
+                    let deleting = meta::is_deleting(&taken.value);
+                    return Err(ApiError::already_exists(&place.resource, name, deleting));
+                }
+            }
+        })
+        .await
+    }
+
+    /// `PUT`.
+    ///
+    /// # Errors
+    /// Whatever the API refuses.
+    pub async fn update(&self, place: &Place, body: Body) -> Result<Written, ApiError> {
+        self.change(place, body, |resource, live, body, context| {
+            let content_type = body.content_type.as_deref();
+            write::update(resource, live, &body.bytes, content_type, context)
+        })
+        .await
+    }
+
+    /// `PATCH`.
+    ///
+    /// # Errors
+    /// Whatever the API refuses.
+    pub async fn patch(
+        &self,
+        place: &Place,
+        kind: PatchKind,
+        body: Body,
+    ) -> Result<Written, ApiError> {
+        self.change(place, body, move |resource, live, body, context| {
+            write::patch(resource, live, kind, &body.bytes, context)
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        place: &Place,
+        body: Body,
+        verb: impl FnOnce(&Resource, Option<&Value>, &Body, &Context<'_>) -> Result<Outcome, ApiError>
+        + Send
+        + 'static,
+    ) -> Result<Written, ApiError> {
+        let mut chance = Chance::new();
+        self.decide(place, body, move |cluster, transaction, place, body| {
+            let key = place.own_key();
+            let live = transaction.get(&key);
+            let shown = live.as_ref().map(|live| place.show(live));
+            let suffix = chance.suffix(0).to_owned();
+            let chance = (chance.uid.as_str(), suffix.as_str());
+            let outcome = cluster.with_context(transaction, place, body, chance, |context| {
+                verb(&place.resource, shown.as_ref(), body, context)
+            })?;
+            Ok((key, outcome))
+        })
+        .await
+    }
+
+    /// Makes a decision and does what it says: on the store, or for a dry run in mind only.
+    async fn decide(
+        &self,
+        place: &Place,
+        body: Body,
+        decide: impl FnOnce(
+            &Cluster,
+            &Transaction<'_>,
+            &Place,
+            &Body,
+        ) -> Result<(String, Outcome), ApiError>
+        + Send
+        + 'static,
+    ) -> Result<Written, ApiError> {
+        // An answer that is not kept is one that was never stored.
+        let dry_run = body.options.dry_run || !place.resource.kept;
+        let (cluster, place) = (Weak::new(self), place.clone());
+        let decision = move |transaction: &mut Transaction<'_>| {
+            let cluster = cluster.upgrade()?;
+            let (key, outcome) = decide(&cluster, transaction, &place, &body)?;
+            if outcome.effect == Effect::Create {
+                in_living_namespace(transaction, &place, &outcome.object)?;
+                definitions::is_to_stay(transaction, &place.resource)?;
+            }
+            if dry_run {
+                return Ok(Written {
+                    object: outcome.object,
+                    effect: outcome.effect,
+                    warnings: outcome.warnings,
+                });
+            }
+            carry_out(transaction, &place.resource, &key, outcome)
+        };
+        if dry_run {
+            self.store().rehearse(decision)
+        } else {
+            self.store().write(decision).await
+        }
+    }
+
+    fn with_context(
+        &self,
+        transaction: &Transaction<'_>,
+        place: &Place,
+        body: &Body,
+        (uid, suffix): (&str, &str),
+        verb: impl FnOnce(&Context<'_>) -> Result<Outcome, ApiError>,
+    ) -> Result<Outcome, ApiError> {
+        let admission = self.inner.admission.as_ref();
+        let admit = admission.map(|admission| {
+            move |resource: &Resource, live: Option<&Value>, object: Value| {
+                admission.admit(transaction, resource, live, object)
+            }
+        });
+        verb(&Context {
+            now: now(),
+            uid,
+            suffix,
+            namespace: place.namespace.as_deref(),
+            name: place.name.as_deref(),
+            subresource: place.subresource,
+            manager: &body.manager,
+            options: &body.options,
+            admit: admit.as_ref().map(|admit| admit as &write::Admit<'_>),
+        })
+    }
+
+    /// `DELETE` of one object.
+    ///
+    /// # Errors
+    /// 404, and 409 for preconditions that do not hold.
+    pub async fn delete(&self, place: &Place, options: DeleteOptions) -> Result<Written, ApiError> {
+        let dry_run = options.dry_run;
+        let place = place.clone();
+        let decision = move |transaction: &mut Transaction<'_>| {
+            let key = place.own_key();
+            let live = transaction.get(&key).ok_or_else(|| place.not_found())?;
+            delete_one(transaction, &place.resource, &key, &live, &options, now())
+        };
+        if dry_run {
+            self.store().rehearse(decision)
+        } else {
+            self.store().write(decision).await
+        }
+    }
+
+    /// `DELETE` of the objects of a page. Those that have gone meanwhile are passed over.
+    ///
+    /// # Errors
+    /// 409 for preconditions that do not hold; then nothing is deleted.
+    pub async fn delete_page(
+        &self,
+        place: &Place,
+        page: &Page,
+        options: DeleteOptions,
+    ) -> Result<(), ApiError> {
+        if options.dry_run {
+            return Ok(());
+        }
+        let place = place.clone();
+        let wanted: Vec<_> = page
+            .items
+            .iter()
+            .map(|object| {
+                (
+                    object.meta("namespace").to_owned(),
+                    object.meta("name").to_owned(),
+                )
+            })
+            .collect();
+        self.store()
+            .write(move |transaction| {
+                let now = now();
+                let (group, plural) = place.resource.storage();
+                for (namespace, name) in &wanted {
+                    let namespace = (!namespace.is_empty()).then_some(namespace.as_str());
+                    let key = store::key(group, plural, namespace, name);
+                    if let Some(live) = transaction.get(&key) {
+                        delete_one(transaction, &place.resource, &key, &live, &options, now)?;
+                    }
+                }
+                Ok(())
+            })
+            .await
+    }
+}
+
+/// A decision that waits must not keep the cluster alive.
+struct Weak(std::sync::Weak<super::Inner>);
+
+impl Weak {
+    fn new(cluster: &Cluster) -> Self {
+        Weak(Arc::downgrade(&cluster.inner))
+    }
+
+    fn upgrade(&self) -> Result<Cluster, ApiError> {
+        let inner = self.0.upgrade();
+        inner
+            .map(|inner| Cluster { inner })
+            .ok_or_else(|| store::Unwritten::Closed.into())
+    }
+}
+
+/// Objects come to be only in namespaces that are there to stay.
+fn in_living_namespace(
+    transaction: &Transaction<'_>,
+    place: &Place,
+    object: &Value,
+) -> Result<(), ApiError> {
+    let Some(name) = &place.namespace else {
+        return Ok(());
+    };
+    let namespace = transaction.get(&store::key("", "namespaces", None, name));
+    let namespace = namespace.ok_or_else(|| ApiError::no_namespace(name))?;
+    if meta::is_deleting(&namespace.value) {
+        let why = format!(
+            "unable to create new content in namespace {name} because it is being terminated"
+        );
+        let object = meta::text(object, "name");
+        return Err(ApiError::forbidden(&place.resource, object, &why));
+    }
+    Ok(())
+}
+
+/// Does what was decided about an object.
+pub(super) fn carry_out(
+    transaction: &mut Transaction<'_>,
+    resource: &Resource,
+    key: &str,
+    outcome: Outcome,
+) -> Result<Written, ApiError> {
+    let mut object = outcome.object;
+    match outcome.effect {
+        Effect::Create | Effect::Update => {
+            resource.write_stored(&mut object);
+            object = transaction.put(key, object)?.value.clone();
+            resource.read_stored(&mut object);
+        }
+        Effect::Keep => {}
+        Effect::Remove => {
+            transaction.delete(key);
+        }
+    }
+    if outcome.effect != Effect::Keep {
+        definitions::settle(transaction, resource)?;
+    }
+    Ok(Written {
+        object,
+        effect: outcome.effect,
+        warnings: outcome.warnings,
+    })
+}
+
+/// Deletes an object, or marks it as being deleted.
+pub(super) fn delete_one(
+    transaction: &mut Transaction<'_>,
+    resource: &Resource,
+    key: &str,
+    live: &Object,
+    options: &DeleteOptions,
+    now: Timestamp,
+) -> Result<Written, ApiError> {
+    let mut shown = live.value.clone();
+    resource.read_stored(&mut shown);
+    let outcome = write::delete(resource, &shown, options, now)?;
+    if options.dry_run {
+        return Ok(Written {
+            object: outcome.object,
+            effect: outcome.effect,
+            warnings: outcome.warnings,
+        });
+    }
+    carry_out(transaction, resource, key, outcome)
+}

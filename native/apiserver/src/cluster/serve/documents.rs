@@ -1,0 +1,249 @@
+//! The documents that describe the server: discovery, OpenAPI, version, health.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, LAST_MODIFIED, LOCATION, VARY,
+};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use imagecache_http::{Body, whole};
+use serde_json::{Value, json};
+
+use super::Server;
+use super::answer::{self, Answer};
+use super::negotiate::{Form, Media, View};
+use super::request::Request;
+use crate::api::openapi::Documents;
+use crate::api::{ApiError, Resources, discovery};
+
+/// The Kubernetes whose behaviour this is.
+const MINOR: &str = "36";
+/// When the documents were made; they change with the program only.
+const MADE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
+/// When a document with its hash in the URL is to be asked for again.
+const NEVER: &str = "Thu, 31 Dec 2099 23:59:59 UTC";
+
+pub(super) fn answer(server: &Server, request: &Request, form: Form) -> Answer {
+    let segments = request.segments();
+    if !matches!(request.method, Method::GET | Method::HEAD) {
+        return Ok(answer::no_such_page());
+    }
+    // documents are not objects: no Table is made of them
+    let form = Form {
+        view: View::Whole,
+        ..form
+    };
+    let served = server.cluster.served();
+    let resources = &served.resources;
+    let document = match segments.as_slice() {
+        [] => Some(discovery::paths(resources)),
+        ["version"] => Some(version()),
+        ["healthz" | "livez" | "readyz", ..] => return Ok(health(server, request, &segments)),
+        ["api"] => return Ok(groups(server, resources, request, form, true)),
+        ["apis"] => return Ok(groups(server, resources, request, form, false)),
+        ["api", version] => discovery::resources(resources, "", version),
+        ["apis", group] => discovery::group(resources, group),
+        ["apis", group, version] => discovery::resources(resources, group, version),
+        ["openapi", "v2"] => return Ok(openapi_v2(served.documents(), request)),
+        ["openapi", "v3"] => {
+            let mut index = answer::answer(
+                200,
+                "text/plain; charset=utf-8",
+                text(&served.documents().index()),
+            );
+            set(&mut index, ACCEPT_RANGES, "bytes");
+            set(&mut index, LAST_MODIFIED, MADE);
+            return Ok(index);
+        }
+        ["openapi", "v3", path @ ..] => {
+            return openapi_v3(served.documents(), request, &path.join("/"));
+        }
+        _ => None,
+    };
+    Ok(match document {
+        Some(document) => answer::value(200, &document, form),
+        None => answer::no_such_page(),
+    })
+}
+
+fn text(value: &Value) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+fn set(response: &mut Response<Body>, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+fn version() -> Value {
+    json!({
+        "major": "1",
+        "minor": MINOR,
+        "emulationMajor": "1",
+        "emulationMinor": MINOR,
+        "minCompatibilityMajor": "1",
+        "minCompatibilityMinor": "35",
+        "gitVersion": concat!("v1.36.0+imagecache-", env!("CARGO_PKG_VERSION")),
+        "gitCommit": "none",
+        "gitTreeState": "clean",
+        "buildDate": "2026-01-01T00:00:00Z",
+        "goVersion": "none",
+        "compiler": "rustc",
+        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+    })
+}
+
+/// The server is healthy while its store takes reads, and ready until it stops.
+fn health(server: &Server, request: &Request, segments: &[&str]) -> Response<Body> {
+    let name = segments.first().copied().unwrap_or_default();
+    let ready = name != "readyz" || !server.stop.is_cancelled();
+    let checks = [("ping", true), ("store", true), ("shutdown", ready)];
+    let wanted = segments.get(1).copied();
+    let mut known = checks
+        .iter()
+        .filter(|(check, _)| wanted.is_none_or(|wanted| wanted == *check));
+    if segments.len() > 2 || (wanted.is_some() && known.clone().next().is_none()) {
+        return answer::no_such_page();
+    }
+    let healthy = known.all(|(_, healthy)| *healthy);
+    if healthy && request.parameter("verbose").is_none() {
+        return answer::text(200, "ok");
+    }
+    let mut lines = String::new();
+    for (check, healthy) in checks {
+        lines += &if healthy {
+            format!("[+]{check} ok\n")
+        } else {
+            format!("[-]{check} failed: the server is stopping\n")
+        };
+    }
+    let outcome = if healthy { "passed" } else { "failed" };
+    lines += &format!("{name} check {outcome}\n");
+    answer::text(if healthy { 200 } else { 500 }, lines)
+}
+
+/// `/api` and `/apis`: for clients who ask so, with everything below in one.
+fn groups(
+    server: &Server,
+    resources: &Resources,
+    request: &Request,
+    form: Form,
+    core: bool,
+) -> Response<Body> {
+    let aggregated = Form::kinds(request)
+        .into_iter()
+        .find_map(|(kind, group, version)| {
+            let is = kind == "APIGroupDiscoveryList" && group == "apidiscovery.k8s.io";
+            match (is, kind.is_empty(), version.as_str()) {
+                (true, _, "v2") => Some(Some("v2")),
+                (true, _, "v2beta1") => Some(Some("v2beta1")),
+                // plain JSON is wanted before anything that could follow
+                (_, true, _) => Some(None),
+                _ => None,
+            }
+        });
+    let Some(version) = aggregated.flatten() else {
+        let document = if core {
+            let address = server.address.map(|address| address.to_string());
+            discovery::core_versions(&address.unwrap_or_default())
+        } else {
+            discovery::groups(resources)
+        };
+        let form = Form {
+            media: if form.media == Media::Protobuf {
+                Media::Json
+            } else {
+                form.media
+            },
+            ..form
+        };
+        return answer::value(200, &document, form);
+    };
+    let document = discovery::aggregated(resources, core, version);
+    let etag = etag(&document);
+    if request.header("if-none-match") == Some(etag.as_str()) {
+        let mut unchanged = Response::new(whole(""));
+        *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
+        set(&mut unchanged, ETAG, &etag);
+        return unchanged;
+    }
+    let mut response = answer::value(
+        200,
+        &document,
+        Form {
+            pretty: form.pretty,
+            ..Form::default()
+        },
+    );
+    let kind =
+        format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList");
+    set(&mut response, CONTENT_TYPE, &kind);
+    set(&mut response, CACHE_CONTROL, "public");
+    set(&mut response, VARY, "Accept");
+    set(&mut response, ETAG, &etag);
+    response
+}
+
+/// The same for the same document in every run of one build.
+fn etag(document: &Value) -> String {
+    let mut hasher = DefaultHasher::new();
+    document.to_string().hash(&mut hasher);
+    format!("\"{:016X}\"", hasher.finish())
+}
+
+fn openapi_v2(documents: &Documents, request: &Request) -> Response<Body> {
+    let accept = request.header("accept").unwrap_or("*/*");
+    // kubectl asks for protobuf first, and takes JSON where it gets it
+    if !accept.contains("json") && !accept.contains('*') {
+        let message = "openapi/v2 is served as JSON only\n";
+        return answer::text(406, message);
+    }
+    let document = documents.v2();
+    let etag = etag(&document);
+    let mut response = answer::answer(200, "application/json", text(&document));
+    described(&mut response, &etag);
+    response
+}
+
+fn described(response: &mut Response<Body>, etag: &str) {
+    set(response, ACCEPT_RANGES, "bytes");
+    set(response, LAST_MODIFIED, MADE);
+    set(response, VARY, "Accept");
+    set(response, ETAG, etag);
+}
+
+fn openapi_v3(documents: &Documents, request: &Request, path: &str) -> Answer {
+    let Some((document, hash)) = documents.document(path) else {
+        return Ok(answer::no_such_page());
+    };
+    let etag = format!("\"{hash}\"");
+    let wanted = request
+        .parameter("hash")
+        .filter(|wanted| !wanted.is_empty());
+    if wanted.is_some_and(|wanted| wanted != hash) {
+        let mut moved = Response::new(whole(""));
+        *moved.status_mut() = StatusCode::MOVED_PERMANENTLY;
+        set(&mut moved, CACHE_CONTROL, "no-cache, private");
+        set(&mut moved, CONTENT_TYPE, "application/json");
+        set(
+            &mut moved,
+            LOCATION,
+            &format!("/openapi/v3/{path}?hash={hash}"),
+        );
+        set(&mut moved, VARY, "Accept");
+        set(&mut moved, ETAG, &etag);
+        return Ok(moved);
+    }
+    let accept = request.header("accept").unwrap_or("*/*");
+    if !accept.contains("json") && !accept.contains('*') {
+        return Err(ApiError::not_acceptable());
+    }
+    let mut response = answer::answer(200, "application/json", text(document));
+    described(&mut response, &etag);
+    if wanted.is_some() {
+        set(&mut response, CACHE_CONTROL, "public, immutable");
+        set(&mut response, EXPIRES, NEVER);
+    }
+    Ok(response)
+}

@@ -1,0 +1,20 @@
+//! A mistake in the arguments that only the verb can see; [`crate::cli`] prints it as clap prints its own.
+
+use std::fmt;
+
+/// A usage error: the run ends with exit code 2, and the message is followed by the usage line of the verb.
+#[derive(Debug)]
+pub(crate) struct UsageError(pub(crate) String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// Returns a usage error with this message.
+pub(crate) fn usage_error(message: impl fmt::Display) -> anyhow::Error {
+    UsageError(message.to_string()).into()
+}

@@ -1,0 +1,391 @@
+//! Pods: the images they start with, what they ask of image caches, and where they run.
+//!
+//! A pod is described by a Pod object, or by a pod template in another object. The table of workloads
+//! ([`crate::resource::workload`]) says where each kind keeps its templates; [`templates`] finds them in an object;
+//! [`Pod::read_all`] reads them. Validation, matching and admission all read pods with this module:
+//!
+//! | question | answer |
+//! |---|---|
+//! | Which pod templates does this object have? | [`templates`], [`search`] for an unknown kind |
+//! | What does the pod ask of image caches? | [`CacheRequest`] |
+//! | Does the pod run on ECI? | [`Placement`] |
+//! | Which images does the pod have, and how much storage does it need? | [`Pod`] |
+
+mod node;
+mod placement;
+mod request;
+mod storage;
+mod template;
+
+use serde_json::Value;
+
+use crate::annotation;
+use crate::diagnostic::{Code, Report};
+use crate::matching::{Image, ImageFacts, PodSource};
+use crate::path::Path;
+use crate::resource::workload::{self, Workload};
+use node::NodeRequirements;
+
+pub use placement::Placement;
+pub use request::{CacheRequest, DecidingAnnotations};
+pub use storage::{GIB, storage_bytes};
+pub use template::{ContainerImage, Located, Misfit, Template, search, templates, values};
+
+/// A pod: its images, and what decides which image cache it gets.
+///
+/// The images are those of its containers and init containers, each distinct one once. Ephemeral containers are left
+/// out: no pod has them when it is created, and matching happens once, at creation. So are image volumes, which no
+/// document of ECI counts among a pod's images.
+///
+/// ```
+/// use imagecache::{matching::Image, pod::Pod};
+/// let pod = Pod::new("web", ["nginx:1.27", "docker.io/library/nginx:1.27", "redis"].map(Image::new));
+/// assert_eq!(pod.distinct(), 2);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Pod {
+    /// The kind of the object: `Pod`, `Deployment`, …
+    pub kind: String,
+    /// The namespace of the object, where written.
+    pub namespace: Option<String>,
+    /// The name of the object.
+    pub name: String,
+    /// The name of the pod template in the object: `driver`. Empty where the kind has one template.
+    pub template: String,
+    /// The origin of the pod: decides whether automatic matching is on when no annotation says so.
+    pub surface: PodSource,
+    /// Where the pod runs.
+    pub placement: Placement,
+    /// What the pod asks of image caches.
+    pub wish: CacheRequest,
+    /// Temporary storage that the pod asks for, in GiB: a cache must be at least as large.
+    pub storage_gib: u64,
+    /// The part of it that is asked for on top of what an instance has, in GiB: an automatic cache grows by it.
+    pub extra_storage_gib: u64,
+    /// The region that the pod must run in, where written.
+    pub region: Option<String>,
+    /// The architecture that the pod must run on, where written.
+    pub arch: Option<String>,
+    /// The operating system that the pod must run on, where written.
+    pub os: Option<String>,
+    /// Sentences on what could not be read.
+    pub warnings: Vec<String>,
+    images: Vec<Image>,
+    unreadable: Vec<Image>,
+}
+
+impl Pod {
+    /// Returns a pod of a cluster with these images that asks for nothing.
+    #[must_use]
+    pub fn new(name: &str, images: impl IntoIterator<Item = Image>) -> Self {
+        let mut pod = Pod {
+            kind: "Pod".to_owned(),
+            name: name.to_owned(),
+            ..Pod::default()
+        };
+        pod.set_images(images.into_iter().collect());
+        pod
+    }
+
+    /// Returns the distinct images, by repository, then version.
+    #[must_use]
+    pub fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    /// Returns the distinct images that are not references. They match nothing. An image that is missing or not a
+    /// string has its path as text.
+    #[must_use]
+    pub fn unreadable(&self) -> &[Image] {
+        &self.unreadable
+    }
+
+    /// Returns the number of distinct images, readable or not.
+    #[must_use]
+    pub fn distinct(&self) -> usize {
+        self.images.len() + self.unreadable.len()
+    }
+
+    /// Returns `namespace/name`, or the name alone; with the name of the template in parentheses.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        let mut name = match &self.namespace {
+            Some(namespace) => format!("{namespace}/{}", self.name),
+            None => self.name.clone(),
+        };
+        if !self.template.is_empty() {
+            name.push_str(&format!(" ({})", self.template));
+        }
+        name
+    }
+
+    /// Reads the images again, with what registries report about them.
+    pub fn apply(&mut self, facts: &ImageFacts) {
+        let again = |image: &Image| Image::read(image.text(), facts);
+        let mut images: Vec<Image> = self.images.iter().map(again).collect();
+        images.append(&mut self.unreadable);
+        self.set_images(images);
+    }
+
+    fn set_images(&mut self, images: Vec<Image>) {
+        (self.images, self.unreadable) = images
+            .into_iter()
+            .partition(|image| image.normalized().is_some());
+        fn order(image: &Image) -> (Option<&str>, Option<&str>, &str) {
+            (image.repository(), image.normalized(), image.text())
+        }
+        self.images.sort_by(|a, b| order(a).cmp(&order(b)));
+        self.images
+            .dedup_by(|a, b| a.normalized() == b.normalized());
+        self.unreadable.sort_by(|a, b| a.text().cmp(b.text()));
+        self.unreadable.dedup_by(|a, b| a.text() == b.text());
+    }
+
+    /// Reads the first pod of an object: see [`Pod::read_all`].
+    #[must_use]
+    pub fn read(value: &Value, report: &mut Report<'_>) -> Option<Self> {
+        let mut pods = Self::read_all(value, None, &Path::Root, report).into_iter();
+        let mut pod = pods.next()?;
+        let more = pods.count();
+        if more > 0 {
+            pod.warnings.push(only_the_first(&pod.template, more));
+        }
+        Some(pod)
+    }
+
+    /// Reads the first pod of an object, and reports an object that describes none.
+    #[must_use]
+    pub fn read_named(value: &Value, report: &mut Report<'_>) -> Option<Self> {
+        let pod = Self::read(value, report);
+        if pod.is_none() {
+            report.add(Code::IC011, &Path::Root, NOT_A_POD, "");
+        }
+        pod
+    }
+
+    /// Reads the pods that an object describes, one for each pod template with an image: a Pod, an object of a kind in
+    /// the table of workloads, or one of an unknown kind with a pod spec in it. `kind` is the kind of an object that
+    /// does not say its own. Reports what could not be read; paths begin with `path`.
+    #[must_use]
+    pub fn read_all(
+        value: &Value,
+        kind: Option<&str>,
+        path: &Path<'_>,
+        report: &mut Report<'_>,
+    ) -> Vec<Self> {
+        let templates = templates_of(value, kind);
+        let (row, kind) = row_of(value, kind);
+        let strict = row.is_some_and(Workload::is_built_in);
+        let mut pods = Vec::new();
+        let mut broken = false;
+        for template in &templates {
+            for misfit in &template.misfits {
+                // Only Kubernetes itself is known to refuse a null.
+                if strict || !misfit.found.value.is_null() {
+                    broken = true;
+                    misfit.report(path, report);
+                }
+            }
+            let incomplete = strict && !template.missing.is_empty();
+            if template.makes_pod || incomplete {
+                pods.push(Self::from_template(
+                    template, value, kind, strict, path, report,
+                ));
+            }
+        }
+        if let (None, Some(first)) = (row, pods.first_mut())
+            && let Some(kind) = kind
+        {
+            first.warnings.push(unknown_kind(kind));
+        }
+        let needs_image = row.is_some_and(|row| {
+            let certain = row.is_built_in() || value.get("apiVersion").is_some();
+            certain && !row.templates.is_empty() && row.references.is_empty()
+        });
+        if pods.is_empty() && needs_image && !broken {
+            let name = named(value, kind).full_name();
+            report.add(Code::IC016, path, without_image(&name), SKIPPED);
+        }
+        pods
+    }
+
+    fn from_template(
+        template: &Template<'_>,
+        object: &Value,
+        kind: Option<&str>,
+        strict: bool,
+        path: &Path<'_>,
+        report: &mut Report<'_>,
+    ) -> Self {
+        let mut pod = named(object, kind);
+        pod.template.clone_from(&template.name);
+        pod.wish = CacheRequest::of(template, &mut pod.warnings);
+        pod.placement = Placement::of(template);
+        pod.read_storage(template);
+        pod.read_requirements(template);
+        let mut images = Vec::new();
+        for container in template.images.iter().chain(&template.missing) {
+            container.image.at(path, &mut |path| {
+                images.push(match container.image.value {
+                    Value::String(text) => Image::new(text),
+                    Value::Null => {
+                        if strict {
+                            report.add(Code::IC023, path, IMAGE_MISSING, IMAGE_COUNTS);
+                        }
+                        Image::unreadable(&path.to_string(), IMAGE_MISSING)
+                    }
+                    other => {
+                        let message = expected("a string", other);
+                        report.add(Code::IC016, path, &message, IMAGE_COUNTS);
+                        Image::unreadable(&path.to_string(), &message)
+                    }
+                });
+            });
+        }
+        for misfit in &template.misfits {
+            misfit.found.at(path, &mut |path| {
+                let message = expected(misfit.expected, misfit.found.value);
+                images.push(Image::unreadable(&path.to_string(), &message));
+            });
+        }
+        if template.cut_off {
+            report.add(Code::IC003, path, CUT_OFF, "");
+            images.push(Image::unreadable("…", CUT_OFF));
+        }
+        pod.set_images(images);
+        pod
+    }
+
+    fn read_storage(&mut self, template: &Template<'_>) {
+        let name = annotation::POD_EXTRA_STORAGE;
+        let extra = template.annotation(name).and_then(Value::as_str);
+        let bytes = extra.and_then(storage::storage_bytes);
+        if let (Some(text), None) = (extra, bytes) {
+            self.warnings
+                .push(format!("annotation {name} is {}", not_a_quantity(text)));
+        }
+        let extra = bytes.unwrap_or_default();
+        let requested = storage::requested(template, |bad| {
+            let bad = serde_json::to_string(bad).unwrap_or_default();
+            self.warnings
+                .push(format!("ephemeral-storage is {}", not_a_quantity(&bad)));
+        });
+        self.extra_storage_gib = storage::gib(extra);
+        self.storage_gib = storage::gib(extra.max(requested));
+    }
+
+    fn read_requirements(&mut self, template: &Template<'_>) {
+        let node = NodeRequirements::of(template);
+        self.region = node.label([
+            "topology.kubernetes.io/region",
+            "failure-domain.beta.kubernetes.io/region",
+        ]);
+        self.arch = node.label(["kubernetes.io/arch", "beta.kubernetes.io/arch"]);
+        let os = template.spec("os").and_then(|os| os.get("name")?.as_str());
+        self.os = match os {
+            Some(os) => Some(os.to_owned()),
+            None => node.label(["kubernetes.io/os", "beta.kubernetes.io/os"]),
+        };
+    }
+}
+
+impl Misfit<'_> {
+    /// Reports the value at its place.
+    pub(crate) fn report(&self, object: &Path<'_>, report: &mut Report<'_>) {
+        self.found.at(object, &mut |path| {
+            report.add(
+                Code::IC016,
+                path,
+                expected(self.expected, self.found.value),
+                "",
+            );
+        });
+    }
+}
+
+/// Returns the pod templates of an object of any kind: those of its row in the table, else every pod spec in it.
+pub(crate) fn templates_of<'v>(value: &'v Value, kind: Option<&'v str>) -> Vec<Template<'v>> {
+    match row_of(value, kind).0 {
+        Some(row) => templates(row, value),
+        None => search(value),
+    }
+}
+
+/// Reports whether an object describes pods: its kind has pod templates, or there is a pod spec in it.
+#[must_use]
+pub fn describes_pods(value: &Value, kind: Option<&str>) -> bool {
+    match row_of(value, kind).0 {
+        Some(row) if row.is_built_in() => !row.templates.is_empty(),
+        Some(row) => templates(row, value)
+            .iter()
+            .any(|template| template.makes_pod),
+        None => !search(value).is_empty(),
+    }
+}
+
+/// Returns the row of an object, and its kind.
+fn row_of<'v>(
+    value: &'v Value,
+    kind: Option<&'v str>,
+) -> (Option<&'static Workload>, Option<&'v str>) {
+    let text = |name| value.get(name).and_then(Value::as_str);
+    let kind = text("kind").or(kind);
+    let api_version = text("apiVersion").unwrap_or_default();
+    (
+        kind.and_then(|kind| workload::resolve(api_version, kind)),
+        kind,
+    )
+}
+
+/// Returns a pod without images that has the names of an object.
+fn named(object: &Value, kind: Option<&str>) -> Pod {
+    let metadata = |name| {
+        object
+            .get("metadata")?
+            .get(name)?
+            .as_str()
+            .map(str::to_owned)
+    };
+    Pod {
+        kind: kind.unwrap_or("Pod").to_owned(),
+        namespace: metadata("namespace"),
+        name: metadata("name")
+            .or_else(|| metadata("generateName"))
+            .unwrap_or_default(),
+        ..Pod::default()
+    }
+}
+
+const NOT_A_POD: &str = "neither a Pod nor an object with a pod template";
+const IMAGE_MISSING: &str = "required";
+const IMAGE_COUNTS: &str = "The image counts as one that no cache has.";
+const SKIPPED: &str = "The object is skipped: its pods pull no images.";
+const CUT_OFF: &str = "the pod templates share too many values, so some were not read";
+
+fn without_image(name: &str) -> String {
+    format!("`{name}` has no container with an image")
+}
+
+fn unknown_kind(kind: &str) -> String {
+    format!("the kind `{kind}` is unknown: the pod spec was found by its form")
+}
+
+fn only_the_first(template: &str, more: usize) -> String {
+    format!("only the pod `{template}` was read, the object describes {more} more")
+}
+
+fn not_a_quantity(text: &str) -> String {
+    format!("`{text}`, not a quantity: ignored")
+}
+
+/// Returns the message on a value of the wrong type.
+fn expected(wanted: &str, found: &Value) -> String {
+    match found {
+        Value::Null => format!("expected {wanted}, found null"),
+        Value::Bool(value) => format!("expected {wanted}, found the boolean `{value}`"),
+        Value::Number(value) => format!("expected {wanted}, found the number `{value}`"),
+        Value::String(_) => format!("expected {wanted}, found a string"),
+        Value::Array(_) => format!("expected {wanted}, found a list"),
+        Value::Object(_) => format!("expected {wanted}, found an object"),
+    }
+}

@@ -1,0 +1,611 @@
+//! The pod templates of an object: what the table of workloads finds in it.
+
+use std::collections::BTreeSet;
+use std::ptr;
+
+use serde_json::Value;
+
+use crate::path::{self, Path};
+use crate::resource::workload::{POD_SPEC, PodTemplate, Step, Way, Workload};
+
+/// Values that are visited outside the part of a pod template, for all templates of one object together. Ten thousand
+/// tasks that share ten thousand sidecars would otherwise cost their product.
+const MAX_SHARED_VISITS: usize = 200_000;
+
+/// Depth to which an object of an unknown kind is searched for pod specs.
+const MAX_SEARCH_DEPTH: usize = 64;
+
+/// A value of an object, and its place.
+#[derive(Debug, Clone)]
+pub struct Located<'v> {
+    /// The value.
+    pub value: &'v Value,
+    /// The steps from the object to the value.
+    pub steps: Vec<path::Step<'v>>,
+}
+
+impl Located<'_> {
+    /// Calls `visit` with the path of the value, below the path of its object.
+    pub fn at(&self, object: &Path<'_>, visit: &mut dyn FnMut(&Path<'_>)) {
+        object.descend(&self.steps, visit);
+    }
+}
+
+/// The image of a container, or the place where one is missing.
+#[derive(Debug, Clone)]
+pub struct ContainerImage<'v> {
+    /// The image as written; null where it is missing.
+    pub image: Located<'v>,
+    /// The object that holds the image: a container. Its pull policy is in it, too.
+    pub holder: &'v Value,
+    /// The number of containers in the list of this one; 1 where it is not in a list.
+    pub siblings: usize,
+}
+
+impl ContainerImage<'_> {
+    /// Returns the index of the container in its list.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        match self.image.steps.as_slice() {
+            [.., path::Step::Index(index), _] => *index,
+            _ => 0,
+        }
+    }
+
+    /// Returns the name of the list that holds the container: `initContainers`.
+    #[must_use]
+    pub fn list(&self) -> &str {
+        match self.image.steps.as_slice() {
+            [.., path::Step::Key(list), path::Step::Index(_), _] => list,
+            _ => "",
+        }
+    }
+
+    /// Reports whether the container is in a list that each pod spec has.
+    fn of_pod_spec(&self) -> bool {
+        ["containers", "initContainers"].contains(&self.list())
+    }
+
+    /// Reports whether the container names no image.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.image.value.is_null()
+    }
+}
+
+/// A value of the wrong type in the place of containers.
+#[derive(Debug, Clone)]
+pub struct Misfit<'v> {
+    /// The value.
+    pub found: Located<'v>,
+    /// The type that it should have: `a list`.
+    pub expected: &'static str,
+}
+
+/// One pod template in an object: a pod is made from it, if it has an image.
+#[derive(Debug, Clone, Default)]
+pub struct Template<'v> {
+    /// The name of the template and of the pod in it: `driver`, `task build`. Empty where the kind has one template.
+    pub name: String,
+    /// The maps of annotations that reach the pod, highest precedence first.
+    pub annotations: Vec<Located<'v>>,
+    /// The maps of labels that reach the pod, highest precedence first.
+    pub labels: Vec<Located<'v>>,
+    /// The objects with fields of a pod spec, highest precedence first.
+    pub pod_specs: Vec<Located<'v>>,
+    /// The images, in the order of the table.
+    pub images: Vec<ContainerImage<'v>>,
+    /// Containers without an image, unless the image is given elsewhere.
+    pub missing: Vec<ContainerImage<'v>>,
+    /// Values in the place of containers that have another type.
+    pub misfits: Vec<Misfit<'v>>,
+    /// Whether an image is below the place of the template. A template without one makes no pod.
+    pub makes_pod: bool,
+    /// Whether the search ended early, because the templates share too many values.
+    pub cut_off: bool,
+}
+
+impl<'v> Template<'v> {
+    /// Returns an annotation of the pod: of the map with the highest precedence that has it.
+    #[must_use]
+    pub fn annotation(&self, name: &str) -> Option<&'v Value> {
+        first(&self.annotations, name)
+    }
+
+    /// Returns the map that decides an annotation.
+    #[must_use]
+    pub fn annotation_map(&self, name: &str) -> Option<&Located<'v>> {
+        let mut maps = self.annotations.iter();
+        maps.find(|map| map.value.get(name).is_some())
+    }
+
+    /// Returns a label of the pod.
+    #[must_use]
+    pub fn label(&self, name: &str) -> Option<&'v Value> {
+        first(&self.labels, name)
+    }
+
+    /// Returns the ephemeral containers. They are added to a running pod, after its cache was chosen.
+    pub(crate) fn ephemeral_containers(&self) -> Vec<ContainerImage<'v>> {
+        let mut found = Vec::new();
+        for spec in &self.pod_specs {
+            for list in follow(&[Step::Field("ephemeralContainers")], spec.value) {
+                let siblings = list.value().as_array().map_or(0, Vec::len);
+                for met in list.each() {
+                    let container = met.container("image", siblings);
+                    found.extend(container.map(|mut container| {
+                        let steps = &mut container.image.steps;
+                        *steps = [&*spec.steps, &**steps].concat();
+                        container
+                    }));
+                }
+            }
+        }
+        found
+    }
+
+    /// Returns a field of the pod spec.
+    #[must_use]
+    pub fn spec(&self, name: &str) -> Option<&'v Value> {
+        first(&self.pod_specs, name)
+    }
+}
+
+fn first<'v>(maps: &[Located<'v>], name: &str) -> Option<&'v Value> {
+    let mut found = maps.iter().filter_map(|map| map.value.get(name));
+    found.find(|value| !value.is_null())
+}
+
+/// Returns the pod templates of an object of a known kind, in the order of the table, then of the object. The list
+/// includes templates that make no pod.
+///
+/// ```
+/// use imagecache::{pod, resource::workload};
+/// let job = serde_json::json!({"spec": {"driver": {"image": "spark:4"}, "executor": {"image": "spark:4"}}});
+/// let row = workload::find("sparkoperator.k8s.io", "SparkApplication").unwrap();
+/// let names: Vec<_> = pod::templates(row, &job).into_iter().map(|template| template.name).collect();
+/// assert_eq!(names, ["driver", "executor"]);
+/// ```
+#[must_use]
+pub fn templates<'v>(workload: &Workload, object: &'v Value) -> Vec<Template<'v>> {
+    let mut budget = MAX_SHARED_VISITS;
+    let mut found = Vec::new();
+    for row in workload.templates {
+        let mut places = matches(row.at, object);
+        if places.is_empty() {
+            places.extend(Match::absent(row.at, object));
+        }
+        for at in places {
+            found.push(read(row, &at, &mut budget));
+        }
+    }
+    found
+}
+
+/// Returns the values at the end of a way through an object.
+#[must_use]
+pub fn values(way: Way, object: &Value) -> Vec<Located<'_>> {
+    let found = matches(way, object);
+    found.iter().map(Match::located).collect()
+}
+
+fn matches(way: Way, object: &Value) -> Vec<Match<'_>> {
+    let steps: Vec<Step> = way.steps().collect();
+    follow(&steps, object)
+}
+
+fn follow<'v>(steps: &[Step], object: &'v Value) -> Vec<Match<'v>> {
+    let mut found = Vec::new();
+    let mut unlimited = usize::MAX;
+    Match::object(object).follow(steps, None, &mut unlimited, &mut |met| {
+        found.push(met.clone());
+    });
+    found
+}
+
+/// Reads the template of a row at one of its places.
+fn read<'v>(row: &PodTemplate, at: &Match<'v>, budget: &mut usize) -> Template<'v> {
+    let name = at.name(row);
+    let reader = Reader {
+        row,
+        at,
+        depth: row.at.steps().count(),
+        name: name.as_deref(),
+    };
+    let mut template = Template::default();
+    for way in row.annotations {
+        let mut steps: Vec<Step> = way.steps().collect();
+        reader.follow(*way, &steps, budget, &mut |met| {
+            template.annotations.push(met.located());
+        });
+        if let Some(last) = steps.last_mut() {
+            *last = Step::Field("labels");
+        }
+        reader.follow(*way, &steps, budget, &mut |met| {
+            template.labels.push(met.located());
+        });
+    }
+    for way in row.pod_specs {
+        let steps: Vec<Step> = way.steps().collect();
+        reader.follow(*way, &steps, budget, &mut |met| {
+            template.pod_specs.push(met.located());
+        });
+    }
+    reader.images(&mut template, budget);
+    template.cut_off = *budget == 0;
+    template.name = match name {
+        Some(name) if !row.name.is_empty() => format!("{} {name}", row.name),
+        Some(name) => name,
+        None => row.name.to_owned(),
+    };
+    template
+}
+
+/// What is read from one place of a template.
+struct Reader<'r, 'v> {
+    row: &'r PodTemplate,
+    at: &'r Match<'v>,
+    /// The number of steps to the place.
+    depth: usize,
+    /// The name of the pod.
+    name: Option<&'r str>,
+}
+
+impl<'v> Reader<'_, 'v> {
+    /// Follows the steps of a way from the last value that it shares with the way to the template.
+    fn follow(
+        &self,
+        way: Way,
+        steps: &[Step],
+        budget: &mut usize,
+        visit: &mut dyn FnMut(&Match<'v>),
+    ) {
+        let shared = way.shared(self.row.at).min(steps.len());
+        let rest = steps.get(shared..).unwrap_or_default();
+        let origin = self.at.ancestor(shared);
+        let mut unlimited = usize::MAX;
+        let budget = self.budget(way, &mut unlimited, budget);
+        origin.follow(rest, self.name, budget, visit);
+    }
+
+    fn images(&self, template: &mut Template<'v>, budget: &mut usize) {
+        let mut seen: BTreeSet<*const Value> = BTreeSet::new();
+        let mut supplied: BTreeSet<*const Value> = BTreeSet::new();
+        for alternatives in self.row.images {
+            let mut used = None;
+            let mut without = Vec::new();
+            for (number, way) in alternatives.iter().enumerate() {
+                let mut any = false;
+                self.containers(*way, budget, &mut |container| match container {
+                    Ok(container) if container.is_missing() => without.push((number, container)),
+                    Ok(container) => {
+                        if seen.insert(ptr::from_ref(container.image.value)) {
+                            any = true;
+                            if used.is_none() {
+                                template.makes_pod |=
+                                    container.image.steps.starts_with(&self.at.path);
+                                template.images.push(container);
+                            }
+                        }
+                    }
+                    Err(misfit) => template.misfits.push(misfit),
+                });
+                if any && used.is_none() {
+                    used = Some(number);
+                }
+            }
+            for (number, container) in without {
+                if used.is_some_and(|used| used != number) {
+                    supplied.insert(ptr::from_ref(container.holder));
+                } else if container.of_pod_spec() {
+                    template.missing.push(container);
+                }
+            }
+        }
+        let mut once = BTreeSet::new();
+        template.missing.retain(|container| {
+            let holder = ptr::from_ref(container.holder);
+            !supplied.contains(&holder) && once.insert(holder)
+        });
+    }
+
+    /// Visits the containers whose image a way leads to, and what is in their place but of another type.
+    fn containers(
+        &self,
+        way: Way,
+        budget: &mut usize,
+        visit: &mut dyn FnMut(Result<ContainerImage<'v>, Misfit<'v>>),
+    ) {
+        let mut steps: Vec<Step> = way.steps().collect();
+        let Some(Step::Field(field)) = steps.pop() else {
+            return;
+        };
+        let selector = steps.last().copied();
+        let selector = selector
+            .filter(|step| !matches!(step, Step::Field(_)))
+            .filter(|_| way.shared(self.row.at) < steps.len());
+        if selector.is_some() {
+            steps.pop();
+        }
+        let mut lists = Vec::new();
+        self.follow(way, &steps, budget, &mut |met| {
+            if selector.is_none() {
+                return visit(met.container(field, 1));
+            }
+            match met.value() {
+                Value::Array(items) => lists.push((met.clone(), items.len())),
+                // A null is a list that is not set; a pod spec must have `containers`.
+                Value::Null if met.path.last() != Some(&path::Step::Key("containers")) => {}
+                _ => visit(Err(Misfit {
+                    found: met.located(),
+                    expected: "a list",
+                })),
+            }
+        });
+        let mut unlimited = usize::MAX;
+        let budget = self.budget(way, &mut unlimited, budget);
+        for (list, siblings) in lists {
+            list.follow(selector.as_slice(), self.name, budget, &mut |met| {
+                visit(met.container(field, siblings));
+            });
+        }
+    }
+
+    /// Returns the budget for a way. Visits below the place of the template are free: the parts of two templates are
+    /// disjoint, so their visits add up to the size of the object.
+    fn budget<'b>(&self, way: Way, free: &'b mut usize, shared: &'b mut usize) -> &'b mut usize {
+        if way.shared(self.row.at) == self.depth {
+            free
+        } else {
+            shared
+        }
+    }
+}
+
+/// A value that a way leads to, with all values on the way.
+#[derive(Debug, Clone)]
+struct Match<'v> {
+    path: Vec<path::Step<'v>>,
+    /// The object, and the value after each step.
+    values: Vec<&'v Value>,
+}
+
+impl<'v> Match<'v> {
+    fn object(object: &'v Value) -> Self {
+        Match {
+            path: Vec::new(),
+            values: vec![object],
+        }
+    }
+
+    /// Returns the place of a part that the object does not have. Annotations may be there for it all the same.
+    fn absent(way: Way, object: &'v Value) -> Option<Self> {
+        let mut at = Match::object(object);
+        for step in way.steps() {
+            let Step::Field(field) = step else {
+                return None;
+            };
+            let value = at.value().get(field).unwrap_or(&Value::Null);
+            at.path.push(path::Step::Key(field));
+            at.values.push(value);
+        }
+        Some(at)
+    }
+
+    /// Returns the items of this list.
+    fn each(&self) -> Vec<Self> {
+        let mut found = Vec::new();
+        let mut unlimited = usize::MAX;
+        self.follow(&[Step::Each], None, &mut unlimited, &mut |met| {
+            found.push(met.clone())
+        });
+        found
+    }
+
+    fn value(&self) -> &'v Value {
+        self.values.last().copied().unwrap_or(&Value::Null)
+    }
+
+    fn located(&self) -> Located<'v> {
+        Located {
+            value: self.value(),
+            steps: self.path.clone(),
+        }
+    }
+
+    /// Returns the value after this number of steps.
+    fn ancestor(&self, steps: usize) -> Self {
+        Match {
+            path: self.path.iter().take(steps).copied().collect(),
+            values: self.values.iter().take(steps + 1).copied().collect(),
+        }
+    }
+
+    /// Returns the name that distinguishes pods of the template at this place.
+    fn name(&self, row: &PodTemplate) -> Option<String> {
+        let Some(way) = row.named_by else {
+            return match self.path.last() {
+                Some(path::Step::Key(key)) if row.at.steps().last() == Some(Step::Each) => {
+                    Some((*key).to_owned())
+                }
+                _ => None,
+            };
+        };
+        let shared = way.shared(row.at);
+        let steps: Vec<Step> = way.steps().skip(shared).collect();
+        let mut name = None;
+        let mut budget = MAX_SHARED_VISITS;
+        self.ancestor(shared)
+            .follow(&steps, None, &mut budget, &mut |met| {
+                name = name
+                    .take()
+                    .or_else(|| met.value().as_str().map(str::to_owned));
+            });
+        name
+    }
+
+    /// Reads this value as the container that holds an image in a field.
+    fn container(
+        &self,
+        field: &'static str,
+        siblings: usize,
+    ) -> Result<ContainerImage<'v>, Misfit<'v>> {
+        let holder = self.value();
+        let Value::Object(members) = holder else {
+            return Err(Misfit {
+                found: self.located(),
+                expected: "an object",
+            });
+        };
+        let mut image = self.located();
+        image.steps.push(path::Step::Key(field));
+        image.value = members.get(field).unwrap_or(&Value::Null);
+        Ok(ContainerImage {
+            image,
+            holder,
+            siblings,
+        })
+    }
+
+    /// Visits each value that the steps lead to. Each visit is taken from the budget; nothing is visited without one.
+    fn follow(
+        &self,
+        steps: &[Step],
+        name: Option<&str>,
+        budget: &mut usize,
+        visit: &mut dyn FnMut(&Match<'v>),
+    ) {
+        let mut walk = self.clone();
+        walk.walk(steps, name, budget, visit);
+    }
+
+    fn walk(
+        &mut self,
+        steps: &[Step],
+        name: Option<&str>,
+        budget: &mut usize,
+        visit: &mut dyn FnMut(&Match<'v>),
+    ) {
+        let Some((step, rest)) = steps.split_first() else {
+            return visit(self);
+        };
+        let value = self.value();
+        let mut enter = |step, value, budget: &mut usize| {
+            if *budget == 0 {
+                return;
+            }
+            *budget -= 1;
+            self.path.push(step);
+            self.values.push(value);
+            self.walk(rest, name, budget, visit);
+            self.path.pop();
+            self.values.pop();
+        };
+        match (step, value) {
+            (Step::Field(field), Value::Object(members)) => {
+                if let Some((key, value)) = members.get_key_value(*field) {
+                    enter(path::Step::Key(key), value, budget);
+                }
+            }
+            (Step::Each, Value::Object(members)) => {
+                for (key, value) in members {
+                    enter(path::Step::Key(key), value, budget);
+                }
+            }
+            (Step::Each, Value::Array(items)) => {
+                for (index, value) in items.iter().enumerate() {
+                    enter(path::Step::Index(index), value, budget);
+                }
+            }
+            (Step::Where { field, is }, Value::Array(items)) => {
+                let wanted = is.or(name);
+                for (index, value) in items.iter().enumerate() {
+                    *budget = budget.saturating_sub(1);
+                    if wanted.is_some() && value.get(field).and_then(Value::as_str) == wanted {
+                        enter(path::Step::Index(index), value, budget);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Returns a template for each pod spec in an object of an unknown kind: an object with a list `containers` of which
+/// one has an image. Annotations and labels are taken from `metadata` beside it, as in a `PodTemplateSpec`.
+#[must_use]
+pub fn search(object: &Value) -> Vec<Template<'_>> {
+    let mut found = Vec::new();
+    seek(&mut Match::object(object), &mut found);
+    found
+}
+
+fn seek<'v>(at: &mut Match<'v>, found: &mut Vec<Template<'v>>) {
+    if at.path.len() > MAX_SEARCH_DEPTH {
+        return;
+    }
+    let value = at.value();
+    if is_pod_spec(value) {
+        let mut budget = MAX_SHARED_VISITS;
+        found.push(read(&POD_SPEC, &Match::object(value), &mut budget).moved(at));
+        return;
+    }
+    let mut enter = |step, value| {
+        at.path.push(step);
+        at.values.push(value);
+        seek(at, found);
+        at.path.pop();
+        at.values.pop();
+    };
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                enter(path::Step::Key(key), value);
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                enter(path::Step::Index(index), value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_pod_spec(value: &Value) -> bool {
+    let containers = value.get("containers").and_then(Value::as_array);
+    containers.is_some_and(|all| {
+        let image =
+            |container: &Value| container.get("image").is_some_and(|image| !image.is_null());
+        all.iter().any(image)
+    })
+}
+
+impl<'v> Template<'v> {
+    /// Moves what was read from a pod spec to its place in an object, and adds the metadata beside it.
+    fn moved(mut self, at: &Match<'v>) -> Self {
+        let all = self.pod_specs.iter_mut().chain(
+            (self.images.iter_mut().chain(&mut self.missing)).map(|container| &mut container.image),
+        );
+        for located in all.chain(self.misfits.iter_mut().map(|misfit| &mut misfit.found)) {
+            located.steps = [&*at.path, &*located.steps].concat();
+        }
+        if let [.., parent, _] = at.values.as_slice()
+            && let Some(path::Step::Key("spec")) = at.path.last()
+            && let Some(metadata) = parent.get("metadata")
+        {
+            let beside = at.path.len() - 1;
+            for (field, maps) in [
+                ("annotations", &mut self.annotations),
+                ("labels", &mut self.labels),
+            ] {
+                maps.extend(metadata.get(field).map(|value| {
+                    let mut steps: Vec<_> = at.path.iter().take(beside).copied().collect();
+                    steps.extend([path::Step::Key("metadata"), path::Step::Key(field)]);
+                    Located { value, steps }
+                }));
+            }
+        }
+        self
+    }
+}

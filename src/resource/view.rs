@@ -1,0 +1,611 @@
+//! The one reader of a cache, from an `ImageCache` object or from an entry of a DescribeImageCaches reply.
+
+use serde_json::{Map, Value};
+
+use super::{DEFAULT_SIZE_GIB, whole};
+use crate::annotation;
+use crate::diagnostic::{Code, Report};
+use crate::path::Path;
+use crate::time::Timestamp;
+use crate::type_error::TypeError;
+
+/// The form of a document that describes a cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CacheForm {
+    /// An `ImageCache` object of a cluster.
+    Object,
+    /// An entry of a DescribeImageCaches reply.
+    Entry,
+}
+
+/// A cache as a document describes it. Nothing is copied; each fact is read when it is asked for, and a value of the
+/// wrong type counts as absent. [`CacheView::report`] reports such values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CacheView<'v> {
+    pub(crate) form: CacheForm,
+    root: &'v Map<String, Value>,
+    metadata: Option<&'v Map<String, Value>>,
+    annotations: Option<&'v Map<String, Value>>,
+    spec: Option<&'v Map<String, Value>>,
+    status: Option<&'v Map<String, Value>>,
+}
+
+/// The part of an object that holds a fact.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Metadata,
+    Annotations,
+    Spec,
+    Status,
+}
+
+/// The type of a fact.
+#[derive(Debug, Clone, Copy)]
+enum Type {
+    Text,
+    Time,
+    /// A whole number of this unit.
+    Whole(&'static str),
+    List,
+}
+
+/// A fact: its place in each form, and its type.
+#[derive(Debug, Clone, Copy)]
+struct Fact {
+    object: Option<(Part, &'static str)>,
+    entry: Option<&'static str>,
+    is: Type,
+}
+
+const fn both(part: Part, object: &'static str, entry: &'static str, is: Type) -> Fact {
+    Fact {
+        object: Some((part, object)),
+        entry: Some(entry),
+        is,
+    }
+}
+
+const fn object_only(part: Part, name: &'static str, is: Type) -> Fact {
+    Fact {
+        object: Some((part, name)),
+        entry: None,
+        is,
+    }
+}
+
+const fn entry_only(name: &'static str, is: Type) -> Fact {
+    Fact {
+        object: None,
+        entry: Some(name),
+        is,
+    }
+}
+
+const ID: Fact = both(Part::Status, "imageCacheId", "ImageCacheId", Type::Text);
+const NAME: Fact = both(Part::Metadata, "name", "ImageCacheName", Type::Text);
+const IMAGES: Fact = both(Part::Spec, "images", "Images", Type::List);
+const SIZE: Fact = both(
+    Part::Spec,
+    "imageCacheSize",
+    "ImageCacheSize",
+    Type::Whole("GiB"),
+);
+const RETENTION: Fact = both(
+    Part::Spec,
+    "retentionDays",
+    "RetentionDays",
+    Type::Whole("days"),
+);
+const PHASE: Fact = both(Part::Status, "phase", "Status", Type::Text);
+const CREATED: Fact = both(
+    Part::Metadata,
+    "creationTimestamp",
+    "CreationTime",
+    Type::Time,
+);
+const STARTED: Fact = object_only(Part::Status, "startTime", Type::Time);
+const UPDATED: Fact = object_only(Part::Status, "lastUpdatedTime", Type::Time);
+const UPDATED_OLD: Fact = object_only(Part::Status, "lastUpdateTime", Type::Time);
+const EXPIRES: Fact = both(Part::Status, "expireDateTime", "ExpireDateTime", Type::Time);
+const LAST_MATCHED: Fact = entry_only("LastMatchedTime", Type::Time);
+const REGION: Fact = entry_only("RegionId", Type::Text);
+const ARCH: Fact = object_only(Part::Annotations, annotation::CPU_ARCH, Type::Text);
+const OS: Fact = object_only(Part::Annotations, annotation::OS_TYPE, Type::Text);
+const SNAPSHOT: Fact = entry_only("SnapshotId", Type::Text);
+const FLASH_SNAPSHOT: Fact = entry_only("FlashSnapshotId", Type::Text);
+const EVENTS: Fact = both(Part::Status, "events", "Events", Type::List);
+
+/// The facts that are reported, in the order of a document.
+const REPORTED: [Fact; 17] = [
+    ID,
+    NAME,
+    CREATED,
+    ARCH,
+    OS,
+    IMAGES,
+    SIZE,
+    RETENTION,
+    PHASE,
+    STARTED,
+    UPDATED,
+    UPDATED_OLD,
+    EXPIRES,
+    LAST_MATCHED,
+    REGION,
+    SNAPSHOT,
+    FLASH_SNAPSHOT,
+];
+
+/// Returns a member of an API reply with its key: by its name in the API (`ImageCacheId`), else as typed SDKs print it
+/// (`imageCacheId`).
+pub(crate) fn field<'v>(
+    object: &'v Map<String, Value>,
+    name: &str,
+) -> Option<(&'v str, &'v Value)> {
+    let same_but_first = |key: &str| {
+        let (Some((key_first, key_rest)), Some((first, rest))) =
+            (key.split_at_checked(1), name.split_at_checked(1))
+        else {
+            return false;
+        };
+        key_rest == rest && key_first.eq_ignore_ascii_case(first)
+    };
+    let exact = object.get_key_value(name);
+    let (key, value) = exact.or_else(|| object.iter().find(|(key, _)| same_but_first(key)))?;
+    Some((key, value))
+}
+
+/// What only objects of a cluster have.
+#[cfg(feature = "eci")]
+impl<'v> CacheView<'v> {
+    fn metadata_text(&self, name: &str) -> Option<&'v str> {
+        let text = self.metadata?.get(name)?.as_str();
+        text.filter(|text| !text.is_empty())
+    }
+
+    /// Returns the uid that the API server gave the object.
+    pub(crate) fn uid(&self) -> Option<&'v str> {
+        self.metadata_text("uid")
+    }
+
+    /// Returns the opaque version of the stored object.
+    pub(crate) fn resource_version(&self) -> Option<&'v str> {
+        self.metadata_text("resourceVersion")
+    }
+
+    /// Returns the number of changes of `spec`, from 1.
+    pub(crate) fn generation(&self) -> i64 {
+        let generation = self
+            .metadata
+            .and_then(|metadata| metadata.get("generation"));
+        generation.and_then(Value::as_i64).unwrap_or(1)
+    }
+
+    /// Returns true once the deletion of the object was requested.
+    pub(crate) fn is_deleting(&self) -> bool {
+        self.metadata_text("deletionTimestamp").is_some()
+    }
+
+    /// Returns the finalizers.
+    pub(crate) fn finalizers(&self) -> impl Iterator<Item = &'v str> {
+        let finalizers = self
+            .metadata
+            .and_then(|metadata| metadata.get("finalizers"));
+        let finalizers = finalizers.and_then(Value::as_array).into_iter().flatten();
+        finalizers.filter_map(Value::as_str)
+    }
+
+    /// Returns the value of an annotation.
+    pub(crate) fn annotation(&self, name: &str) -> Option<&'v str> {
+        self.annotations?.get(name)?.as_str()
+    }
+}
+
+impl<'v> CacheView<'v> {
+    /// Reads an `ImageCache` object or an entry of a DescribeImageCaches reply. Only objects have `kind`, `metadata` or
+    /// `spec`. Returns `None` for a value that is not a JSON object.
+    pub(crate) fn of(value: &'v Value) -> Option<Self> {
+        let root = value.as_object()?;
+        let part = |within: &'v Map<String, Value>, name| within.get(name)?.as_object();
+        let metadata = part(root, "metadata");
+        let is_object = ["kind", "metadata", "spec"]
+            .into_iter()
+            .any(|name| root.contains_key(name));
+        Some(CacheView {
+            form: if is_object {
+                CacheForm::Object
+            } else {
+                CacheForm::Entry
+            },
+            root,
+            metadata,
+            annotations: metadata.and_then(|metadata| part(metadata, "annotations")),
+            spec: part(root, "spec"),
+            status: part(root, "status"),
+        })
+    }
+
+    fn part(&self, part: Part) -> Option<&'v Map<String, Value>> {
+        match part {
+            Part::Metadata => self.metadata,
+            Part::Annotations => self.annotations,
+            Part::Spec => self.spec,
+            Part::Status => self.status,
+        }
+    }
+
+    /// Returns the value of a fact, unless it is absent or null.
+    fn value(&self, fact: &Fact) -> Option<&'v Value> {
+        let value = match self.form {
+            CacheForm::Object => {
+                let (part, name) = fact.object?;
+                self.part(part)?.get(name)?
+            }
+            CacheForm::Entry => field(self.root, fact.entry?)?.1,
+        };
+        Some(value).filter(|value| !value.is_null())
+    }
+
+    /// An empty string counts as absent: Go clients write fields that are not set.
+    fn text(&self, fact: &Fact) -> Option<&'v str> {
+        self.value(fact)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    fn time(&self, fact: &Fact) -> Option<Timestamp> {
+        self.text(fact)?.parse().ok()
+    }
+
+    fn list(&self, fact: &Fact) -> &'v [Value] {
+        self.value(fact)
+            .and_then(Value::as_array)
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the id in ECI, `imc-…`.
+    pub(crate) fn id(&self) -> Option<&'v str> {
+        self.text(&ID)
+    }
+
+    /// Returns the name of the object or the entry.
+    pub(crate) fn name(&self) -> Option<&'v str> {
+        self.text(&NAME)
+    }
+
+    /// Returns the images as written, items that are not strings included.
+    pub(crate) fn images(&self) -> &'v [Value] {
+        self.list(&IMAGES)
+    }
+
+    /// Returns true when the images are absent or null.
+    pub(crate) fn lacks_images(&self) -> bool {
+        self.value(&IMAGES).is_none()
+    }
+
+    /// Returns the size in GiB, [`DEFAULT_SIZE_GIB`] when absent or negative.
+    pub(crate) fn size_gib(&self) -> u64 {
+        let written = self.value(&SIZE).and_then(whole);
+        let size = written.filter(|size| *size >= 0);
+        u64::try_from(size.unwrap_or(DEFAULT_SIZE_GIB)).unwrap_or_default()
+    }
+
+    /// Returns the retention as written. Objects without one are kept until they are deleted; replies do not repeat it.
+    pub(crate) fn retention_days(&self) -> Option<&'v Value> {
+        self.value(&RETENTION)
+    }
+
+    /// Returns the phase as written.
+    pub(crate) fn phase(&self) -> Option<&'v str> {
+        self.text(&PHASE)
+    }
+
+    /// Returns the creation time.
+    pub(crate) fn created(&self) -> Option<Timestamp> {
+        self.time(&CREATED)
+    }
+
+    /// Returns the time at which ECI began to create the cache; objects only.
+    pub(crate) fn started(&self) -> Option<Timestamp> {
+        self.time(&STARTED)
+    }
+
+    /// Returns the time at which the status last changed; objects only.
+    pub(crate) fn updated(&self) -> Option<Timestamp> {
+        self.time(&UPDATED).or_else(|| self.time(&UPDATED_OLD))
+    }
+
+    /// Returns the recorded end.
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
+        self.time(&EXPIRES)
+    }
+
+    /// Returns the last use by a container group; entries only.
+    pub(crate) fn last_matched(&self) -> Option<Timestamp> {
+        self.time(&LAST_MATCHED)
+    }
+
+    /// Returns the time of the newest event of type `Warning`.
+    pub(crate) fn warned(&self) -> Option<Timestamp> {
+        let get = |event: &'v Value, name| field(event.as_object()?, name)?.1.as_str();
+        let warnings = self.list(&EVENTS).iter();
+        warnings
+            .filter(|event| get(event, "Type") == Some("Warning"))
+            .filter_map(|event| get(event, "LastTimestamp")?.parse().ok())
+            .max()
+    }
+
+    /// Returns the region; entries only.
+    pub(crate) fn region(&self) -> Option<&'v str> {
+        self.text(&REGION)
+    }
+
+    /// Returns the architecture of the images; objects only.
+    pub(crate) fn arch(&self) -> Option<&'v str> {
+        self.text(&ARCH)
+    }
+
+    /// Returns the operating system of the images; objects only.
+    pub(crate) fn os(&self) -> Option<&'v str> {
+        self.text(&OS)
+    }
+
+    /// Returns the snapshot, `s-…`; entries only.
+    pub(crate) fn snapshot(&self) -> Option<&'v str> {
+        self.text(&SNAPSHOT)
+    }
+
+    /// Returns the temporary local snapshot; entries only.
+    pub(crate) fn flash_snapshot(&self) -> Option<&'v str> {
+        self.text(&FLASH_SNAPSHOT)
+    }
+
+    /// Calls `at` with the path of the images, for findings about single images.
+    pub(crate) fn with_images_path(&self, path: &Path<'_>, at: impl FnOnce(&Path<'_>)) {
+        self.with_path(&IMAGES, path, at);
+    }
+
+    /// Reports every value of the wrong type.
+    pub(crate) fn report(&self, path: &Path<'_>, report: &mut Report<'_>) {
+        if self.form == CacheForm::Object {
+            self.report_parts(path, report);
+        }
+        for fact in &REPORTED {
+            if let Some(value) = self.value(fact) {
+                self.with_path(fact, path, |path| fact.is.report(value, path, report));
+            }
+        }
+    }
+
+    /// Paths live on the stack, so the path of a fact is lent to `at`.
+    fn with_path(&self, fact: &Fact, path: &Path<'_>, at: impl FnOnce(&Path<'_>)) {
+        let (part, name) = match (self.form, fact.object, fact.entry) {
+            (CacheForm::Object, Some((part, name)), _) => (part, name),
+            (CacheForm::Entry, _, Some(name)) => {
+                let key = field(self.root, name).map_or(name, |(key, _)| key);
+                return at(&path.field(key));
+            }
+            _ => return,
+        };
+        let metadata = path.field("metadata");
+        match part {
+            Part::Metadata => at(&metadata.field(name)),
+            Part::Annotations => at(&metadata.field("annotations").key(name)),
+            Part::Spec => at(&path.field("spec").field(name)),
+            Part::Status => at(&path.field("status").field(name)),
+        }
+    }
+
+    fn report_parts(&self, path: &Path<'_>, report: &mut Report<'_>) {
+        for name in ["metadata", "spec", "status"] {
+            object_or_report(self.root.get(name), &path.field(name), report);
+        }
+        let annotations = self
+            .metadata
+            .and_then(|metadata| metadata.get("annotations"));
+        let metadata = path.field("metadata");
+        object_or_report(annotations, &metadata.field("annotations"), report);
+    }
+}
+
+fn object_or_report(value: Option<&Value>, path: &Path<'_>, report: &mut Report<'_>) {
+    if let Some(value) = value.filter(|value| !value.is_null() && !value.is_object()) {
+        ignored("an object", value, path, report);
+    }
+}
+
+fn ignored(expected: &str, found: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+    let help = format_args!("The field is ignored; write {expected}.");
+    report.add(Code::IC016, path, TypeError { expected, found }, help);
+}
+
+impl Type {
+    /// Reports a value that is not of this type.
+    fn report(self, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+        match (self, value) {
+            (Type::Text, Value::String(_)) | (Type::List, Value::Array(_)) => {}
+            (Type::Time, Value::String(text)) => {
+                if let (false, Err(error)) = (text.is_empty(), text.parse::<Timestamp>()) {
+                    let help = "The field is ignored; write the time in UTC, as ECI does.";
+                    report.add(Code::IC081, path, error, help);
+                }
+            }
+            (Type::Whole(_), value) if whole(value).is_some_and(|number| number >= 0) => {}
+            (Type::Whole(unit), found) => {
+                ignored(&format!("a whole number of {unit}"), found, path, report);
+            }
+            (Type::Text | Type::Time, found) => ignored("a string", found, path, report),
+            (Type::List, found) => ignored("a list of strings", found, path, report),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::diagnostic::Levels;
+
+    /// Every fact as text, so that both forms can be compared.
+    fn facts(value: &Value) -> Vec<(&'static str, String)> {
+        let view = CacheView::of(value).unwrap();
+        vec![
+            ("id", format!("{:?}", view.id())),
+            ("name", format!("{:?}", view.name())),
+            ("images", format!("{:?}", view.images())),
+            ("size", view.size_gib().to_string()),
+            ("retention", format!("{:?}", view.retention_days())),
+            ("phase", format!("{:?}", view.phase())),
+            ("created", format!("{:?}", view.created())),
+            ("expires", format!("{:?}", view.expires())),
+            ("warned", format!("{:?}", view.warned())),
+        ]
+    }
+
+    fn faults(value: &Value) -> Vec<String> {
+        let levels = Levels::default();
+        let mut report = Report::new(&levels);
+        CacheView::of(value)
+            .unwrap()
+            .report(&Path::Root, &mut report);
+        report.finish().iter().map(ToString::to_string).collect()
+    }
+
+    fn object() -> Value {
+        json!({
+            "kind": "ImageCache",
+            "metadata": {
+                "name": "web", "creationTimestamp": "2026-01-18T03:18:02Z",
+                "annotations": {annotation::CPU_ARCH: "arm64", annotation::OS_TYPE: "linux"},
+            },
+            "spec": {"images": ["nginx:1.27", 7], "imageCacheSize": 25.0, "retentionDays": 7},
+            "status": {
+                "imageCacheId": "imc-1", "phase": "Ready", "startTime": "2026-01-18T03:18:03Z",
+                "lastUpdateTime": "2026-01-18T03:20:00Z", "expireDateTime": "2026-01-25T03:18:02Z",
+                "events": [{"type": "Warning", "lastTimestamp": "2026-01-18T03:19:00Z"}, {"type": "Normal"}],
+            },
+        })
+    }
+
+    fn entry() -> Value {
+        json!({
+            "ImageCacheId": "imc-1", "ImageCacheName": "web", "CreationTime": "2026-01-18T03:18:02Z",
+            "Images": ["nginx:1.27", 7], "ImageCacheSize": 25.0, "RetentionDays": 7, "Status": "Ready",
+            "ExpireDateTime": "2026-01-25T03:18:02Z", "LastMatchedTime": "2026-01-19T10:00:00Z",
+            "RegionId": "cn-beijing", "SnapshotId": "s-1", "FlashSnapshotId": "s-2",
+            "Events": [{"Type": "Warning", "LastTimestamp": "2026-01-18T03:19:00Z"}, {"Type": "Normal"}],
+        })
+    }
+
+    /// The entry as typed SDKs print it.
+    fn printed(value: &Value) -> Value {
+        let lower = |key: &str| key[..1].to_ascii_lowercase() + &key[1..];
+        match value {
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(key, value)| (lower(key), printed(value)))
+                .collect(),
+            Value::Array(items) => items.iter().map(printed).collect(),
+            scalar => scalar.clone(),
+        }
+    }
+
+    #[test]
+    fn view_of_object_and_entry_has_the_same_facts() {
+        let expected = facts(&object());
+        assert!(
+            expected.iter().all(|(_, text)| text != "None"),
+            "{expected:?}"
+        );
+        assert_eq!(facts(&entry()), expected);
+        assert_eq!(facts(&printed(&entry())), expected);
+        for value in [object(), entry(), printed(&entry())] {
+            assert_eq!(faults(&value), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn view_has_facts_of_one_form_only_where_that_form_has_them() {
+        let (object, entry) = (object(), printed(&entry()));
+        let (of_object, of_entry) = (
+            CacheView::of(&object).unwrap(),
+            CacheView::of(&entry).unwrap(),
+        );
+        assert_eq!(
+            (of_object.form, of_entry.form),
+            (CacheForm::Object, CacheForm::Entry)
+        );
+        assert_eq!((of_object.arch(), of_entry.arch()), (Some("arm64"), None));
+        assert_eq!((of_object.os(), of_entry.os()), (Some("linux"), None));
+        assert_eq!(
+            of_object.started().unwrap().to_string(),
+            "2026-01-18T03:18:03Z"
+        );
+        assert_eq!(
+            of_object.updated().unwrap().to_string(),
+            "2026-01-18T03:20:00Z"
+        );
+        assert_eq!((of_entry.started(), of_entry.updated()), (None, None));
+        assert_eq!(
+            (of_object.region(), of_entry.region()),
+            (None, Some("cn-beijing"))
+        );
+        assert_eq!(
+            (of_object.snapshot(), of_entry.snapshot()),
+            (None, Some("s-1"))
+        );
+        assert_eq!(
+            (of_object.flash_snapshot(), of_entry.flash_snapshot()),
+            (None, Some("s-2"))
+        );
+        assert_eq!(of_object.last_matched(), None);
+        assert_eq!(
+            of_entry.last_matched().unwrap().to_string(),
+            "2026-01-19T10:00:00Z"
+        );
+    }
+
+    #[test]
+    fn view_of_wrong_types_reports_each_and_has_no_fact() {
+        let wrong = |value: &Value, keep: &[&str]| -> Value {
+            let fields = value.as_object().unwrap().iter();
+            let fields = fields.map(|(key, value)| match keep.contains(&key.as_str()) {
+                true => (key.clone(), value.clone()),
+                false => (key.clone(), json!(true)),
+            });
+            fields.collect()
+        };
+        let mut entry = wrong(&entry(), &["Events"]);
+        entry["ExpireDateTime"] = json!("soon");
+        // Every fact but the events, whose only use is the date of a failure.
+        assert_eq!(faults(&entry).len(), 12, "{:#?}", faults(&entry));
+        let view = CacheView::of(&entry).unwrap();
+        assert_eq!(
+            (view.id(), view.name(), view.images().len()),
+            (None, None, 0)
+        );
+        assert_eq!(
+            (view.size_gib(), view.expires(), view.lacks_images()),
+            (20, None, false)
+        );
+        assert_eq!(
+            faults(
+                &json!({"kind": "ImageCache", "metadata": {"annotations": 1}, "spec": [], "status": "Ready"})
+            ),
+            [
+                "spec: expected an object, found a list",
+                "status: expected an object, found the string `Ready`",
+                "metadata.annotations: expected an object, found the number `1`",
+            ]
+        );
+        assert_eq!(
+            faults(
+                &json!({"kind": "ImageCache", "metadata": {"annotations": {annotation::OS_TYPE: 1}}})
+            ),
+            [format!(
+                "metadata.annotations[{}]: expected a string, found the number `1`",
+                annotation::OS_TYPE
+            )]
+        );
+        assert!(CacheView::of(&json!([])).is_none());
+    }
+}

@@ -1,0 +1,293 @@
+//! `ffi`: arguments and their errors, reviews, and the part of a pod that matching reads.
+#![cfg(feature = "ffi")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use imagecache::diagnostic::Diagnostic;
+use imagecache::ffi::{self, CacheBatch, CacheIndex, FfiError, MAX_BYTES, Part};
+use imagecache::validate::Validation;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+fn cache(id: &str, images: &[&str]) -> Value {
+    json!({
+        "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache",
+        "metadata": {"name": format!("of-{id}"), "creationTimestamp": "2026-01-18T13:40:56Z"},
+        "spec": {"images": images, "retentionDays": 7},
+        "status": {"phase": "Ready", "imageCacheId": id},
+    })
+}
+
+fn pod(image: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "web", "namespace": "shop", "labels": {"alibabacloud.com/eci": "true"}},
+        "spec": {"containers": [{"name": "c", "image": image}]},
+    })
+}
+
+fn index(caches: &[Value]) -> CacheIndex {
+    let mut index = CacheIndex::default();
+    assert_eq!(index.insert_document(&json!(caches)), []);
+    index
+}
+
+fn written(answer: &impl Serialize) -> Value {
+    serde_json::to_value(answer).unwrap()
+}
+
+#[test]
+fn arguments_invalid_are_named() {
+    let empty = json!({});
+    let wrong = json!({"level": {}});
+    let mut caches = CacheIndex::default();
+    let errors = [
+        ffi::json("pod", "{").map(drop),
+        ffi::validate_text("", Some(&wrong)).map(drop),
+        ffi::validate_object(&empty, Some(&json!([]))).map(drop),
+        ffi::expiry(&empty, "yesterday").map(drop),
+        ffi::crd("v2").map(drop),
+        ffi::review(&empty, Some(&json!({"mode": "pinn", "onMis": 1})), None).map(drop),
+        ffi::review(&empty, None, Some("soon")).map(drop),
+        CacheIndex::with_sizes(&json!({"Nginx": 1})).map(drop),
+        caches.select(&pod("a:1"), Some(&wrong)).map(drop),
+        caches.explain(&pod("a:1"), Some(&wrong)).map(drop),
+    ];
+    let names: Vec<String> = errors
+        .into_iter()
+        .map(|error| match error.unwrap_err() {
+            FfiError::Invalid { argument, message } => {
+                assert!(!message.is_empty());
+                argument
+            }
+            other => panic!("{other}"),
+        })
+        .collect();
+    let expected = "pod options options now version settings now sizes rules rules";
+    assert_eq!(names.join(" "), expected);
+}
+
+#[test]
+fn settings_invalid_are_all_named() {
+    let settings = json!({"mode": "pinn", "onMis": 1});
+    let error = ffi::review(&json!({}), Some(&settings), None).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("settings: mode: ") && text.contains("; onMis: "),
+        "{text}"
+    );
+}
+
+#[test]
+fn arguments_too_large_are_refused() {
+    let text = " ".repeat(MAX_BYTES + 1);
+    for error in [
+        ffi::json("text", &text).unwrap_err(),
+        ffi::objects(&text).unwrap_err(),
+        ffi::reference(&text).unwrap_err(),
+    ] {
+        let size = MAX_BYTES + 1;
+        let argument = "text".to_owned();
+        assert_eq!(error, FfiError::TooLarge { argument, size });
+        assert_eq!(
+            error.to_string(),
+            "text: 33554433 bytes, at most 33554432 allowed"
+        );
+    }
+    assert!(ffi::validate_text(&text, None).is_err());
+}
+
+#[test]
+fn index_insert_replaces_and_remove_takes_id_or_name() {
+    let mut caches = index(&[cache("imc-1", &["nginx:1.27"])]);
+    let winner = |caches: &mut CacheIndex| {
+        written(&caches.select(&pod("nginx:1.27"), None).unwrap())["winner"]["imageCacheId"].clone()
+    };
+    assert_eq!(winner(&mut caches), "imc-1");
+    caches.insert_document(&cache("imc-1", &["redis:7"]));
+    assert_eq!((winner(&mut caches), caches.len()), (Value::Null, 1));
+    let mut batch = CacheBatch::default();
+    batch.add_item(0, &cache("imc-2", &["nginx:1.27"]));
+    batch.add_item(1, &json!(17));
+    let found = caches.insert(batch);
+    assert_eq!(
+        found.iter().map(|found| &*found.path).collect::<Vec<_>>(),
+        ["[1]"]
+    );
+    assert_eq!(winner(&mut caches), "imc-2");
+    assert!(caches.remove("imc-2") && !caches.remove("imc-2"));
+    let mut unidentified = cache("", &["nginx:1.27"]);
+    unidentified["status"] = Value::Null;
+    caches.insert_document(&unidentified);
+    assert!(caches.remove("of-") && caches.len() == 1 && !caches.is_empty());
+}
+
+#[test]
+fn pod_unreadable_is_an_answer() {
+    let mut caches = CacheIndex::default();
+    let answer = written(&caches.select(&json!({"kind": "ConfigMap"}), None).unwrap());
+    assert_eq!(answer["decision"], "Unreadable");
+    assert_eq!(answer["diagnostics"][0]["code"], "IC011");
+}
+
+#[test]
+fn objects_of_a_text_have_a_flat_place() {
+    let text = "kind: Pod\n---\nkind: ImageCache\n";
+    let objects = written(&ffi::objects(text).unwrap());
+    assert_eq!(objects["objects"][1]["role"], "cache");
+    assert_eq!(objects["objects"][1]["line"], 3);
+    assert_eq!(objects["objects"][1]["offset"], 14);
+}
+
+fn review(object: &Value) -> Value {
+    json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": {
+            "uid": "5d5f7c2e-0c0f-4d4b-8c53-0a8d7e7d8a11", "operation": "CREATE",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"}, "object": object,
+        },
+    })
+}
+
+#[test]
+fn review_of_a_pod_is_answered_with_a_patch() {
+    let caches = index(&[cache("imc-1", &["nginx:1.27"])]);
+    let review = review(&pod("nginx:1.27"));
+    let settings = json!({"mode": "pin"});
+    let answer = written(&caches.review(&review, Some(&settings), None).unwrap());
+    assert_eq!(answer["kind"], "AdmissionReview");
+    let response = &answer["response"];
+    assert_eq!(response["uid"], review["request"]["uid"]);
+    let patch = response["patch"].as_str().unwrap();
+    let patch: Value = serde_json::from_slice(&STANDARD.decode(patch).unwrap()).unwrap();
+    assert_eq!(
+        patch,
+        json!([{"op": "add", "path": "/metadata/annotations", "value": {"k8s.aliyun.com/eci-imc-id": "imc-1"}}])
+    );
+    assert_eq!(response["auditAnnotations"]["matched-image-cache"], "imc-1");
+    let warnings = written(&ffi::review(&review, Some(&settings), None).unwrap());
+    assert_eq!(
+        warnings["response"]["warnings"][0],
+        "image caches cannot be listed: no caches were given; the pod was not matched"
+    );
+}
+
+#[test]
+fn review_denied_has_the_status_that_kubectl_prints() {
+    let mut review = review(&json!({
+        "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "big"},
+        "spec": {"images": vec!["nginx:1.27"; 21], "retentionDays": 1},
+    }));
+    let kind = json!({"group": "eci.alibabacloud.com", "version": "v1", "kind": "ImageCache"});
+    (review["request"]["kind"], review["request"]["name"]) = (kind, "big".into());
+    let settings = json!({"levels": {"IC024": "off"}});
+    let answer = written(&ffi::review(&review, Some(&settings), None).unwrap());
+    assert_eq!(
+        answer["response"]["status"],
+        json!({
+            "code": 422, "reason": "Invalid", "message": "spec.images: 21 images, at most 20 allowed",
+            "details": {
+                "group": "eci.alibabacloud.com", "kind": "ImageCache", "name": "big",
+                "causes": [{
+                    "reason": "FieldValueInvalid", "field": "spec.images",
+                    "message": "21 images, at most 20 allowed",
+                }],
+            },
+        })
+    );
+    let unreadable = written(&ffi::review(&json!({}), None, None).unwrap());
+    assert!(unreadable["error"].as_str().unwrap().contains("apiVersion"));
+}
+
+/// Reviews that a real API server sent.
+#[test]
+fn reviews_of_an_api_server_are_answered() {
+    let reviews: Vec<Value> = serde_json::from_str(include_str!("data/ffi/reviews.json")).unwrap();
+    let settings = json!({"levels": {"IC025": "error"}});
+    for review in &reviews {
+        let answer = written(&ffi::review(review, Some(&settings), None).unwrap());
+        let (request, response) = (&review["request"], &answer["response"]);
+        assert_eq!(response["uid"], request["uid"]);
+        let images = request["object"]["spec"]["images"].as_array();
+        let mut tags = images
+            .into_iter()
+            .flatten()
+            .map(|image| image.as_str().unwrap().split_once(':').map(|(_, tag)| tag));
+        let latest = tags.any(|tag| tag.is_none_or(|tag| tag == "latest"));
+        let validated = request["subResource"].is_null() && request["operation"] != "DELETE";
+        let old = request["oldObject"]["spec"]["images"] == request["object"]["spec"]["images"];
+        assert_eq!(
+            response["allowed"],
+            !(latest && validated && !old),
+            "{review:#} {response:#}"
+        );
+    }
+    assert!(reviews.len() >= 8);
+}
+
+/// Copies a part of a value as a host does.
+fn copy(value: &Value, part: &Part) -> Value {
+    match (part, value) {
+        (Part::Members(members), Value::Object(object)) => {
+            let found = members.iter().filter_map(|(name, part)| {
+                Some(((*name).to_owned(), copy(object.get(*name)?, part)))
+            });
+            Value::Object(found.collect::<Map<_, _>>())
+        }
+        (Part::Items(part), Value::Array(items)) => {
+            items.iter().map(|item| copy(item, part)).collect()
+        }
+        _ => value.clone(),
+    }
+}
+
+#[test]
+fn part_of_a_pod_gives_the_answer_of_the_pod() {
+    let corpus = include_str!("conformance/data/corpus/matches.jsonl");
+    let mut pods = 0;
+    let cases = corpus
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    for input in cases.map(|case: Value| case["input"].clone()) {
+        let whole = &input["pod"];
+        if whole["kind"] != "Pod" {
+            continue;
+        }
+        pods += 1;
+        let mut caches = CacheIndex::default();
+        caches.insert_document(&input["caches"]);
+        let part = copy(whole, &ffi::POD);
+        let rules = input.get("rules");
+        let expected = written(&caches.explain(whole, rules).unwrap());
+        assert_eq!(written(&caches.explain(&part, rules).unwrap()), expected);
+    }
+    assert!(pods > 50, "{pods}");
+}
+
+#[test]
+fn diagnostics_are_read_back_from_json() {
+    let text = "kind: ImageCache\nspec: {images: ['nginx:', x/UP]}\n";
+    let found = ffi::validate_text(text, None).unwrap();
+    let json = serde_json::to_string(&found).unwrap();
+    assert_eq!(serde_json::from_str::<Validation>(&json).unwrap(), found);
+    let first = &written(&found)["diagnostics"][0];
+    let keys: Vec<&String> = first.as_object().unwrap().keys().collect();
+    let expected =
+        "code column document endColumn endLine endOffset help line message offset path severity";
+    assert_eq!(
+        keys.into_iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(" "),
+        expected
+    );
+
+    let found = ffi::validate_object(&json!({"kind": "ImageCache"}), None).unwrap();
+    let json = serde_json::to_string(&found).unwrap();
+    assert!(json.contains(r#""line":null"#), "{json}");
+    assert_eq!(
+        serde_json::from_str::<Vec<Diagnostic>>(&json).unwrap(),
+        found
+    );
+}
