@@ -239,6 +239,7 @@ pub(crate) fn worlds(step: StepFn) -> Vec<(&'static str, World)> {
         (
             "two objects that want one cache, a crash",
             two(Budget { crashes: 1, ..none })
+                .prompt()
                 .adopting(0, "imc-nobody")
                 .adopting(1, "imc-nobody"),
         ),
@@ -248,12 +249,13 @@ pub(crate) fn worlds(step: StepFn) -> Vec<(&'static str, World)> {
                 deletions: 1,
                 ..none
             })
+            .prompt()
             .adopting(0, "imc-nobody")
             .adopting(1, "imc-nobody"),
         ),
         (
             "two objects of which one comes to want the cache that the other wants",
-            late_wish(step),
+            late_wish(step).prompt(),
         ),
         (
             "an object that wants what is not to be had",

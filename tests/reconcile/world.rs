@@ -1,7 +1,7 @@
 //! A world: a model cluster, a model cloud and one host that steps, with everything that may go wrong as a move.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::{Hash, Hasher as _};
 use std::rc::Rc;
 use std::time::Duration;
@@ -173,6 +173,8 @@ pub(crate) struct World {
     forged: bool,
     /// When ECI first said, asked by its id, that there is no such cache; since the host started.
     absent: BTreeMap<String, Duration>,
+    /// The caches whose deletion ECI accepted, and the host got the answer.
+    deleted: BTreeSet<String>,
     objects: Vec<Option<Object>>,
     version: u64,
     pub(crate) cloud: Cloud,
@@ -247,6 +249,7 @@ impl World {
             shots: VecDeque::new(),
             forged: false,
             absent: BTreeMap::new(),
+            deleted: BTreeSet::new(),
             objects: (0..objects)
                 .map(|index| Some(shared(object(index, None))))
                 .collect(),
@@ -752,7 +755,11 @@ impl World {
                 self.call(&run.object.value, Call::Update(call.as_ref().clone()), fate)
             }
             Effect::Delete { call } => {
-                self.call(&run.object.value, Call::Delete(call.clone()), fate)
+                let outcome = self.call(&run.object.value, Call::Delete(call.clone()), fate);
+                if matches!(outcome, Outcome::Accepted) {
+                    self.deleted.insert(call.image_cache_id.clone());
+                }
+                outcome
             }
         };
         self.host.spending.settle(&act, &outcome, self.now);
@@ -853,7 +860,7 @@ impl World {
         }
     }
 
-    /// An object gives its cache up only for another, or when it is proved that it is gone.
+    /// An object gives its cache up only for another, when the host has deleted it, or when it is proved that it is gone.
     fn given_up(&mut self, before: &Value, after: &Value) {
         let id = |object: &Value| object["status"]["imageCacheId"].as_str().map(str::to_owned);
         let (Some(old), None) = (id(before), id(after)) else {
@@ -863,7 +870,8 @@ impl World {
         let ended = before["status"]["phase"] == "Failed";
         let since = self.absent.get(&old).copied();
         let proved = since.is_some_and(|since| self.host.moment >= since + GONE_AFTER);
-        if !proved && !ended && self.alters.is_none() {
+        let deleted = self.deleted.contains(&old);
+        if !proved && !ended && !deleted && self.alters.is_none() {
             self.breach(format!("{old} is given up without proof"));
         }
     }
@@ -1173,7 +1181,7 @@ impl World {
         let told = listings.map(|listing| listing.map(|listing| listing.hash));
         let late: Vec<String> = self.late.iter().map(|call| format!("{call:?}")).collect();
         (common, told, &self.cloud, self.now, &self.budget, late).hash(&mut hasher);
-        (&self.host.spending, &self.shots, self.forged).hash(&mut hasher);
+        (&self.host.spending, &self.shots, self.forged, &self.deleted).hash(&mut hasher);
         hasher.finish()
     }
 }
