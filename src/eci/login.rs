@@ -248,6 +248,15 @@ pub fn credentials_for<S: AsRef<str>>(
         .collect()
 }
 
+/// The host of a registry without its port, in lower case: two texts with the same result are one machine.
+pub(crate) fn registry_host(registry: &str) -> String {
+    let (host, _) = location(registry);
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name.to_owned(),
+        _ => host,
+    }
+}
+
 impl RegistryLogin {
     fn fits(&self, host: &str, path: &str) -> bool {
         let below = self.path.is_empty()

@@ -323,7 +323,7 @@ fn elimination(cache: &ImageCache) -> Result<Option<String>, Unfit> {
 }
 
 /// The items of a comma-separated list, without the spaces after commas.
-fn items(text: &str) -> Vec<&str> {
+pub(crate) fn items(text: &str) -> Vec<&str> {
     let items = text.split(',').map(str::trim);
     items.filter(|item| !item.is_empty()).collect()
 }

@@ -52,6 +52,14 @@ impl<'a> Turn<'a> {
             Ok(call) => Box::new(call),
             Err(instead) => return *instead,
         };
+        let growth = self.seen.listing.and_then(|listing| {
+            let sizes = (entry.image_cache_size, call.image_cache_size);
+            let budget = &self.settings.budget;
+            self.seen.spending.growth(budget, listing, sizes, self.now)
+        });
+        if let Some(message) = growth {
+            return refused(reason::BUDGET_EXCEEDED, &message).within(SETTLE);
+        }
         if intent.is_none() {
             let message = format!("{id} is brought to generation {generation}");
             return self
@@ -84,7 +92,7 @@ impl<'a> Turn<'a> {
             };
             return Err(Box::new(told.within(self.until(fault))));
         }
-        let call = Intake::of(self.subject, self.seen).and_then(call);
+        let call = Intake::of(self.subject, self.seen, self.settings).and_then(call);
         call.map_err(|held| {
             Box::new(match held {
                 Held::Unread(names) => ReconcileDecision::act(Effect::ReadSecrets(names)),
@@ -114,6 +122,17 @@ impl<'a> Turn<'a> {
             Ok(call) => Box::new(call),
             Err(instead) => return *instead,
         };
+        if listing.is_doubtful() {
+            let message = "ECI lists no cache at all, and did before; nothing is created until that is confirmed";
+            return refused(reason::LISTING_DOUBTFUL, message)
+                .within(SETTLE)
+                .watching(true);
+        }
+        let (budget, uid) = (&self.settings.budget, self.subject.uid);
+        let spending = self.seen.spending;
+        if let Some(shortage) = spending.shortage(budget, listing, &call, uid, self.now) {
+            return refused(reason::BUDGET_EXCEEDED, &shortage.message).within(shortage.wait);
+        }
         match intent {
             Some((generation, _)) => self.call(Effect::Create { call, generation }),
             None => self

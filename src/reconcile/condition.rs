@@ -32,6 +32,9 @@ pub(super) mod reason {
     pub(crate) const ELIMINATED: &str = "Eliminated";
     pub(crate) const DRIFTED: &str = "Drifted";
     pub(crate) const STALE: &str = "UpdatePending";
+    pub(crate) const NOT_ALLOWED: &str = "NotAllowed";
+    pub(crate) const BUDGET_EXCEEDED: &str = "BudgetExceeded";
+    pub(crate) const LISTING_DOUBTFUL: &str = "ListingDoubtful";
 }
 
 /// One condition.

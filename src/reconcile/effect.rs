@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::eci::error::{ErrorCode, Retry};
-use crate::eci::request::{CreateImageCache, DeleteImageCache, Request as _, UpdateImageCache};
+use crate::eci::reply::ImageCacheEntry;
+use crate::eci::request::{
+    CreateImageCache, DeleteImageCache, DescribeImageCaches, Request as _, UpdateImageCache,
+};
 
 /// What to do about an object now.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -61,6 +64,11 @@ pub enum Effect {
     Read,
     /// Read these secrets, each `namespace:name`, for [`super::Observed::logins`].
     ReadSecrets(Vec<String>),
+    /// Describe one cache by its id: a listing that lacks it does not prove that it is gone.
+    Describe {
+        /// The call; it names the id.
+        call: Box<DescribeImageCaches>,
+    },
     /// Send this JSON merge patch for the object's finalizers.
     Finalizers {
         /// With the `resourceVersion` it was made for: of two writers one gets a conflict.
@@ -99,7 +107,10 @@ impl Effect {
     /// Whether it changes the cluster or the cloud.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        !matches!(self, Effect::Read | Effect::ReadSecrets(_))
+        !matches!(
+            self,
+            Effect::Read | Effect::ReadSecrets(_) | Effect::Describe { .. }
+        )
     }
 }
 
@@ -110,6 +121,10 @@ impl fmt::Display for Effect {
             Effect::Read => return f.write_str("read the object"),
             Effect::ReadSecrets(names) => {
                 return write!(f, "read the secrets {}", names.join(", "));
+            }
+            Effect::Describe { call } => {
+                f.write_str(DescribeImageCaches::ACTION)?;
+                call.to_params()
             }
             Effect::Finalizers { patch } => return write!(f, "patch the object {patch}"),
             Effect::Status { patch, .. } => return write!(f, "patch the status {patch}"),
@@ -154,6 +169,8 @@ pub enum Outcome {
     Conflict,
     /// ECI makes the cache of this id.
     Created(String),
+    /// ECI described the cache that was asked for; `None` if it has no such cache.
+    Described(Option<Box<ImageCacheEntry>>),
     /// ECI accepted an update or a deletion.
     Accepted,
     /// ECI said no.

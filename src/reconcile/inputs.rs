@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::condition::{reason, sentence};
 use super::subject::Subject;
+use super::trust::not_found;
 use super::{Observed, ReconcileSettings};
 use crate::annotation::OWNER_TAG;
 use crate::diagnostic::Severity;
@@ -28,7 +29,7 @@ pub struct SecretLogins {
 /// Why a secret gives no login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretFault {
-    /// There is none.
+    /// There is none, or it may not be used.
     Missing,
     /// It holds no readable docker config.
     Bad(BadSecret),
@@ -39,7 +40,7 @@ pub enum SecretFault {
 impl fmt::Display for SecretFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SecretFault::Missing => f.write_str("not found"),
+            SecretFault::Missing => f.write_str("not found or not allowed"),
             SecretFault::Bad(bad) => bad.fmt(f),
             SecretFault::Unreadable(why) => f.write_str(why),
         }
@@ -69,7 +70,7 @@ pub(super) enum Held {
     },
 }
 
-fn blocked(reason: &'static str, message: &str) -> Held {
+pub(super) fn blocked(reason: &'static str, message: &str) -> Held {
     Held::Blocked {
         reason,
         message: sentence(message),
@@ -89,7 +90,11 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn of(subject: &Subject<'_>, seen: &Observed<'_>) -> Result<Self, Held> {
+    pub(super) fn of(
+        subject: &Subject<'_>,
+        seen: &Observed<'_>,
+        settings: &ReconcileSettings,
+    ) -> Result<Self, Held> {
         let mut object = subject.object.clone();
         if let Some(fields) = object.as_object_mut() {
             // items of a list lack them
@@ -107,7 +112,9 @@ impl Intake {
         }
         let cache: ImageCache = serde_json::from_value(object)
             .map_err(|error| blocked(reason::INVALID, &error.to_string()))?;
+        settings.trust.check_annotations(&cache)?;
         let names = cache.spec.secrets();
+        settings.trust.check_secrets(names)?;
         if names.is_empty() {
             return Ok(Intake {
                 cache,
@@ -124,7 +131,7 @@ impl Intake {
                 Some(Ok(found)) => logins.extend(found.iter().cloned()),
                 Some(Err(fault)) => {
                     let reason = match fault {
-                        SecretFault::Missing => reason::SECRET_NOT_FOUND,
+                        SecretFault::Missing => return Err(not_found(index, name)),
                         SecretFault::Bad(_) => reason::SECRET_INVALID,
                         SecretFault::Unreadable(_) => reason::SECRET_UNREADABLE,
                     };
@@ -135,6 +142,7 @@ impl Intake {
                 None => return Err(Held::Unread(names.to_vec())),
             }
         }
+        settings.trust.check_logins(&cache, &logins)?;
         Ok(Intake { cache, logins })
     }
 
@@ -156,10 +164,7 @@ impl Intake {
         let unfit = |error: crate::eci::object::Unfit| blocked(reason::INVALID, &error.to_string());
         let mut call = create(&self.cache, &self.context(settings)).map_err(unfit)?;
         call.client_token = Some(token(subject, "create", generation, since));
-        call.tag = vec![Tag {
-            key: OWNER_TAG.to_owned(),
-            value: Some(subject.uid.to_owned()),
-        }];
+        call.tag = owner_tag(subject);
         Ok(call)
     }
 
@@ -173,8 +178,17 @@ impl Intake {
         let unfit = |error: crate::eci::object::Unfit| blocked(reason::INVALID, &error.to_string());
         let mut call = update(&self.cache, id, &self.context(settings)).map_err(unfit)?;
         call.client_token = Some(token(subject, "update", generation, since));
+        // a cache that was adopted has it from here on: no other cluster takes it over
+        call.tag = owner_tag(subject);
         Ok(call)
     }
+}
+
+fn owner_tag(subject: &Subject<'_>) -> Vec<Tag> {
+    vec![Tag {
+        key: OWNER_TAG.to_owned(),
+        value: Some(subject.uid.to_owned()),
+    }]
 }
 
 /// Describes the differences between a cache and its object, as far as ECI reports them.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Monotonic;
+use super::{EMPTY_FOR, Monotonic, Spending};
 use crate::annotation::OWNER_TAG;
 use crate::eci::reply::ImageCacheEntry;
+use crate::expiry::TOLERANCE;
+use crate::time::Timestamp;
 
 /// All caches of a region, from one run through all pages; found by id and by the object they were made for.
 ///
@@ -21,6 +23,8 @@ use crate::eci::reply::ImageCacheEntry;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     begun: Monotonic,
+    /// Since when listings are empty that were not before.
+    emptied: Option<Monotonic>,
     entries: Vec<ImageCacheEntry>,
     /// Places in `entries`, by id.
     ids: BTreeMap<String, usize>,
@@ -60,10 +64,57 @@ impl Listing {
         }
         Listing {
             begun,
+            emptied: None,
             entries,
             ids,
             owners,
         }
+    }
+
+    /// This listing as the one that follows `before`: if all caches have disappeared at once, and neither on request nor at
+    /// their end, it is doubtful for [`EMPTY_FOR`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use imagecache::reconcile::{EMPTY_FOR, Listing, Spending};
+    /// let entry = serde_json::from_value(serde_json::json!({"ImageCacheId": "imc-1", "Status": "Ready"})).unwrap();
+    /// let spending = Spending::default();
+    /// let now = "2026-01-18T13:40:56Z".parse().unwrap();
+    /// let full = Listing::new(vec![entry], Duration::ZERO);
+    /// let empty = |at| Listing::new(Vec::new(), at);
+    /// let first = empty(Duration::from_secs(5)).after(Some(&full), &spending, now);
+    /// assert!(first.is_doubtful());
+    /// let later = empty(Duration::from_secs(5) + EMPTY_FOR).after(Some(&first), &spending, now);
+    /// assert!(!later.is_doubtful());
+    /// ```
+    #[must_use]
+    pub fn after(
+        mut self,
+        before: Option<&Listing>,
+        spending: &Spending,
+        now: Timestamp,
+    ) -> Self {
+        let Some(before) = before.filter(|_| self.entries.is_empty()) else {
+            return self;
+        };
+        let has_ended = |entry: &ImageCacheEntry| {
+            let end = entry.expire_date_time.as_deref();
+            let end = end.and_then(|end| end.parse::<Timestamp>().ok());
+            end.is_some_and(|end| end <= now.plus(TOLERANCE))
+        };
+        let lost = |entry: &ImageCacheEntry| {
+            !spending.has_deleted(&entry.image_cache_id) && !has_ended(entry)
+        };
+        let emptied = before.entries.iter().any(lost).then_some(self.begun);
+        self.emptied = emptied.or(before.emptied);
+        self
+    }
+
+    /// Reports whether this listing is empty after one that was not: a fault of ECI, or another account's credentials.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.emptied
+            .is_some_and(|emptied| self.begun < emptied.saturating_add(EMPTY_FOR))
     }
 
     /// When the first page was asked for.

@@ -22,6 +22,18 @@
 //! A [`Listing`] that began before the last call about the object was answered says nothing about that call. A cache is
 //! absent only when such a fresh listing lacks it, and a call whose answer was lost may still arrive for [`SETTLE`].
 //!
+//! A listing may lag, or lack a cache. Before another cache is made for a generation that had one, ECI is therefore asked
+//! by the id ([`Effect::Describe`]), until [`GONE_ANSWERS`] answers over [`GONE_AFTER`] say that there is no such cache.
+//! One answer is enough when the end of the cache has passed, and before an object is let go. When all caches of the region disappear at once, nothing is
+//! made for [`EMPTY_FOR`].
+//!
+//! # Trust and budgets
+//!
+//! What an object may use ([`Trust`]) and what caches may cost ([`Budget`]) is decided by the operator; by default nothing
+//! is allowed. What the status names is no proof either: a cache is the object's own only if it has the object's tag, or
+//! if the object adopts it by annotation, adoption of it is allowed and it has no tag yet. The update that follows an
+//! adoption writes the tag.
+//!
 //! # Adoption
 //!
 //! Two objects may want the same cache, and what a host sees of the one may be old when it decides about the other. So an
@@ -60,6 +72,7 @@
 //! Once a cache has come to its end and is gone, the status has no `phase`: ECI knows none for a cache that is not there.
 //! The condition `Ready` says `Expired` or `Eliminated`, and `imageCacheId` which cache it was.
 
+mod budget;
 mod call;
 mod condition;
 mod drift;
@@ -71,9 +84,11 @@ mod removal;
 mod status;
 mod step;
 mod subject;
+mod trust;
 
 use std::time::Duration;
 
+pub use budget::{Budget, Spending};
 pub use condition::{READY, SYNCED};
 pub use effect::{Effect, EventNote, Outcome, ReconcileDecision, patched};
 pub use inputs::{SecretFault, SecretLogins};
@@ -81,6 +96,7 @@ pub use listing::Listing;
 pub use record::{ReconcileRecord, backoff};
 pub use step::step;
 pub use subject::{AdoptionClaim, claim, refusal};
+pub use trust::{Allowed, Trust};
 
 use crate::eci::object::CallDefaults;
 
@@ -94,6 +110,14 @@ pub const UPDATE_AGAIN: i64 = 3600;
 /// A deletion that ECI accepted is asked for again when the cache is still listed after so long.
 pub const DELETE_AGAIN: Duration = Duration::from_secs(60);
 
+/// A cache that listings lack is gone when ECI has answered, asked by its id, at least [`GONE_ANSWERS`] times and over at
+/// least this time that there is no such cache.
+pub const GONE_AFTER: Duration = Duration::from_secs(300);
+/// See [`GONE_AFTER`].
+pub const GONE_ANSWERS: u32 = 2;
+/// For this time after all caches of a region have disappeared at once nothing is created.
+pub const EMPTY_FOR: Duration = Duration::from_secs(300);
+
 /// What holds for all objects.
 #[derive(Debug, Clone, Default)]
 pub struct ReconcileSettings {
@@ -103,6 +127,10 @@ pub struct ReconcileSettings {
     pub defaults: CallDefaults,
     /// Touch nothing.
     pub paused: bool,
+    /// What objects may use.
+    pub trust: Trust,
+    /// What caches may cost.
+    pub budget: Budget,
 }
 
 /// What was seen besides the object.
@@ -120,6 +148,8 @@ pub struct Observed<'a> {
     /// Other objects that [`claim`] the cache that this one wants to adopt; out of the same watch as the object, and seen
     /// no earlier.
     pub rivals: &'a [AdoptionClaim],
+    /// What was created for all objects within the last hour.
+    pub spending: &'a Spending,
     /// The present on the clock of [`Listing::begun`].
     pub moment: Monotonic,
 }

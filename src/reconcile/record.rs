@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::condition::{reason, sentence, word};
 use super::drift::Altered;
 use super::effect::{Effect, Outcome};
-use super::{Monotonic, SecretLogins};
+use super::{GONE_AFTER, GONE_ANSWERS, Monotonic, SecretLogins};
 use crate::eci::error::{ErrorCode, Retry};
+use crate::eci::reply::ImageCacheEntry;
 
 /// What is remembered of one object; the default for one that was never seen.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReconcileRecord {
     /// When the last call about the object was answered or given up: what a listing said that began before is no news.
     pub(super) changed: Option<Monotonic>,
@@ -26,6 +27,8 @@ pub struct ReconcileRecord {
     pub(super) spent: bool,
     /// When ECI accepted a deletion.
     pub(super) deleted: Option<Monotonic>,
+    /// What asking by its id told of a cache that a listing lacks.
+    pub(super) sighting: Option<Sighting>,
     /// Why the last call did not succeed.
     pub(super) fault: Option<Fault>,
     /// What the API server stored otherwise than it was sent.
@@ -55,6 +58,92 @@ pub(super) struct Fault {
     pub(super) until: Monotonic,
     /// How often in a row.
     pub(super) count: u32,
+}
+
+/// The answers about one cache, asked for by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sighting {
+    id: String,
+    /// The cache, if the last answer described it.
+    entry: Option<Box<ImageCacheEntry>>,
+    /// How many answers in a row said that there is no such cache.
+    absences: u32,
+    /// When the first of them came.
+    first: Monotonic,
+    /// When the last of them came.
+    last: Monotonic,
+    /// When ECI was asked last, whatever came of it.
+    asked: Monotonic,
+}
+
+/// The first pause between two questions for one cache.
+const ASK_AGAIN: Duration = Duration::from_secs(15);
+/// The longest pause between two questions for one cache.
+const ASK_SELDOM: Duration = Duration::from_secs(120);
+/// Answers that are this old say nothing about now.
+const ANSWER_HOLDS: Duration = Duration::from_secs(3600);
+
+impl Sighting {
+    fn learn(before: Option<Self>, id: &str, outcome: &Outcome, moment: Monotonic) -> Self {
+        let recent = |one: &Sighting| moment < one.asked.saturating_add(ANSWER_HOLDS);
+        let before = before.filter(|one| one.id == id && recent(one));
+        let mut after = Sighting {
+            asked: moment,
+            ..before.unwrap_or_else(|| Sighting {
+                id: id.to_owned(),
+                entry: None,
+                absences: 0,
+                first: moment,
+                last: moment,
+                asked: moment,
+            })
+        };
+        match outcome {
+            Outcome::Described(Some(entry)) => {
+                after.entry = Some(entry.clone());
+                after.absences = 0;
+            }
+            Outcome::Described(None) => {
+                if after.absences == 0 {
+                    after.first = moment;
+                }
+                after.entry = None;
+                after.last = moment;
+                after.absences = after.absences.saturating_add(1);
+            }
+            // no answer is neither
+            _ => after.entry = None,
+        }
+        after
+    }
+
+    pub(super) fn is_of(&self, id: &str) -> bool {
+        self.id == id
+    }
+
+    pub(super) fn asked(&self) -> Monotonic {
+        self.asked
+    }
+
+    pub(super) fn entry(&self) -> Option<&ImageCacheEntry> {
+        self.entry.as_deref()
+    }
+
+    /// The last answer was that there is no such cache.
+    pub(super) fn is_absent(&self) -> bool {
+        self.absences > 0
+    }
+
+    /// The cache is gone: see [`GONE_AFTER`].
+    pub(super) fn is_proof(&self) -> bool {
+        self.absences >= GONE_ANSWERS && self.last >= self.first.saturating_add(GONE_AFTER)
+    }
+
+    /// The time until it is worth to ask again.
+    pub(super) fn wait(&self, moment: Monotonic) -> Duration {
+        let pause = backoff(self.absences, ASK_AGAIN, ASK_SELDOM);
+        self.asked.saturating_add(pause).saturating_sub(moment)
+    }
 }
 
 /// Transient errors are reported from this number in a row on.
@@ -89,6 +178,10 @@ impl ReconcileRecord {
     ) {
         match effect {
             Effect::Read | Effect::ReadSecrets(_) => {}
+            Effect::Describe { call } => {
+                let id = call.image_cache_id.as_deref().unwrap_or_default();
+                self.sighting = Some(Sighting::learn(self.sighting.take(), id, outcome, moment));
+            }
             Effect::Finalizers { patch } => {
                 self.wrote(outcome);
                 if let Outcome::Object(stored) = outcome {
@@ -195,7 +288,10 @@ impl ReconcileRecord {
                     moment,
                 );
             }
-            Outcome::Object(_) | Outcome::NoObject | Outcome::Conflict => {}
+            Outcome::Object(_)
+            | Outcome::NoObject
+            | Outcome::Conflict
+            | Outcome::Described(_) => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::condition::reason;
 use super::effect::ReconcileDecision;
-use super::listing::{Listing, owner};
+use super::listing::Listing;
 use super::step::Turn;
 use super::subject::Policy;
 use super::{DELETE_AGAIN, SETTLE};
@@ -11,7 +11,15 @@ use crate::annotation::{DELETION_PROTECTION, FINALIZER};
 /// So many pods are named in a message.
 const NAMED_PODS: usize = 3;
 
-impl Turn<'_> {
+/// What is left of an object's caches.
+enum Left<'a> {
+    Cache(String),
+    /// The listing lacks the cache of this id; ECI has not been asked for it yet.
+    Unlisted(&'a str),
+    Nothing,
+}
+
+impl<'a> Turn<'a> {
     pub(super) fn remove(&self) -> ReconcileDecision {
         let Some(listing) = self.seen.listing else {
             return ReconcileDecision::listing();
@@ -29,25 +37,41 @@ impl Turn<'_> {
             return ReconcileDecision::listing();
         }
         match self.left(listing) {
-            Some(id) => self.take_down(&id),
+            Left::Cache(id) => self.take_down(&id),
+            Left::Unlisted(id) => self.ask(listing, id),
             // a cache that still arrives would have no owner
-            None if self.may_arrive(listing) => ReconcileDecision::listing().within(SETTLE),
-            None => self.release(),
+            Left::Nothing if self.may_arrive(listing) => ReconcileDecision::listing().within(SETTLE),
+            Left::Nothing => self.release(),
         }
     }
 
     /// The next cache that must go before the object does.
-    fn left(&self, listing: &Listing) -> Option<String> {
+    fn left(&self, listing: &'a Listing) -> Left<'a> {
         let uid = self.subject.uid;
         let named = self
             .subject
             .id
             .or_else(|| self.memory.accepted.as_ref()?.made.as_deref());
-        let named = named.and_then(|id| listing.get(id));
-        let named = named.filter(|entry| owner(entry).is_none_or(|owner| owner == uid));
-        let made = listing.of_owner(uid);
-        let mut own = named.into_iter().chain(made);
-        own.next().map(|entry| entry.image_cache_id.clone())
+        let entry = named.and_then(|id| self.entry(listing, id));
+        let entry = entry.filter(|entry| self.is_ours(entry));
+        if let Some(entry) = entry.or_else(|| listing.of_owner(uid).next()) {
+            return Left::Cache(entry.image_cache_id.clone());
+        }
+        match named.filter(|id| listing.get(id).is_none()) {
+            // a listing that lacks the cache is no proof, unless ECI was asked to delete it
+            Some(id) if !self.seen.spending.has_deleted(id) && !self.is_absent(listing, id) => {
+                Left::Unlisted(id)
+            }
+            _ => Left::Nothing,
+        }
+    }
+
+    /// Whether ECI, asked by the id, has said that there is no such cache, or that it is not the object's.
+    fn is_absent(&self, listing: &Listing, id: &str) -> bool {
+        self.unlisted(listing, id).is_some_and(|sighting| {
+            let foreign = sighting.entry().is_some_and(|entry| !self.is_ours(entry));
+            foreign || sighting.is_absent()
+        })
     }
 
     fn take_down(&self, id: &str) -> ReconcileDecision {

@@ -8,26 +8,28 @@ use super::condition::{reason, sentence};
 use super::effect::{Effect, ReconcileDecision};
 use super::inputs::difference;
 use super::listing::{Listing, owner};
-use super::record::{Accepted, ReconcileRecord};
+use super::record::{Accepted, ReconcileRecord, Sighting};
 use super::status::Draft;
 use super::subject::Subject;
 use super::{AdoptionClaim, Observed, ReconcileSettings, SETTLE, UPDATE_AGAIN};
 use crate::annotation::{ADOPT, FINALIZER};
 use crate::eci::reply::ImageCacheEntry;
+use crate::eci::request::DescribeImageCaches;
 use crate::resource::Phase;
 use crate::time::{DAY, Timestamp};
 
 /// What to do about an object now.
 ///
 /// ```
-/// use imagecache::reconcile::{Effect, Listing, ReconcileRecord, Observed, ReconcileSettings, step};
+/// use imagecache::reconcile::{Effect, Listing, ReconcileRecord, Observed, ReconcileSettings, Spending, step};
 /// let object = serde_json::json!({
 ///     "metadata": {"name": "base", "uid": "e83a1c53", "resourceVersion": "7", "generation": 1},
 ///     "spec": {"images": ["nginx:1.27"]},
 /// });
 /// let listing = Listing::default();
 /// let seen = Observed {
-///     listing: Some(&listing), live: false, logins: None, pods: None, rivals: &[], moment: Default::default(),
+///     listing: Some(&listing), live: false, logins: None, pods: None, rivals: &[], spending: &Spending::default(),
+///     moment: Default::default(),
 /// };
 /// let now = "2026-01-18T13:40:56Z".parse().unwrap();
 /// let decision = step(&object, &seen, &ReconcileSettings::default(), &ReconcileRecord::default(), now);
@@ -117,7 +119,11 @@ impl<'a> Turn<'a> {
         }
         match self.find(listing) {
             Found::Own(entry) if self.subject.id == Some(entry.image_cache_id.as_str()) => {
-                self.own(entry)
+                let decision = self.own(entry);
+                match self.unlisted(listing, &entry.image_cache_id) {
+                    Some(sighting) => decision.within(sighting.wait(self.seen.moment)),
+                    None => decision,
+                }
             }
             Found::Own(entry) => self.take(entry),
             Found::Barred(reason, message) => self
@@ -126,7 +132,7 @@ impl<'a> Turn<'a> {
                 .decide()
                 .watching(true),
             Found::Nothing => match self.subject.id {
-                Some(id) => self.gone(id),
+                Some(id) => self.missing(listing, id),
                 None => self.create(listing),
             },
         }
@@ -178,22 +184,76 @@ impl<'a> Turn<'a> {
         )
     }
 
-    fn find<'l>(&self, listing: &'l Listing) -> Found<'l> {
+    /// What asking by the id of a cache told that this listing lacks, since the last call about the object.
+    pub(super) fn unlisted(&self, listing: &Listing, id: &str) -> Option<&'a Sighting> {
+        let sighting = self.memory.sighting.as_ref()?;
+        let news = self
+            .memory
+            .changed
+            .is_none_or(|changed| sighting.asked() > changed);
+        (news && sighting.is_of(id) && listing.get(id).is_none()).then_some(sighting)
+    }
+
+    /// Asks for a cache by its id, no sooner than it is due.
+    pub(super) fn ask(&self, listing: &Listing, id: &str) -> ReconcileDecision {
+        let wait = self
+            .unlisted(listing, id)
+            .map_or(Duration::ZERO, |sighting| sighting.wait(self.seen.moment));
+        if !wait.is_zero() {
+            return ReconcileDecision::listing().within(wait);
+        }
+        ReconcileDecision::act(Effect::Describe {
+            call: Box::new(DescribeImageCaches {
+                region_id: self.settings.region_id.clone(),
+                image_cache_id: Some(id.to_owned()),
+                ..DescribeImageCaches::default()
+            }),
+        })
+    }
+
+    /// The cache of this id, as the listing shows it or as ECI described it just now.
+    pub(super) fn entry(&self, listing: &'a Listing, id: &str) -> Option<&'a ImageCacheEntry> {
+        listing.get(id).or_else(|| {
+            let sighting = self.unlisted(listing, id)?;
+            let now = !sighting.wait(self.seen.moment).is_zero();
+            sighting.entry().filter(|_| now)
+        })
+    }
+
+    /// Whether a cache has the object's tag, or may be adopted by it. What the status says gives no right.
+    pub(super) fn is_ours(&self, entry: &ImageCacheEntry) -> bool {
+        match owner(entry) {
+            Some(owner) => owner == self.subject.uid,
+            None => {
+                self.subject.has_adopted(&entry.image_cache_id)
+                    && self.settings.trust.may_adopt(entry)
+            }
+        }
+    }
+
+    fn find(&self, listing: &'a Listing) -> Found<'a> {
         let uid = self.subject.uid;
         let foreign = |entry: &ImageCacheEntry| owner(entry).is_some_and(|owner| owner != uid);
         let not_ours = |entry: &ImageCacheEntry| {
             let id = &entry.image_cache_id;
-            let owner = owner(entry).unwrap_or_default();
-            Found::Barred(
-                reason::NOT_OURS,
-                format!("{id} was made for another ImageCache, of uid {owner}; its tag says so"),
-            )
+            let message = match owner(entry) {
+                Some(owner) => {
+                    format!("{id} was made for another ImageCache, of uid {owner}; its tag says so")
+                }
+                None => format!(
+                    "{id} was not made for this ImageCache: it has no tag of it, and adopting it is not allowed"
+                ),
+            };
+            Found::Barred(reason::NOT_OURS, message)
         };
-        if let Some(entry) = self.subject.id.and_then(|id| listing.get(id)) {
-            return if foreign(entry) {
-                not_ours(entry)
-            } else {
-                Found::Own(entry)
+        let named = self.subject.id.and_then(|id| self.entry(listing, id));
+        if let Some(entry) = named {
+            if self.is_ours(entry) {
+                return Found::Own(entry);
+            }
+            return match listing.of_owner(uid).next() {
+                Some(own) => Found::Own(own),
+                None => not_ours(entry),
             };
         }
         if let Some(entry) = listing.of_owner(uid).next() {
@@ -208,7 +268,19 @@ impl<'a> Turn<'a> {
             );
             return Found::Barred(reason::SUBMITTING, message);
         }
-        match listing.get(wanted) {
+        let adoption = &self.settings.trust.adoption;
+        let known = listing.get(wanted);
+        let named = |entry: &ImageCacheEntry| adoption.includes(&entry.image_cache_name);
+        if !adoption.includes(wanted) && !known.is_some_and(named) {
+            // the words are the same whether there is such a cache or not
+            return Found::Barred(
+                reason::NOT_ALLOWED,
+                format!(
+                    "metadata.annotations[{ADOPT}]: adopting {wanted} is not allowed, --allow-adoption does not list it"
+                ),
+            );
+        }
+        match known {
             None => Found::Barred(
                 reason::CACHE_NOT_FOUND,
                 format!(
@@ -216,12 +288,12 @@ impl<'a> Turn<'a> {
                     self.settings.region_id
                 ),
             ),
-            Some(entry) if foreign(entry) => not_ours(entry),
             Some(entry) => match self.rival() {
                 Some(rival) => Found::Barred(
                     reason::ADOPTION_CONFLICT,
                     format!("{wanted} is taken by the ImageCache {}", rival.name()),
                 ),
+                None if foreign(entry) => not_ours(entry),
                 None if self.may_take() => Found::Own(entry),
                 None => Found::Barred(
                     reason::ADOPTING,
@@ -311,10 +383,11 @@ impl<'a> Turn<'a> {
                 let message = format!("ECI accepted generation {generation}");
                 draft.synced(true, generation, reason::SUBMITTED, &message)
             }
-            (_, None) => {
+            (_, None) if made => {
                 let message = format!("{id} is what is asked, and was taken over");
                 draft.synced(true, self.subject.generation, reason::ADOPTED, &message)
             }
+            (_, None) => draft.intent(&format!("{id} was taken over and gets this object's tag")),
             (_, Some(difference)) => {
                 draft.intent(&format!("{id} was taken over and is updated: {difference}"))
             }
@@ -405,6 +478,19 @@ impl<'a> Turn<'a> {
             // the end has passed: ECI is about to remove it
             None if left.is_some() => decision.watching(true),
             _ => decision,
+        }
+    }
+
+    /// The listing lacks the cache that the status names: that alone proves nothing.
+    fn missing(&self, listing: &Listing, id: &str) -> ReconcileDecision {
+        let expected = self.subject.may_be_gone(self.now) || self.seen.spending.has_deleted(id);
+        let proved = |sighting: &Sighting| {
+            let surprise = sighting.is_proof() && !listing.is_doubtful();
+            surprise || (expected && sighting.is_absent())
+        };
+        match self.unlisted(listing, id) {
+            Some(sighting) if proved(sighting) => self.gone(id),
+            _ => self.ask(listing, id),
         }
     }
 

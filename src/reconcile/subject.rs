@@ -6,6 +6,7 @@ use super::ReconcileRecord;
 use super::condition::{Condition, SYNCED, reason};
 use crate::annotation;
 use crate::expiry;
+use crate::resource::Phase;
 use crate::resource::view::{CacheForm, CacheView};
 use crate::time::Timestamp;
 
@@ -133,6 +134,13 @@ impl<'a> Subject<'a> {
         let end = || self.view.expires().or_else(|| expiry::end_of(&self.view));
         self.view.retention_days().is_some()
             && end().is_some_and(|end| end <= now.plus(expiry::TOLERANCE))
+    }
+
+    /// Whether it is no surprise that the cache is gone: its end has passed, or ECI may remove it at any time.
+    pub(super) fn may_be_gone(&self, now: Timestamp) -> bool {
+        let failed = self.phase == Some(Phase::Failed.as_str());
+        let ended = self.view.expires().is_some_and(|end| end <= now.plus(expiry::TOLERANCE));
+        self.is_evictable() || self.has_expired(now) || (failed && ended)
     }
 
     /// Whether ECI may remove the cache when it needs the room.

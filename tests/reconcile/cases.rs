@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use imagecache::eci::error::{ErrorCode, Retry};
 use imagecache::eci::reply::ImageCacheEntry;
+use imagecache::eci::request::DescribeImageCaches;
 use imagecache::reconcile::{
-    Effect, Listing, Observed, Outcome, ReconcileDecision, ReconcileRecord, ReconcileSettings,
-    patched, step,
+    Allowed, Effect, GONE_AFTER, Listing, Observed, Outcome, ReconcileDecision, ReconcileRecord,
+    ReconcileSettings, Spending, Trust, patched, step,
 };
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
@@ -48,6 +49,18 @@ fn entry(changes: Value) -> ImageCacheEntry {
     serde_json::from_value(patched(&entry, &changes)).unwrap()
 }
 
+fn settings() -> ReconcileSettings {
+    ReconcileSettings {
+        region_id: "cn-hangzhou".to_owned(),
+        trust: Trust {
+            secret_namespaces: Allowed::of(["default"]),
+            adoption: Allowed::of(["imc-1"]),
+            ..Trust::default()
+        },
+        ..ReconcileSettings::default()
+    }
+}
+
 fn decide(
     object: &Value,
     entries: Vec<ImageCacheEntry>,
@@ -62,13 +75,10 @@ fn decide(
         logins: None,
         pods,
         rivals: &[],
+        spending: &Spending::default(),
         moment: minute,
     };
-    let settings = ReconcileSettings {
-        region_id: "cn-hangzhou".to_owned(),
-        ..ReconcileSettings::default()
-    };
-    step(object, &seen, &settings, memory, now())
+    step(object, &seen, &settings(), memory, now())
 }
 
 /// What a decision does, in a word, and the reasons that it writes: `status Ready:Expired`.
@@ -96,6 +106,9 @@ fn told(decision: &ReconcileDecision) -> String {
         Effect::Create { .. } => "create".to_owned(),
         Effect::Update { .. } => "update".to_owned(),
         Effect::Delete { call } => format!("delete {}", call.image_cache_id),
+        Effect::Describe { call } => {
+            format!("describe {}", call.image_cache_id.as_deref().unwrap())
+        }
         Effect::Read => "read".to_owned(),
         Effect::ReadSecrets(names) => format!("secrets {}", names.join(",")),
     }
@@ -152,31 +165,31 @@ fn each_state_of_object_and_cache_has_its_act() {
             "a failed cache that is gone",
             json!({"status": {"phase": "Failed"}}),
             vec![],
-            "status Ready:Gone Synced:Submitting",
+            "describe imc-1; status Ready:Gone Synced:Submitting",
         ),
         (
             "gone",
             json!({}),
             vec![],
-            "status Ready:Gone Synced:Submitting",
+            "describe imc-1; status Ready:Gone Synced:Submitting",
         ),
         (
             "gone at its end",
             json!({"spec": {"retentionDays": 7}}),
             vec![],
-            "status Ready:Expired Synced:Submitted",
+            "describe imc-1; status Ready:Expired Synced:Submitted",
         ),
         (
             "gone before its end",
             json!({"spec": {"retentionDays": 70}}),
             vec![],
-            "status Ready:Gone Synced:Submitting",
+            "describe imc-1; status Ready:Gone Synced:Submitting",
         ),
         (
             "evicted",
             annotated("elimination-strategy", "LRU"),
             vec![],
-            "status Ready:Eliminated Synced:Submitted",
+            "describe imc-1; status Ready:Eliminated Synced:Submitted",
         ),
         (
             "an update that failed long ago",
@@ -208,7 +221,7 @@ fn each_state_of_object_and_cache_has_its_act() {
             "deleted, cache gone",
             deleting.clone(),
             vec![],
-            "finalizers []",
+            "describe imc-1; finalizers []",
         ),
         (
             "deleted, to be kept",
@@ -246,13 +259,33 @@ fn each_state_of_object_and_cache_has_its_act() {
     ];
     for (name, changes, entries, expected) in cases {
         let decision = decide(
-            &object(changes),
-            entries,
+            &object(changes.clone()),
+            entries.clone(),
             &ReconcileRecord::default(),
             Some(&[]),
         );
-        assert_eq!(told(&decision), expected, "{name}: {decision:#?}");
+        let mut said = told(&decision);
+        if let Some(Effect::Describe { .. }) = &decision.act {
+            let after = decide(&object(changes), entries, &proof(), Some(&[]));
+            said = format!("{said}; {}", told(&after));
+        }
+        assert_eq!(said, expected, "{name}: {decision:#?}");
     }
+}
+
+/// What is remembered when ECI, asked twice by the id, has no such cache.
+fn proof() -> ReconcileRecord {
+    let mut memory = ReconcileRecord::default();
+    let ask = Effect::Describe {
+        call: Box::new(DescribeImageCaches {
+            image_cache_id: Some("imc-1".to_owned()),
+            ..DescribeImageCaches::default()
+        }),
+    };
+    for moment in [Duration::ZERO, GONE_AFTER] {
+        memory.record(&ask, &Outcome::Described(None), 1, &[], moment);
+    }
+    memory
 }
 
 #[test]

@@ -8,6 +8,10 @@ use imagecache::eci::request::{
     CreateImageCache, DeleteImageCache, Request as _, UpdateImageCache,
 };
 use imagecache::reconcile::Outcome;
+use imagecache::time::Timestamp;
+
+/// A cache that has no tag.
+pub(crate) const NOBODYS: &str = "imc-nobody";
 
 /// A call on the wire.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +78,8 @@ pub(crate) struct Cloud {
     pub(crate) caches: Vec<Cache>,
     /// By token: the parameters, and the id that was answered.
     pub(crate) tokens: Answers,
+    /// The owner, the id and the time of every creation.
+    pub(crate) creations: Vec<(String, String, Timestamp)>,
     /// How many were ever made, by owner.
     pub(crate) made: BTreeMap<String, u32>,
     /// Every id with the images with which it was ready at some time.
@@ -128,6 +134,8 @@ impl Cloud {
         *made += 1;
         // whose cache is made first makes no other state
         let id = format!("imc-{}-{made}", owner.as_deref().unwrap_or_default());
+        let uid = owner.clone().unwrap_or_default();
+        self.creations.push((uid, id.clone(), now.parse().unwrap()));
         self.caches.push(Cache {
             id: id.clone(),
             status: "Creating",
@@ -155,11 +163,14 @@ impl Cloud {
         if !matches!(cache.status, "Ready" | "UpdateFailed") {
             return refused(ErrorCode::ImageCacheIncorrectStatus, "not now");
         }
-        if cache.status == "Ready" && cache.images == call.image {
+        let owner = call.tag.first().and_then(|tag| tag.value.clone());
+        let same = owner.is_none() || owner == cache.owner;
+        if cache.status == "Ready" && cache.images == call.image && same {
             return refused(ErrorCode::NoNeedUpdate, "nothing to change");
         }
         cache.status = "Updating";
         cache.images.clone_from(&call.image);
+        cache.owner = owner.or(cache.owner.take());
         if let Some(token) = &call.client_token {
             self.tokens.insert(token.clone(), (params, None));
         }

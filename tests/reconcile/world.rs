@@ -1,7 +1,7 @@
 //! A world: a model cluster, a model cloud and one host that steps, with everything that may go wrong as a move.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::{Hash, Hasher as _};
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use std::time::Duration;
 use imagecache::annotation::{ADOPT, FINALIZER};
 use imagecache::eci::login::RegistryLogin;
 use imagecache::reconcile::{
-    AdoptionClaim, Effect, Listing, Observed, Outcome, ReconcileDecision, ReconcileRecord,
-    ReconcileSettings, SecretLogins, claim, patched, step,
+    AdoptionClaim, Allowed, Effect, GONE_AFTER, Listing, Observed, Outcome, ReconcileDecision,
+    ReconcileRecord, ReconcileSettings, SecretLogins, Spending, Trust, claim, patched, step,
 };
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::cloud::{Call, Cloud};
+use crate::cloud::{Cache, Call, Cloud, NOBODYS};
 
 pub(crate) const PASSWORD: &str = "hunter2";
 /// A cache that nobody here may touch.
@@ -66,6 +66,12 @@ pub(crate) enum Move {
     Wish(usize),
     /// Somebody removes a cache in the cloud.
     Remove(usize),
+    /// Somebody writes the id of a cache into the status of an object.
+    Forge(usize, &'static str),
+    /// The controller of another cluster adopts `imc-nobody`.
+    Rob,
+    /// A listing that shows no cache at all.
+    ListNothing,
     /// Time passes: a minute.
     Minute,
     /// Time passes: more than a day. Failed caches go, and those whose retention ended.
@@ -82,6 +88,9 @@ pub(crate) struct Budget {
     pub(crate) deletions: u8,
     pub(crate) wishes: u8,
     pub(crate) removals: u8,
+    pub(crate) forgeries: u8,
+    pub(crate) robberies: u8,
+    pub(crate) empty_listings: u8,
     pub(crate) failures: u8,
     pub(crate) stale_listings: u8,
     pub(crate) minutes: u8,
@@ -144,6 +153,7 @@ struct Host {
     memories: BTreeMap<String, Rc<Known>>,
     runs: BTreeMap<usize, Run>,
     listing: Option<Shared<Listing>>,
+    spending: Spending,
     begun: Option<Shared<Listing>>,
     /// The version of the newest answer of the API server about an object.
     newest: BTreeMap<usize, u64>,
@@ -153,6 +163,18 @@ struct Host {
 #[derive(Debug, Clone)]
 pub(crate) struct World {
     step: StepFn,
+    pub(crate) settings: ReconcileSettings,
+    /// The cache of this id is in no listing.
+    hidden: Option<&'static str>,
+    /// A listing shows the caches as they were this many listings before.
+    lag: usize,
+    shots: VecDeque<Vec<Cache>>,
+    /// A status has been forged.
+    forged: bool,
+    /// When ECI first said, asked by its id, that there is no such cache; since the host started.
+    absent: BTreeMap<String, Duration>,
+    /// The caches whose deletion ECI accepted, and the host got the answer.
+    deleted: BTreeSet<String>,
     objects: Vec<Option<Object>>,
     version: u64,
     pub(crate) cloud: Cloud,
@@ -198,7 +220,7 @@ fn object(index: usize, adopt: Option<&str>) -> Value {
 impl World {
     /// So many objects that want a cache each, nothing known and nothing made.
     pub(crate) fn new(step: StepFn, objects: usize, budget: Budget) -> Self {
-        let foreign = crate::cloud::Cache {
+        let foreign = Cache {
             id: FOREIGN.to_owned(),
             status: "Ready",
             images: vec![image(0, 1)],
@@ -206,13 +228,28 @@ impl World {
             expires: None,
             created: "2026-01-01T00:00:00Z".to_owned(),
         };
-        let nobodys = crate::cloud::Cache {
-            id: "imc-nobody".to_owned(),
+        let nobodys = Cache {
+            id: NOBODYS.to_owned(),
             owner: None,
             ..foreign.clone()
         };
         let mut world = World {
             step,
+            settings: ReconcileSettings {
+                region_id: "cn-hangzhou".to_owned(),
+                trust: Trust {
+                    secret_namespaces: Allowed::of(["default"]),
+                    adoption: Allowed::All,
+                    ..Trust::default()
+                },
+                ..ReconcileSettings::default()
+            },
+            hidden: None,
+            lag: 0,
+            shots: VecDeque::new(),
+            forged: false,
+            absent: BTreeMap::new(),
+            deleted: BTreeSet::new(),
             objects: (0..objects)
                 .map(|index| Some(shared(object(index, None))))
                 .collect(),
@@ -260,6 +297,38 @@ impl World {
     /// The API server stores what this makes of a status. What ECI is to have is what counts then, not what is told.
     pub(crate) fn altering(mut self, alters: fn(&mut Value)) -> Self {
         self.alters = Some(alters);
+        self
+    }
+
+    /// Listings never show the first cache that is made for the first object.
+    pub(crate) fn hiding(mut self) -> Self {
+        self.hidden = Some("imc-uid-0-1");
+        self
+    }
+
+    /// A listing shows the caches as they were this many listings before.
+    pub(crate) fn lagging(mut self, listings: usize) -> Self {
+        self.lag = listings;
+        self
+    }
+
+    /// No object may adopt anything.
+    pub(crate) fn without_adoption(mut self) -> Self {
+        self.settings.trust.adoption = Allowed::default();
+        self
+    }
+
+    /// No more creations than this many for an object within an hour.
+    pub(crate) fn creating_at_most(mut self, creations: u32) -> Self {
+        self.settings.budget.creations_per_object_hour = creations;
+        self
+    }
+
+    /// The first object is `Ready`, and there is nothing to do.
+    pub(crate) fn at_rest(mut self) -> Self {
+        let budget = self.budget;
+        self.rest(&mut HashSet::new());
+        self.budget = budget;
         self
     }
 
@@ -354,6 +423,10 @@ impl World {
                 if budget.edits > 0 {
                     moves.push(Move::Edit(index));
                 }
+                if budget.forgeries > 0 {
+                    let ids = [FOREIGN, NOBODYS, "imc-none"];
+                    moves.extend(ids.map(|id| Move::Forge(index, id)));
+                }
                 if budget.deletions > 0 {
                     moves.push(Move::Delete(index));
                 }
@@ -371,6 +444,12 @@ impl World {
         }
         if self.host.begun.is_some() {
             moves.push(Move::Tell);
+        }
+        if budget.empty_listings > 0 && listed.is_some() {
+            moves.push(Move::ListNothing);
+        }
+        if budget.robberies > 0 {
+            moves.push(Move::Rob);
         }
         if budget.crashes > 0 {
             moves.push(Move::Crash);
@@ -404,14 +483,15 @@ impl World {
     }
 
     fn entries(&self) -> Vec<imagecache::eci::reply::ImageCacheEntry> {
-        let mut entries: Vec<_> = self
-            .cloud
-            .caches
-            .iter()
-            .map(crate::cloud::Cache::entry)
-            .collect();
+        let shown = self.shown(&self.cloud.caches);
+        let mut entries: Vec<_> = shown.iter().map(Cache::entry).collect();
         entries.sort_by(|a, b| a.image_cache_id.cmp(&b.image_cache_id));
         entries
+    }
+
+    fn shown(&self, caches: &[Cache]) -> Vec<Cache> {
+        let hidden = |cache: &&Cache| self.hidden != Some(cache.id.as_str());
+        caches.iter().filter(hidden).cloned().collect()
     }
 
     /// What is decided about an object, with its secrets read when that is needed.
@@ -443,13 +523,11 @@ impl World {
             logins: None,
             pods: Some(&[]),
             rivals: &rivals,
+            spending: &self.host.spending,
             moment: self.host.moment,
         };
-        let settings = ReconcileSettings {
-            region_id: "cn-hangzhou".to_owned(),
-            ..ReconcileSettings::default()
-        };
-        let decision = (self.step)(object, &seen, &settings, memory, self.now);
+        let settings = &self.settings;
+        let decision = (self.step)(object, &seen, settings, memory, self.now);
         let Some(Effect::ReadSecrets(names)) = &decision.act else {
             return Some(decision);
         };
@@ -459,7 +537,7 @@ impl World {
             logins: Some(&logins),
             ..seen
         };
-        Some((self.step)(object, &seen, &settings, memory, self.now))
+        Some((self.step)(object, &seen, settings, memory, self.now))
     }
 
     /// Makes a move.
@@ -476,8 +554,30 @@ impl World {
                 self.host.begun = Some(self.snapshot());
             }
             Move::Tell => self.host.listing = self.host.begun.take(),
+            Move::ListNothing => {
+                self.budget.empty_listings -= 1;
+                self.host.listing = Some(self.told(&[]));
+                self.host.begun = None;
+            }
+            Move::Rob => {
+                self.budget.robberies -= 1;
+                if let Some(cache) = self.cloud.cache(NOBODYS) {
+                    cache.owner = Some("another-cluster".to_owned());
+                }
+            }
+            Move::Forge(index, id) => {
+                self.budget.forgeries -= 1;
+                self.forged = true;
+                let mut object = self.live(index).unwrap().clone();
+                object["status"]["imageCacheId"] = id.into();
+                self.store(index, object);
+            }
             Move::Crash => {
                 self.budget.crashes -= 1;
+                // what is not there any longer cannot be counted by who starts
+                let caches = &self.cloud.caches;
+                let left = |id: &String| caches.iter().any(|cache| cache.id == *id);
+                self.cloud.creations.retain(|(_, id, _)| left(id));
                 self.start();
             }
             Move::Arrive => {
@@ -544,10 +644,28 @@ impl World {
     }
 
     fn snapshot(&mut self) -> Shared<Listing> {
+        let shown = self.shown(&self.cloud.caches);
+        self.shots.push_back(shown);
+        while self.shots.len() > self.lag + 1 {
+            self.shots.pop_front();
+        }
+        let shown = self.shots.front().cloned().unwrap_or_default();
+        if self.lag == 0 {
+            self.shots.clear();
+        }
+        self.told(&shown)
+    }
+
+    /// A listing that shows these caches.
+    fn told(&mut self, caches: &[Cache]) -> Shared<Listing> {
         self.host.moment += Duration::from_nanos(1);
+        let entries = caches.iter().map(Cache::entry).collect();
+        let before = self.host.listing.as_ref().map(|before| &before.value);
+        let listing =
+            Listing::new(entries, self.host.moment).after(before, &self.host.spending, self.now);
         Rc::new(Hashed {
-            value: Listing::new(self.entries(), self.host.moment),
-            hash: hash_of(&self.cloud.caches),
+            hash: hash_of(&(caches, listing.is_doubtful())),
+            value: listing,
         })
     }
 
@@ -602,7 +720,18 @@ impl World {
         if said.contains(PASSWORD) {
             self.breach(format!("a secret is told: {said}"));
         }
+        self.host.spending.reserve(&act, self.now);
         let outcome = match &act {
+            Effect::Describe { call } => {
+                let id = call.image_cache_id.as_deref().unwrap();
+                let found = self.cloud.cache(id).map(|cache| Box::new(cache.entry()));
+                let moment = self.host.moment;
+                match &found {
+                    Some(_) => drop(self.absent.remove(id)),
+                    None => drop(self.absent.entry(id.to_owned()).or_insert(moment)),
+                }
+                Outcome::Described(found)
+            }
             Effect::ReadSecrets(_) => {
                 self.breach("secrets are read again and again");
                 return;
@@ -626,9 +755,14 @@ impl World {
                 self.call(&run.object.value, Call::Update(call.as_ref().clone()), fate)
             }
             Effect::Delete { call } => {
-                self.call(&run.object.value, Call::Delete(call.clone()), fate)
+                let outcome = self.call(&run.object.value, Call::Delete(call.clone()), fate);
+                if matches!(outcome, Outcome::Accepted) {
+                    self.deleted.insert(call.image_cache_id.clone());
+                }
+                outcome
             }
         };
+        self.host.spending.settle(&act, &outcome, self.now);
         let metadata = &run.object.value["metadata"];
         let generation = metadata["generation"].as_i64().unwrap();
         let uid = metadata["uid"].as_str().unwrap().to_owned();
@@ -658,6 +792,7 @@ impl World {
             Outcome::Created(_) | Outcome::Accepted => {
                 drop(self.host.runs.insert(index, Run { live: false, ..run }))
             }
+            Outcome::Described(_) => drop(self.host.runs.insert(index, run)),
             Outcome::NoObject => {
                 self.host.memories.remove(&uid);
             }
@@ -700,6 +835,7 @@ impl World {
             self.breach("a secret stands in an object");
         }
         self.claimed(&stored);
+        self.given_up(&object, &stored);
         self.store(index, stored);
         Outcome::Object(self.live(index).unwrap().clone())
     }
@@ -711,7 +847,7 @@ impl World {
             .cloud
             .caches
             .iter()
-            .any(|cache| cache.owner.as_deref() == Some(uid));
+            .any(|cache| cache.owner.as_deref() == Some(uid) && cache.id != NOBODYS);
         let coming = self.late.iter().any(|call| match call {
             Call::Create(call) => {
                 let token = call.client_token.as_deref().unwrap_or_default();
@@ -721,6 +857,22 @@ impl World {
         });
         if left || coming {
             self.breach("the finalizer went before the cache");
+        }
+    }
+
+    /// An object gives its cache up only for another, when the host has deleted it, or when it is proved that it is gone.
+    fn given_up(&mut self, before: &Value, after: &Value) {
+        let id = |object: &Value| object["status"]["imageCacheId"].as_str().map(str::to_owned);
+        let (Some(old), None) = (id(before), id(after)) else {
+            return;
+        };
+        // by its end, or on request
+        let ended = before["status"]["phase"] == "Failed";
+        let since = self.absent.get(&old).copied();
+        let proved = since.is_some_and(|since| self.host.moment >= since + GONE_AFTER);
+        let deleted = self.deleted.contains(&old);
+        if !proved && !ended && !deleted && self.alters.is_none() {
+            self.breach(format!("{old} is given up without proof"));
         }
     }
 
@@ -756,6 +908,12 @@ impl World {
 
     fn call(&mut self, object: &Value, call: Call, fate: Fate) -> Outcome {
         self.writes += 1;
+        // there always is the cache of another cluster
+        let listing = self.host.listing.as_ref();
+        let empty = listing.is_some_and(|listing| listing.value.entries().is_empty());
+        if empty && matches!(call, Call::Create(_)) {
+            self.breach("a cache is made while nothing is listed");
+        }
         self.trespass(object, &call);
         match fate {
             Fate::Refused => Cloud::refuse(&call),
@@ -784,12 +942,16 @@ impl World {
             Call::Delete(call) => &call.image_cache_id,
         };
         let metadata = &object["metadata"];
-        let adopted = metadata["annotations"][ADOPT].as_str() == Some(id);
+        let adopted = metadata["annotations"][ADOPT].as_str() == Some(id)
+            && self.settings.trust.adoption.includes(id);
         let found = self.cloud.caches.iter().find(|cache| cache.id == *id);
         let owner = found.map(|cache| cache.owner.clone());
         let own = match owner {
             None => true,
-            Some(Some(owner)) => Some(owner.as_str()) == metadata["uid"].as_str(),
+            // another cluster may adopt it after it was listed
+            Some(Some(owner)) => {
+                Some(owner.as_str()) == metadata["uid"].as_str() || (adopted && id == NOBODYS)
+            }
             Some(None) => adopted,
         };
         if !own {
@@ -804,6 +966,7 @@ impl World {
             .cloud
             .caches
             .iter()
+            .filter(|cache| cache.id != NOBODYS)
             .filter_map(|cache| cache.owner.clone())
         {
             *owners.entry(owner).or_insert(0) += 1;
@@ -811,6 +974,19 @@ impl World {
         if let Some((owner, count)) = owners.iter().find(|(_, count)| **count > 1) {
             let told = format!("{count} caches were made for {owner}");
             self.breach(told);
+        }
+        let hour = |at: &Timestamp| self.now.since(*at) < 3_480;
+        let mut creations = BTreeMap::new();
+        for (owner, _, _) in self.cloud.creations.iter().filter(|(_, _, at)| hour(at)) {
+            *creations.entry(owner.clone()).or_insert(0) += 1;
+        }
+        let cap = self.settings.budget.creations_per_object_hour;
+        if let Some((owner, count)) = creations.iter().find(|(_, count)| **count > cap) {
+            let told = format!("{count} creations within an hour for {owner}, {cap} are allowed");
+            self.breach(told);
+        }
+        if self.forged {
+            return;
         }
         let claims: Vec<&str> = self
             .objects
@@ -841,28 +1017,13 @@ impl World {
             }
             way.push(here);
             let before = self.writes;
-            while !self.late.is_empty() {
-                self.make(Move::Arrive);
-            }
-            self.make(Move::List);
-            self.tell_all();
-            for index in 0..self.objects.len() {
-                let mut acts = 0;
-                while self.is_busy(index) {
-                    self.make(Move::Step(index, Fate::Done));
-                    self.tell_all();
-                    acts += 1;
-                    if acts > 30 || self.broken.is_some() {
-                        self.breach("the acts about one object have no end");
-                        return;
-                    }
-                }
-            }
-            for index in 0..self.cloud.caches.len() {
-                self.make(Move::Settle(index, true));
+            self.round();
+            if self.broken.is_some() {
+                return;
             }
             quiet = if self.writes == before { quiet + 1 } else { 0 };
-            if quiet >= 3 {
+            // a listing that lags shows a change only later
+            if quiet >= 3 + self.lag {
                 match self.agrees() {
                     _ if self.alters.is_some() => known.extend(way),
                     Ok(()) => known.extend(way),
@@ -884,6 +1045,30 @@ impl World {
             }
         }
         self.breach("it does not come to rest");
+    }
+
+    /// Everything that is under way comes to its end, once.
+    pub(crate) fn round(&mut self) {
+        while !self.late.is_empty() {
+            self.make(Move::Arrive);
+        }
+        self.make(Move::List);
+        self.tell_all();
+        for index in 0..self.objects.len() {
+            let mut acts = 0;
+            while self.is_busy(index) {
+                self.make(Move::Step(index, Fate::Done));
+                self.tell_all();
+                acts += 1;
+                if acts > 30 || self.broken.is_some() {
+                    self.breach("the acts about one object have no end");
+                    return;
+                }
+            }
+        }
+        for index in 0..self.cloud.caches.len() {
+            self.make(Move::Settle(index, true));
+        }
     }
 
     fn tell_all(&mut self) {
@@ -911,7 +1096,7 @@ impl World {
                     .cloud
                     .caches
                     .iter()
-                    .any(|cache| cache.owner.as_ref() == Some(&uid))
+                    .any(|cache| cache.owner.as_ref() == Some(&uid) && cache.id != NOBODYS)
                 {
                     return Err(format!("{uid} is gone and has a cache"));
                 }
@@ -933,8 +1118,14 @@ impl World {
                     if json!(cache.images) != object["spec"]["images"] {
                         return Err(format!("{uid} has other images"));
                     }
+                    if cache.owner.as_ref() != Some(&uid) {
+                        return Err(format!("{id:?} has no tag of {uid}"));
+                    }
                 }
                 None if adopts && status["phase"] == "Pending" => {}
+                // another cluster has taken it, or somebody else has written the id
+                Some(cache)
+                    if cache.owner.as_ref() != Some(&uid) && status["phase"] == "Pending" => {}
                 None if status.get("phase").is_none()
                     && object["spec"].get("retentionDays").is_some() => {}
                 other => return Err(format!("{uid}: {status}, and {other:?} in the cloud")),
@@ -990,6 +1181,7 @@ impl World {
         let told = listings.map(|listing| listing.map(|listing| listing.hash));
         let late: Vec<String> = self.late.iter().map(|call| format!("{call:?}")).collect();
         (common, told, &self.cloud, self.now, &self.budget, late).hash(&mut hasher);
+        (&self.host.spending, &self.shots, self.forged, &self.deleted).hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use imagecache::eci::object::CallDefaults;
+use imagecache::reconcile::{Allowed, Budget, Trust};
 use imagecache_controller::cluster::Client;
 use imagecache_controller::controller::lease::{Candidate, Terms};
 use imagecache_controller::controller::{CONCURRENCY, Config, Controller};
@@ -30,7 +31,7 @@ Examples:
 
 Annotations of ImageCaches, with the prefix imagecache.eci.alibabacloud.com/:
   paused: \"true\"                do not reconcile the object
-  adopt: imc-…                  use this existing cache instead of creating one
+  adopt: imc-…                  use this existing cache, if --allow-adoption permits
   deletion-policy: Retain       keep the cache when the object is deleted
   deletion-protection: \"false\"  delete the cache even if pods name it
 
@@ -70,6 +71,10 @@ pub(crate) struct Sync {
     #[command(flatten)]
     builder: Builder,
     #[command(flatten)]
+    trust: TrustOptions,
+    #[command(flatten)]
+    budget: BudgetOptions,
+    #[command(flatten)]
     election: Election,
     #[command(flatten)]
     cluster: Kubeconfig,
@@ -91,6 +96,65 @@ struct Builder {
     /// Id of the resource group
     #[arg(long, value_name = "ID")]
     resource_group_id: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What ImageCaches may use (nothing by default)")]
+struct TrustOptions {
+    /// Allow Secrets of these namespaces, comma separated, or `*` for all
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    secret_namespaces: Vec<String>,
+    /// Allow pulls over plain HTTP from these registries, without credentials
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
+    plain_http_registries: Vec<String>,
+    /// Allow annotations that choose networks, resource groups and roles
+    #[arg(long)]
+    allow_network_annotations: bool,
+    /// Allow adoption of caches by id or name, comma separated [no value: all]
+    #[arg(long, value_name = "IDS", num_args = 0..=1, require_equals = true, default_missing_value = "*")]
+    allow_adoption: Option<String>,
+}
+
+impl TrustOptions {
+    fn trust(&self) -> Trust {
+        let hosts = self.plain_http_registries.iter().map(|host| host.trim());
+        let hosts = hosts.filter(|host| !host.is_empty());
+        let adoption = self.allow_adoption.as_deref().unwrap_or_default();
+        Trust {
+            secret_namespaces: Allowed::of(&self.secret_namespaces),
+            plain_http_registries: hosts.map(str::to_ascii_lowercase).collect(),
+            network_annotations: self.allow_network_annotations,
+            adoption: Allowed::of(adoption.split(',')),
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What caches may cost")]
+struct BudgetOptions {
+    /// Most creations for one ImageCache within an hour
+    #[arg(long, value_name = "NUMBER", default_value_t = Budget::default().creations_per_object_hour)]
+    max_creations_per_object_hour: u32,
+    /// Most creations for all ImageCaches within an hour
+    #[arg(long, value_name = "NUMBER", default_value_t = Budget::default().creations_per_hour)]
+    max_creations_per_hour: u32,
+    /// Most caches of ImageCaches in the region
+    #[arg(long, value_name = "NUMBER", default_value_t = Budget::default().caches)]
+    max_caches: u32,
+    /// Most GiB of these caches together
+    #[arg(long, value_name = "GIB", default_value_t = Budget::default().gib)]
+    max_gib: u64,
+}
+
+impl BudgetOptions {
+    fn budget(&self) -> Budget {
+        Budget {
+            creations_per_object_hour: self.max_creations_per_object_hour,
+            creations_per_hour: self.max_creations_per_hour,
+            caches: self.max_caches,
+            gib: self.max_gib,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -198,6 +262,8 @@ impl Sync {
 
     fn config(&self, region: &str, tell: mpsc::UnboundedSender<String>) -> Config {
         let mut config = Config::new(region);
+        config.settings.trust = self.trust.trust();
+        config.settings.budget = self.budget.budget();
         config.settings.defaults = CallDefaults {
             vswitch_ids: self.builder.vswitch_ids.clone(),
             security_group_id: self.builder.security_group_id.clone(),

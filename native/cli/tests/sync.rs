@@ -362,13 +362,13 @@ const NEEDS: &[(&str, &str, &[&str])] = &[
     ),
     ("eci.alibabacloud.com", "imagecaches/status", &["patch"]),
     ("", "pods", &["list", "watch"]),
-    ("", "secrets", &["get"]),
     ("events.k8s.io", "events", &["create"]),
     (
         "coordination.k8s.io",
         "leases",
         &["create", "get", "update"],
     ),
+    ("", "secrets", &["get"]),
 ];
 
 #[test]

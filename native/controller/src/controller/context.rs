@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use imagecache::reconcile::{EventNote, Listing, Monotonic, ReconcileRecord, claim, refusal};
+use imagecache::reconcile::{
+    EventNote, Listing, Monotonic, ReconcileRecord, Spending, claim, refusal,
+};
 use imagecache::resource::kube::ImageCacheObject;
 use imagecache::resource::{PLURAL, Phase};
 use imagecache::time::Timestamp;
@@ -35,6 +37,8 @@ pub(super) struct Host {
     /// A new listing is needed.
     pub(super) awaited: Notify,
     listing: RwLock<Option<Arc<Listing>>>,
+    /// What was created and deleted within the last hour; it is kept when the Lease is lost.
+    spending: Mutex<Spending>,
     /// The records of the objects, by name.
     slots: Mutex<HashMap<String, Slot>>,
     work: RwLock<Option<Work>>,
@@ -92,6 +96,7 @@ impl Host {
             metrics: Metrics::new(),
             awaited: Notify::new(),
             listing: RwLock::default(),
+            spending: Mutex::default(),
             slots: Mutex::default(),
             work: RwLock::default(),
             faults: Mutex::default(),
@@ -277,6 +282,11 @@ impl Host {
             }
             _ => {}
         }
+    }
+
+    /// Reads or changes what was created for all objects.
+    pub(super) fn with_spending<T>(&self, with: impl FnOnce(&mut Spending) -> T) -> T {
+        with(&mut lock(&self.spending))
     }
 
     /// Returns the newest listing.

@@ -36,6 +36,15 @@ impl Host {
                 Err(error) => unwritten(&error),
             },
             Effect::ReadSecrets(_) => Outcome::Accepted,
+            Effect::Describe { call } => match self.cloud.call(call.as_ref()).await {
+                Ok(reply) => {
+                    let mut entries = reply.image_caches.into_iter();
+                    let found = entries
+                        .find(|entry| Some(&entry.image_cache_id) == call.image_cache_id.as_ref());
+                    Outcome::Described(found.map(Box::new))
+                }
+                Err(error) => messages::outcome(error),
+            },
             Effect::Finalizers { patch } => written(
                 self.api
                     .patch(&run.name, &params, &Patch::Merge(patch))
@@ -77,6 +86,7 @@ impl Host {
         let act = match effect {
             Effect::Read => "read",
             Effect::ReadSecrets(_) => "read-secrets",
+            Effect::Describe { .. } => "describe",
             Effect::Finalizers { .. } => "finalizers",
             Effect::Status { .. } => "status",
             Effect::Create { .. } => "create",
@@ -84,7 +94,10 @@ impl Host {
             Effect::Delete { .. } => "delete",
         };
         let outcome = match outcome {
-            Outcome::Object(_) | Outcome::Created(_) | Outcome::Accepted => "done",
+            Outcome::Object(_)
+            | Outcome::Created(_)
+            | Outcome::Described(_)
+            | Outcome::Accepted => "done",
             Outcome::NoObject => "no-object",
             Outcome::Conflict => "conflict",
             Outcome::Refused { .. } => "refused",

@@ -84,6 +84,15 @@ pub(super) async fn once(host: &Host) -> Result<(), String> {
     host.metrics
         .caches
         .set(i64::try_from(entries.len()).unwrap_or(i64::MAX));
-    host.listed(Arc::new(Listing::new(entries, begun)));
+    let before = host.listing();
+    let listing = host.with_spending(|spending| {
+        Listing::new(entries, begun).after(before.as_deref(), spending, host.now())
+    });
+    if listing.is_doubtful() && before.is_none_or(|before| !before.is_doubtful()) {
+        tracing::warn!(
+            "ECI lists no cache at all, and did before; nothing is created until that is confirmed"
+        );
+    }
+    host.listed(Arc::new(listing));
     Ok(())
 }

@@ -52,21 +52,24 @@ impl Host {
             None => Some(Vec::new()),
         };
         let rivals = self.rivals(&sent);
-        let seen = Observed {
-            listing: listing.as_deref(),
-            live: run.live,
-            logins: run.logins.as_deref(),
-            pods: pods.as_deref(),
-            rivals: &rivals,
-            moment: self.moment(),
-        };
-        step(
-            &run.object,
-            &seen,
-            &self.config.settings,
-            memory,
-            self.now(),
-        )
+        let now = self.now();
+        // decided and reserved under one lock: two objects never spend the same room of a budget
+        self.with_spending(|spending| {
+            let seen = Observed {
+                listing: listing.as_deref(),
+                live: run.live,
+                logins: run.logins.as_deref(),
+                pods: pods.as_deref(),
+                rivals: &rivals,
+                spending,
+                moment: self.moment(),
+            };
+            let decision = step(&run.object, &seen, &self.config.settings, memory, now);
+            if let Some(effect) = &decision.act {
+                spending.reserve(effect, now);
+            }
+            decision
+        })
     }
 
     /// Logs a problem when it is new.
@@ -124,6 +127,7 @@ pub(super) async fn reconcile(
         }
         let outcome = host.perform(&run, &effect).await;
         host.count(&effect, &outcome);
+        host.with_spending(|spending| spending.settle(&effect, &outcome, host.now()));
         let metadata = run.object.get("metadata");
         let generation = metadata
             .and_then(|metadata| metadata.get("generation"))
@@ -162,6 +166,7 @@ pub(super) async fn reconcile(
                 tracing::info!(object = run.name, id, "ECI is creating the cache");
                 run.live = false;
             }
+            Outcome::Described(_) => {}
             Outcome::Accepted => run.live = false,
             Outcome::NoObject => {
                 host.forget(&run.name);

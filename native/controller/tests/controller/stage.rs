@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use imagecache::eci::reply::ImageCacheEntry;
 use imagecache::eci::request::DescribeImageCaches;
 use imagecache::eci::signature::Credential;
+use imagecache::reconcile::Allowed;
 use imagecache::resource::kube::ImageCacheObject;
 use imagecache_apiserver::cluster::{self, Cluster};
 use imagecache_controller::controller::{Config, Controller};
@@ -97,6 +98,8 @@ impl Stage {
         let mut config = Config::new(REGION);
         config.poll = Duration::from_millis(30);
         config.rest = Duration::from_millis(300);
+        config.settings.trust.secret_namespaces = Allowed::of(["default"]);
+        config.settings.trust.adoption = Allowed::All;
         let cloud = self.cloud.clone();
         config.clock = Some(Arc::new(move || cloud.now()));
         Controller::new(self.client.clone(), self.eci("testsecret"), config)

@@ -1,8 +1,9 @@
 //! Credential sources.
 //!
 //! Sources are tried in the order of the official SDKs. The first one that has a credential stays in use, and temporary
-//! credentials are renewed before they expire. No key is ever printed: errors name each source and the reason why it
-//! has no credential.
+//! credentials are renewed by the same source before they expire. If that fails, it is an error: no other source is tried
+//! while the process runs, because another source may be another account. No key is ever printed: errors name each
+//! source and the reason why it has no credential.
 //!
 //! | source | used if |
 //! |---|---|
@@ -90,12 +91,12 @@ pub struct Credentials {
 struct State {
     http: Option<Http>,
     held: Option<Held>,
+    /// The index of the source that answered first: the only one that is asked from then on.
+    settled: Option<usize>,
 }
 
 #[derive(Debug)]
 struct Held {
-    /// The source that it came from.
-    source: usize,
     issued: Issued,
     renew_at: Option<Timestamp>,
 }
@@ -192,7 +193,7 @@ impl Credentials {
         }
     }
 
-    /// Tries the source that was used last, then all others in order.
+    /// Uses the source that has answered before; if none has, tries all in order.
     async fn fetch(&self, state: &mut State, now: Timestamp) -> Result<Held, NoCredentials> {
         let http = match &state.http {
             Some(http) => http.clone(),
@@ -208,17 +209,14 @@ impl Credentials {
             setting: &self.setting,
             nature: &*self.nature,
         };
-        let last = state.held.as_ref().map(|held| held.source);
-        let others = (0..self.sources.len()).filter(|source| Some(*source) != last);
+        let settled = state.settled;
+        let sources = self.sources.iter().enumerate();
         let mut tried = Vec::new();
-        for at in last.into_iter().chain(others) {
-            let Some(source) = self.sources.get(at) else {
-                continue;
-            };
+        for (at, source) in sources.filter(|(at, _)| settled.is_none_or(|settled| settled == *at)) {
             match ask.source(source).await {
                 Ok(issued) => {
+                    state.settled = Some(at);
                     return Ok(Held {
-                        source: at,
                         renew_at: issued.expires.map(|expires| renew_at(now, expires)),
                         issued,
                     });

@@ -475,6 +475,74 @@ async fn failed_renewal_keeps_the_valid_credential() {
     assert_eq!(error.tried[0], ("URI", "HTTP status 500".to_owned()));
 }
 
+/// An instance with the role `worker`, and a URI that has another account's credential.
+async fn two_accounts(
+    nature: &Arc<Still>,
+    broken: Arc<std::sync::atomic::AtomicBool>,
+) -> (Server, Server, Credentials) {
+    let instance = Server::start(move |_, request| {
+        if broken.load(std::sync::atomic::Ordering::SeqCst) {
+            return Reply::Answer(500, vec![], String::new());
+        }
+        metadata(request)
+    })
+    .await;
+    let other = Server::start(|_, _| ok(temporary("STS.other", 1_000_000))).await;
+    let setting = on_instance(&instance, &[("CREDENTIALS_URI", &other.address)]);
+    let credentials = Credentials::chain(setting).with_environment(nature.clone());
+    (instance, other, credentials)
+}
+
+#[tokio::test]
+async fn credentials_renewal_fails_no_other_source_asked() {
+    let nature = Still::new();
+    let broken = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (_instance, other, credentials) = two_accounts(&nature, broken.clone()).await;
+    let first = credentials.current().await.unwrap();
+    assert_eq!(first.access_key_id, "STS.worker");
+    broken.store(true, std::sync::atomic::Ordering::SeqCst);
+    nature.pass(21_600);
+    let error = credentials.current().await.unwrap_err();
+    let names: Vec<_> = error.tried.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["role of the instance"]);
+    assert_eq!(other.seen().len(), 0);
+}
+
+#[tokio::test]
+async fn credentials_first_source_down_at_start_next_used() {
+    let nature = Still::new();
+    let broken = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let (instance, _other, credentials) = two_accounts(&nature, broken.clone()).await;
+    let first = credentials.current().await.unwrap();
+    assert_eq!(first.access_key_id, "STS.other");
+    broken.store(false, std::sync::atomic::Ordering::SeqCst);
+    let asked = instance.seen().len();
+    nature.pass(1_000_000 - 60);
+    assert_eq!(
+        credentials.current().await.unwrap().access_key_id,
+        "STS.other"
+    );
+    assert_eq!(instance.seen().len(), asked, "it stays with its source");
+}
+
+#[tokio::test]
+async fn credentials_refused_as_expired_same_source_asked() {
+    let nature = Still::new();
+    let broken = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (_instance, other, credentials) = two_accounts(&nature, broken.clone()).await;
+    let server =
+        Server::start(|_, _| refusal(400, "InvalidSecurityToken.Expired")).await;
+    let config = Config {
+        environment: nature,
+        ..Config::new(server.address.parse().unwrap())
+    };
+    let client = Client::new(config, credentials).unwrap();
+    assert!(client.call(&ListUsage::default()).await.is_err());
+    broken.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(client.call(&ListUsage::default()).await.is_err());
+    assert_eq!(other.seen().len(), 0);
+}
+
 #[tokio::test]
 async fn credential_refused_as_expired_is_replaced() {
     let nature = Still::new();
