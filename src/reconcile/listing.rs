@@ -88,12 +88,7 @@ impl Listing {
     /// assert!(!later.is_doubtful());
     /// ```
     #[must_use]
-    pub fn after(
-        mut self,
-        before: Option<&Listing>,
-        spending: &Spending,
-        now: Timestamp,
-    ) -> Self {
+    pub fn after(mut self, before: Option<&Listing>, spending: &Spending, now: Timestamp) -> Self {
         let Some(before) = before.filter(|_| self.entries.is_empty()) else {
             return self;
         };

@@ -288,10 +288,7 @@ impl ReconcileRecord {
                     moment,
                 );
             }
-            Outcome::Object(_)
-            | Outcome::NoObject
-            | Outcome::Conflict
-            | Outcome::Described(_) => {}
+            Outcome::Object(_) | Outcome::NoObject | Outcome::Conflict | Outcome::Described(_) => {}
         }
     }
 

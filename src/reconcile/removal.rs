@@ -40,7 +40,9 @@ impl<'a> Turn<'a> {
             Left::Cache(id) => self.take_down(&id),
             Left::Unlisted(id) => self.ask(listing, id),
             // a cache that still arrives would have no owner
-            Left::Nothing if self.may_arrive(listing) => ReconcileDecision::listing().within(SETTLE),
+            Left::Nothing if self.may_arrive(listing) => {
+                ReconcileDecision::listing().within(SETTLE)
+            }
             Left::Nothing => self.release(),
         }
     }

@@ -139,7 +139,10 @@ impl<'a> Subject<'a> {
     /// Whether it is no surprise that the cache is gone: its end has passed, or ECI may remove it at any time.
     pub(super) fn may_be_gone(&self, now: Timestamp) -> bool {
         let failed = self.phase == Some(Phase::Failed.as_str());
-        let ended = self.view.expires().is_some_and(|end| end <= now.plus(expiry::TOLERANCE));
+        let ended = self
+            .view
+            .expires()
+            .is_some_and(|end| end <= now.plus(expiry::TOLERANCE));
         self.is_evictable() || self.has_expired(now) || (failed && ended)
     }
 

@@ -530,8 +530,7 @@ async fn credentials_refused_as_expired_same_source_asked() {
     let nature = Still::new();
     let broken = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let (_instance, other, credentials) = two_accounts(&nature, broken.clone()).await;
-    let server =
-        Server::start(|_, _| refusal(400, "InvalidSecurityToken.Expired")).await;
+    let server = Server::start(|_, _| refusal(400, "InvalidSecurityToken.Expired")).await;
     let config = Config {
         environment: nature,
         ..Config::new(server.address.parse().unwrap())
