@@ -40,7 +40,7 @@ impl Default for Budget {
 }
 
 /// What was created and deleted within the last hour. A host keeps one value for all objects: it takes a decision and
-/// calls [`Spending::reserve`] under one lock, so that two decisions never spend the same room, and calls
+/// calls [`Spending::reserve`] under one lock, so that two decisions never spend the same part of a budget, and calls
 /// [`Spending::settle`] with the outcome.
 ///
 /// A host that starts begins with an empty value: the caches that the listing shows as created within the hour count, too.
@@ -224,7 +224,7 @@ impl<'a> Account<'a> {
         let made = spending.creations.values();
         let made: Vec<&Creation> = made.filter(|one| recent(one.at)).collect();
         let known: BTreeSet<&str> = made.iter().filter_map(|one| one.id.as_deref()).collect();
-        // a creation whose answer was lost is the cache of the same owner that nobody else accounts for
+        // a creation whose answer was lost is the cache of the same owner that no other creation accounts for
         let mut nameless: Vec<&Creation> = made
             .iter()
             .copied()

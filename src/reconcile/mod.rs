@@ -1,7 +1,7 @@
 //! What must be done so that cluster and cloud agree about one `ImageCache`?
 //!
 //! [`step`] is a pure function: the object, what was seen of the cloud, what is remembered, and `now`, to at most one
-//! act and the words that go with it. A host performs the act, tells [`ReconcileRecord`] how it went, and asks again until there
+//! act and the words that go with it. A host performs the act, records the outcome in [`ReconcileRecord`], and asks again until there
 //! is nothing left to do.
 //!
 //! # How a cache comes into being
@@ -13,8 +13,8 @@
 //!
 //! The process may die between any two of these, and any answer may be lost. What is sent is therefore written down
 //! first: the condition `Synced` is `False` from the intent until ECI has accepted, and its `observedGeneration` and
-//! `lastTransitionTime` are in the `ClientToken`. Whoever comes next sends the same token, and ECI makes no second cache.
-//! Every cache also carries a tag with the object's uid ([`crate::annotation::OWNER_TAG`]), by which one that nobody
+//! `lastTransitionTime` are in the `ClientToken`. The next process sends the same token, and ECI makes no second cache.
+//! Every cache also carries a tag with the object's uid ([`crate::annotation::OWNER_TAG`]), by which one that no status
 //! noted is found again. An act on the cloud is only decided on an object that was read just now ([`Observed::live`]).
 //!
 //! # What is believed
@@ -30,7 +30,7 @@
 //! # Trust and budgets
 //!
 //! What an object may use ([`Trust`]) and what caches may cost ([`Budget`]) is decided by the operator; by default nothing
-//! is allowed. What the status names is no proof either: a cache is the object's own only if it has the object's tag, or
+//! is allowed. What the status names does not prove ownership either: a cache is the object's own only if it has the object's tag, or
 //! if the object adopts it by annotation, adoption of it is allowed and it has no tag yet. The update that follows an
 //! adoption writes the tag.
 //!
@@ -38,12 +38,12 @@
 //!
 //! Two objects may want the same cache, and what a host sees of the one may be old when it decides about the other. So an
 //! object first announces in its status that it is `Adopting`, and takes the cache only on a copy of itself out of the
-//! watch that holds the announcement. A watch tells changes in the order in which they were stored: by then it has told of
-//! every announcement before this one, and whoever announces later will see this one. Of two who see each other the one
+//! watch that holds the announcement. A watch reports changes in the order in which they were stored: by then it has reported
+//! every announcement before this one, and an object that announces later will see this one. Of two who see each other the one
 //! that comes first ([`AdoptionClaim`]) waits until the other has taken its announcement back.
 //!
-//! A server that stores something else than it was sent is not sent the same again until the generation, what ECI tells or
-//! what is stored changes; it is told in an Event. Where it does not keep what is written down before a call, none is made.
+//! A server that stores something else than it was sent is not sent the same again until the generation, what ECI reports or
+//! what is stored changes; an Event reports it. Where it does not keep what is written down before a call, none is made.
 //!
 //! # The conditions
 //!
@@ -52,7 +52,7 @@
 //! | `Synced` | ECI has accepted what generation `observedGeneration` asks |
 //! | `Ready` | pods can start from a cache that is what generation `observedGeneration` asks |
 //!
-//! Both carry a reason and a sentence; a Kubernetes Event tells the same words when they change.
+//! Both carry a reason and a sentence; a Kubernetes Event has the same words when they change.
 //!
 //! # What is done when
 //!
@@ -105,9 +105,9 @@ pub type Monotonic = Duration;
 
 /// A call whose answer was lost has had its effect by now, or never will. Calls are given up within a minute.
 pub const SETTLE: Duration = Duration::from_secs(60);
-/// An update is tried again so long after the last one was accepted, when the cache is not what was asked.
+/// Seconds after an accepted update until it is tried again, if the cache is not what was asked.
 pub const UPDATE_AGAIN: i64 = 3600;
-/// A deletion that ECI accepted is asked for again when the cache is still listed after so long.
+/// Time after which an accepted deletion is repeated if the cache is still listed.
 pub const DELETE_AGAIN: Duration = Duration::from_secs(60);
 
 /// A cache that listings lack is gone when ECI has answered, asked by its id, at least [`GONE_ANSWERS`] times and over at

@@ -15,7 +15,7 @@ use crate::eci::reply::ImageCacheEntry;
 /// What is remembered of one object; the default for one that was never seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReconcileRecord {
-    /// When the last call about the object was answered or given up: what a listing said that began before is no news.
+    /// When the last call about the object was answered or given up: a listing that began before it says nothing about that call.
     pub(super) changed: Option<Monotonic>,
     /// What ECI accepted and the status may not say yet.
     pub(super) accepted: Option<Accepted>,
@@ -27,7 +27,7 @@ pub struct ReconcileRecord {
     pub(super) spent: bool,
     /// When ECI accepted a deletion.
     pub(super) deleted: Option<Monotonic>,
-    /// What asking by its id told of a cache that a listing lacks.
+    /// The answers to questions by id about a cache that a listing lacks.
     pub(super) sighting: Option<Sighting>,
     /// Why the last call did not succeed.
     pub(super) fault: Option<Fault>,
@@ -221,7 +221,7 @@ impl ReconcileRecord {
         }
     }
 
-    /// The object as far as it was sent: an API server may have stored something else, which stands there unchanged.
+    /// The object as far as it was sent: an API server may have stored something else, which stays unchanged.
     #[must_use]
     pub fn as_sent<'a>(&self, object: &'a Value) -> Cow<'a, Value> {
         self.altered.as_sent(object)

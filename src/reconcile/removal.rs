@@ -8,7 +8,7 @@ use super::subject::Policy;
 use super::{DELETE_AGAIN, SETTLE};
 use crate::annotation::{DELETION_PROTECTION, FINALIZER};
 
-/// So many pods are named in a message.
+/// The number of pods that a message names.
 const NAMED_PODS: usize = 3;
 
 /// What is left of an object's caches.
@@ -60,7 +60,7 @@ impl<'a> Turn<'a> {
             return Left::Cache(entry.image_cache_id.clone());
         }
         match named.filter(|id| listing.get(id).is_none()) {
-            // a listing that lacks the cache is no proof, unless ECI was asked to delete it
+            // a listing that lacks the cache does not prove that it is gone, unless ECI was asked to delete it
             Some(id) if !self.seen.spending.has_deleted(id) && !self.is_absent(listing, id) => {
                 Left::Unlisted(id)
             }

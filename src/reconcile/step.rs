@@ -184,7 +184,7 @@ impl<'a> Turn<'a> {
         )
     }
 
-    /// What asking by the id of a cache told that this listing lacks, since the last call about the object.
+    /// The answers to questions by id about a cache that this listing lacks, since the last call about the object.
     pub(super) fn unlisted(&self, listing: &Listing, id: &str) -> Option<&'a Sighting> {
         let sighting = self.memory.sighting.as_ref()?;
         let news = self
@@ -310,7 +310,7 @@ impl<'a> Turn<'a> {
         own.is_none_or(|own| *first < own).then_some(first)
     }
 
-    /// Whether the wanted cache can be nobody else's: see [the module](super#adoption).
+    /// Returns true if no other object can have the wanted cache: see [the module](super#adoption).
     fn may_take(&self) -> bool {
         let rivals = self.seen.rivals;
         self.subject.is_adopting()

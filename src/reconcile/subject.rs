@@ -136,7 +136,7 @@ impl<'a> Subject<'a> {
             && end().is_some_and(|end| end <= now.plus(expiry::TOLERANCE))
     }
 
-    /// Whether it is no surprise that the cache is gone: its end has passed, or ECI may remove it at any time.
+    /// Returns true if the cache may be gone: its end has passed, or ECI may remove it at any time.
     pub(super) fn may_be_gone(&self, now: Timestamp) -> bool {
         let failed = self.phase == Some(Phase::Failed.as_str());
         let ended = self
@@ -146,7 +146,7 @@ impl<'a> Subject<'a> {
         self.is_evictable() || self.has_expired(now) || (failed && ended)
     }
 
-    /// Whether ECI may remove the cache when it needs the room.
+    /// Whether ECI may remove the cache when it needs the space.
     pub(super) fn is_evictable(&self) -> bool {
         self.annotation(annotation::ELIMINATION_STRATEGY) == Some("LRU")
     }
@@ -160,7 +160,7 @@ pub fn claim(object: &Value) -> Option<&str> {
     subject.id.or_else(|| subject.wanted())
 }
 
-/// What of that which the object asks was refused, in words: as its condition `Synced` tells, or the last call about it.
+/// Returns why a request of the object was refused: the message of its condition `Synced`, or of the last call about it.
 /// `None` also for what is under way.
 ///
 /// ```

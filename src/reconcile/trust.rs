@@ -1,4 +1,4 @@
-//! What the authors of objects may use. Everything is forbidden unless the operator of the controller allows it: whoever
+//! What the authors of objects may use. Everything is forbidden unless the operator of the controller allows it: anyone who
 //! may create an `ImageCache` would otherwise use the Secrets, networks, roles and caches of others.
 
 use std::collections::BTreeSet;
@@ -131,7 +131,7 @@ impl Trust {
     }
 
     /// Checks that the object names Secrets of allowed namespaces only. The words are those for a Secret that does not
-    /// exist: nobody learns from a condition which Secrets there are.
+    /// exist: a condition does not reveal which Secrets there are.
     pub(super) fn check_secrets(&self, names: &[String]) -> Result<(), Held> {
         let allowed = |name: &String| {
             let namespace = name.split_once(':').map_or("", |(namespace, _)| namespace);

@@ -502,7 +502,7 @@ fn cache_unlisted_is_asked_for_until_proved_gone() {
         decision.notes.iter().any(|note| note.reason == "Gone"),
         "{decision:#?}"
     );
-    // an answer that describes it ends the doubt
+    // an answer that describes it ends the question
     let there = Some(Box::new(entry("imc-1", Some("uid-1"), json!({}))));
     given
         .memory

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::cloud::{Cache, Call, Cloud, NOBODYS};
 
 pub(crate) const PASSWORD: &str = "hunter2";
-/// A cache that nobody here may touch.
+/// A cache that no object here may change.
 pub(crate) const FOREIGN: &str = "imc-foreign";
 
 /// The function under test: [`step`], or a mutant of it.
@@ -34,7 +34,7 @@ pub(crate) enum Fate {
     AnswerLost,
     /// It never arrives.
     Lost,
-    /// It arrives later; whoever sent it gave up before.
+    /// It arrives later; its sender gave up before.
     Late,
     /// ECI refuses.
     Refused,
@@ -294,7 +294,7 @@ impl World {
         self
     }
 
-    /// The API server stores what this makes of a status. What ECI is to have is what counts then, not what is told.
+    /// The API server stores what this makes of a status. What ECI is to have is what counts then, not the status.
     pub(crate) fn altering(mut self, alters: fn(&mut Value)) -> Self {
         self.alters = Some(alters);
         self
@@ -356,7 +356,7 @@ impl World {
         self
     }
 
-    /// The object asks for what is in the cache of nobody, so that adoption is all there is to do.
+    /// The object asks for what is in the cache without an owner, so that adoption is all there is to do.
     pub(crate) fn asking_for_nobodys(mut self, index: usize) -> Self {
         let mut object = self.live(index).unwrap().clone();
         object["spec"]["images"] = json!([image(0, 1)]);
@@ -934,7 +934,7 @@ impl World {
         }
     }
 
-    /// A call about a cache that was not made for the object, and that it was not told to adopt.
+    /// A call about a cache that was not made for the object, and that it was not allowed to adopt.
     fn trespass(&mut self, object: &Value, call: &Call) {
         let id = match call {
             Call::Create(_) => return,

@@ -53,7 +53,7 @@ impl Host {
         };
         let rivals = self.rivals(&sent);
         let now = self.now();
-        // decided and reserved under one lock: two objects never spend the same room of a budget
+        // decided and reserved under one lock: two objects never spend the same part of a budget
         self.with_spending(|spending| {
             let seen = Observed {
                 listing: listing.as_deref(),
