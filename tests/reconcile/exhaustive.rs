@@ -62,7 +62,7 @@ pub(crate) fn explore(world: World, most: usize) -> Result<usize, Box<Breach>> {
     Ok(seen.len())
 }
 
-/// An object wants the cache of nobody; an older one, which is making a cache of its own, comes to want it, too.
+/// An object wants the cache without an owner; an older one, which is making a cache of its own, comes to want it, too.
 pub(crate) fn late_wish(step: StepFn) -> World {
     let budget = Budget {
         wishes: 1,
