@@ -84,7 +84,7 @@ describe('the editor', () => {
     await page.locator('.cm-lintRange-error', { hasText: 'arm' }).hover();
     const card = page.locator('.cm-tooltip .finding-card').first();
     await card.waitFor();
-    assert.match(await card.textContent(), /arm is not amd64 or arm64.*Write one of the words.*Rule IC051/s);
+    assert.match(await card.textContent(), /arm is not amd64 or arm64.*Write one of these values.*Rule IC051/s);
     await card.getByRole('button').click();
     const rule = page.getByRole('dialog');
     await rule.getByRole('heading', { name: 'Why' }).waitFor();

@@ -33,7 +33,7 @@ describe('views', () => {
     );
     const hit = await pod('shop/web').textContent();
     assert.match(hit, /2 of 2 images exactly/);
-    assert.match(hit, /nginx-only.*has 1 image exactly, the winner 2/);
+    assert.match(hit, /nginx-only.*1 image matches exactly; the winner has 2/);
     assert.match(hit, /being-made.*only Ready caches are used/);
     assert.match(hit, /SuccessfulHitImageCache/);
     await pod('pinned').locator('summary').click();
