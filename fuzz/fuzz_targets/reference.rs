@@ -1,7 +1,7 @@
 //! A reference that reads prints what reads as the same reference again; a fault lies within the text.
 #![no_main]
 
-use imagecache::reference::{AnyReference, Named, Reference};
+use imagecache::reference::{AnyReference, Named, ParsedReference};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -14,5 +14,5 @@ fuzz_target!(|text: &str| {
         }
         Err(error) => assert!(text.get(error.at()).is_some(), "{error} at {:?}", error.at()),
     }
-    let _ = (Reference::parse(text), AnyReference::parse(text));
+    let _ = (ParsedReference::parse(text), AnyReference::parse(text));
 });

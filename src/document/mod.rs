@@ -18,7 +18,7 @@
 //!
 //! let images = Path::Root.field("spec");
 //! let images = images.field("images");
-//! let tag = documents[0].locate(&images.index(0), &Part::Bytes(6..10));
+//! let tag = documents[0].locate(&images.index(0), &QuotedPart::Bytes(6..10));
 //! assert_eq!((tag.start.line, tag.start.column), (4, 11));
 //! assert_eq!(&text[tag.start.offset..tag.end.offset], "1.25");
 //! ```

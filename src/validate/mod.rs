@@ -140,7 +140,7 @@ pub struct Validation {
 ///     "spec": {"images": ["nginx:1.27"], "retentionDays": 0},
 /// });
 /// let found = object(&cache, &ValidateOptions::default());
-/// assert_eq!(found[0].to_string(), "spec.retentionDays: 0 days, at least 1 needed");
+/// assert_eq!(found[0].to_string(), "spec.retentionDays: 0 days, at least 1 required");
 /// ```
 #[must_use]
 pub fn object(value: &Value, options: &ValidateOptions) -> Vec<Diagnostic> {
