@@ -2,7 +2,7 @@
 //!
 //! Instructions are counted by valgrind, so the result does not depend on the load of the machine. The test runs itself
 //! as a child process under `valgrind --tool=callgrind`, once for each case and size. Without valgrind it is skipped,
-//! unless `GROWTH_TEST=required`, which `cargo xtask test` sets.
+//! unless `GROWTH_TEST=required` is set.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
 use std::fmt::Write as _;
