@@ -83,12 +83,8 @@ static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env
 /// Parses a rule; returns it with the number of its nested macros.
 fn parse(rule: &str) -> Result<(cel::Program, u32), String> {
     let program = cel::Program::compile(rule).map_err(|error| format!("{rule}: {error}"))?;
-    let references = program.references();
-    let variables = references.variables();
-    if let Some(unknown) = variables.into_iter().find(|name| *name != "self") {
-        return Err(format!("{rule}: {unknown} is not known here"));
-    }
-    let loops = loops(program.expression());
+    let loops = loops(program.expression(), &mut vec!["self"]);
+    let loops = loops.map_err(|error| format!("{rule}: {error}"))?;
     Ok((program, loops))
 }
 
@@ -107,29 +103,55 @@ fn with_room<T: Send>(act: impl FnOnce() -> T + Send) -> Result<T, String> {
 }
 
 /// Returns how many macros are nested in each other.
-fn loops(expression: &IdedExpr) -> u32 {
-    let most = |parts: &mut dyn Iterator<Item = &IdedExpr>| parts.map(loops).max().unwrap_or(0);
+///
+/// # Errors
+/// Returns a variable that is neither `self` nor one of the macros around it.
+fn loops<'a>(expression: &'a IdedExpr, known: &mut Vec<&'a str>) -> Result<u32, String> {
+    let mut parts: Vec<&IdedExpr> = Vec::new();
     match &expression.expr {
-        Expr::Call(call) => most(&mut call.target.iter().map(|target| &**target).chain(&call.args)),
-        Expr::Comprehension(made) => {
-            let turns = most(&mut [&made.loop_cond, &made.loop_step].into_iter());
-            let once = [&made.iter_range, &made.accu_init, &made.result];
-            (1 + turns).max(most(&mut once.into_iter()))
+        Expr::Ident(name) if !known.contains(&name.as_str()) => {
+            return Err(format!("{name} is not known here"));
         }
-        Expr::List(list) => most(&mut list.elements.iter()),
-        Expr::Select(select) => loops(&select.operand),
-        Expr::Map(map) => entries(map.entries.iter().map(|entry| &entry.expr)),
-        Expr::Struct(made) => entries(made.entries.iter().map(|entry| &entry.expr)),
-        Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => 0,
+        Expr::Comprehension(made) => {
+            let once = most([&made.iter_range, &made.accu_init], known)?;
+            let before = known.len();
+            known.extend([made.accu_var.as_str(), made.iter_var.as_str()]);
+            known.extend(made.iter_var2.as_deref());
+            let turns = most([&made.loop_cond, &made.loop_step], known)?;
+            let result = loops(&made.result, known)?;
+            known.truncate(before);
+            return Ok((1 + turns).max(once).max(result));
+        }
+        Expr::Call(call) => {
+            parts.extend(call.target.as_deref());
+            parts.extend(&call.args);
+        }
+        Expr::List(list) => parts.extend(&list.elements),
+        Expr::Select(select) => parts.push(&select.operand),
+        Expr::Map(map) => map.entries.iter().for_each(|entry| add(&entry.expr, &mut parts)),
+        Expr::Struct(made) => made.entries.iter().for_each(|entry| add(&entry.expr, &mut parts)),
+        Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
     }
+    most(parts, known)
 }
 
-fn entries<'a>(entries: impl Iterator<Item = &'a EntryExpr>) -> u32 {
-    let of = |entry: &EntryExpr| match entry {
-        EntryExpr::MapEntry(entry) => loops(&entry.key).max(loops(&entry.value)),
-        EntryExpr::StructField(field) => loops(&field.value),
-    };
-    entries.map(of).max().unwrap_or(0)
+fn most<'a>(
+    parts: impl IntoIterator<Item = &'a IdedExpr>,
+    known: &mut Vec<&'a str>,
+) -> Result<u32, String> {
+    let parts = parts.into_iter();
+    let mut most = 0;
+    for part in parts {
+        most = most.max(loops(part, known)?);
+    }
+    Ok(most)
+}
+
+fn add<'a>(entry: &'a EntryExpr, parts: &mut Vec<&'a IdedExpr>) {
+    match entry {
+        EntryExpr::MapEntry(entry) => parts.extend([&entry.key, &entry.value]),
+        EntryExpr::StructField(field) => parts.push(&field.value),
+    }
 }
 
 /// The size of the text of a rule, found without recursion.
