@@ -164,7 +164,7 @@ fn calendar(time: Timestamp) -> DateTime {
     time.to_string().trim_end_matches('Z').parse().unwrap()
 }
 
-/// The day so many days later, or nothing where the calendar ends.
+/// The day this many days later, or nothing where the calendar ends.
 fn days_later(time: Timestamp, days: i64) -> Option<String> {
     let later = calendar(time).checked_add(days.days()).ok()?;
     Some(format!("{}Z", later.strftime("%Y-%m-%dT%H:%M:%S")))

@@ -538,7 +538,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The same with a head that makes it one of the kinds that are judged.
+/// The same text with a head that makes it one of the kinds that are validated.
 fn manifest() -> impl Strategy<Value = Value> {
     let head = prop::sample::select(vec![
         ("eci.alibabacloud.com/v1", "ImageCache"),

@@ -22,7 +22,7 @@ impl<'a> Items<'a> {
     /// Finds `items` in the object; without it, or where it is null, the list is empty. `None` for anything but an
     /// object, and where `items` is anything else.
     ///
-    /// A word is named where it stands at the beginning of a string or behind a slash, and no letter of a name follows
+    /// A word is named where it is at the beginning of a string or after a slash, and no letter of a name follows
     /// it: `shop/web` in `registry.example.com/shop/web:1`, and not in `shop/web-admin:1`.
     pub(super) fn of(text: &'a str, words: &'a [String]) -> Option<Self> {
         let mut items = Items {
@@ -182,7 +182,7 @@ impl<'a> Iterator for Items<'a> {
         }
         let item = self.value();
         self.done = item.is_none() || self.expect(b',').is_none();
-        // Behind the last item the list must end.
+        // After the last item the list must end.
         let cut = self.done && item.is_some() && self.expect(b']').is_none();
         Some(item.filter(|_| !cut))
     }

@@ -1,6 +1,6 @@
 //! What a real `kubectl` makes of YAML, and what this reader makes of it.
 //!
-//! `kubectl-yaml.json` was recorded with `kubectl label --local -f - -o json` (1.32.4), each text behind [`HEAD`];
+//! `kubectl-yaml.json` was recorded with `kubectl label --local -f - -o json` (1.32.4), each text after [`HEAD`];
 //! `kubectl-streams.json` holds whole texts. A row's `differs` says why this reader answers otherwise, and its `ours`
 //! what it answers.
 

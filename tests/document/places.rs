@@ -1,4 +1,4 @@
-//! Every place of a text, drawn, so that a person can judge it.
+//! Every place of a text, drawn, so that a person can check it.
 
 use std::fmt::Write;
 

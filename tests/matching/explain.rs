@@ -483,7 +483,7 @@ fn addresses_of_one_registry_are_one_only_where_told() {
             .as_str()
     };
     assert_eq!(decision(&ImageFacts::default(), &vpc), "Miss");
-    // Three addresses, told of in pairs, in any order.
+    // Three addresses, reported in pairs, in any order.
     let pairs = [
         ("vpc.example.com", "third.example.com"),
         ("third.example.com", "public.example.com"),
@@ -502,7 +502,7 @@ fn addresses_of_one_registry_are_one_only_where_told() {
         facts
             .size("Bad", 1)
             .unwrap_err()
-            .starts_with("`Bad` is no image reference: ")
+            .starts_with("`Bad` is not an image reference: ")
     );
     let image = Image::read("nginx", &facts);
     let mirrored = Image::read("mirror.example.com/library/nginx:latest", &facts);

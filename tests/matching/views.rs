@@ -1,4 +1,4 @@
-//! What is read of pods, caches, lists and replies, and what is told of the broken ones.
+//! What is read of pods, caches, lists and replies, and what is reported of the broken ones.
 
 use std::collections::BTreeMap;
 

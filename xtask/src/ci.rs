@@ -14,7 +14,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo fmt --all --check")
         .run()
         .context("run `cargo fmt --all`")?;
-    words::run(sh, false)?;
+    words::run(sh)?;
     rust_version()?;
     cmd!(
         sh,

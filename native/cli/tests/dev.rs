@@ -70,7 +70,7 @@ impl Dev {
         }
     }
 
-    /// Waits for a line of what is told.
+    /// Waits for a line of the output.
     fn until(&self, part: &str) -> String {
         let since = Instant::now();
         let mut told = String::new();
@@ -130,7 +130,7 @@ impl Dev {
     }
 }
 
-/// What is written, line by line, read as it comes so that nobody waits for a full pipe.
+/// What is written, line by line, read as it comes so that the process never waits on a full pipe.
 fn lines(from: ChildStderr) -> Receiver<String> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
@@ -411,7 +411,7 @@ fn killed_in_the_middle_it_goes_on_where_it_was() {
         |cache| cache["status"]["phase"] == "Ready",
     );
     assert_eq!(ready["status"]["imageCacheId"], id);
-    // Right behind an answer that was given.
+    // Directly after an answer.
     assert_eq!(dev.post(CACHES, &object("second"))["kind"], "ImageCache");
     dev.kill();
 
@@ -454,7 +454,7 @@ impl Dev {
         Sync(self.with_keys(args).args(more).spawn().unwrap())
     }
 
-    /// The caches in the cloud, as the line that it prints tells them.
+    /// The caches in the cloud, from the line that it prints.
     fn cloud(&self) -> Vec<Value> {
         let line = self.line("imagecache eci list ");
         let args = line.split_whitespace().skip(1);

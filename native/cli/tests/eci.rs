@@ -35,7 +35,7 @@ impl Server {
         })
     }
 
-    /// The same behind TLS, with a certificate for `localhost`.
+    /// The same server over TLS, with a certificate for `localhost`.
     fn start_tls(
         issued: &rcgen::CertifiedKey<rcgen::KeyPair>,
         script: impl Fn(&str, &Params, usize) -> (u16, Value) + Send + Sync + 'static,

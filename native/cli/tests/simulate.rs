@@ -232,7 +232,7 @@ fn our_own_verbs_run_the_whole_script_in_both_signatures() {
     }
 }
 
-/// Makes one cache after the other until it is told to stop; the names of those that were acknowledged.
+/// Makes one cache after the other until it is stopped; the names of those that were acknowledged.
 fn make_caches(url: &str, prefix: &str, stop: &AtomicBool) -> Vec<String> {
     let mut made = Vec::new();
     for number in 0.. {
@@ -340,7 +340,7 @@ fn what_cannot_be_used_is_said_with_its_place() {
         (
             vec!["--images", &images],
             3,
-            "images[0].size: `big` is no quantity such as 200Mi",
+            "images[0].size: `big` is not a quantity such as 200Mi",
         ),
         (
             vec!["--images", "none.yaml"],

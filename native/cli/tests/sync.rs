@@ -49,7 +49,7 @@ fn address(process: &mut Process) -> String {
         .unwrap()
         .trim_end_matches(['.', ',', ';']);
     let url = url.to_owned();
-    // nobody else reads the pipe, and a full one would stop the process
+    // nothing else reads the pipe, and a full one would stop the process
     std::thread::spawn(move || lines.for_each(drop));
     url
 }

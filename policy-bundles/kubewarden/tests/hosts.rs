@@ -252,7 +252,7 @@ fn a_host_that_lies_or_refuses_is_told_of() {
     let mut hosts = Hosts::start();
     let deep = "[".repeat(10_000);
     let list = |text: &str| Listed::Ok(text.to_owned());
-    let no_list = "the answer is no list of objects";
+    let no_list = "the answer is not a list of objects";
     for (answer, told) in [
         (list(""), no_list),
         (list("null"), no_list),
