@@ -14,6 +14,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     announce(sh)?;
     setup::wasm_target(sh)?;
     setup::kubectl(sh)?;
+    setup::valgrind(sh)?;
     let mut count = Count::default();
     count.cargo_test(&["--workspace", "--all-features"])?;
     // The core as hosts without YAML and without the rules' pages link it.
@@ -57,6 +58,10 @@ fn announce(sh: &Shell) -> Result<()> {
         (
             "python3-venv (apt-get)",
             works(Path::new("python3"), &["-c", "import ensurepip, venv"]),
+        ),
+        (
+            "valgrind (apt-get)",
+            works(Path::new("valgrind"), &["--version"]),
         ),
         (
             "chromium and chromium-driver (apt-get)",
@@ -134,6 +139,8 @@ impl Count {
         self.run(
             Command::new("cargo")
                 .args(["test", "--no-fail-fast"])
+                // The test that counts instructions fails without valgrind; else it is skipped.
+                .env("GROWTH_TEST", "required")
                 .args(args),
         )
     }
