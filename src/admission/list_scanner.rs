@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_named_as_a_whole_behind_a_quote_or_a_slash() {
+    fn list_scanner_finds_whole_words_only() {
         for (text, named) in [
             ("shop/web", true),
             ("shop/web:1", true),
@@ -226,7 +226,7 @@ mod tests {
 
     /// The long way: every byte by itself.
     #[test]
-    fn eight_bytes_at_once_find_what_one_by_one_finds() {
+    fn list_scanner_agrees_with_byte_search() {
         let alphabet = [
             "a", "\"", "/", "\\", "\u{1}", "\u{21}", "\u{23}", "!", "é", "\u{a2}", ".",
         ];

@@ -305,7 +305,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_a_number_to_the_standard_library_is_one(text in "[+-]?[0-9]{0,25}[.]?[0-9]{0,25}([eE][+-]?[0-9]{0,3})?") {
+        fn number_agrees_with_the_standard_library(text in "[+-]?[0-9]{0,25}[.]?[0-9]{0,25}([eE][+-]?[0-9]{0,3})?") {
             let ours = float(&text);
             match text.parse::<f64>().ok().filter(|float| float.is_finite()) {
                 // The reader of JSON rounds twice.

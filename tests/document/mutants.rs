@@ -498,7 +498,7 @@ fn record(answers: &BTreeMap<String, Vec<Answer>>) -> String {
 
 #[test]
 #[ignore = "asks kubectl about 20,000 texts"]
-fn mutants_recording_is_what_kubectl_answers() {
+fn yaml_mutants_recording_matches_kubectl() {
     let ask = |(name, texts): (String, Vec<String>)| {
         let texts: Vec<&String> = texts.iter().collect();
         (name, texts.chunks(250).flat_map(kubectl).collect())
@@ -540,7 +540,7 @@ fn kind(answer: Answer) -> &'static str {
 }
 
 #[test]
-fn mutants_mean_what_kubectl_says_they_mean() {
+fn yaml_mutants_match_kubectl() {
     let Classes { class: classes } =
         toml::from_str(&fs::read_to_string(data("mutants.toml")).unwrap()).unwrap();
     assert!(classes.len() <= 10, "at most ten classes of difference");

@@ -89,7 +89,7 @@ fn made(model: &Model) -> usize {
 }
 
 #[test]
-fn whatever_a_server_makes_of_a_status_there_is_one_cache_and_then_nothing_is_written() {
+fn altered_status_leads_to_one_cache_and_rest() {
     for (name, alters, safe) in SERVERS {
         let budget = Budget {
             crashes: 1,
@@ -130,7 +130,7 @@ fn whatever_a_server_makes_of_a_status_there_is_one_cache_and_then_nothing_is_wr
 }
 
 #[test]
-fn whatever_goes_wrong_besides_no_cache_is_made_twice() {
+fn altered_status_with_failures_makes_one_cache() {
     for (name, alters, _) in SERVERS {
         let budget = Budget {
             crashes: 1,

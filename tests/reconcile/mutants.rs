@@ -487,7 +487,7 @@ fn mutants_of_trust_and_proof_are_caught() {
 }
 
 #[test]
-fn a_wrong_adoption_is_seen_to_give_a_cache_to_two() {
+fn mutant_adoption_gives_one_cache_to_two_objects() {
     for mutant in [takes_at_once, looks_at_nobody] {
         let breach = explore(late_wish(mutant), 40_000).unwrap_err();
         assert!(breach.what.contains("two objects have one"), "{breach:?}");
@@ -496,7 +496,7 @@ fn a_wrong_adoption_is_seen_to_give_a_cache_to_two() {
 
 /// A mutant, the model that detects it, and the text of the breach.
 #[test]
-fn every_wrong_step_is_seen_to_break_its_promise() {
+fn mutants_each_break_their_invariant() {
     let none = Budget::default();
     let cases: [(&str, StepFn, Budget, &str); 7] = [
         (

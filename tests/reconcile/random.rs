@@ -59,7 +59,7 @@ fn walk(seed: u64) -> Result<(), String> {
 }
 
 #[test]
-fn long_random_walks_keep_the_promises_and_come_to_rest() {
+fn random_walks_hold_the_invariants() {
     let seeds = match std::env::var("RECONCILE_SEED") {
         Ok(seed) => {
             let seed = seed.parse().unwrap();

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_run_is_told_again_with_its_last_lines() {
+    fn count_repeats_failed_run_with_last_lines() {
         let mut count = Count::default();
         let mut command = Command::new("sh");
         command.args(["-c", "seq 100; echo why >&2; exit 1"]);

@@ -163,7 +163,7 @@ fn until<T>(mut ask: impl FnMut() -> T, wanted: impl Fn(&T) -> bool) -> T {
 }
 
 #[test]
-fn every_curl_line_that_it_prints_does_what_it_says() {
+fn dev_printed_curl_lines_work() {
     let dev = Dev::start(&["--no-sample"]);
     let commands: Vec<&str> = dev
         .greeting
@@ -350,7 +350,7 @@ fn time_can_be_made_to_fly_until_a_cache_ends() {
 }
 
 #[test]
-fn admission_denies_and_warns_in_the_words_of_the_core() {
+fn dev_admission_has_the_messages_of_the_core() {
     let dev = Dev::start(&["--no-sample"]);
     let cache = json!({
         "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "bad"},
@@ -562,7 +562,7 @@ fn killed_before_the_sample_is_ready_it_still_makes_its_pod() {
 }
 
 #[test]
-fn what_cannot_be_used_is_told_in_one_line() {
+fn dev_unusable_argument_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let root = env!("CARGO_MANIFEST_DIR");

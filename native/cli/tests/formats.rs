@@ -143,7 +143,7 @@ fn json_and_yaml_say_the_same() {
 }
 
 #[test]
-fn every_form_tells_of_the_same_findings() {
+fn formats_report_the_same_findings() {
     let json: Value = serde_json::from_str(&validate("json", EVERYTHING)).unwrap();
     let number = json.as_array().unwrap().len();
     let sarif: Value = serde_json::from_str(&validate("sarif", EVERYTHING)).unwrap();
@@ -213,7 +213,7 @@ fn findings_do_not_depend_on_the_number_of_cores() {
 }
 
 #[test]
-fn workflow_commands_escape_what_would_end_them() {
+fn github_commands_escape_terminators() {
     let commands = validate("github", &["tests/data/spaced & odd"]);
     assert!(
         commands.starts_with("::error file=tests/data/spaced & odd/a%2Cb c%25.yaml,line="),
