@@ -12,6 +12,7 @@ mod dev;
 mod engines;
 mod fuzz;
 mod pkg;
+mod reliability;
 mod sdk;
 mod setup;
 mod test;
@@ -41,6 +42,8 @@ enum Chore {
     Test,
     /// Check everything but the tests: format, lints, documents, features, package, a short fuzz run.
     Ci,
+    /// Write the table of faults in docs/reliability.md.
+    Reliability,
     /// Check comments, documents and messages for words not to use.
     Words,
     /// Build the policy bundles, and write every file in them that has a source elsewhere.
@@ -97,6 +100,7 @@ fn main() -> Result<()> {
     match Args::parse().chore {
         Chore::Dev { arguments } => dev::run(&sh, &arguments),
         Chore::Check => check::run(&sh),
+        Chore::Reliability => reliability::page(false),
         Chore::Words => words::run(&sh),
         Chore::Test => test::run(&sh),
         Chore::Ci => ci::run(&sh),
