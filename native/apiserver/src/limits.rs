@@ -38,6 +38,15 @@ pub const WRITE_ATTEMPTS: usize = 10;
 /// Most errors that one response lists; further errors are counted.
 pub const LISTED_ERRORS: usize = 100;
 
+/// Most memory for the compiled patterns of a definition, in bytes. A few characters can need megabytes.
+pub const PATTERN_BYTES: usize = 64 << 20;
+
+/// Longest path of a printer column, in bytes.
+pub const COLUMN_PATH_BYTES: usize = 1 << 10;
+
+/// Deepest nesting of brackets in the path of a printer column.
+pub const COLUMN_PATH_DEPTH: usize = 16;
+
 /// Longest rule in CEL, in bytes.
 pub const RULE_BYTES: usize = 8 << 10;
 
@@ -126,7 +135,10 @@ mod tests {
             let weight = Weight::of(&value);
             assert_eq!((weight.depth, weight.values), (depth, values), "{value}");
             let bytes = value.to_string().len();
-            assert!((bytes..bytes * 4 + 4).contains(&weight.bytes), "{value}: {weight:?}");
+            assert!(
+                (bytes..bytes * 4 + 4).contains(&weight.bytes),
+                "{value}: {weight:?}"
+            );
         }
     }
 
@@ -134,7 +146,12 @@ mod tests {
     fn weight_has_limits_with_an_edge() {
         let fault = |depth, values| {
             let bytes = 0;
-            Weight { depth, values, bytes }.fault()
+            Weight {
+                depth,
+                values,
+                bytes,
+            }
+            .fault()
         };
         assert_eq!(fault(OBJECT_DEPTH, OBJECT_VALUES), None);
         let deep = fault(OBJECT_DEPTH + 1, 1).unwrap();

@@ -148,7 +148,7 @@ impl Budget {
     /// Refuses an operation that would copy too much, nest too deep or begin too late.
     fn spend(&mut self, object: &Value, operation: &PatchOperation) -> Result<(), ApiError> {
         if self.start.elapsed() > WRITE_TIME {
-            return Err(ApiError::too_slow());
+            return Err(ApiError::too_slow(WRITE_TIME));
         }
         let from = |pointer: &str| object.pointer(pointer).map(Weight::of).unwrap_or_default();
         let weight = match operation {
@@ -280,7 +280,11 @@ fn strategic_list(schema: &Schema, live: Vec<Value>, mut patch: Vec<Value>) -> V
         ListType::Set if !replaces => {
             let mut items = live;
             let mut known: HashSet<String> = items.iter().map(Value::to_string).collect();
-            items.extend(patch.into_iter().filter(|item| known.insert(item.to_string())));
+            items.extend(
+                patch
+                    .into_iter()
+                    .filter(|item| known.insert(item.to_string())),
+            );
             return items.into();
         }
         _ => None,
