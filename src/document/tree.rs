@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::path::Step;
 
-use super::text::{u32_of, usize_of};
+use crate::diagnostic::{u32_of, usize_of};
 
 /// Where a value stands. Nodes lie in document order, children right behind their parent; the children of a mapping are
 /// key, value, key, value.

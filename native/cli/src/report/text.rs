@@ -198,18 +198,11 @@ mod tests {
                 column,
             }
         };
-        let found = Diagnostic {
-            code: Code::IC001,
-            severity: Severity::Error,
-            document: 0,
-            path: String::new(),
-            message: "here".to_owned(),
-            help: None,
-            span: Some(Span {
-                start: place(start),
-                end: place(end),
-            }),
-        };
+        let mut found = Diagnostic::new(Code::IC001, "here");
+        found.span = Some(Span {
+            start: place(start),
+            end: place(end),
+        });
         let text_form = Text {
             renderer: renderer(false, Some(80)),
             quiet: false,
