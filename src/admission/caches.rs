@@ -51,7 +51,7 @@ impl CacheSource<'_> {
                 let paths = paths(pod);
                 // What a cache must name to concern the pod.
                 let words: Vec<String> = paths.iter().chain(&pod.wish.explicit).cloned().collect();
-                let items = Items::of(text, &words).ok_or("the answer is no list of objects")?;
+                let items = Items::of(text, &words).ok_or("the answer is not a list of objects")?;
                 let mut caches = Vec::new();
                 for item in items {
                     let item = item.ok_or("the list is cut off")?;
