@@ -173,14 +173,17 @@ struct Election {
     identity: Option<String>,
 }
 
+/// The longest pause: a longer one is a mistake, and more than a clock can count.
+const DAY: Duration = Duration::from_secs(86_400);
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text
         .parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     match seconds {
-        Some(pause) if pause >= Duration::from_millis(10) => Ok(pause),
-        _ => Err("expected a number of seconds, at least 0.01".to_owned()),
+        Some(pause) if (Duration::from_millis(10)..=DAY).contains(&pause) => Ok(pause),
+        _ => Err("expected a number of seconds, 0.01 to 86400".to_owned()),
     }
 }
 

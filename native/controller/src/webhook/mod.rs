@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imagecache::time::Timestamp;
-use imagecache_http::Limits;
+use imagecache_http::{BodyBudget, Limits};
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -48,6 +48,9 @@ const MAX_REVIEWS: usize = 64;
 
 /// Maximum number of connections: there are few API servers, and each keeps some open.
 const MAX_CONNECTIONS: usize = 256;
+
+/// Most bytes of reviews that are held at once, over all connections.
+const BODIES_BYTES: usize = 64 << 20;
 
 /// Time limit of a handshake or a request head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -99,6 +102,7 @@ pub struct Webhook {
     metrics: Metrics,
     now: fn() -> Timestamp,
     reviews: Arc<Semaphore>,
+    bodies: BodyBudget,
     tls: Arc<rustls::ServerConfig>,
 }
 
@@ -119,6 +123,7 @@ impl Webhook {
             metrics: Metrics::new(),
             now,
             reviews: Arc::new(Semaphore::new(MAX_REVIEWS)),
+            bodies: BodyBudget::new(BODIES_BYTES),
             tls: Arc::new(certificate.tls()?),
         })
     }
