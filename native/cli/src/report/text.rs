@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
-use imagecache::diagnostic::{Code, Diagnostic, Severity};
+use imagecache::diagnostic::{Code, Diagnostic};
 use imagecache::document::Span;
 
 use super::{Checked, Form, Tally};
