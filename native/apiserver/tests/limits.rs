@@ -556,7 +556,7 @@ async fn a_write_that_is_always_overtaken_is_a_conflict() {
         "{refused}"
     );
     let asked = overtaker.await.unwrap();
-    assert!(asked.try_recv().is_err(), "there are no more attempts");
+    assert!(asked.try_recv().is_err(), "an attempt beyond the limit");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -262,7 +262,7 @@ impl Cluster {
         + 'static,
     ) -> Result<Written, ApiError> {
         let key = place.own_key();
-        // Those who write one object wait here for each other, so that no one computes in vain.
+        // Those who write one object wait here for each other, so that no result is thrown away.
         let turn = self.inner.turns.of(&key);
         let _turn = turn.lock().await;
         let mut chance = Chance::new();

@@ -120,7 +120,7 @@ impl Schema {
         Schema::compile_within(json, &mut { PATTERN_BYTES })
     }
 
-    /// Compiles the JSON form with so many bytes left for patterns.
+    /// Compiles the JSON form; `bytes` are left for its patterns.
     pub(super) fn compile_within(json: &Value, bytes: &mut usize) -> Result<Self, String> {
         let text = |name: &str| json.get(name).and_then(Value::as_str);
         let flag = |name: &str| json.get(name).and_then(Value::as_bool).unwrap_or(false);
