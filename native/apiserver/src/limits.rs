@@ -126,7 +126,10 @@ mod tests {
             let weight = Weight::of(&value);
             assert_eq!((weight.depth, weight.values), (depth, values), "{value}");
             let bytes = value.to_string().len();
-            assert!((bytes..bytes * 4 + 4).contains(&weight.bytes), "{value}: {weight:?}");
+            assert!(
+                (bytes..bytes * 4 + 4).contains(&weight.bytes),
+                "{value}: {weight:?}"
+            );
         }
     }
 
@@ -134,7 +137,12 @@ mod tests {
     fn weight_has_limits_with_an_edge() {
         let fault = |depth, values| {
             let bytes = 0;
-            Weight { depth, values, bytes }.fault()
+            Weight {
+                depth,
+                values,
+                bytes,
+            }
+            .fault()
         };
         assert_eq!(fault(OBJECT_DEPTH, OBJECT_VALUES), None);
         let deep = fault(OBJECT_DEPTH + 1, 1).unwrap();

@@ -480,16 +480,18 @@ async fn watch_connections_leave_room_for_requests() {
 async fn a_watch_of_any_length_ends_with_its_definition() {
     let server = Server::start(support::config()).await;
     let seconds = i64::MAX;
-    let path = format!(
-        "/apis/eci.alibabacloud.com/v1/imagecaches?watch=1&timeoutSeconds={seconds}"
-    );
+    let path =
+        format!("/apis/eci.alibabacloud.com/v1/imagecaches?watch=1&timeoutSeconds={seconds}");
     let (mut stream, status) = ask(server.address, &path).await;
     assert_eq!(status, "200");
     create(&server.caches(), &cache("a")).await;
     let resource = ("apiextensions.k8s.io", "v1", "customresourcedefinitions");
     let name = "imagecaches.eci.alibabacloud.com";
     let place = server.cluster.place(resource, None, Some(name)).unwrap();
-    let deleted = server.cluster.delete(&place, DeleteOptions::default()).await;
+    let deleted = server
+        .cluster
+        .delete(&place, DeleteOptions::default())
+        .await;
     deleted.unwrap();
     let mut events = Vec::new();
     let ended = async {

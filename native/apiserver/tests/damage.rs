@@ -110,7 +110,12 @@ fn store_with_any_flipped_bit_is_whole_or_names_recover() {
     for (nth, at) in used.iter().enumerate().step_by(used.len() / 100) {
         let mut flipped = bytes.clone();
         flipped[*at] ^= 1 << (nth % 8);
-        damaged += u32::from(check(directory.path(), &flipped, &whole, &format!("byte {at}")));
+        damaged += u32::from(check(
+            directory.path(),
+            &flipped,
+            &whole,
+            &format!("byte {at}"),
+        ));
     }
     assert!(damaged > 20, "{damaged} damages were noticed");
 }
@@ -133,8 +138,14 @@ fn a_file_without_a_record_is_not_replaced() {
     let path = directory.path().join(FILE);
     std::fs::write(&path, "a file of another program").unwrap();
     let error = Store::recover(directory.path(), History::default()).unwrap_err();
-    assert!(error.to_string().contains("no record can be read"), "{error}");
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "a file of another program");
+    assert!(
+        error.to_string().contains("no record can be read"),
+        "{error}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        "a file of another program"
+    );
 }
 
 const OBJECTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("objects");
@@ -189,8 +200,14 @@ fn a_record_that_cannot_be_read_is_set_aside_and_the_rest_served() {
         let mut yaml = Vec::new();
         export::write(&export::objects(&store), aside, &mut yaml).unwrap();
         let yaml = String::from_utf8(yaml).unwrap();
-        assert!(yaml.starts_with("# not exported: g/things/b: it is not an object: "), "{yaml}");
-        assert!(yaml.ends_with("---\nmetadata:\n  name: a\n---\nmetadata:\n  name: d\n"), "{yaml}");
+        assert!(
+            yaml.starts_with("# not exported: g/things/b: it is not an object: "),
+            "{yaml}"
+        );
+        assert!(
+            yaml.ends_with("---\nmetadata:\n  name: a\n---\nmetadata:\n  name: d\n"),
+            "{yaml}"
+        );
     }
 }
 

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use imagecache_apiserver::api::ApiError;
 use imagecache_apiserver::api::patch::PatchKind;
 use imagecache_apiserver::api::write::Admitted;
-use imagecache_apiserver::api::ApiError;
 use imagecache_apiserver::cluster::requests::{Body, Place, Written};
 use imagecache_apiserver::cluster::{Admission, Cluster, Config};
 use imagecache_apiserver::limits::{
@@ -125,7 +125,13 @@ async fn depth_has_one_edge_in_every_form_of_a_write() {
             create(&cluster, &object).await,
             patch(&cluster, &base, PatchKind::Merge, merge.to_string()).await,
             patch(&cluster, &base, PatchKind::Json, json.to_string()).await,
-            patch(&cluster, &base.clone().status(), PatchKind::Merge, status.to_string()).await,
+            patch(
+                &cluster,
+                &base.clone().status(),
+                PatchKind::Merge,
+                status.to_string(),
+            )
+            .await,
             patch(&cluster, &applied, PatchKind::Apply, apply.to_string()).await,
             cluster.update(&base, Body::json(&replaced, "other")).await,
         ];
@@ -167,23 +173,37 @@ async fn number_of_values_has_an_edge() {
         let message = error.unwrap().message;
         assert!(message.contains("500001 values, limit 500000"), "{message}");
     }
-    create(&cluster, &thing("b", json!({"x": vec![0; OBJECT_VALUES - 100]}))).await.unwrap();
+    create(
+        &cluster,
+        &thing("b", json!({"x": vec![0; OBJECT_VALUES - 100]})),
+    )
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
 async fn json_patches_that_copy_or_nest_without_end_are_refused() {
     let cluster = open(Config::default(), anything()).await;
-    create(&cluster, &thing("a", json!({"x": {"y": "z".repeat(1000)}}))).await.unwrap();
+    create(&cluster, &thing("a", json!({"x": {"y": "z".repeat(1000)}})))
+        .await
+        .unwrap();
     let a = place(&cluster, Some("a"));
     let copy = |from: &str, path: &str| json!({"op": "copy", "from": from, "path": path});
-    let doubles: Vec<Value> = (0..60).map(|n| copy("/spec/x", &format!("/spec/x/{n}"))).collect();
+    let doubles: Vec<Value> = (0..60)
+        .map(|n| copy("/spec/x", &format!("/spec/x/{n}")))
+        .collect();
     let error = patch(&cluster, &a, PatchKind::Json, json!(doubles).to_string()).await;
     let error = error.unwrap_err();
     assert_eq!(error.code, 413);
     let bytes = "may copy 3145728 bytes in all";
     // the copies nest, too: whichever limit comes first
-    assert!(error.message.contains(bytes) || error.message.contains("levels deep"), "{error}");
-    let wide: Vec<Value> = (0..4000).map(|n| copy("/spec/x", &format!("/spec/w{n}"))).collect();
+    assert!(
+        error.message.contains(bytes) || error.message.contains("levels deep"),
+        "{error}"
+    );
+    let wide: Vec<Value> = (0..4000)
+        .map(|n| copy("/spec/x", &format!("/spec/w{n}")))
+        .collect();
     let error = patch(&cluster, &a, PatchKind::Json, json!(wide).to_string()).await;
     assert!(error.unwrap_err().message.contains(bytes));
     let mut nest = vec![json!({"op": "add", "path": "/spec/n", "value": {}})];
@@ -200,8 +220,11 @@ async fn json_patches_that_copy_or_nest_without_end_are_refused() {
     }
     let error = patch(&cluster, &a, PatchKind::Json, json!(nest).to_string()).await;
     nested(&error.unwrap_err(), OBJECT_DEPTH + 1);
-    let small = json!([copy("/spec/x", "/spec/b"), {"op": "move", "from": "/spec/b", "path": "/spec/c"}]);
-    patch(&cluster, &a, PatchKind::Json, small.to_string()).await.unwrap();
+    let small =
+        json!([copy("/spec/x", "/spec/b"), {"op": "move", "from": "/spec/b", "path": "/spec/c"}]);
+    patch(&cluster, &a, PatchKind::Json, small.to_string())
+        .await
+        .unwrap();
 }
 
 fn rule(rule: &str) -> Value {
@@ -221,22 +244,52 @@ async fn rules_have_limits_before_they_are_parsed() {
     let fields = |depth: usize| format!("!has(self{})", ".a".repeat(depth - 3));
     let text = |length: usize| format!("'{}' != ''", "x".repeat(length - 8));
     for (fits, over, limit) in [
-        (brackets(RULE_DEPTH), brackets(RULE_DEPTH + 1), "nested 33 levels deep, limit 32"),
-        (conditional(RULE_DEPTH), conditional(RULE_DEPTH + 1), "nested 33 levels deep, limit 32"),
-        (unary(90), unary(RULE_OPERATORS + 2), "502 operators, limit 500"),
+        (
+            brackets(RULE_DEPTH),
+            brackets(RULE_DEPTH + 1),
+            "nested 33 levels deep, limit 32",
+        ),
+        (
+            conditional(RULE_DEPTH),
+            conditional(RULE_DEPTH + 1),
+            "nested 33 levels deep, limit 32",
+        ),
+        (
+            unary(90),
+            unary(RULE_OPERATORS + 2),
+            "502 operators, limit 500",
+        ),
         (sum(90), sum(RULE_OPERATORS + 1), "501 operators, limit 500"),
         (sum(90), sum(20_000), "40003 bytes, limit 8192"),
-        (fields(90), fields(RULE_OPERATORS + 1), "501 operators, limit 500"),
-        (text(RULE_BYTES), text(RULE_BYTES + 1), "8193 bytes, limit 8192"),
-        ("self.a == '((((' || true".to_owned(), "self == 'x".to_owned(), "not closed"),
+        (
+            fields(90),
+            fields(RULE_OPERATORS + 1),
+            "501 operators, limit 500",
+        ),
+        (
+            text(RULE_BYTES),
+            text(RULE_BYTES + 1),
+            "8193 bytes, limit 8192",
+        ),
+        (
+            "self.a == '((((' || true".to_owned(),
+            "self == 'x".to_owned(),
+            "not closed",
+        ),
     ] {
         let refused = define(&cluster, rule(&over)).await.unwrap_err();
         assert_eq!(refused.code, 422);
-        assert!(refused.message.contains(limit), "{limit}: {}", &refused.message[..400.min(refused.message.len())]);
+        assert!(
+            refused.message.contains(limit),
+            "{limit}: {}",
+            &refused.message[..400.min(refused.message.len())]
+        );
         if let Err(error) = define(&cluster, rule(&fits)).await {
             panic!("{fits}: {error}");
         }
-        let created = create(&cluster, &thing("a", json!({"a": "b"}))).await.unwrap();
+        let created = create(&cluster, &thing("a", json!({"a": "b"})))
+            .await
+            .unwrap();
         assert_eq!(created.object["spec"]["a"], "b");
         let a = place(&cluster, Some("a"));
         cluster.delete(&a, Default::default()).await.unwrap();
@@ -247,7 +300,9 @@ async fn rules_have_limits_before_they_are_parsed() {
 async fn rules_that_multiply_run_out_of_budget() {
     let cubic = "!has(self.x) || self.x.all(a, self.x.all(b, self.x.all(c, a + b + c >= 0)))";
     let cluster = open(Config::default(), rule(cubic)).await;
-    create(&cluster, &thing("few", json!({"x": vec![1; 20]}))).await.unwrap();
+    create(&cluster, &thing("few", json!({"x": vec![1; 20]})))
+        .await
+        .unwrap();
     let start = Instant::now();
     let many = create(&cluster, &thing("many", json!({"x": vec![1; 5000]}))).await;
     let message = many.unwrap_err().message;
@@ -267,11 +322,20 @@ async fn errors_beyond_the_limit_are_counted_in_the_response() {
     assert_eq!(error.code, 422);
     let more = COUNT - LISTED_ERRORS;
     let end = format!("{more} more errors, at most 100 are listed]");
-    assert!(error.message.ends_with(&end), "{}", &error.message[error.message.len() - 200..]);
-    assert_eq!(error.details.as_ref().unwrap().causes.len(), LISTED_ERRORS + 1);
+    assert!(
+        error.message.ends_with(&end),
+        "{}",
+        &error.message[error.message.len() - 200..]
+    );
+    assert_eq!(
+        error.details.as_ref().unwrap().causes.len(),
+        LISTED_ERRORS + 1
+    );
     assert!(serde_json::to_string(&error.status()).unwrap().len() < 50_000);
     // wrong in type, and unknown fields
-    let error = create(&cluster, &thing("a", json!({"x": vec![1; COUNT]}))).await.unwrap_err();
+    let error = create(&cluster, &thing("a", json!({"x": vec![1; COUNT]})))
+        .await
+        .unwrap_err();
     assert!(error.message.len() < 50_000);
     let unknown: serde_json::Map<_, _> = (0..50_000).map(|n| (n.to_string(), 1.into())).collect();
     let created = create(&cluster, &thing("a", unknown.into())).await.unwrap();
@@ -283,18 +347,33 @@ async fn strategic_patches_of_long_lists_are_linear() {
     let cluster = Cluster::open(Config::default()).await.unwrap();
     let containers = |image: &str| -> Vec<Value> {
         let names = 0..4000;
-        names.map(|n| json!({"name": format!("c{n}"), "image": image})).collect()
+        names
+            .map(|n| json!({"name": format!("c{n}"), "image": image}))
+            .collect()
     };
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": containers("x:1")},
     });
-    let pods = cluster.place(("", "v1", "pods"), Some("default"), None).unwrap();
-    cluster.create(&pods, Body::json(&pod, "test")).await.unwrap();
-    let a = cluster.place(("", "v1", "pods"), Some("default"), Some("a")).unwrap();
+    let pods = cluster
+        .place(("", "v1", "pods"), Some("default"), None)
+        .unwrap();
+    cluster
+        .create(&pods, Body::json(&pod, "test"))
+        .await
+        .unwrap();
+    let a = cluster
+        .place(("", "v1", "pods"), Some("default"), Some("a"))
+        .unwrap();
     let start = Instant::now();
     let change = json!({"spec": {"containers": containers("x:2")}}).to_string();
-    let patched = patch(&cluster, &a, PatchKind::Strategic, change).await.unwrap();
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let patched = patch(&cluster, &a, PatchKind::Strategic, change)
+        .await
+        .unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
     let patched = patched.object["spec"]["containers"].as_array().unwrap();
     assert_eq!(patched.len(), 4000);
     assert!(patched.iter().all(|container| container["image"] == "x:2"));
@@ -328,14 +407,25 @@ async fn a_write_that_computes_long_does_not_hold_up_others() {
     let start = Instant::now();
     let long = tokio::spawn({
         let (cluster, maps) = (cluster.clone(), maps.clone());
-        async move { cluster.create(&maps, Body::json(&map("slow", ""), "test")).await }
+        async move {
+            cluster
+                .create(&maps, Body::json(&map("slow", ""), "test"))
+                .await
+        }
     });
     tokio::time::sleep(Duration::from_millis(100)).await;
     for n in 0..20 {
         let name = format!("fast{n}");
-        cluster.create(&maps, Body::json(&map(&name, ""), "test")).await.unwrap();
+        cluster
+            .create(&maps, Body::json(&map(&name, ""), "test"))
+            .await
+            .unwrap();
     }
-    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        start.elapsed()
+    );
     long.await.unwrap().unwrap();
 }
 
@@ -343,7 +433,10 @@ async fn a_write_that_computes_long_does_not_hold_up_others() {
 async fn writers_of_one_object_all_succeed() {
     let cluster = Cluster::open(Config::default()).await.unwrap();
     let maps = cluster.place(MAPS, Some("default"), None).unwrap();
-    cluster.create(&maps, Body::json(&map("a", ""), "test")).await.unwrap();
+    cluster
+        .create(&maps, Body::json(&map("a", ""), "test"))
+        .await
+        .unwrap();
     let writers: Vec<_> = (0..50)
         .map(|n| {
             let cluster = cluster.clone();
@@ -354,7 +447,10 @@ async fn writers_of_one_object_all_succeed() {
                 let maps = cluster.place(MAPS, Some("default"), None).unwrap();
                 let mut made = map("", "");
                 made["metadata"] = json!({"generateName": "made-"});
-                cluster.create(&maps, Body::json(&made, "test")).await.unwrap();
+                cluster
+                    .create(&maps, Body::json(&made, "test"))
+                    .await
+                    .unwrap();
             })
         })
         .collect();

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use imagecache::admission::{AdmissionMode, AdmissionSettings};
-use imagecache_apiserver::cluster::store::{
-    History, Report, SetAside, Store, Unopened, salvage,
-};
+use imagecache_apiserver::cluster::store::{History, Report, SetAside, Store, Unopened, salvage};
 use imagecache_apiserver::cluster::{Cluster, Config, export};
 use tokio::net::TcpListener;
 
@@ -141,7 +139,10 @@ impl Serve {
                 .with_context(shown)?;
         }
         for SetAside { key, why } in &lost {
-            console::note(&format!("warning: {} cannot be exported: {why}", console::visible(key)));
+            console::note(&format!(
+                "warning: {} cannot be exported: {why}",
+                console::visible(key)
+            ));
         }
         Ok(if lost.is_empty() {
             Exit::Ok
@@ -187,7 +188,9 @@ pub(crate) fn report(report: &Report) {
     }
     for SetAside { key, why } in &report.aside {
         let key = console::visible(key);
-        console::note(&format!("warning: {key} is not served, its record is set aside: {why}"));
+        console::note(&format!(
+            "warning: {key} is not served, its record is set aside: {why}"
+        ));
     }
     if report.history_lost {
         console::note("warning: the log of changes cannot be read; watches start anew");

@@ -253,7 +253,9 @@ fn simulate_on_a_full_disk_goes_on_when_there_is_room() {
     let pid = simulator.child.id().to_string();
     let limit = |bytes: &str| {
         let limit = format!("--fsize={bytes}:unlimited");
-        let set = Command::new("prlimit").args(["--pid", &pid, &limit]).status();
+        let set = Command::new("prlimit")
+            .args(["--pid", &pid, &limit])
+            .status();
         assert!(set.unwrap().success());
     };
     limit("4096");
@@ -296,7 +298,10 @@ fn simulate_on_a_damaged_state_says_so() {
     assert_eq!(output.status.code(), Some(3));
     let message = stderr(&output);
     assert!(message.contains("`cloud.redb` is damaged: "), "{message}");
-    assert!(message.contains("remove it to start with an empty cloud"), "{message}");
+    assert!(
+        message.contains("remove it to start with an empty cloud"),
+        "{message}"
+    );
     assert_eq!(message.lines().count(), 1, "{message}");
 }
 

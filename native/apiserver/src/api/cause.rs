@@ -155,7 +155,9 @@ mod tests {
     fn causes_beyond_the_limit_are_counted() {
         let causes = |count: usize| -> Vec<Cause> {
             let fields = 0..count;
-            fields.map(|n| Cause::required(&n.to_string(), "")).collect()
+            fields
+                .map(|n| Cause::required(&n.to_string(), ""))
+                .collect()
         };
         assert_eq!(Cause::limited(causes(LISTED_ERRORS)), causes(LISTED_ERRORS));
         let mut many = causes(LISTED_ERRORS + 2);

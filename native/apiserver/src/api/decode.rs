@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use super::error::{ApiError, MEDIA_TYPES};
 
+use super::cause::Cause;
 use super::resource::Resource;
 use super::schema::{prune, trim};
-use super::cause::Cause;
-use crate::limits::{BODY_BYTES, LISTED_ERRORS};
 use super::{go_fmt, json, meta, protobuf};
+use crate::limits::{BODY_BYTES, LISTED_ERRORS};
 
 /// What happens to unknown and duplicate fields of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -280,7 +280,11 @@ fn strategic_list(schema: &Schema, live: Vec<Value>, mut patch: Vec<Value>) -> V
         ListType::Set if !replaces => {
             let mut items = live;
             let mut known: HashSet<String> = items.iter().map(Value::to_string).collect();
-            items.extend(patch.into_iter().filter(|item| known.insert(item.to_string())));
+            items.extend(
+                patch
+                    .into_iter()
+                    .filter(|item| known.insert(item.to_string())),
+            );
             return items.into();
         }
         _ => None,

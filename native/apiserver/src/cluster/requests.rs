@@ -305,7 +305,9 @@ impl Cluster {
             let computed = computed.await?;
             let commit = {
                 let place = place.clone();
-                move |transaction: &mut Transaction<'_>| commit(transaction, &place, computed, dry_run)
+                move |transaction: &mut Transaction<'_>| {
+                    commit(transaction, &place, computed, dry_run)
+                }
             };
             let written = if dry_run {
                 self.store().rehearse(commit)?

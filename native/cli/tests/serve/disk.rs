@@ -25,7 +25,9 @@ fn map(name: &str, length: usize) -> serde_json::Value {
 /// Sets the largest file that a process may write; a larger one is an error of the disk to it.
 fn limit(process: &str, bytes: &str) {
     let limit = format!("--fsize={bytes}:unlimited");
-    let set = Command::new("prlimit").args(["--pid", process, &limit]).status();
+    let set = Command::new("prlimit")
+        .args(["--pid", process, &limit])
+        .status();
     assert!(set.unwrap().success());
 }
 
@@ -46,10 +48,18 @@ fn serve_on_a_full_disk_is_not_ready_until_there_is_room() {
     let (code, status) = refused.expect("no write failed on a full disk");
     assert_eq!(code, 500, "{status}");
     let message = status["message"].as_str().unwrap();
-    assert!(message.starts_with("the disk refused the write: "), "{message}");
+    assert!(
+        message.starts_with("the disk refused the write: "),
+        "{message}"
+    );
     let (code, text) = get(address, "/readyz?verbose");
     assert_eq!(code, 500, "{text}");
-    assert!(text.as_str().unwrap().contains("[-]store failed: the last write failed"), "{text}");
+    assert!(
+        text.as_str()
+            .unwrap()
+            .contains("[-]store failed: the last write failed"),
+        "{text}"
+    );
     assert_eq!(get(address, "/livez").0, 200);
     assert_eq!(get(address, &format!("{CACHES}/before")).0, 200);
     limit(&server.id(), "unlimited");
@@ -59,7 +69,11 @@ fn serve_on_a_full_disk_is_not_ready_until_there_is_room() {
     drop(server);
     let again = Server::on(directory.path());
     for name in ["before", "after"] {
-        assert_eq!(get(again.address, &format!("{CACHES}/{name}")).0, 200, "{name}");
+        assert_eq!(
+            get(again.address, &format!("{CACHES}/{name}")).0,
+            200,
+            "{name}"
+        );
     }
 }
 
@@ -100,8 +114,14 @@ fn serve_on_a_damaged_state_names_recover_and_recovers() {
     // a healthy state: all of it, without what a server writes
     let (code, yaml, errors) = run(&["--data", path, "--export", "-"]);
     assert_eq!((code, errors.as_str()), (Some(0), ""));
-    assert!(yaml.starts_with("---\napiVersion: apiextensions.k8s.io/v1\n"), "{yaml}");
-    assert!(!yaml.contains("managedFields:") && !yaml.contains("resourceVersion:"), "{yaml}");
+    assert!(
+        yaml.starts_with("---\napiVersion: apiextensions.k8s.io/v1\n"),
+        "{yaml}"
+    );
+    assert!(
+        !yaml.contains("managedFields:") && !yaml.contains("resourceVersion:"),
+        "{yaml}"
+    );
     let third = "\
 ---
 apiVersion: eci.alibabacloud.com/v1
@@ -119,21 +139,36 @@ status:
     damage(directory.path(), "registry.example.com/second");
     let (code, out, errors) = run(&["--listen", "127.0.0.1:0", "--data", path]);
     assert_eq!((code, out.as_str()), (Some(3), ""));
-    assert!(errors.contains("is damaged") && errors.contains("--recover"), "{errors}");
+    assert!(
+        errors.contains("is damaged") && errors.contains("--recover"),
+        "{errors}"
+    );
     assert_eq!(errors.lines().count(), 1, "{errors}");
     let (code, _, errors) = run(&["--data", path, "--export", "-"]);
     assert_eq!(code, Some(3), "{errors}");
     let (code, yaml, errors) = run(&["--data", path, "--recover", "--export", "-"]);
     assert_eq!(code, Some(3), "not every object was exported");
-    assert!(yaml.contains(third) && !yaml.contains("name: second"), "{yaml}");
+    assert!(
+        yaml.contains(third) && !yaml.contains("name: second"),
+        "{yaml}"
+    );
     let key = "eci.alibabacloud.com/imagecaches/second";
     assert!(yaml.contains(&format!("# not exported: {key}: ")), "{yaml}");
-    assert!(errors.contains(&format!("warning: {key} cannot be exported: ")), "{errors}");
+    assert!(
+        errors.contains(&format!("warning: {key} cannot be exported: ")),
+        "{errors}"
+    );
 
     let server = Server::start(&["--data", path, "--recover"]);
-    assert_eq!(get(server.address, &format!("{CACHES}/third")).1["status"]["phase"], "Ready");
+    assert_eq!(
+        get(server.address, &format!("{CACHES}/third")).1["status"]["phase"],
+        "Ready"
+    );
     assert_eq!(get(server.address, &format!("{CACHES}/second")).0, 404);
-    assert_eq!(post(server.address, CACHES, &cache("second")).unwrap().0, 201);
+    assert_eq!(
+        post(server.address, CACHES, &cache("second")).unwrap().0,
+        201
+    );
     assert!(directory.path().join("cluster.redb.damaged-1").exists());
     drop(server);
     // nothing is left to recover
@@ -158,7 +193,10 @@ fn serve_export_makes_a_new_file_that_kubectl_applies() {
     let nowhere = directory.path().join("nowhere");
     let (code, _, errors) = run(&["--data", nowhere.to_str().unwrap(), "--export", "-"]);
     assert_eq!(code, Some(3));
-    assert!(errors.contains("no such directory") && !nowhere.exists(), "{errors}");
+    assert!(
+        errors.contains("no such directory") && !nowhere.exists(),
+        "{errors}"
+    );
 
     let config = directory.path().join("config");
     let server = Server::start(&["--kubeconfig-out", config.to_str().unwrap()]);

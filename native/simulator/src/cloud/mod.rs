@@ -235,7 +235,9 @@ impl Cloud {
         let now = self.inner.clock.now();
         let mut state = lock(&self.inner.state);
         state.reopen(now).map_err(|why| {
-            failed(&format!("an earlier change could not be kept, and the folder cannot be opened again: {why}"))
+            failed(&format!(
+                "an earlier change could not be kept, and the folder cannot be opened again: {why}"
+            ))
         })?;
         let mut chance = || uuid::Uuid::new_v4().as_u64_pair().0;
         let answer = state.world.call(operation, now, &mut chance);
@@ -243,7 +245,10 @@ impl Cloud {
             return answer;
         }
         if let Err(why) = state.keep(now) {
-            tracing::error!(why, "a change could not be kept; the state is read from the disk again");
+            tracing::error!(
+                why,
+                "a change could not be kept; the state is read from the disk again"
+            );
             return Err(failed(&format!("the change could not be kept: {why}")));
         }
         answer

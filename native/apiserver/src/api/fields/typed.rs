@@ -310,13 +310,7 @@ impl Faults {
     }
 }
 
-fn check(
-    schema: &Schema,
-    value: &Value,
-    strict: bool,
-    path: &mut String,
-    faults: &mut Faults,
-) {
+fn check(schema: &Schema, value: &Value, strict: bool, path: &mut String, faults: &mut Faults) {
     if value.is_null() {
         return;
     }

@@ -128,8 +128,14 @@ fn loops<'a>(expression: &'a IdedExpr, known: &mut Vec<&'a str>) -> Result<u32, 
         }
         Expr::List(list) => parts.extend(&list.elements),
         Expr::Select(select) => parts.push(&select.operand),
-        Expr::Map(map) => map.entries.iter().for_each(|entry| add(&entry.expr, &mut parts)),
-        Expr::Struct(made) => made.entries.iter().for_each(|entry| add(&entry.expr, &mut parts)),
+        Expr::Map(map) => map
+            .entries
+            .iter()
+            .for_each(|entry| add(&entry.expr, &mut parts)),
+        Expr::Struct(made) => made
+            .entries
+            .iter()
+            .for_each(|entry| add(&entry.expr, &mut parts)),
         Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
     }
     most(parts, known)
@@ -200,11 +206,15 @@ impl Measure {
             rest = rest.get(c.len_utf8()..).unwrap_or_default();
         }
         if deepest > RULE_DEPTH {
-            return Err(format!("a rule that is nested {deepest} levels deep, limit {RULE_DEPTH}"));
+            return Err(format!(
+                "a rule that is nested {deepest} levels deep, limit {RULE_DEPTH}"
+            ));
         }
         let operators = measure.operators;
         if operators > RULE_OPERATORS as u64 {
-            return Err(format!("a rule of {operators} operators, limit {RULE_OPERATORS}"));
+            return Err(format!(
+                "a rule of {operators} operators, limit {RULE_OPERATORS}"
+            ));
         }
         Ok(measure)
     }
@@ -308,6 +318,7 @@ impl Evaluation<'_> {
             Value::Array(_) => Value::from("array"),
             scalar => scalar.clone(),
         };
-        self.causes.push(Cause::invalid(&path.to_string(), &shown, detail));
+        self.causes
+            .push(Cause::invalid(&path.to_string(), &shown, detail));
     }
 }

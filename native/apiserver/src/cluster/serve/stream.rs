@@ -329,7 +329,12 @@ mod tests {
     #[test]
     fn watch_time_is_capped_at_its_limit() {
         let limit = WATCH_TIME.as_secs();
-        for (asked, given) in [(1, 1), (limit, limit), (limit + 1, limit), (u64::MAX, limit)] {
+        for (asked, given) in [
+            (1, 1),
+            (limit, limit),
+            (limit + 1, limit),
+            (u64::MAX, limit),
+        ] {
             assert_eq!(lasts(Some(asked)).as_secs(), given);
         }
         assert!(lasts(None) >= LASTS);

@@ -162,7 +162,8 @@ impl Disk {
     /// Returns the reason. The file is closed then.
     pub(super) fn write(&mut self, changes: &[Arc<Change>], compacted: u64) -> Result<(), String> {
         let database = self.database.as_ref().map_err(String::clone)?;
-        let written = guard(|| write(database, changes, compacted)).map_err(|error| error.to_string());
+        let written =
+            guard(|| write(database, changes, compacted)).map_err(|error| error.to_string());
         if let Err(why) = &written {
             self.close(why);
         }
@@ -324,7 +325,9 @@ impl Tables {
         let number = |name: &str| self.numbers.get(name).copied().unwrap_or_default();
         let newest = objects.values().map(|object| object.version).max();
         let logged = self.log.last_key_value().map(|(version, _)| *version);
-        let version = number("version").max(newest.unwrap_or(0)).max(logged.unwrap_or(0));
+        let version = number("version")
+            .max(newest.unwrap_or(0))
+            .max(logged.unwrap_or(0));
         let compacted = number("compacted");
         let log = restore_log(self.log, &objects, compacted, version);
         let history_lost = log.is_none();

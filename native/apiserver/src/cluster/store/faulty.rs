@@ -141,7 +141,10 @@ async fn store_loses_nothing_whichever_operation_fails() {
         };
         // a write without a response may have happened
         let possible = acknowledged..=acknowledged + 1;
-        assert!(possible.contains(now), "{operations}: {now}, {acknowledged}");
+        assert!(
+            possible.contains(now),
+            "{operations}: {now}, {acknowledged}"
+        );
         put(&store, "b", 1).await.unwrap();
         drop(store);
         let store = file.store();

@@ -201,7 +201,11 @@ impl Store {
     /// Returns why the write failed.
     pub async fn ready(&self) -> Result<(), Unwritten> {
         let fault = &self.shared.fault;
-        if fault.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+        if fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none()
+        {
             return Ok(());
         }
         self.write(|transaction| {

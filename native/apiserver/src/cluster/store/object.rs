@@ -46,16 +46,20 @@ impl Object {
         if object.text.len() > OBJECT_BYTES {
             return Err(Unwritten::TooLarge);
         }
-        let value = Object::parse(&object.text).map_err(Unwritten::Unreadable)?.1;
+        let value = Object::parse(&object.text)
+            .map_err(Unwritten::Unreadable)?
+            .1;
         Ok(Object { value, ..object })
     }
 
     /// The reader of the store: the version and the value of what [`Object::new`] wrote.
     fn parse(text: &[u8]) -> Result<(u64, Value), String> {
-        let value: Value =
-            serde_json::from_slice(text).map_err(|error| format!("it is not an object: {error}"))?;
+        let value: Value = serde_json::from_slice(text)
+            .map_err(|error| format!("it is not an object: {error}"))?;
         let version = value.pointer("/metadata/resourceVersion");
-        let version = version.and_then(Value::as_str).and_then(|text| text.parse().ok());
+        let version = version
+            .and_then(Value::as_str)
+            .and_then(|text| text.parse().ok());
         let version = version.ok_or("it has no resource version")?;
         Ok((version, value))
     }

@@ -181,9 +181,8 @@ fn damaged(bytes: &[u8]) -> Option<(u64, &str)> {
     let length = bytes.get(25..29)?.first_chunk()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
     let key = std::str::from_utf8(bytes.get(HEAD..)?.get(..length)?).ok()?;
-    let is_key = key.contains('/')
-        && key.len() < 1024
-        && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_key =
+        key.contains('/') && key.len() < 1024 && key.bytes().all(|byte| byte.is_ascii_graphic());
     is_key.then_some((version, key))
 }
 

@@ -53,8 +53,8 @@ struct Evidence {
 /// Returns [`Unopened`] if the file cannot be read, or no record is in it.
 pub fn salvage(directory: &Path) -> Result<Salvage, Unopened> {
     let path = disk::file(directory);
-    let file = std::fs::read(&path)
-        .map_err(|error| Unopened::Disk(path.clone(), error.to_string()))?;
+    let file =
+        std::fs::read(&path).map_err(|error| Unopened::Disk(path.clone(), error.to_string()))?;
     let mut keys = HashMap::<&str, Evidence>::new();
     let mut damaged = HashMap::<&str, u64>::new();
     for found in find(&file) {
@@ -95,7 +95,11 @@ pub fn salvage(directory: &Path) -> Result<Salvage, Unopened> {
         salvage.lost.push(SetAside { key, why });
     };
     for (key, evidence) in keys {
-        let Evidence { object, stored, deleted } = evidence;
+        let Evidence {
+            object,
+            stored,
+            deleted,
+        } = evidence;
         salvage.version = salvage.version.max(stored).max(deleted);
         // a damaged record can be of a change or of a deletion
         let newest = damaged.remove(key).unwrap_or(0).max(stored);
@@ -106,7 +110,10 @@ pub fn salvage(directory: &Path) -> Result<Salvage, Unopened> {
             Some(object) => {
                 if object.version < newest {
                     let old = object.version;
-                    lose(key, format!("version {newest} cannot be read, version {old} is restored"));
+                    lose(
+                        key,
+                        format!("version {newest} cannot be read, version {old} is restored"),
+                    );
                 }
                 salvage.objects.insert(key.into(), Arc::new(object));
             }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::Unwritten;
 use super::object::{Change, Object};
 use super::state::State;
-use super::Unwritten;
 use crate::limits::STORE_BYTES;
 
 /// The newest state, with the changes decided so far on top.
