@@ -60,15 +60,36 @@ fn get(argument: &str, object: &JsValue, name: &JsValue) -> Result<JsValue, JsVa
 /// Reads a string.
 pub(crate) fn string(argument: &str, value: &JsValue) -> Result<String, JsValue> {
     match value.dyn_ref::<JsString>() {
-        Some(text) => copied(argument, text),
+        Some(text) => Size::of(argument).copy(text),
         None => Err(wrong_type(argument, "a string", value)),
     }
 }
 
-fn copied(argument: &str, text: &JsString) -> Result<String, JsValue> {
-    let size = usize::try_from(text.length()).unwrap_or(usize::MAX);
-    ffi::check_size(argument, size).map_err(error)?;
-    Ok(text.into())
+/// The size of what was copied of an argument. The module has no memory for more than [`ffi::MAX_BYTES`].
+struct Size<'a> {
+    argument: &'a str,
+    copied: usize,
+}
+
+impl<'a> Size<'a> {
+    fn of(argument: &'a str) -> Self {
+        Size {
+            argument,
+            copied: 0,
+        }
+    }
+
+    /// Checks the size before more is copied.
+    fn add(&mut self, more: u32) -> Result<(), JsValue> {
+        let more = usize::try_from(more).unwrap_or(usize::MAX);
+        self.copied = self.copied.saturating_add(more);
+        ffi::check_size(self.argument, self.copied).map_err(error)
+    }
+
+    fn copy(&mut self, text: &JsString) -> Result<String, JsValue> {
+        self.add(text.length())?;
+        Ok(text.into())
+    }
 }
 
 /// Reads a time: RFC 3339 text, or a `Date`.
@@ -112,7 +133,8 @@ pub(crate) fn json(argument: &str, value: &JsValue) -> Result<Value, JsValue> {
         return ffi::json(argument, &text).map_err(error);
     }
     // `toJSON` may return undefined.
-    whole(argument, value)?.ok_or_else(|| wrong_type(argument, "an object", &JsValue::UNDEFINED))
+    whole(&mut Size::of(argument), value)?
+        .ok_or_else(|| wrong_type(argument, "an object", &JsValue::UNDEFINED))
 }
 
 /// Reads an argument that may be left out.
@@ -138,19 +160,19 @@ pub(crate) fn review(
 }
 
 /// Reads any value; `None` if JSON leaves it out, as it does with functions.
-fn whole(argument: &str, value: &JsValue) -> Result<Option<Value>, JsValue> {
+fn whole(size: &mut Size<'_>, value: &JsValue) -> Result<Option<Value>, JsValue> {
     if let Some(text) = value.dyn_ref::<JsString>() {
-        return copied(argument, text).map(|text| Some(Value::String(text)));
+        return size.copy(text).map(|text| Some(Value::String(text)));
     }
     if value.is_null() {
         return Ok(Some(Value::Null));
     }
-    let text = JSON::stringify(value).map_err(|exception| thrown(argument, &exception))?;
+    let text = JSON::stringify(value).map_err(|exception| thrown(size.argument, &exception))?;
     if text.is_undefined() {
         return Ok(None);
     }
-    let text = string(argument, &text)?;
-    ffi::json(argument, &text).map(Some).map_err(error)
+    let text = size.copy(&text)?;
+    ffi::json(size.argument, &text).map(Some).map_err(error)
 }
 
 /// Reads a pod: the part of a Pod that matching reads, the whole of any other object.
@@ -159,7 +181,7 @@ pub(crate) fn pod(argument: &str, value: &JsValue) -> Result<Value, JsValue> {
         return json(argument, value);
     }
     let read = POD.with(|pod| {
-        let members = pod.read(argument, value)?;
+        let members = pod.read(&mut Size::of(argument), value)?;
         let member = |name| members.as_ref().and_then(|members| members.get(name));
         let is_pod = member("kind").is_some_and(|kind| kind == "Pod")
             && member("apiVersion").is_none_or(|version| version == "v1");
@@ -195,16 +217,19 @@ impl Shape {
     }
 
     /// Reads the part of a value, member by member; `None` if JSON leaves the value out.
-    fn read(&self, argument: &str, value: &JsValue) -> Result<Option<Value>, JsValue> {
+    fn read(&self, size: &mut Size<'_>, value: &JsValue) -> Result<Option<Value>, JsValue> {
+        let argument = size.argument;
         if matches!(self, Shape::Whole) || !value.is_object() || has_json(argument, value)? {
-            return whole(argument, value);
+            return whole(size, value);
         }
         match (self, value.dyn_ref::<Array>()) {
             (Shape::Items(item), Some(list)) => {
+                // As JSON, each item has at least a character and a comma.
+                size.add(list.length().saturating_mul(2))?;
                 let mut items = Vec::new();
                 for at in 0..list.length() {
                     let found = get(argument, value, &at.into())?;
-                    items.push(item.read(argument, &found)?.unwrap_or_default());
+                    items.push(item.read(size, &found)?.unwrap_or_default());
                 }
                 Ok(Some(Value::Array(items)))
             }
@@ -213,14 +238,14 @@ impl Shape {
                 for (name, key, shape) in members {
                     let member = get(argument, value, key)?;
                     if !member.is_undefined()
-                        && let Some(member) = shape.read(argument, &member)?
+                        && let Some(member) = shape.read(size, &member)?
                     {
                         read.insert((*name).to_owned(), member);
                     }
                 }
                 Ok(Some(Value::Object(read)))
             }
-            _ => whole(argument, value),
+            _ => whole(size, value),
         }
     }
 }
