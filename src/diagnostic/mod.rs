@@ -276,9 +276,7 @@ impl<'a> Report<'a> {
     /// run.
     #[must_use]
     pub fn finish(mut self) -> Vec<Diagnostic> {
-        let place =
-            |found: &Diagnostic| found.span.map(|span| (span.start.offset, span.end.offset));
-        self.found.sort_by_key(place);
+        sort_by_place(&mut self.found);
         if self.dropped > 0
             && let Some(severity) = self.levels.severity(Code::IC003)
         {
@@ -298,4 +296,12 @@ impl<'a> Report<'a> {
         }
         self.found
     }
+}
+
+/// Sorts findings by document, then by position in the text. Findings without a position come last, in their order.
+pub(crate) fn sort_by_place(found: &mut [Diagnostic]) {
+    found.sort_by_key(|found| {
+        let range = found.span.map(|span| (span.start.offset, span.end.offset));
+        (found.document, range.is_none(), range)
+    });
 }

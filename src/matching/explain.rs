@@ -123,7 +123,7 @@ impl<'a> Contest<'a> {
             .into_iter()
             .map(|standing| (!contest.comes_first(&standing), standing))
             .collect();
-        ordered.sort_by(|(last_a, a), (last_b, b)| {
+        ordered.sort_unstable_by(|(last_a, a), (last_b, b)| {
             last_a
                 .cmp(last_b)
                 .then_with(|| index.compare(a, b, rules))
@@ -400,8 +400,8 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
             names.extend(key.names().map(|name| (&*name.text, image.text())));
         }
     }
-    names.sort();
-    repositories.sort();
+    names.sort_unstable();
+    repositories.sort_unstable();
     let have = |key: &Key| {
         let same = |name: &Name| first(&names, &name.text);
         match key.names().find_map(same) {

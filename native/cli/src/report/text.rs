@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
-use imagecache::diagnostic::{Code, Diagnostic};
+use imagecache::diagnostic::{Code, Diagnostic, Severity};
 use imagecache::document::Span;
 
 use super::{Checked, Form, Tally};
@@ -183,7 +183,7 @@ fn boundary(text: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use imagecache::diagnostic::{Code, Diagnostic, Severity};
+    use imagecache::diagnostic::{Code, Diagnostic};
     use imagecache::document::{Position, Span};
 
     use super::{Text, renderer};
