@@ -49,6 +49,18 @@ fn anything() -> Value {
     json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
+/// The limits of this test do not depend on how fast the machine is.
+fn patient() -> Config {
+    let limits = Limits {
+        write_time: Duration::from_secs(120),
+        ..Limits::default()
+    };
+    Config {
+        limits,
+        ..Config::default()
+    }
+}
+
 async fn open(config: Config, spec: Value) -> Cluster {
     let cluster = Cluster::open(config).await.unwrap();
     define(&cluster, spec).await.unwrap();
@@ -105,7 +117,7 @@ async fn depth_has_one_edge_in_every_form_of_a_write() {
     let directory = tempfile::tempdir().unwrap();
     let config = || Config {
         directory: Some(directory.path().to_owned()),
-        ..Config::default()
+        ..patient()
     };
     let cluster = open(config(), anything()).await;
     // object, spec and x are around the lists
@@ -161,7 +173,7 @@ async fn depth_has_one_edge_in_every_form_of_a_write() {
 
 #[tokio::test]
 async fn number_of_values_has_an_edge() {
-    let cluster = open(Config::default(), anything()).await;
+    let cluster = open(patient(), anything()).await;
     // object, apiVersion, kind, metadata and name, spec and the list
     for (values, fits) in [(OBJECT_VALUES - 7, true), (OBJECT_VALUES - 6, false)] {
         let object = thing(&format!("a{values}"), json!({"x": vec![0; values]}));
@@ -185,7 +197,7 @@ async fn number_of_values_has_an_edge() {
 
 #[tokio::test]
 async fn json_patches_that_copy_or_nest_without_end_are_refused() {
-    let cluster = open(Config::default(), anything()).await;
+    let cluster = open(patient(), anything()).await;
     create(&cluster, &thing("a", json!({"x": {"y": "z".repeat(1000)}})))
         .await
         .unwrap();
@@ -251,7 +263,7 @@ fn rule(rule: &str) -> Value {
 
 #[tokio::test]
 async fn rules_have_limits_before_they_are_parsed() {
-    let cluster = open(Config::default(), anything()).await;
+    let cluster = open(patient(), anything()).await;
     let brackets = |depth: usize| format!("{}true{}", "(".repeat(depth), ")".repeat(depth));
     let unary = |count: usize| format!("{}true", "!!".repeat(count / 2));
     let sum = |operators: usize| format!("1{} > 0", "+1".repeat(operators - 1));
@@ -341,7 +353,7 @@ fn columns_of_a_definition_have_limits() {
 #[tokio::test]
 async fn rules_that_multiply_run_out_of_budget() {
     let cubic = "!has(self.x) || self.x.all(a, self.x.all(b, self.x.all(c, a + b + c >= 0)))";
-    let cluster = open(Config::default(), rule(cubic)).await;
+    let cluster = open(patient(), rule(cubic)).await;
     create(&cluster, &thing("few", json!({"x": vec![1; 20]})))
         .await
         .unwrap();
@@ -350,7 +362,7 @@ async fn rules_that_multiply_run_out_of_budget() {
     let message = many.unwrap_err().message;
     assert!(message.contains("running out of cost budget"), "{message}");
     assert!(message.contains("limit 10000000 steps"), "{message}");
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(30));
 }
 
 #[tokio::test]
@@ -358,7 +370,7 @@ async fn errors_beyond_the_limit_are_counted_in_the_response() {
     const COUNT: usize = 300_000;
     let items = json!({"type": "string", "pattern": "^[a-z]+$"});
     let spec = json!({"type": "object", "properties": {"x": {"type": "array", "items": items}}});
-    let cluster = open(Config::default(), spec).await;
+    let cluster = open(patient(), spec).await;
     let error = create(&cluster, &thing("a", json!({"x": vec!["A"; COUNT]}))).await;
     let error = error.unwrap_err();
     assert_eq!(error.code, 422);
@@ -386,118 +398,109 @@ async fn errors_beyond_the_limit_are_counted_in_the_response() {
 
 #[tokio::test]
 async fn strategic_patches_of_long_lists_are_linear() {
-    let cluster = Cluster::open(Config::default()).await.unwrap();
-    let containers = |image: &str| -> Vec<Value> {
-        let names = 0..4000;
+    let cluster = Cluster::open(patient()).await.unwrap();
+    let place = |name: Option<&str>| {
+        let pods = cluster.place(("", "v1", "pods"), Some("default"), name);
+        pods.unwrap()
+    };
+    let containers = |count: usize, image: &str| -> Vec<Value> {
+        let names = 0..count;
         names
             .map(|n| json!({"name": format!("c{n}"), "image": image}))
             .collect()
     };
-    let pod = json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": containers("x:1")},
-    });
-    let pods = cluster
-        .place(("", "v1", "pods"), Some("default"), None)
-        .unwrap();
-    cluster
-        .create(&pods, Body::json(&pod, "test"))
-        .await
-        .unwrap();
-    let a = cluster
-        .place(("", "v1", "pods"), Some("default"), Some("a"))
-        .unwrap();
-    let start = Instant::now();
-    let change = json!({"spec": {"containers": containers("x:2")}}).to_string();
-    let patched = patch(&cluster, &a, PatchKind::Strategic, change)
-        .await
-        .unwrap();
+    let time = async |name: &str, count: usize| {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {"containers": containers(count, "x:1")},
+        });
+        let created = cluster.create(&place(None), Body::json(&pod, "test")).await;
+        created.unwrap();
+        let change = json!({"spec": {"containers": containers(count, "x:2")}}).to_string();
+        let start = Instant::now();
+        let patched = patch(&cluster, &place(Some(name)), PatchKind::Strategic, change).await;
+        let time = start.elapsed();
+        let patched = patched.unwrap().object;
+        let patched = patched["spec"]["containers"].as_array().unwrap();
+        assert_eq!(patched.len(), count);
+        assert!(patched.iter().all(|container| container["image"] == "x:2"));
+        time
+    };
+    let (few, many) = (time("few", 500).await, time("many", 4000).await);
+    // eight times as many; if each were compared with each, sixty-four times as long
     assert!(
-        start.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        start.elapsed()
+        many < few * 30 + Duration::from_secs(1),
+        "{few:?}, {many:?}"
     );
-    let patched = patched.object["spec"]["containers"].as_array().unwrap();
-    assert_eq!(patched.len(), 4000);
-    assert!(patched.iter().all(|container| container["image"] == "x:2"));
 }
 
-/// Admission that takes long for objects of one name.
-fn slow() -> Admission {
-    Admission::new(|review| {
+/// Admission that waits for a word of the test where objects have the name `slow`.
+fn slow() -> (Admission, std::sync::mpsc::Sender<()>) {
+    let (go, gone) = std::sync::mpsc::channel();
+    let gone = std::sync::Mutex::new(gone);
+    let admission = Admission::new(move |review| {
         if review.object["metadata"]["name"] == "slow" {
-            std::thread::sleep(Duration::from_secs(1));
+            let _ = gone.lock().unwrap().recv();
         }
         Ok(Admitted {
             object: review.object,
             warnings: Vec::new(),
         })
-    })
+    });
+    (admission, go)
 }
 
 fn map(name: &str, data: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": data}})
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_write_that_computes_long_does_not_hold_up_others() {
+    let (admission, go) = slow();
     let config = Config {
-        admission: Some(slow()),
-        ..Config::default()
+        admission: Some(admission),
+        ..patient()
     };
     let cluster = Cluster::open(config).await.unwrap();
     let maps = cluster.place(MAPS, Some("default"), None).unwrap();
-    let start = Instant::now();
-    let long = tokio::spawn({
-        let (cluster, maps) = (cluster.clone(), maps.clone());
-        async move {
-            cluster
-                .create(&maps, Body::json(&map("slow", ""), "test"))
-                .await
+    let create = async |name: &str| {
+        let body = Body::json(&map(name, ""), "test");
+        cluster.create(&maps, body).await
+    };
+    let others = async {
+        for n in 0..20 {
+            create(&format!("fast{n}")).await.unwrap();
         }
-    });
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    for n in 0..20 {
-        let name = format!("fast{n}");
-        cluster
-            .create(&maps, Body::json(&map(&name, ""), "test"))
-            .await
-            .unwrap();
-    }
-    assert!(
-        start.elapsed() < Duration::from_millis(900),
-        "{:?}",
-        start.elapsed()
-    );
-    long.await.unwrap().unwrap();
+        assert_eq!(cluster.list(&maps, &Default::default()).items.len(), 20);
+        go.send(()).unwrap();
+    };
+    // the first one is polled first, and waits until the others are done
+    let (long, ()) = tokio::join!(create("slow"), others);
+    long.unwrap();
+    assert_eq!(cluster.list(&maps, &Default::default()).items.len(), 21);
 }
 
 #[tokio::test]
 async fn a_write_that_computes_too_long_is_refused() {
+    let (admission, go) = slow();
     let limits = Limits {
         write_time: Duration::from_millis(500),
         ..Limits::default()
     };
     let config = Config {
-        admission: Some(slow()),
+        admission: Some(admission),
         limits,
         ..Config::default()
     };
     let cluster = Cluster::open(config).await.unwrap();
     let maps = cluster.place(MAPS, Some("default"), None).unwrap();
-    let late = cluster
-        .create(&maps, Body::json(&map("slow", ""), "test"))
-        .await;
-    let late = late.unwrap_err();
+    let body = Body::json(&map("slow", ""), "test");
+    let late = cluster.create(&maps, body).await.unwrap_err();
     assert_eq!((late.code, late.reason), (504, "Timeout"));
-    assert!(
-        late.message.ends_with("took longer to process than 0.5 s"),
-        "{late}"
-    );
-    cluster
-        .create(&maps, Body::json(&map("fast", ""), "test"))
-        .await
-        .unwrap();
-    assert_eq!(cluster.list(&maps, &Default::default()).items.len(), 1);
+    let message = "took longer to process than 0.5 s";
+    assert!(late.message.ends_with(message), "{late}");
+    go.send(()).unwrap();
+    assert!(cluster.list(&maps, &Default::default()).items.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
