@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use imagecache_http::{Body, Limits, NoBody, body, hang_up, serve, whole};
+use imagecache_http::{Body, Limits, NoBody, Visitors, body, hang_up, serve, whole};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,8 @@ async fn start(limits: Limits) -> (String, CancellationToken, tokio::task::JoinH
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let stop = CancellationToken::new();
-    let served = serve(listener, None, limits, stop.clone(), |request, _| {
+    let visitors = Visitors::of_any_name();
+    let served = serve(listener, None, limits, visitors, stop.clone(), |request, _| {
         handle(request)
     });
     (address, stop, tokio::spawn(served))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Response, StatusCode, header};
-use imagecache_http::{Body, Limits, whole};
+use imagecache_http::{Body, Limits, Visitors, whole};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +13,7 @@ use super::context::Host;
 /// Limits for few clients with small requests.
 const LIMITS: Limits = Limits {
     connections: 64,
+    per_address: 16,
     head: Duration::from_secs(10),
     head_bytes: 16 << 10,
     stall: Duration::from_secs(10),
@@ -20,7 +21,8 @@ const LIMITS: Limits = Limits {
 };
 
 pub(super) async fn serve(host: Arc<Host>, listener: TcpListener, stop: CancellationToken) {
-    imagecache_http::serve(listener, None, LIMITS, stop, move |request, _| {
+    let visitors = Visitors::of_any_name();
+    imagecache_http::serve(listener, None, LIMITS, visitors, stop, move |request, _| {
         let answer = answer(&host, request.method(), request.uri().path());
         std::future::ready(answer)
     })

@@ -146,7 +146,8 @@ impl Webhook {
         };
         let tls = Arc::clone(&webhook.tls);
         let handler = move |request, _| answer::answer(Arc::clone(&webhook), request);
-        imagecache_http::serve(listener, Some(tls), limits, stop, handler).await;
+        let visitors = Visitors::of_any_name();
+        imagecache_http::serve(listener, Some(tls), limits, visitors, stop, handler).await;
         if let Some(following) = following {
             let _ = following.await;
         }

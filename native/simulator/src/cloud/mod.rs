@@ -31,6 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use imagecache::eci::Secret;
+use imagecache_http::Authority;
 use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::request::{Operation, Request};
 use serde::de::DeserializeOwned;
@@ -59,6 +60,8 @@ pub struct Config {
     pub throttle: Option<Throttle>,
     /// What goes wrong on purpose.
     pub faults: Faults,
+    /// Names of this server that requests may have as their `Host`, beside those of this machine.
+    pub allow_hosts: Vec<Authority>,
     /// Receives an entry for every request over HTTP.
     pub log: Option<Log>,
 }
@@ -72,6 +75,7 @@ impl Default for Config {
             settings: Settings::default(),
             throttle: None,
             faults: Faults::default(),
+            allow_hosts: Vec::new(),
             log: None,
         }
     }
@@ -126,6 +130,7 @@ struct Inner {
     state: Mutex<State>,
     gateway: Mutex<Gateway>,
     faults: Faults,
+    allow_hosts: Vec<Authority>,
     log: Option<Log>,
     /// Requests over HTTP so far: which faults they meet depends on it.
     requests: AtomicU64,
@@ -172,6 +177,7 @@ impl Cloud {
             }),
             gateway: Mutex::new(Gateway::new(config.keys, config.throttle)),
             faults: config.faults,
+            allow_hosts: config.allow_hosts,
             log: config.log,
             requests: AtomicU64::new(0),
         };
