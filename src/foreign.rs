@@ -91,10 +91,10 @@ impl<'a> Foreign<'a> {
         self.shown(Place::Event(limit))
     }
 
-    /// Reports whether a character needs an escape in [`Foreign::line`].
+    /// Reports whether the text holds no character that steers a terminal; see [`steers`].
     #[must_use]
     pub fn is_plain(self) -> bool {
-        !self.0.contains(steers) && !self.0.starts_with("::") && !self.0.contains("##[")
+        !self.0.contains(steers)
     }
 }
 
@@ -199,7 +199,9 @@ impl<W: fmt::Write> fmt::Write for Kept<'_, W> {
 
 fn line(text: &str, f: &mut impl fmt::Write) -> fmt::Result {
     let mut rest = text;
-    if let Some(tail) = text.strip_prefix("::") {
+    let start = text.trim_start_matches(|c: char| c.is_whitespace() && !steers(c));
+    if let Some(tail) = start.strip_prefix("::") {
+        f.write_str(text.strip_suffix(start).unwrap_or_default())?;
         f.write_str("\\u{3a}:")?;
         rest = tail;
     }
@@ -266,7 +268,7 @@ mod tests {
         }
         for shown in [Foreign(&text).line(), Foreign(&text).lines()].map(|one| one.to_string()) {
             assert!(!shown.contains("##["), "{shown:?}");
-            assert!(shown.lines().all(|line| !line.starts_with("::")), "{shown:?}");
+            assert!(shown.lines().all(|line| !line.trim_start().starts_with("::")), "{shown:?}");
         }
         assert!(!Foreign(&text).github().to_string().contains("##["));
     }

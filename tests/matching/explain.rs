@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use imagecache::matching::{
-    Cache, Explanation, Image, ImageFacts, Index, MatchRules, Pod, PodSource, SizeTie,
-    manifest_bytes,
+    Cache, Explanation, Image, ImageFacts, Index, MAX_CANDIDATES, MatchRules, Pod, PodSource,
+    SearchBuffers, SizeTie, manifest_bytes,
 };
 use serde_json::{Value, json};
 
@@ -137,6 +137,7 @@ fn every_loser_is_told_why() {
 fn on_demand_strangers_are_listed_too() {
     let rules = MatchRules {
         explain_all: true,
+        max_candidates: usize::MAX,
         ..rules()
     };
     let answer = explain(&index(), &pod(), &rules);
@@ -553,4 +554,30 @@ fn typed_manifests_tell_the_same_as_their_json() {
         explain(&index, &pod, &rules()).bytes_saved,
         manifest_bytes(&manifest)
     );
+}
+
+/// The JSON of the explanations for this many pods and caches of one repository.
+fn explained_bytes(size: usize) -> usize {
+    let image = |number: usize| format!("team/app:{number}");
+    let caches = (0..size).map(|number| {
+        entry(&format!("imc-{number:06}"), &[&image(number)], json!({}))
+    });
+    let index: Index = caches.collect();
+    let rules = MatchRules::default();
+    let explain = |number: usize| {
+        let mut pod = Pod::new("web", [Image::new(&image(number))]);
+        pod.region = Some("cn-hangzhou".to_owned());
+        pod.storage_gib = 30;
+        let answer = index.explain(&pod, &rules, &mut SearchBuffers::default());
+        assert_eq!(answer.candidates.len(), MAX_CANDIDATES);
+        assert_eq!(answer.omitted, size - MAX_CANDIDATES);
+        serde_json::to_string(&answer).unwrap().len()
+    };
+    (0..size).map(explain).sum()
+}
+
+#[test]
+fn explanation_output_grows_linearly_with_pods_and_caches() {
+    let (small, large) = (explained_bytes(50), explained_bytes(500));
+    assert!(large < small * 15, "{small} bytes, {large} bytes");
 }

@@ -108,6 +108,7 @@ fn rules() -> impl Strategy<Value = MatchRules> {
                 auto_match,
                 require_storage: storage,
                 explain_all: all,
+                max_candidates: usize::MAX,
                 ..MatchRules::default()
             },
         )

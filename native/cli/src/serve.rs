@@ -1,17 +1,17 @@
 //! `imagecache serve`: the ImageCache API of a cluster, on this machine.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use imagecache::admission::{AdmissionMode, AdmissionSettings};
 use imagecache_apiserver::cluster::{Cluster, Config};
-use tokio::net::TcpListener;
 
-use crate::console::{self, Console, UNWRITABLE};
+use crate::console::{Console, UNWRITABLE};
 use crate::crd_file;
 use crate::exit::Exit;
+use crate::listen;
 use crate::log::Log;
 use crate::page;
 use crate::signal;
@@ -56,6 +56,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     admission: bool,
     #[command(flatten)]
+    names: listen::Names,
+    #[command(flatten)]
     log: Log,
 }
 
@@ -72,7 +74,7 @@ impl Serve {
     async fn serve(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let definition = self.crd.as_deref().map(crd_file::read).transpose()?;
         let stop = signal::stop()?;
-        let listener = listen(self.listen).await?;
+        let listener = listen::bind(self.listen).await?;
         let address = listener.local_addr().context("cannot listen")?;
         let settings = self.admission.then(|| AdmissionSettings {
             mode: AdmissionMode::Pin,
@@ -81,6 +83,7 @@ impl Serve {
         let cluster = Cluster::open(Config {
             directory: self.data.clone(),
             page: Some(page::file),
+            allow_hosts: self.names.allow_host.clone(),
             ..imagecache_simulator::cluster::config(definition, settings)
         })
         .await?;
@@ -88,11 +91,7 @@ impl Serve {
             write_kubeconfig(path, address)?;
         }
         self.tell(console, address).context(UNWRITABLE)?;
-        if !address.ip().is_loopback() {
-            console::note(&format!(
-                "warning: {address} is open to the network, and there is no authentication"
-            ));
-        }
+        listen::warn_if_wide(address, "and there is no authentication");
         cluster.serve(listener, stop).await;
         Ok(Exit::Ok)
     }
@@ -108,25 +107,13 @@ impl Serve {
             Some(directory) => format!("state in {}", directory.display()),
             None => "state in memory".to_owned(),
         };
-        writeln!(console, "listening on {server}, {state}; Ctrl-C stops\n")?;
-        writeln!(console, "Try:")?;
-        writeln!(console, "  {kubectl} get imagecaches --watch")?;
-        writeln!(
-            console,
-            "  curl {server}/apis/eci.alibabacloud.com/v1/imagecaches"
-        )?;
-        writeln!(console, "  the page, in a browser: {server}/")?;
+        console.line(format_args!("listening on {server}, {state}; Ctrl-C stops"))?;
+        console.document("\n")?;
+        console.line(format_args!("Try:"))?;
+        console.line(format_args!("  {kubectl} get imagecaches --watch"))?;
+        console.line(format_args!("  curl {server}/apis/eci.alibabacloud.com/v1/imagecaches"))?;
+        console.line(format_args!("  the page, in a browser: {server}/"))?;
         console.flush()
-    }
-}
-
-pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    match TcpListener::bind(address).await {
-        Ok(listener) => Ok(listener),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            bail!("{address}: address in use; choose another address with --listen")
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot listen on {address}")),
     }
 }
 

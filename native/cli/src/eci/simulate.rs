@@ -1,6 +1,5 @@
 //! `imagecache eci simulate`: a cloud of one's own, on this machine.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use imagecache_simulator::cloud::{Clock, Cloud, Config, Entry, Log};
 
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
+use crate::listen;
 use crate::signal;
 use crate::usage::usage_error;
 
@@ -90,12 +90,14 @@ pub(crate) struct Simulate {
     /// Do not log requests
     #[arg(long)]
     quiet: bool,
+    #[command(flatten)]
+    names: listen::Names,
 }
 
 impl Simulate {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         if self.print_images {
-            write!(console, "{}", Images::example()).context(UNWRITABLE)?;
+            console.document(&Images::example().to_string()).context(UNWRITABLE)?;
             return Ok(Exit::Ok);
         }
         if !self.listen.ip().is_loopback() && self.access_key.is_none() {
@@ -148,6 +150,7 @@ impl Simulate {
                 burst: self.burst,
             }),
             faults,
+            allow_hosts: self.names.allow_host.clone(),
             log: (!self.quiet).then(|| Log::new(|entry| console::note(&line(entry)))),
         })
     }
@@ -159,6 +162,7 @@ impl Simulate {
         let address = listener.local_addr().context("no address")?;
         let stop = signal::stop()?;
         self.greet(address, console)?;
+        listen::warn_if_wide(address, "and plain HTTP does not hide what is sent to it");
         cloud.serve(listener, stop).await;
         Ok(())
     }
@@ -181,7 +185,7 @@ impl Simulate {
 
 "
         );
-        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+        console.document(&text).context(UNWRITABLE)?;
         console.finish()
     }
 }

@@ -1,6 +1,5 @@
 //! `imagecache webhook manifests`: the objects that put the webhook into a cluster.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -118,7 +117,7 @@ impl Print {
                 documents?.join("---\n")
             }
         };
-        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+        console.document(&text).context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }
 

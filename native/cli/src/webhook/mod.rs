@@ -2,7 +2,6 @@
 
 mod manifests;
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -126,7 +125,7 @@ impl Webhook {
         let address = listener.local_addr().unwrap_or(self.listen);
         let stop = signal::stop()?;
         console
-            .write_all(authority.as_bytes())
+            .document(authority)
             .context(console::UNWRITABLE)?;
         console.finish()?;
         console::note(&format!("listening on https://{address}; Ctrl-C stops"));

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imagecache::time::Timestamp;
-use imagecache_http::Limits;
+use imagecache_http::{Limits, Visitors};
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;

@@ -19,6 +19,7 @@ mod request;
 mod stream;
 mod write;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -80,6 +81,7 @@ pub(super) async fn run(cluster: Cluster, listener: TcpListener, stop: Cancellat
     let visitors = Visitors::of_machine(address, allowed).refusing_with(refused);
     let server = Server {
         cluster,
+        address,
         stop: stop.clone(),
     };
     imagecache_http::serve(listener, None, http, visitors, stop, move |request, _| {
@@ -92,6 +94,8 @@ pub(super) async fn run(cluster: Cluster, listener: TcpListener, stop: Cancellat
 #[derive(Clone)]
 struct Server {
     cluster: Cluster,
+    /// Where it listens.
+    address: SocketAddr,
     stop: CancellationToken,
 }
 
