@@ -118,6 +118,9 @@ impl Serve {
 }
 
 pub(crate) fn write_kubeconfig(path: &Path, address: SocketAddr) -> anyhow::Result<()> {
+    if path.is_symlink() {
+        bail!("{}: is a symbolic link; name a file", path.display());
+    }
     match std::fs::read_to_string(path) {
         Ok(text) if text.starts_with(MARK) => {}
         Ok(_) => bail!(
@@ -146,5 +149,24 @@ users:
 current-context: imagecache
 "
     );
-    std::fs::write(path, text).with_context(|| path.display().to_string())
+    replace(path, &text).with_context(|| path.display().to_string())
+}
+
+/// Writes a file that its owner alone can read. It is made beside its place and moved there, so that a link that is put there
+/// meanwhile is replaced and not followed.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let made = path.with_file_name(name);
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.write(true).create_new(true).open(&made)?;
+    let written = file.write_all(text.as_bytes());
+    let moved = written.and_then(|()| std::fs::rename(&made, path));
+    if moved.is_err() {
+        let _ = std::fs::remove_file(&made);
+    }
+    moved
 }

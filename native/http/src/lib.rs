@@ -16,9 +16,10 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderValue};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Frame, Incoming, SizeHint};
@@ -189,7 +190,13 @@ impl Connection {
                 };
                 match answer.extensions().get() {
                     Some(HangUp) => Err(HangUp),
-                    None => Ok(answer.map(|body| InProgress { body, _busy: busy })),
+                    None => {
+                        let mut answer = answer;
+                        if let Some(date) = date() {
+                            answer.headers_mut().insert(header::DATE, date);
+                        }
+                        Ok(answer.map(|body| InProgress { body, _busy: busy }))
+                    }
                 }
             }
         });
@@ -198,6 +205,7 @@ impl Connection {
             .header_read_timeout(limits.head)
             .max_buf_size(limits.head_bytes)
             .half_close(false)
+            .auto_date_header(false)
             .serve_connection(TokioIo::new(Patient::new(stream, limits.stall)), service);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
@@ -207,6 +215,19 @@ impl Connection {
         let _ = timeout(limits.drain, connection).await;
     }
 }
+
+/// Returns the `Date` of a response; none while the clock is before 1970 or after 9999, of which there is no `Date`.
+fn date() -> Option<HeaderValue> {
+    let now = SystemTime::now();
+    let seconds = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    if seconds >= YEAR_10000 {
+        return None;
+    }
+    HeaderValue::from_str(&httpdate::fmt_http_date(now)).ok()
+}
+
+/// The first second of the year 10000.
+const YEAR_10000: u64 = 253_402_300_800;
 
 /// The body of a response. Until its end the connection is not idle.
 struct InProgress {

@@ -252,7 +252,10 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
             folder.display()
         );
     }
-    std::fs::create_dir_all(folder).map_err(|error| {
+    let mut directory = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+    directory.recursive(true).create(folder).map_err(|error| {
         let why = console::reason(&error);
         anyhow::anyhow!("{}: cannot be created: {why}", folder.display())
     })

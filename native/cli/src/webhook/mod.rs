@@ -155,7 +155,7 @@ impl Webhook {
             names.push(address.to_string());
         }
         names.extend(self.names.iter().cloned());
-        let made = self_signed(&names).map_err(usage_error)?;
+        let made = self_signed(&names, clock::system()).map_err(usage_error)?;
         Ok((Certificate::fixed(&made)?, made.authority))
     }
 }

@@ -11,6 +11,7 @@ use imagecache_http::{Body, NoBody, body, whole};
 use serde_json::{Value, json};
 
 use super::Webhook;
+use super::certificate::Validity;
 use super::metrics::Labels;
 
 /// Largest review, in bytes: an object and the old object, 3 MiB each, the limit of the API server, and the rest of a
@@ -260,6 +261,9 @@ fn look(webhook: &Webhook, path: &str) -> Response<Body> {
     match path {
         "/healthz" | "/livez" => respond(StatusCode::OK, TEXT, "ok\n".to_owned()),
         "/readyz" => {
+            if let Validity::Invalid(what) = webhook.certificate.validity((webhook.now)()) {
+                return respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{what}\n"));
+            }
             let caches = webhook.caches.read();
             match caches.index() {
                 Ok(index) => {
@@ -274,7 +278,11 @@ fn look(webhook: &Webhook, path: &str) -> Response<Body> {
                 Err(why) => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{why}\n")),
             }
         }
-        "/metrics" => respond(StatusCode::OK, OPEN_METRICS, webhook.metrics.text()),
+        "/metrics" => {
+            let ends = webhook.certificate.ends().seconds();
+            webhook.metrics.certificate_end.set(ends);
+            respond(StatusCode::OK, OPEN_METRICS, webhook.metrics.text())
+        }
         "/validate" | "/mutate" => wrong_method("POST"),
         path => nothing_at(path),
     }

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use imagecache::matching::{CacheStore, Index};
@@ -14,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
 use crate::cluster::chain;
+
+/// Longest time for the first list, before the webhook is ready without image caches.
+const FIRST_LIST: Duration = Duration::from_secs(10);
 
 /// The image caches of the cluster, as far as they are known.
 #[derive(Debug)]
@@ -62,8 +66,25 @@ impl Caches {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Watches the cluster until `stop`. A failed watch is restarted with exponential backoff.
+    /// Watches the cluster until `stop`. A failed watch is restarted with exponential backoff. A cluster that does not answer
+    /// within [`FIRST_LIST`] counts as asked.
     pub(super) async fn follow(&self, client: Client, metrics: &Metrics, stop: CancellationToken) {
+        let late = async {
+            let waited = tokio::time::sleep(FIRST_LIST);
+            if stop.run_until_cancelled(waited).await.is_some() {
+                self.change(|state| {
+                    if !state.asked {
+                        state.asked = true;
+                        let why = format!("the cluster has not answered within {FIRST_LIST:?}");
+                        state.fault = Some(why);
+                    }
+                });
+            }
+        };
+        tokio::join!(late, self.watch(client, metrics, stop.clone()));
+    }
+
+    async fn watch(&self, client: Client, metrics: &Metrics, stop: CancellationToken) {
         let resource = ApiResource {
             group: GROUP.to_owned(),
             version: VERSION.to_owned(),
