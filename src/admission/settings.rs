@@ -70,7 +70,7 @@ pub enum OnUnavailable {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdmissionSettings {
-    /// Judge image caches, pods and workloads: errors deny, warnings warn. `true` unless set.
+    /// Validate image caches, pods and workloads: errors deny, warnings warn. Default `true`.
     pub validate: bool,
     /// What becomes of the cache annotations of a new pod. [`AdmissionMode::Auto`] unless set.
     pub mode: AdmissionMode,
@@ -87,7 +87,7 @@ pub struct AdmissionSettings {
     pub levels: Levels,
     /// Largest `spec.imageCacheSize` in GiB, 32768 unless set.
     pub max_size_gib: i64,
-    /// The rules of matching. `now` in it overrides the time that the host or the request tells.
+    /// The rules of matching. `now` in it overrides the time of the host or of the request.
     pub rules: MatchRules,
 }
 
@@ -126,7 +126,7 @@ impl AdmissionSettings {
         SettingErrors::none_or(settings.contradictions(), settings)
     }
 
-    /// What a validating webhook does of these settings: objects are judged, pods are neither matched nor changed.
+    /// The part of these settings for a validating webhook: objects are validated, pods are neither matched nor changed.
     #[must_use]
     pub fn judging(&self) -> AdmissionSettings {
         AdmissionSettings {
@@ -137,7 +137,7 @@ impl AdmissionSettings {
         }
     }
 
-    /// What a mutating webhook does of these settings: pods are matched and changed, nothing is judged. What a pod is
+    /// The part of these settings for a mutating webhook: pods are matched and changed, nothing is validated. What a pod is
     /// denied for because of the caches that there are is its to say.
     #[must_use]
     pub fn changing(&self) -> AdmissionSettings {

@@ -12,8 +12,8 @@ mod explain;
 mod locality;
 mod mirror;
 mod naive;
+mod random;
 mod views;
-mod worlds;
 
 use std::fs;
 
