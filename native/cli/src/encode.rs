@@ -67,6 +67,8 @@ pub(crate) fn yaml(value: &impl Serialize) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use imagecache::diagnostic::Levels;
+    use imagecache::document::{TextFormat, read};
     use imagecache::foreign::steers;
     use serde_json::{Value, json};
 
@@ -79,7 +81,8 @@ mod tests {
             assert!(!text.contains(|c| steers(c) && c != '\n'), "{text:?}");
         }
         assert_eq!(serde_json::from_str::<Value>(&json(&value).unwrap()).unwrap(), value);
-        let read = imagecache::document::read(&yaml(&value).unwrap());
-        assert_eq!(read.0[0].value(), &value);
+        let levels = Levels::default();
+        let (read, _) = read(&yaml(&value).unwrap(), TextFormat::Yaml, &levels);
+        assert_eq!(read[0].value(), &value);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Response, StatusCode, header};
+use imagecache::foreign::Foreign;
 use imagecache_http::{Body, Limits, Visitors, whole};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,10 @@ fn answer(host: &Host, method: &Method, path: &str) -> Response<Body> {
         "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" => match host.is_ready() {
             Ok(()) => text(StatusCode::OK, "ok\n"),
-            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
+            Err(why) => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &format!("{}\n", Foreign(&why).line()),
+            ),
         },
         "/metrics" => {
             let mut answer = text(StatusCode::OK, &host.metrics.text());

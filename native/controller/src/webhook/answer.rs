@@ -7,6 +7,7 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use imagecache::admission::{self, CacheSource as Known};
+use imagecache::foreign::Foreign;
 use imagecache_http::{Body, NoBody, body, whole};
 use serde_json::{Value, json};
 
@@ -273,10 +274,14 @@ fn look(webhook: &Webhook, path: &str) -> Response<Body> {
                 }
                 // waiting for caches that never arrive would stop every pod, whatever the settings say
                 Err(why) if caches.asked() => {
+                    let why = Foreign(&why).line();
                     let text = format!("ok, without image caches: {why}\n");
                     respond(StatusCode::OK, TEXT, text)
                 }
-                Err(why) => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{why}\n")),
+                Err(why) => {
+                    let text = format!("{}\n", Foreign(&why).line());
+                    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
+                }
             }
         }
         "/metrics" => {
