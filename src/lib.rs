@@ -8,7 +8,7 @@
 //! | question | module |
 //! |---|---|
 //! | Is this image reference right, and what does it mean? | [`mod@reference`] |
-//! | What is an `ImageCache`? | [`resource`], [`annotation`] |
+//! | What is an `ImageCache`? | [`resource`], [`resource::annotation`] |
 //! | Where in the text does this value stand? | [`document`], [`path`] |
 //! | What is wrong with this manifest? | [`validate`] → [`diagnostic`] |
 //! | Which pods does this object describe, and what do they ask for? | [`pod`] |
@@ -21,7 +21,6 @@
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
 pub mod admission;
-pub mod annotation;
 pub mod diagnostic;
 pub mod document;
 #[cfg(feature = "eci")]
@@ -30,6 +29,7 @@ pub mod expiry;
 #[cfg(feature = "ffi")]
 pub mod ffi;
 pub mod foreign;
+mod image;
 pub mod matching;
 pub mod path;
 pub mod pod;
@@ -38,6 +38,7 @@ pub mod reconcile;
 pub mod reference;
 pub mod resource;
 pub mod settings;
+mod spelling;
 pub mod time;
 mod type_error;
 pub mod validate;

@@ -8,7 +8,7 @@ use crate::endpoint::BadEndpoint;
 
 /// The error of a call. The texts of the service in it are without the secrets of the call, and its `Display` is one line
 /// (several for [`NoCredentials`]), whatever the service wrote.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The service answered with an error.
@@ -95,8 +95,6 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
-
 impl From<NoCredentials> for Error {
     fn from(error: NoCredentials) -> Self {
         Error::Credentials(error)
@@ -110,7 +108,7 @@ impl From<BadEndpoint> for Error {
 }
 
 /// No source has credentials: each one with its reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct NoCredentials {
     /// The names of the sources with their reasons, in the order in which they were asked.
     pub tried: Vec<(&'static str, String)>,
@@ -125,5 +123,3 @@ impl fmt::Display for NoCredentials {
         Ok(())
     }
 }
-
-impl std::error::Error for NoCredentials {}

@@ -159,7 +159,9 @@ impl Dev {
             allow_hosts: self.names.allow_host.clone(),
             ..imagecache_simulator::cluster::config(None, Some(settings))
         });
-        Ok(opened.await?)
+        let cluster = opened.await?;
+        serve::report(cluster.store().report());
+        Ok(cluster)
     }
 
     fn cloud(&self) -> anyhow::Result<Cloud> {

@@ -186,7 +186,7 @@ fn boundary(text: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use imagecache::diagnostic::{Code, Diagnostic, Severity};
+    use imagecache::diagnostic::{Code, Diagnostic};
     use imagecache::document::{Position, Span};
 
     use super::{Text, renderer};
@@ -201,18 +201,11 @@ mod tests {
                 column,
             }
         };
-        let found = Diagnostic {
-            code: Code::IC001,
-            severity: Severity::Error,
-            document: 0,
-            path: String::new(),
-            message: "here".to_owned(),
-            help: None,
-            span: Some(Span {
-                start: place(start),
-                end: place(end),
-            }),
-        };
+        let mut found = Diagnostic::new(Code::IC001, "here");
+        found.span = Some(Span {
+            start: place(start),
+            end: place(end),
+        });
         let text_form = Text {
             renderer: renderer(false, Some(80)),
             quiet: false,

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imagecache::time::Timestamp;
-use imagecache_http::{Limits, Visitors};
+use imagecache_http::{BodyBudget, Limits, Visitors};
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -57,6 +57,9 @@ const MAX_PER_ADDRESS: usize = 64;
 /// Interval of warnings about a certificate that ends soon.
 const WARNING_INTERVAL: Duration = Duration::from_secs(6 * 3600);
 
+/// Most bytes of reviews that are held at once, over all connections.
+const BODIES_BYTES: usize = 64 << 20;
+
 /// Time limit of a handshake or a request head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
@@ -64,7 +67,7 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
 /// An error in the files of the webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Error {
     /// The files with the error.
     paths: Vec<PathBuf>,
@@ -99,8 +102,6 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
-
 /// An admission webhook.
 #[derive(Debug)]
 pub struct Webhook {
@@ -110,6 +111,7 @@ pub struct Webhook {
     now: fn() -> Timestamp,
     reviews: Arc<Semaphore>,
     certificate: Arc<Certificate>,
+    bodies: BodyBudget,
     tls: Arc<rustls::ServerConfig>,
 }
 
@@ -131,6 +133,7 @@ impl Webhook {
             metrics: Metrics::new(),
             now,
             reviews: Arc::new(Semaphore::new(MAX_REVIEWS)),
+            bodies: BodyBudget::new(BODIES_BYTES),
             tls: Arc::new(certificate.tls()?),
             certificate,
         })
