@@ -15,7 +15,7 @@ use imagecache::eci::params::{Params, is_secret};
 use imagecache::eci::signature::Credential;
 use imagecache::foreign::cut;
 use regex::{NoExpand, Regex, RegexBuilder};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Longest message of an error, in characters.
 pub const MAX_MESSAGE: usize = 1024;
@@ -120,21 +120,19 @@ impl Redaction {
     }
 
     /// Returns an error response without secrets, each text cut to its length.
-    pub(crate) fn error(&self, reply: ErrorReply) -> ErrorReply {
-        let code = match reply.code {
+    pub(crate) fn error(&self, mut reply: ErrorReply) -> ErrorReply {
+        reply.code = match reply.code {
             ErrorCode::Missing(name) => ErrorCode::Missing(self.text(&name, MAX_NAME)),
             ErrorCode::Other(code) => ErrorCode::Other(self.text(&code, MAX_NAME)),
             known => known,
         };
-        ErrorReply {
-            code,
-            message: self.text(&reply.message, MAX_MESSAGE),
-            request_id: self.text(&reply.request_id, MAX_NAME),
-            host_id: self.text(&reply.host_id, MAX_NAME),
-            recommend: self.text(&reply.recommend, MAX_NAME),
-            // nothing reads the rest
-            unknown: Map::new(),
+        reply.message = self.text(&reply.message, MAX_MESSAGE);
+        for text in [&mut reply.request_id, &mut reply.host_id, &mut reply.recommend] {
+            *text = self.text(text, MAX_NAME);
         }
+        // nothing reads the rest
+        reply.unknown.clear();
+        reply
     }
 
     /// Takes the secrets out of every key and text of a successful response.
