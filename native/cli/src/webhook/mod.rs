@@ -2,7 +2,6 @@
 
 mod manifests;
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -126,7 +125,7 @@ impl Webhook {
         let address = listener.local_addr().unwrap_or(self.listen);
         let stop = signal::stop()?;
         console
-            .write_all(authority.as_bytes())
+            .document(authority)
             .context(console::UNWRITABLE)?;
         console.finish()?;
         console::note(&format!("listening on https://{address}; Ctrl-C stops"));
@@ -156,7 +155,7 @@ impl Webhook {
             names.push(address.to_string());
         }
         names.extend(self.names.iter().cloned());
-        let made = self_signed(&names).map_err(usage_error)?;
+        let made = self_signed(&names, clock::system()).map_err(usage_error)?;
         Ok((Certificate::fixed(&made)?, made.authority))
     }
 }
