@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{engines, pkg, sdk, setup, www};
+use crate::{deploy, engines, image, pkg, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     announce(sh)?;
@@ -22,6 +22,23 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     www::test(sh, &mut count)?;
     sdk::test(sh, &mut count)?;
     engines::test(sh, &mut count)?;
+    deploy::test(sh, &mut count, false)?;
+    // Last: it links the command line in another way.
+    image::test(sh, &mut count)?;
+    count.close()
+}
+
+/// Checks the image of the debug build alone.
+pub(crate) fn image(sh: &Shell) -> Result<()> {
+    let mut count = Count::default();
+    image::test(sh, &mut count)?;
+    count.close()
+}
+
+/// Runs the tests of what is deployed alone.
+pub(crate) fn deploy(sh: &Shell, update: bool) -> Result<()> {
+    let mut count = Count::default();
+    deploy::test(sh, &mut count, update)?;
     count.close()
 }
 
@@ -61,6 +78,12 @@ fn announce(sh: &Shell) -> Result<()> {
         (
             "chromium and chromium-driver (apt-get)",
             Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists(),
+        ),
+        (
+            "skopeo, umoci and docker-registry (apt-get)",
+            ["skopeo", "umoci", "docker-registry"]
+                .iter()
+                .all(|program| Path::new("/usr/bin").join(program).exists()),
         ),
         (
             "the packages of tests/sdk/python/requirements.txt (Python registry, below target)",
