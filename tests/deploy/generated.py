@@ -104,7 +104,25 @@ def label_sets(value):
             yield from label_sets(item)
 
 
+def argocd():
+    """The health check as Argo CD reads it."""
+    script = (ROOT / "deploy/argocd/health.lua").read_text()
+    head = HEAD.format("health.lua") + """\
+# kubectl -n argocd patch configmap argocd-cm --patch-file argocd-cm.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: argocd-cm
+  labels: {app.kubernetes.io/name: argocd-cm, app.kubernetes.io/part-of: argocd}
+data:
+  resource.customizations.health.eci.alibabacloud.com_ImageCache: |
+"""
+    lines = (f"    {line}" if line else "" for line in script.splitlines())
+    return head + "\n".join(lines) + "\n"
+
+
 FILES = {
+    ROOT / "deploy/argocd/argocd-cm.yaml": argocd,
     CHART / "files/crd.yaml": definition,
     CHART / "files/webhooks.yaml": webhooks,
     CHART / "README.md": readme,
