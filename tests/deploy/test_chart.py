@@ -131,7 +131,27 @@ class Rendering(unittest.TestCase):
             self.assertEqual(our["webhooks"], their["webhooks"])
 
 
+# What the controller asks of a cluster.
+NEEDS = {
+    ("eci.alibabacloud.com", "imagecaches"): {"get", "list", "patch", "watch"},
+    ("eci.alibabacloud.com", "imagecaches/status"): {"patch"},
+    ("", "pods"): {"list", "watch"},
+    ("events.k8s.io", "events"): {"create"},
+    ("coordination.k8s.io", "leases"): {"create", "get", "update"},
+}
+
+
 class Trust(unittest.TestCase):
+    def test_the_controller_gets_what_it_asks_and_no_more(self):
+        for secrets in (False, True):
+            more = ["--set", "controller.secretNamespaces={a}"] if secrets else []
+            granted = {}
+            for role in template(*REGION, "--set", "webhook.enabled=false", *more):
+                for rule in role.get("rules", []):
+                    for group, resource in zip(rule["apiGroups"], rule["resources"]):
+                        granted.setdefault((group, resource), set()).update(rule["verbs"])
+            self.assertEqual(granted, NEEDS | ({("", "secrets"): {"get"}} if secrets else {}))
+
     def test_nothing_is_allowed_by_default(self):
         objects = template(*REGION)
         self.assertEqual(rules(objects, "secrets"), [])

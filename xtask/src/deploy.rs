@@ -13,7 +13,7 @@ pub(crate) fn test(sh: &Shell, count: &mut Count, update: bool) -> Result<()> {
     setup::debian(sh, &["prometheus", "lua5.1"])?;
     setup::kubectl(sh)?;
     let binary = setup::imagecache(sh)?;
-    let python = setup::python(sh, "engines", "tests/engines/requirements.txt")?;
+    let python = setup::python(sh, "deploy", "tests/deploy/requirements.txt")?;
     setup::npm_packages(sh, "tests/deploy/node")?;
     let root = setup::root()?;
     let mut command = Command::new(python);

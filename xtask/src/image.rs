@@ -119,8 +119,13 @@ impl Platform {
             "cargo build --quiet --release --package imagecache-cli --target {target}"
         )
         .run()?;
-        let file = setup::target(sh)?.join(target).join("release/imagecache");
-        Ok(file)
+        self.binary(sh)
+    }
+
+    /// Returns where the built binary is.
+    pub(crate) fn binary(&self, sh: &Shell) -> Result<PathBuf> {
+        let target = setup::target(sh)?;
+        Ok(target.join(self.target).join("release/imagecache"))
     }
 }
 
@@ -138,16 +143,14 @@ struct Image {
 impl Image {
     fn new(sh: &Shell) -> Result<Self> {
         let revision = cmd!(sh, "git rev-parse HEAD").quiet().read()?;
-        let epoch = match sh.var("SOURCE_DATE_EPOCH") {
-            Ok(epoch) => epoch,
-            Err(_) => cmd!(sh, "git log -1 --format=%ct").quiet().read()?,
-        };
-        let created = cmd!(sh, "date --utc --date=@{epoch} +%Y-%m-%dT%H:%M:%SZ")
+        let epoch = epoch(sh)?;
+        let time = epoch.to_string();
+        let created = cmd!(sh, "date --utc --date=@{time} +%Y-%m-%dT%H:%M:%SZ")
             .quiet()
             .read()?;
         Ok(Image {
             project: Project::read()?,
-            epoch: epoch.trim().parse().context("SOURCE_DATE_EPOCH")?,
+            epoch,
             created,
             revision,
             licence: fs::read(setup::root()?.join("LICENSE"))?,
@@ -291,6 +294,15 @@ impl Image {
     }
 }
 
+/// Returns the seconds since 1970 of `SOURCE_DATE_EPOCH`, or else of the last commit.
+pub(crate) fn epoch(sh: &Shell) -> Result<u64> {
+    let epoch = match sh.var("SOURCE_DATE_EPOCH") {
+        Ok(epoch) => epoch,
+        Err(_) => cmd!(sh, "git log -1 --format=%ct").quiet().read()?,
+    };
+    epoch.trim().parse().context("SOURCE_DATE_EPOCH")
+}
+
 /// Where licences are in the image.
 const LICENCES: &str = "usr/share/licenses";
 
@@ -301,7 +313,8 @@ fn json(value: &impl Serialize) -> Result<Vec<u8>> {
     Ok(serde_json::to_vec(&value)?)
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// Returns the SHA-256 of bytes, in hexadecimal.
+pub(crate) fn digest(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -15,6 +15,8 @@ mod fuzz;
 mod image;
 mod pkg;
 mod project;
+mod release;
+mod sbom;
 mod sdk;
 mod setup;
 mod test;
@@ -101,6 +103,12 @@ enum Chore {
         #[arg(long, conflicts_with = "arch")]
         test: bool,
     },
+    /// Make every file of a release below `target/release-artifacts`, and check them.
+    Release {
+        /// Publish nothing; without it nothing is made: the workflow publishes.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Print the sizes of what runs inside other programs, and hold them against their limits.
     Size,
     /// Fuzz the core's entries.
@@ -136,6 +144,7 @@ fn main() -> Result<()> {
         Chore::Image { arch, test: false } => image::run(&sh, &arch).map(|_| ()),
         Chore::Image { test: true, .. } => test::image(&sh),
         Chore::Deploy { update } => test::deploy(&sh, update),
+        Chore::Release { dry_run } => release::run(&sh, dry_run),
         Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
     }

@@ -6,6 +6,7 @@
 mod cli;
 mod clock;
 mod code_arg;
+mod complete;
 mod completions;
 mod console;
 mod crd;
@@ -20,6 +21,7 @@ mod explain;
 mod input;
 mod kubeconfig;
 mod log;
+mod man;
 mod match_locality;
 mod match_pods;
 mod page;
