@@ -20,7 +20,10 @@ pub(crate) fn test(sh: &Shell, count: &mut Count, update: bool) -> Result<()> {
     command
         .args(["tests/engines/run.py", "tests/deploy"])
         .env("IMAGECACHE", &binary)
-        .env("HELM", root.join("tests/deploy/node/node_modules/.bin/helm"))
+        .env(
+            "HELM",
+            root.join("tests/deploy/node/node_modules/.bin/helm"),
+        )
         .env("PYTHONDONTWRITEBYTECODE", "1");
     if update {
         command.env("UPDATE", "1");

@@ -198,7 +198,9 @@ impl Image {
     /// Writes the layer, configuration and manifest of one platform; returns the manifest's descriptor.
     fn platform(&self, folder: &Path, arch: &str, binary: &[u8]) -> Result<Descriptor> {
         let tar = self.layer(binary)?;
-        let mut gzip = GzBuilder::new().mtime(0).write(Vec::new(), Compression::new(6));
+        let mut gzip = GzBuilder::new()
+            .mtime(0)
+            .write(Vec::new(), Compression::new(6));
         gzip.write_all(&tar)?;
         let layer = put(folder, MediaType::ImageLayerGzip, &gzip.finish()?)?;
         let config = ConfigBuilder::default()
@@ -246,7 +248,14 @@ impl Image {
     fn layer(&self, binary: &[u8]) -> Result<Vec<u8>> {
         let passwd = format!("nonroot:x:{USER}:{USER}:nonroot:/:/sbin/nologin\n");
         let group = format!("nonroot:x:{USER}:\n");
-        let folders = ["etc", "usr", "usr/local", "usr/local/bin", "usr/share", LICENCES];
+        let folders = [
+            "etc",
+            "usr",
+            "usr/local",
+            "usr/local/bin",
+            "usr/share",
+            LICENCES,
+        ];
         let files: [(&str, u32, &[u8]); 4] = [
             ("etc/group", 0o644, group.as_bytes()),
             ("etc/passwd", 0o644, passwd.as_bytes()),
@@ -279,9 +288,15 @@ impl Image {
         let repository = &self.project.repository;
         [
             ("title", "imagecache"),
-            ("description", "Controller and admission webhook for image caches of Alibaba Cloud ECI"),
+            (
+                "description",
+                "Controller and admission webhook for image caches of Alibaba Cloud ECI",
+            ),
             ("created", &self.created),
-            ("authors", &format!("{} <{}>", self.project.maintainer, self.project.email)),
+            (
+                "authors",
+                &format!("{} <{}>", self.project.maintainer, self.project.email),
+            ),
             ("url", repository),
             ("source", repository),
             ("documentation", &format!("{repository}/tree/main/docs")),

@@ -16,6 +16,7 @@ mod image;
 mod pkg;
 mod project;
 mod release;
+mod reliability;
 mod sbom;
 mod sdk;
 mod setup;
@@ -46,12 +47,10 @@ enum Chore {
     Test,
     /// Check everything but the tests: format, lints, documents, features, package, a short fuzz run.
     Ci,
-    /// Check comments and documents for words not to use.
-    Words {
-        /// Write the numbers of words that are left; their sum can only shrink.
-        #[arg(long)]
-        write: bool,
-    },
+    /// Write the table of faults in docs/reliability.md.
+    Reliability,
+    /// Check comments, documents and messages for words not to use.
+    Words,
     /// Build the policy bundles, and write every file in them that has a source elsewhere.
     Bundles {
         /// Only say which files are not current.
@@ -127,7 +126,8 @@ fn main() -> Result<()> {
     match Args::parse().chore {
         Chore::Dev { arguments } => dev::run(&sh, &arguments),
         Chore::Check => check::run(&sh),
-        Chore::Words { write } => words::run(&sh, write),
+        Chore::Reliability => reliability::page(false),
+        Chore::Words => words::run(&sh),
         Chore::Test => test::run(&sh),
         Chore::Ci => ci::run(&sh),
         Chore::Bench { cloud: true, .. } => bench::cloud::print(&sh),

@@ -11,8 +11,8 @@ use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::usage::UsageError;
 use crate::{
-    complete, completions, crd, dev, eci, expire, explain, man, match_pods, reference, schema, serve,
-    sync, validate, webhook,
+    complete, completions, crd, dev, eci, expire, explain, man, match_pods, reference, schema,
+    serve, sync, validate, webhook,
 };
 
 /// Maximum width of help, in columns.

@@ -18,7 +18,11 @@ const NO_SPACE: u8 = 2;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Complete {
     /// Words after `kubectl imagecache`; the last one is completed
-    #[arg(value_name = "WORD", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(
+        value_name = "WORD",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
     words: Vec<OsString>,
 }
 

@@ -332,10 +332,7 @@ impl Host {
             slot.expires = labels;
         }
         if let Some((labels, at)) = slot.expires.as_ref().zip(at) {
-            self.metrics
-                .expires
-                .get_or_create(labels)
-                .set(at.seconds());
+            self.metrics.expires.get_or_create(labels).set(at.seconds());
         }
     }
 

@@ -48,12 +48,14 @@ impl Metrics {
     pub(super) fn new() -> Self {
         let mut registry = Registry::with_prefix("imagecache");
         let expires = Family::default();
-        registry.sub_registry_with_prefix("cache").register_with_unit(
-            "expires_timestamp",
-            "Time at which a cache expires, in seconds since 1970",
-            Unit::Seconds,
-            expires.clone(),
-        );
+        registry
+            .sub_registry_with_prefix("cache")
+            .register_with_unit(
+                "expires_timestamp",
+                "Time at which a cache expires, in seconds since 1970",
+                Unit::Seconds,
+                expires.clone(),
+            );
         let all = registry.sub_registry_with_prefix("sync");
         Metrics {
             acts: counted(

@@ -204,7 +204,7 @@ async fn pull_secret_is_awaited_sent_and_not_exposed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_ready_is_counted() {
+async fn metrics_count_ready_caches() {
     let stage = Stage::new().await;
     let controller = stage.controller();
     let stop = tokio_util::sync::CancellationToken::new();
@@ -235,7 +235,10 @@ async fn what_is_ready_is_counted() {
     let object = stage.get("base").await;
     let expected = imagecache::expiry::end(&imagecache::expiry::ExpiryFacts::read(&object));
     assert!(expected.is_some());
-    assert_eq!(expires(), expected.map(imagecache::time::Timestamp::seconds));
+    assert_eq!(
+        expires(),
+        expected.map(imagecache::time::Timestamp::seconds)
+    );
     stage.delete("base").await;
     stage.until_gone("base").await;
     while !counted("imagecache_sync_ready 0") || expires().is_some() {
