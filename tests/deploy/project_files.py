@@ -11,6 +11,8 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy/chart"
 KUSTOMIZE = ROOT / "deploy/kustomize"
+# The one in C, where PyYAML has it: the definition is long.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 IMAGECACHE, HELM = os.environ["IMAGECACHE"], os.environ["HELM"]
 
 
@@ -24,7 +26,7 @@ def run(*command, text=None, code=0, **options):
 
 def documents(text):
     """Returns the objects in a text of YAML."""
-    return [document for document in yaml.safe_load_all(text) if document]
+    return [document for document in yaml.load_all(text, LOADER) if document]
 
 
 def template(*arguments, name="imagecache", namespace="imagecache-system"):
@@ -32,6 +34,7 @@ def template(*arguments, name="imagecache", namespace="imagecache-system"):
     return documents(rendered(*arguments, name=name, namespace=namespace))
 
 
+@functools.cache
 def rendered(*arguments, name="imagecache", namespace="imagecache-system"):
     """Returns the text that the chart makes."""
     return run(HELM, "template", name, CHART, "--namespace", namespace, "--kube-version", "1.36.0", *arguments)

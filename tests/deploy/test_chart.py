@@ -11,10 +11,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "engines"))
 
 import schemas  # noqa: E402
 from server import Server  # noqa: E402
-from project_files import CHART, HELM, IMAGECACHE, KUSTOMIZE, documents, kinds, printed, run, template, values_files  # noqa: E402
+from project_files import (  # noqa: E402
+    CHART, HELM, IMAGECACHE, KUSTOMIZE, ROOT, documents, kinds, printed, run, template, values_files,
+)
 
 REGION = ("--set", "controller.region=cn-hangzhou")
-# Kinds of other projects; `tests/engines` has the schemas of cert-manager.
+# Kinds of other projects: `foreign_faults` checks them.
 FOREIGN = {"cert-manager.io", "monitoring.coreos.com"}
 OVERLAYS = sorted(path.parent for path in KUSTOMIZE.glob("overlays/*/kustomization.yaml"))
 
@@ -29,6 +31,12 @@ def faults(objects):
             if fault := schemas.fault(one, version):
                 found.append(f"{version}: {one['kind']} {one['metadata']['name']}: {fault}")
     return found
+
+
+def foreign_faults(objects):
+    """Returns what is wrong in objects for cert-manager and the Prometheus operator, by their schemas."""
+    objects = [one for one in objects if one["apiVersion"].partition("/")[0] in FOREIGN]
+    return run("node", ROOT / "tests/deploy/node/validate.mjs", text=json.dumps(objects)).splitlines()
 
 
 def rules(objects, resource):
@@ -50,9 +58,19 @@ class Rendering(unittest.TestCase):
         for values in values_files():
             objects = template("--values", values)
             self.assertFalse(faults(objects), values.name)
+            self.assertFalse(foreign_faults(objects), values.name)
             self.assertGreater(len(objects), 15)
             names = [(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in objects]
             self.assertEqual(len(names), len(set(names)), values.name)
+
+    def test_unfit_objects_of_others_are_reported(self):
+        objects = template("--values", CHART / "ci/all-values.yaml")
+        found = {one["kind"]: one for one in objects if one["apiVersion"].partition("/")[0] in FOREIGN}
+        self.assertEqual(set(found), {"Certificate", "ServiceMonitor", "PrometheusRule"})
+        found["Certificate"]["spec"].pop("secretName")
+        found["ServiceMonitor"]["spec"].pop("selector")
+        found["PrometheusRule"]["spec"]["groups"][0]["rules"] = 1
+        self.assertEqual(len(foreign_faults(found.values())), 3)
 
     def test_values_and_schema_have_the_same_keys(self):
         schema = json.loads((CHART / "values.schema.json").read_text())
