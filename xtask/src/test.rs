@@ -87,8 +87,8 @@ fn announce(sh: &Shell) -> Result<()> {
             Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists(),
         ),
         (
-            "skopeo, umoci and docker-registry (apt-get)",
-            ["skopeo", "umoci", "docker-registry"]
+            "skopeo, umoci, docker-registry, prometheus and lua5.1 (apt-get)",
+            ["skopeo", "umoci", "docker-registry", "promtool", "lua5.1"]
                 .iter()
                 .all(|program| Path::new("/usr/bin").join(program).exists()),
         ),
