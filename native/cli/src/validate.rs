@@ -98,6 +98,8 @@ enum Form {
     Junit,
     /// GitHub Actions workflow commands
     Github,
+    /// GitLab code-quality report, JSON
+    Gitlab,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -172,6 +174,7 @@ impl Validate {
             Form::Sarif => run.all(&inputs, report::Sarif::default(), console),
             Form::Junit => run.all(&inputs, report::Junit::new(fail_on), console),
             Form::Github => run.all(&inputs, report::Github, console),
+            Form::Gitlab => run.all(&inputs, report::Gitlab::default(), console),
         }?;
         console.finish()?;
         if tally.objects() == 0 && tally.findings() == 0 && tally.empty_lists == 0 {

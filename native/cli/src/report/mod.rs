@@ -1,6 +1,7 @@
 //! Findings in the forms that people and machines read.
 
 mod github;
+mod gitlab;
 mod json;
 mod junit;
 mod name;
@@ -19,6 +20,7 @@ use crate::console::Console;
 use crate::input::{Fault, Input};
 
 pub(crate) use github::Github;
+pub(crate) use gitlab::Gitlab;
 pub(crate) use json::Json;
 pub(crate) use junit::Junit;
 pub(crate) use name::Name;
