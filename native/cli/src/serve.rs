@@ -1,7 +1,7 @@
 //! `imagecache serve`: the ImageCache API of a cluster, on this machine.
 
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write as _};
+use std::io::{BufWriter, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
