@@ -114,6 +114,7 @@ pub struct Report<'a> {
     levels: &'a Levels,
     found: Vec<Diagnostic>,
     dropped: usize,
+    count: usize,
 }
 
 impl<'a> Report<'a> {
@@ -129,6 +130,7 @@ impl<'a> Report<'a> {
             levels,
             found: Vec::new(),
             dropped: 0,
+            count: 0,
         }
     }
 
@@ -141,6 +143,7 @@ impl<'a> Report<'a> {
             levels,
             found: Vec::new(),
             dropped: 0,
+            count: 0,
         }
     }
 
@@ -212,6 +215,7 @@ impl<'a> Report<'a> {
         message: &dyn fmt::Display,
         help: &dyn fmt::Display,
     ) {
+        self.count = self.count.saturating_add(1);
         let Some(severity) = self.levels.severity(code) else {
             return;
         };
@@ -229,6 +233,12 @@ impl<'a> Report<'a> {
             help: (!help.is_empty()).then_some(help),
             span: place(),
         });
+    }
+
+    /// Returns the number of findings so far, those of codes that are switched off included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
     }
 
     /// Returns true if further findings are only counted, so that a rule can skip expensive suggestions.

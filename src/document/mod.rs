@@ -55,6 +55,9 @@ use builder::{Build, Fault};
 use text::usize_of;
 use tree::Tree;
 
+/// The message on a template that is not YAML before it is rendered.
+pub(crate) const UNRENDERED: &str = "a template that is not rendered";
+
 /// The deepest nesting of mappings and sequences.
 pub const MAX_DEPTH: usize = 100;
 

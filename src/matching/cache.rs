@@ -1,11 +1,13 @@
 //! A cache in the form that matching uses.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use super::image::{Image, ImageFacts};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::{Code, Quoted, Report};
 use crate::expiry;
 use crate::path::Path;
 use crate::resource::view::{CacheForm, CacheView};
@@ -69,6 +71,11 @@ pub struct Cache {
     pub flash_snapshot: Option<String>,
     /// Source of the cache.
     pub origin: CacheOrigin,
+    /// A fact of the cache could not be read, and counts as absent.
+    pub doubtful: bool,
+    /// Name of another cache that has the same id and other images. ECI has one cache of an id, so one of the two is
+    /// wrong, and matches may be.
+    pub conflict: Option<String>,
 }
 
 /// Id and name of a cache, in answers.
@@ -111,10 +118,12 @@ impl Cache {
             report.add(Code::IC004, path, error, "The entry is skipped.");
             return None;
         };
+        let before = report.count();
         view.report(path, report);
+        let doubtful = report.count() > before;
         let images = images(&view);
         view.with_images_path(path, |path| report_images(&view, &images, path, report));
-        let cache = Self::of(&view, images);
+        let cache = Self::of(&view, images).map(|cache| Cache { doubtful, ..cache });
         if cache.is_none() {
             let help = "The entry is skipped, because an answer could not name it.";
             report.add(Code::IC013, path, "neither an id nor a name", help);
@@ -158,6 +167,8 @@ impl Cache {
                 CacheForm::Object => CacheOrigin::Object,
                 CacheForm::Entry => CacheOrigin::Reply,
             },
+            doubtful: false,
+            conflict: None,
         })
     }
 
@@ -190,8 +201,30 @@ impl Cache {
             let images = || images_a.map(Image::text).cmp(images_b.map(Image::text));
             a.weight().cmp(&b.weight()).then_with(images)
         });
-        let last = copies.pop()?;
+        let mut last = copies.pop()?;
+        let others = copies.iter().filter(|copy| last.contradicts(copy));
+        last.conflict = others.map(|copy| &copy.name).min().cloned();
         Some(copies.into_iter().rev().fold(last, Cache::filled))
+    }
+
+    /// Reports whether another description of the cache has other images.
+    pub(super) fn contradicts(&self, other: &Cache) -> bool {
+        let images = |cache: &Cache| -> BTreeSet<String> {
+            let images = cache.images.iter();
+            let full = images.map(|image| image.normalized().unwrap_or(image.text()).to_owned());
+            full.collect()
+        };
+        images(self) != images(other)
+    }
+
+    /// Returns the sentence on a conflict: another cache has the id and other images.
+    pub(crate) fn conflict_message(&self) -> Option<String> {
+        let other = self.conflict.as_deref()?;
+        let id = Quoted(self.id.as_deref().unwrap_or_default());
+        let (name, other) = (Quoted(&self.name), Quoted(other));
+        Some(format!(
+            "{id} is the id of the image caches {name} and {other}, which have different images: {name} is used"
+        ))
     }
 
     /// Returns the precedence of a description: source and time, then every other fact, so that the order of several
@@ -220,6 +253,7 @@ impl Cache {
             os: self.os.or(rest.os),
             snapshot: self.snapshot.or(rest.snapshot),
             flash_snapshot: self.flash_snapshot.or(rest.flash_snapshot),
+            doubtful: self.doubtful || rest.doubtful,
             ..self
         }
     }

@@ -8,6 +8,7 @@ mod crd;
 #[cfg(feature = "kube")]
 pub mod kube;
 mod object;
+mod other;
 mod phase;
 mod schema;
 pub(crate) mod view;
@@ -20,6 +21,7 @@ pub use crd::{CrdVersion, SECRET_PATTERN, crd};
 pub(crate) use object::percent;
 pub use object::{CacheEvent, ImageCache, ImageCacheList, Metadata, Spec, Status};
 pub(crate) use object::{whole, whole_part};
+pub use other::{OtherDocument, other_documents};
 pub use phase::Phase;
 pub use schema::{json_schema, pod_annotations_schema};
 pub use walk::MAX_LIST_DEPTH;

@@ -38,7 +38,7 @@ pub(super) enum Place<'a> {
 ///
 /// | annotation | on | finding |
 /// |---|---|---|
-/// | `imc-enable-flash: true` (a boolean) | any | IC050 |
+/// | `imc-enable-flash: true`, `note: true` (booleans) | any | IC050 |
 /// | `imc-enable-flash: "yes"` | any | IC051 |
 /// | `vswitch-ids: "vsw-a,,vsw-b"` | ImageCache | IC051 at item 1 |
 /// | `colour: "red"` | ImageCache | IC052 |
@@ -63,8 +63,9 @@ pub(super) fn check(
             continue;
         }
         if matches!(place, Place::ImageCache) {
-            labels::annotation(key, value, &path, report);
+            labels::annotation_key(key, &path, report);
         }
+        labels::annotation_type(value, &path, report);
         match key.strip_prefix(PREFIX) {
             Some(name) => {
                 let search = searches > 0 && !report.is_full();
@@ -216,7 +217,8 @@ fn beside_new(successor: &str) -> String {
     format!("the old name of `{successor}`, which is set too")
 }
 
-fn no_effect(kind: &str) -> String {
+/// Returns the message on an annotation for pods on an object of a kind that makes pods.
+pub(crate) fn no_effect(kind: &str) -> String {
     format!("has no effect on a {kind}: only annotations of pods are read")
 }
 

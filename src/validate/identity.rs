@@ -18,12 +18,13 @@ define! { identity:
     required() "required";
     both_required() "required; apiVersion is missing too";
     unknown_kind(kind, group) "unknown kind {kind} in group {group}";
+    unknown_core_kind(kind) "unknown kind {kind} in the core group";
     wrong_version(kind, version, expected) "no matches for kind {kind} in version {version}, expected `{expected}`";
 }
 
 /// The type that an object is validated as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(crate) enum Subject {
     ImageCache,
     Workload(&'static Workload),
     /// Another kind, or unknown.
@@ -63,6 +64,35 @@ fn means_this_product(group: &str) -> bool {
             .any(|part| group.contains(part))
 }
 
+/// Reports whether an object is an `ImageCache`, also one whose type is misspelt or missing: [`classify`] has the table.
+pub(crate) fn is_image_cache(meta: TypeMeta<'_>, object: &Map<String, Value>) -> bool {
+    match meta.kind {
+        KIND => !OTHER_PRODUCTS.contains(&meta.group()),
+        "" => {
+            let images = object.get("spec").and_then(|spec| spec.get("images"));
+            means_this_product(meta.group())
+                || (meta.api_version.is_empty() && images.is_some_and(Value::is_array))
+        }
+        kind => {
+            let ours = || means_this_product(meta.group()) || meta.api_version.is_empty();
+            let meant = meta.group() == GROUP || (nearest(kind, [KIND]).is_some() && ours());
+            meant && workload_of(meta).is_none()
+        }
+    }
+}
+
+/// Returns the kind of the table of workloads that an object has.
+fn workload_of(meta: TypeMeta<'_>) -> Option<&'static Workload> {
+    // No kind of this product's group is a workload: a kind of Kubernetes was meant.
+    let meant = if meta.group() == GROUP {
+        "v1"
+    } else {
+        meta.api_version
+    };
+    workload::resolve(meant, meta.kind)
+        .filter(|workload| workload.is_built_in() || !meta.api_version.is_empty())
+}
+
 /// Checks the `apiVersion` of a list.
 pub(super) fn check_list(meta: TypeMeta<'_>, path: &Path<'_>, report: &mut Report<'_>) {
     if meta.kind == LIST_KIND {
@@ -82,87 +112,81 @@ pub(super) fn check_list(meta: TypeMeta<'_>, path: &Path<'_>, report: &mut Repor
 /// | `v1`, none | `Deployment` | workload | IC010 |
 /// | `batch.volcano.sh/v1alpha1` | `Job` | nothing | none |
 /// | none | none, but `spec.images` | ImageCache | IC010, IC011 |
+/// | `apps/v1` | `deployment`, `Deploymnet` | workload | IC011 |
+/// | `app/v1` | `Deployment` | workload | IC010 |
 /// | any | none | nothing | IC011 |
 /// | any | any other | nothing | none |
-pub(super) fn classify(
+pub(crate) fn classify(
     meta: TypeMeta<'_>,
     object: &Map<String, Value>,
     path: &Path<'_>,
     report: &mut Report<'_>,
 ) -> Subject {
     let TypeMeta { api_version, kind } = meta;
-    if kind == KIND {
-        if api_version != API_VERSION && OTHER_PRODUCTS.contains(&meta.group()) {
-            return Subject::Foreign;
-        }
-        expect_version(meta, API_VERSION, path, report);
+    if is_image_cache(meta, object) {
+        report_cache_type(meta, path, report);
         return Subject::ImageCache;
     }
     if kind.is_empty() {
-        return classify_without_kind(meta, object, path, report);
+        const HELP: &str = "Set apiVersion and kind: every Kubernetes object has both.";
+        let at = path.field("kind");
+        if api_version.is_empty() {
+            report.add(Code::IC011, &at, both_required(), HELP);
+        } else {
+            report.add(Code::IC011, &at, required(), HELP);
+        }
+        return Subject::Foreign;
     }
-    // No kind of this product's group is a workload: a kind of Kubernetes was meant.
-    let meant = if meta.group() == GROUP {
-        "v1"
-    } else {
-        api_version
-    };
-    if let Some(workload) = workload::resolve(meant, kind)
-        && (workload.is_built_in() || !api_version.is_empty())
-    {
+    if let Some(workload) = workload_of(meta) {
         let removed = meta.group() == "extensions" && workload.group == "apps";
         if meta.group() != workload.group && !removed || api_version.is_empty() {
             expect_version(meta, &workload.api_version(), path, report);
         }
         return Subject::Workload(workload);
     }
-    let near = nearest(kind, [KIND]).is_some();
-    if meta.group() == GROUP
-        || (near && (means_this_product(meta.group()) || api_version.is_empty()))
-    {
-        report.add(
-            Code::IC011,
-            &path.field("kind"),
-            unknown_kind(Quoted(kind), GROUP),
-            if near {
-                "Did you mean `ImageCache`?"
-            } else {
-                "Write `kind: ImageCache`."
-            },
-        );
-        expect_version(meta, API_VERSION, path, report);
-        return Subject::ImageCache;
+    if kind == KIND {
+        // Of another product.
+        return Subject::Foreign;
+    }
+    if let Some(workload) = workload::resolve_near(api_version, kind) {
+        report_near(meta, workload, path, report);
+        return Subject::Workload(workload);
     }
     Subject::Foreign
 }
 
-/// Returns the type of an object without a kind: an ImageCache if its group or spec indicates one.
-fn classify_without_kind(
-    meta: TypeMeta<'_>,
-    object: &Map<String, Value>,
-    path: &Path<'_>,
-    report: &mut Report<'_>,
-) -> Subject {
-    let spec = object.get("spec").and_then(Value::as_object);
-    let has_images = spec.is_some_and(|spec| spec.get("images").is_some_and(Value::is_array));
-    let path_of_kind = path.field("kind");
-    if means_this_product(meta.group()) || (meta.api_version.is_empty() && has_images) {
-        report.add(
-            Code::IC011,
-            &path_of_kind,
-            required(),
-            "Write `kind: ImageCache`.",
-        );
-        expect_version(meta, API_VERSION, path, report);
-        return Subject::ImageCache;
+/// Reports a kind of the table of workloads, or its group, that is misspelt.
+fn report_near(meta: TypeMeta<'_>, workload: &Workload, path: &Path<'_>, report: &mut Report<'_>) {
+    if meta.group() != workload.group {
+        expect_version(meta, &workload.api_version(), path, report);
     }
-    const HELP: &str = "Set apiVersion and kind: every Kubernetes object has both.";
-    if meta.api_version.is_empty() {
-        report.add(Code::IC011, &path_of_kind, both_required(), HELP);
+    if meta.kind == workload.kind {
+        return;
+    }
+    let help = format_args!("Did you mean `{}`?", workload.kind);
+    let (at, kind) = (path.field("kind"), Quoted(meta.kind));
+    if workload.group.is_empty() {
+        report.add(Code::IC011, &at, unknown_core_kind(kind), help);
     } else {
-        report.add(Code::IC011, &path_of_kind, required(), HELP);
+        report.add(Code::IC011, &at, unknown_kind(kind, workload.group), help);
     }
-    Subject::Foreign
+}
+
+/// Reports the type of an `ImageCache` where it is not right.
+pub(crate) fn report_cache_type(meta: TypeMeta<'_>, path: &Path<'_>, report: &mut Report<'_>) {
+    let (at, kind) = (path.field("kind"), meta.kind);
+    if kind.is_empty() {
+        report.add(Code::IC011, &at, required(), "Write `kind: ImageCache`.");
+    } else if kind != KIND {
+        let help = if nearest(kind, [KIND]).is_some() {
+            "Did you mean `ImageCache`?"
+        } else {
+            "Write `kind: ImageCache`."
+        };
+        let message = unknown_kind(Quoted(kind), GROUP);
+        report.add(Code::IC011, &at, message, help);
+    }
+    expect_version(meta, API_VERSION, path, report);
 }
 
 fn expect_version(meta: TypeMeta<'_>, expected: &str, path: &Path<'_>, report: &mut Report<'_>) {

@@ -8,16 +8,18 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ptr;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::annotations::{self, Place};
 use super::images::{self, MAX_ITEMS};
-use super::value::not_a_string;
+use super::spelling::nearest;
+use super::value::{not_a, not_a_string};
+use super::{fields, labels};
 use crate::annotation::{
     ACS_ENABLE_CACHE, ECI_INSTANCE_ID, POD_MATCH_COUNT, POD_PERFECT_MATCH, parse_bool,
 };
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::pod::{CacheRequest, ContainerImage, Located, Placement, Template};
 use crate::reference::Named;
 use crate::resource::workload::Workload;
@@ -46,8 +48,84 @@ impl<'p> Pods<'p> {
         }
     }
 
+    /// Validates the metadata of the object and of its pod templates: the types of the object's labels, and the names of
+    /// the two maps.
+    pub(super) fn metadata(
+        &mut self,
+        workload: &Workload,
+        object: &Value,
+        report: &mut Report<'_>,
+    ) {
+        let path = self.path.field("metadata");
+        if let Some(labels) = object.get("metadata").and_then(|all| all.get("labels")) {
+            self.label_map(labels, &path.field("labels"), report);
+        }
+        if !self.strict {
+            return;
+        }
+        let templates = workload.templates.iter();
+        let belongs = templates.flat_map(|template| template.annotations);
+        for way in belongs.chain(workload.without_effect) {
+            let mut steps: Vec<&str> = way.as_str().split('.').collect();
+            steps.pop();
+            let metadata = steps.iter().try_fold(object, |value, step| value.get(step));
+            if let Some(Value::Object(fields)) = metadata {
+                let steps: Vec<Step<'_>> = steps.into_iter().map(Step::Key).collect();
+                self.path.descend(&steps, &mut |path| {
+                    misspelt(fields, &["annotations", "labels"], path, report);
+                });
+            }
+        }
+    }
+
+    /// Validates the types of a map of labels, once for all templates that share it.
+    fn label_map(&mut self, map: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+        if !self.seen.insert(ptr::from_ref(map)) {
+            return;
+        }
+        match map {
+            Value::Object(all) => labels::label_types(all, path, report),
+            Value::Null => {}
+            other if self.strict => not_a("an object", other, path, report),
+            _ => {}
+        }
+    }
+
+    /// Reports the misspelt names of the fields that are read, in the pod spec of a template and its containers.
+    fn names(&mut self, template: &Template<'_>, report: &mut Report<'_>) {
+        for spec in &template.pod_specs {
+            if let Value::Object(fields) = spec.value
+                && self.seen.insert(ptr::from_ref(spec.value))
+            {
+                spec.at(self.path, &mut |path| {
+                    misspelt(fields, &LISTS_OF_CONTAINERS, path, report);
+                });
+            }
+        }
+        for container in template.images.iter().chain(&template.missing) {
+            let Some((_, steps)) = container.image.steps.split_last() else {
+                continue;
+            };
+            if let Value::Object(fields) = container.holder
+                && self.seen.insert(ptr::from_ref(container.holder))
+            {
+                self.path.descend(steps, &mut |path| {
+                    misspelt(fields, &["image", "imagePullPolicy"], path, report);
+                });
+            }
+        }
+    }
+
     /// Validates the pod of a template.
     pub(super) fn check(&mut self, template: &Template<'_>, report: &mut Report<'_>) {
+        if self.strict {
+            self.names(template, report);
+        }
+        for map in &template.labels {
+            map.at(self.path, &mut |path| {
+                self.label_map(map.value, path, report);
+            });
+        }
         // Warnings of the reader are findings of `annotations`, at their places.
         let request = CacheRequest::of(template, &mut Vec::new());
         let placement = Placement::of(template);
@@ -71,6 +149,7 @@ impl<'p> Pods<'p> {
             _ => {
                 self.conflicts(template, &request, report);
                 if placement == Placement::Unspecified
+                    && !template.has_untyped_label()
                     && !live
                     && let Some(name) = request.asking()
                 {
@@ -96,13 +175,15 @@ impl<'p> Pods<'p> {
     }
 
     fn annotation_map(&mut self, map: &Located<'_>, place: Place<'_>, report: &mut Report<'_>) {
-        if let Value::Object(all) = map.value
-            && self.seen.insert(ptr::from_ref(map.value))
-        {
-            map.at(self.path, &mut |path| {
-                annotations::check(all, place, path, report);
-            });
+        if !self.seen.insert(ptr::from_ref(map.value)) {
+            return;
         }
+        map.at(self.path, &mut |path| match map.value {
+            Value::Object(all) => annotations::check(all, place, path, report),
+            Value::Null => {}
+            other if self.strict => not_a("an object", other, path, report),
+            _ => {}
+        });
     }
 
     /// Reports a finding at an annotation, once for all templates that share the annotation.
@@ -251,6 +332,27 @@ impl<'p> Pods<'p> {
             found = Some(named.with_default_tag());
         });
         found
+    }
+}
+
+/// The fields of a pod spec that hold containers.
+const LISTS_OF_CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+
+/// Reports fields whose names are misspelt ones of the `known` fields. The API server ignores them.
+fn misspelt(fields: &Map<String, Value>, known: &[&str], path: &Path<'_>, report: &mut Report<'_>) {
+    for field in fields.keys().take(MAX_ITEMS) {
+        if known.contains(&field.as_str()) {
+            continue;
+        }
+        if let Some(meant) = nearest(field, known.iter().copied()) {
+            report.add_part(
+                Code::IC015,
+                &path.field(field),
+                QuotedPart::Key,
+                fields::unknown(Quoted(field)),
+                format_args!("Did you mean `{meant}`?"),
+            );
+        }
     }
 }
 

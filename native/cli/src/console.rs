@@ -1,10 +1,12 @@
 //! The output end: one locked, buffered writer to standard output, and one line at a time to standard error.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anyhow::Context;
+use imagecache::resource::OtherDocument;
 
 /// What went wrong when a write to [`Console`] fails.
 pub(crate) const UNWRITABLE: &str = "cannot write standard output";
@@ -125,6 +127,14 @@ pub(crate) fn complain(message: &str) {
 /// Writes a note to standard error.
 pub(crate) fn note(message: &str) {
     let _ = writeln!(anstream::stderr(), "{message}");
+}
+
+/// Writes how the manifests behind skipped documents are validated, once for each advice.
+pub(crate) fn advise(skipped: &BTreeSet<OtherDocument>) {
+    let advice: BTreeSet<&str> = skipped.iter().map(|what| what.advice()).collect();
+    for advice in advice.iter().filter(|advice| !advice.is_empty()) {
+        note(&format!("note: files were skipped. {advice}"));
+    }
 }
 
 /// Escapes the characters of the input that could steer a terminal or end a line: `\n`, `\u{1b}`.
