@@ -144,7 +144,7 @@ fn caches_are_found_in_whatever_holds_them() {
         ),
         (json!([list, [reply]]), vec!["b", "a", "c"]),
         (
-            json!({"apiVersion": "images.example.com/v1", "kind": "ImageCache", "metadata": {"name": "x"}}),
+            json!({"apiVersion": "kubefledged.io/v1alpha3", "kind": "ImageCache", "metadata": {"name": "x"}}),
             vec![],
         ),
         (pod.clone(), vec![]),

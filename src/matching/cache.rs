@@ -71,8 +71,6 @@ pub struct Cache {
     pub flash_snapshot: Option<String>,
     /// Source of the cache.
     pub origin: CacheOrigin,
-    /// A fact of the cache could not be read, and counts as absent.
-    pub doubtful: bool,
     /// Name of another cache that has the same id and other images. ECI has one cache of an id, so one of the two is
     /// wrong, and matches may be.
     pub conflict: Option<String>,
@@ -106,10 +104,15 @@ impl Cache {
     /// that is not an object or has neither an id nor a name.
     #[must_use]
     pub fn read(value: &Value, report: &mut Report<'_>) -> Option<Self> {
-        Self::read_at(value, &Path::Root, report)
+        Some(Self::read_at(value, &Path::Root, report)?.0)
     }
 
-    pub(super) fn read_at(value: &Value, path: &Path<'_>, report: &mut Report<'_>) -> Option<Self> {
+    /// Reads a cache. Also returns true if a fact of the cache could not be read, and counts as absent.
+    pub(super) fn read_at(
+        value: &Value,
+        path: &Path<'_>,
+        report: &mut Report<'_>,
+    ) -> Option<(Self, bool)> {
         let Some(view) = CacheView::of(value) else {
             let error = TypeError {
                 expected: "an image cache",
@@ -123,7 +126,7 @@ impl Cache {
         let doubtful = report.count() > before;
         let images = images(&view);
         view.with_images_path(path, |path| report_images(&view, &images, path, report));
-        let cache = Self::of(&view, images).map(|cache| Cache { doubtful, ..cache });
+        let cache = Self::of(&view, images).map(|cache| (cache, doubtful));
         if cache.is_none() {
             let help = "The entry is skipped, because an answer could not name it.";
             report.add(Code::IC013, path, "neither an id nor a name", help);
@@ -167,7 +170,6 @@ impl Cache {
                 CacheForm::Object => CacheOrigin::Object,
                 CacheForm::Entry => CacheOrigin::Reply,
             },
-            doubtful: false,
             conflict: None,
         })
     }
@@ -253,7 +255,6 @@ impl Cache {
             os: self.os.or(rest.os),
             snapshot: self.snapshot.or(rest.snapshot),
             flash_snapshot: self.flash_snapshot.or(rest.flash_snapshot),
-            doubtful: self.doubtful || rest.doubtful,
             ..self
         }
     }

@@ -69,12 +69,13 @@ impl Inventory {
         let before = report.count();
         if met.is_cache() {
             let sound = met.check_cache_type(report);
-            let cache = Cache::read_at(met.value, met.path, report);
-            self.unread += usize::from(!sound || cache.as_ref().is_none_or(|cache| cache.doubtful));
+            let (cache, doubtful) = Cache::read_at(met.value, met.path, report).unzip();
+            self.unread += usize::from(!sound || doubtful.unwrap_or(true));
             self.caches.extend(cache);
             return;
         }
         let pods = Pod::read_all(met.value, kind(met), met.path, report);
+        self.unread += usize::from(pods.iter().any(|pod| pod.doubtful));
         if pods.is_empty() {
             let unread = report.count() > before;
             self.unread += usize::from(unread);

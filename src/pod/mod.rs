@@ -25,7 +25,7 @@ use crate::matching::{Image, ImageFacts, PodSource};
 use crate::path::Path;
 use crate::resource::workload::{self, Workload};
 use crate::type_error::TypeError;
-use crate::validate::no_effect;
+use crate::validate::no_effect_on;
 use node::NodeRequirements;
 
 pub use placement::Placement;
@@ -349,7 +349,7 @@ fn without_effect(row: &Workload, object: &Value, warnings: &mut Vec<String>) {
         let keys = map.value.as_object().into_iter().flat_map(Map::keys);
         for key in keys.filter(|key| is_for_pods(key)) {
             map.at(&Path::Root, &mut |path| {
-                let message = no_effect(row.kind);
+                let message = no_effect_on(row.kind);
                 warnings.push(format!("{}: {message}", path.key(key)));
             });
         }

@@ -9,6 +9,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::images::MAX_ITEMS;
+use super::messages::define;
 use super::spelling::nearest;
 use super::value::InQuotes;
 use super::{form, labels};
@@ -16,6 +17,14 @@ use crate::annotation::{self, AnnotationHolder, KNOWN, KnownAnnotation, PREFIX, 
 use crate::diagnostic::{Code, QuotedPart, Report};
 use crate::path::Path;
 use crate::type_error::TypeError;
+
+define! { annotations:
+    for_pods() "an annotation for pods, has no effect on an ImageCache";
+    for_caches() "an annotation for ImageCaches, has no effect on pods";
+    written_by_eci() "has no effect: ECI writes this annotation and does not read it";
+    beside_new(successor) "the old name of `{successor}`, which is set too";
+    no_effect(kind) "has no effect on a {kind}: only annotations of pods are read";
+}
 
 /// What has the annotations.
 #[derive(Debug, Clone, Copy)]
@@ -156,7 +165,7 @@ fn belongs(
                 }
                 _ => "Remove it, and write it on the pods that use the cache.",
             };
-            report.add_part(Code::IC056, path, QuotedPart::Key, FOR_PODS, help);
+            report.add_part(Code::IC056, path, QuotedPart::Key, for_pods(), help);
             false
         }
         (Place::Acs, _) => {
@@ -173,7 +182,7 @@ fn belongs(
                 }
                 _ => "Remove it, and write it on the ImageCache.",
             };
-            report.add_part(Code::IC056, path, QuotedPart::Key, FOR_CACHES, help);
+            report.add_part(Code::IC056, path, QuotedPart::Key, for_caches(), help);
             false
         }
         (Place::Pod { live: true }, _) => true,
@@ -182,7 +191,7 @@ fn belongs(
                 Code::IC067,
                 path,
                 QuotedPart::Key,
-                WRITTEN_BY_ECI,
+                written_by_eci(),
                 CHOOSE_CACHE,
             );
             true
@@ -196,12 +205,9 @@ fn belongs(
     }
 }
 
-const FOR_PODS: &str = "an annotation for pods, has no effect on an ImageCache";
-const FOR_CACHES: &str = "an annotation for ImageCaches, has no effect on pods";
 const NOT_ON_ACS: &str = "an annotation for ECI, has no effect on a pod that runs on ACS";
 const ACS_SWITCH: &str =
     "To use image caches on ACS, write `image.alibabacloud.com/enable-image-cache: \"true\"`.";
-const WRITTEN_BY_ECI: &str = "has no effect: ECI writes this annotation and does not read it";
 const CHOOSE_CACHE: &str = "Remove it; to choose a cache, write `k8s.aliyun.com/eci-imc-id`.";
 const REMOVE_OLD: &str = "Remove the old one: no document says which of them takes precedence.";
 const USE_NEW: &str = "Use the new name, unless the virtual node is too old for it.";
@@ -213,13 +219,9 @@ fn old_name(successor: &str) -> String {
     format!("an old name of `{successor}`")
 }
 
-fn beside_new(successor: &str) -> String {
-    format!("the old name of `{successor}`, which is set too")
-}
-
 /// Returns the message on an annotation for pods on an object of a kind that makes pods.
-pub(crate) fn no_effect(kind: &str) -> String {
-    format!("has no effect on a {kind}: only annotations of pods are read")
+pub(crate) fn no_effect_on(kind: &str) -> String {
+    no_effect(kind).to_string()
 }
 
 /// The help for an annotation at a place where it has no effect.

@@ -27,7 +27,8 @@ macro_rules! define {
 pub(super) use define;
 
 use super::{
-    fields, form, identity, images, labels, name, registry, retention, secrets, size, status,
+    annotations, fields, form, identity, images, labels, name, pod, registry, retention, secrets,
+    size, status,
 };
 
 /// Returns the messages of the rules as pairs of name and text. Values are written `{value}` in a text.
@@ -49,6 +50,8 @@ pub fn messages() -> Vec<(&'static str, &'static str)> {
         size::MESSAGES,
         retention::MESSAGES,
         form::MESSAGES,
+        annotations::MESSAGES,
+        pod::MESSAGES,
         status::MESSAGES,
     ]
     .concat()

@@ -53,7 +53,7 @@ use crate::settings::{self, SettingErrors};
 use identity::Subject;
 
 pub use crate::resource::MAX_LIST_DEPTH;
-pub(crate) use annotations::no_effect;
+pub(crate) use annotations::no_effect_on;
 pub use images::MAX_ITEMS;
 pub use labels::MAX_ANNOTATION_BYTES;
 pub use messages::messages;

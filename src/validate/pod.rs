@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::annotations::{self, Place};
 use super::images::{self, MAX_ITEMS};
+use super::messages::define;
 use super::spelling::nearest;
 use super::value::{not_a, not_a_string};
 use super::{fields, labels};
@@ -23,6 +24,13 @@ use crate::path::{Path, Step};
 use crate::pod::{CacheRequest, ContainerImage, Located, Placement, Template};
 use crate::reference::Named;
 use crate::resource::workload::Workload;
+
+define! { pod:
+    already_selected(explicit) "has no effect: `{explicit}` already selects a cache";
+    takes_precedence(other) "has no effect: `{other}` takes precedence";
+    count_of_zero() "a count of 0 asks for nothing, must be at least 1";
+    always_pulls() "`Always` asks the registry at every start, even when the cache has the image";
+}
 
 /// The pods of one object. Its templates may share annotations and images: each is reported once.
 pub(super) struct Pods<'p> {
@@ -219,7 +227,11 @@ impl<'p> Pods<'p> {
             self.report(Code::IC061, template, auto, finding, report);
         }
         if request.perfect && template.annotation_map(POD_MATCH_COUNT).is_some() {
-            let finding = (QuotedPart::Key, perfect_wins(), REMOVE_ONE);
+            let finding = (
+                QuotedPart::Key,
+                takes_precedence(POD_PERFECT_MATCH),
+                REMOVE_ONE,
+            );
             self.report(Code::IC062, template, POD_MATCH_COUNT, finding, report);
         }
     }
@@ -234,7 +246,7 @@ impl<'p> Pods<'p> {
         let finding = match (request.count, images) {
             (None, _) => (
                 QuotedPart::Value,
-                COUNT_OF_ZERO.to_owned(),
+                count_of_zero().to_string(),
                 SAY_COUNT.to_owned(),
             ),
             (Some(count), Some(images)) if count > images => (
@@ -383,7 +395,7 @@ fn pull_policy(
     match policy.unwrap_or_default() {
         "Always" => {
             let path = policy_path(image);
-            report.add(Code::IC064, &path, ALWAYS_PULLS, WRITE_IF_NOT_PRESENT);
+            report.add(Code::IC064, &path, always_pulls(), WRITE_IF_NOT_PRESENT);
         }
         "" if images::moving_tag(named).is_some() => {
             let message = becomes_always(text, named);
@@ -426,22 +438,11 @@ const NOT_ON_ECI: &str = "the pod does not ask for ECI, and only ECI uses image 
 const LABEL_IT: &str = "Label it `alibabacloud.com/eci: \"true\"`; on a serverless cluster, where every pod runs on ECI, ignore this.";
 const KEEP_ONE: &str = "Keep one of them. If the named cache is missing or not Ready, the pod fails; nothing else is matched.";
 const REMOVE_ONE: &str = "Remove one of them; perfect match is the recommended one.";
-const COUNT_OF_ZERO: &str = "a count of 0 asks for nothing, must be at least 1";
 const SAY_COUNT: &str = "Remove it, or write how many images must match.";
-const ALWAYS_PULLS: &str =
-    "`Always` asks the registry at every start, even when the cache has the image";
 const WRITE_IF_NOT_PRESENT: &str = "Write `IfNotPresent`.";
 const NAME_A_VERSION: &str =
     "Name a version, or write `imagePullPolicy: IfNotPresent` to run what the cache holds.";
 const WRITE_ALWAYS: &str = "Write `imagePullPolicy: Always`.";
-
-fn already_selected(explicit: &str) -> String {
-    format!("has no effect: `{explicit}` already selects a cache")
-}
-
-fn perfect_wins() -> String {
-    format!("has no effect: `{POD_PERFECT_MATCH}` takes precedence")
-}
 
 fn count_too_high(count: usize, images: usize) -> String {
     format!("{count} images must match, but the pod has {images}: no cache can match")

@@ -235,7 +235,10 @@ impl Inputs {
             }
             // Here a leading `!` leaves out.
             let added = overrides.add(&format!("!{glob}"));
-            added.map_err(|error| wrong(glob, &error))?;
+            added.map_err(|error| match &error {
+                ignore::Error::Glob { err, .. } => wrong(glob, err),
+                other => wrong(glob, other),
+            })?;
         }
         Ok(overrides.build()?)
     }
