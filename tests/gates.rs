@@ -27,7 +27,7 @@ fn verdicts(row: &Value) -> Vec<AdmissionVerdict> {
     let settings = AdmissionSettings::parse(&row["settings"]).unwrap();
     let request = &row["request"];
     let Some(caches) = row["caches"].as_array() else {
-        let none = || Err(NO_CACHES.to_owned());
+        let none = || Err(NO_CACHES.into());
         return vec![decide(request, &settings, none, None)];
     };
     let mut store = CacheStore::default();

@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 
 /// The retention that a cache asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
 pub enum Retention {
     /// Unknown: replies of the ECI API do not repeat it.
     #[default]
@@ -28,6 +29,7 @@ pub enum Retention {
 
 /// The source of facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
 pub enum ExpirySource {
     /// An `ImageCache` object.
     #[default]
@@ -46,6 +48,7 @@ pub enum ExpirySource {
 /// assert_eq!(facts.retention, Retention::Days(7));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
 pub struct ExpiryFacts {
     /// Source of the facts.
     pub origin: ExpirySource,
@@ -162,6 +165,7 @@ pub fn facts(document: &Value) -> Vec<ExpiryFacts> {
 /// assert_eq!(report.finish()[0].path, "metadata.creationTimestamp");
 /// ```
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct ExpiryInventory {
     /// The facts of each cache, as [`facts`] returns them.
     pub caches: Vec<ExpiryFacts>,

@@ -23,7 +23,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Document, UNRENDERED};
 use crate::pod;
 use crate::resource::workload::{self, group_of};
-use crate::validate::nearest;
+use crate::spelling::nearest;
 
 /// The kind of a document that is not a manifest. [`fmt::Display`] writes it with its article: `a Helm template`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

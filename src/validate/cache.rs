@@ -8,10 +8,10 @@ use super::value::{not_a, not_a_string};
 use super::{
     ValidateOptions, annotations, fields, images, labels, name, retention, secrets, size, status,
 };
-use crate::annotation::ACR_INSTANCE_IDS;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::expiry::{ExpiryFacts, disagreement};
 use crate::path::Path;
+use crate::resource::annotation::ACR_INSTANCE_IDS;
 use crate::time::Timestamp;
 
 pub(super) fn check(

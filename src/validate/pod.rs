@@ -13,17 +13,17 @@ use serde_json::{Map, Value};
 use super::annotations::{self, Place};
 use super::images::{self, MAX_ITEMS};
 use super::messages::define;
-use super::spelling::nearest;
 use super::value::{not_a, not_a_string};
 use super::{fields, labels};
-use crate::annotation::{
-    ACS_ENABLE_CACHE, ECI_INSTANCE_ID, POD_MATCH_COUNT, POD_PERFECT_MATCH, parse_bool,
-};
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::{Path, Step};
 use crate::pod::{CacheRequest, ContainerImage, Located, Placement, Template};
 use crate::reference::Named;
+use crate::resource::annotation::{
+    ACS_ENABLE_CACHE, ECI_INSTANCE_ID, POD_MATCH_COUNT, POD_PERFECT_MATCH, parse_bool,
+};
 use crate::resource::workload::Workload;
+use crate::spelling::nearest;
 
 define! { pod:
     already_selected(explicit) "has no effect: `{explicit}` already selects a cache";

@@ -21,10 +21,8 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| anyhow!("{shown}: cannot be read: {}", reason(&error)))?;
-    let limits = TextLimits {
-        documents: 2,
-        ..LIMITS
-    };
+    let mut limits = LIMITS;
+    limits.documents = 2;
     let (documents, findings) = read_within(&text, TextFormat::Auto, &Levels::default(), &limits);
     if let Some(finding) = findings.first() {
         let at = finding.span.map(|span| span.start);

@@ -74,9 +74,10 @@ impl Serve {
         let stop = signal::stop()?;
         let listener = listen(self.listen).await?;
         let address = listener.local_addr().context("cannot listen")?;
-        let settings = self.admission.then(|| AdmissionSettings {
-            mode: AdmissionMode::Pin,
-            ..AdmissionSettings::default()
+        let settings = self.admission.then(|| {
+            let mut settings = AdmissionSettings::default();
+            settings.mode = AdmissionMode::Pin;
+            settings
         });
         let cluster = Cluster::open(Config {
             directory: self.data.clone(),

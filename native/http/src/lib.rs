@@ -149,16 +149,9 @@ async fn connection<S, H, F>(
 }
 
 /// The error of [`hang_up`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the handler hangs up")]
 struct HangUp;
-
-impl std::fmt::Display for HangUp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the handler hangs up")
-    }
-}
-
-impl std::error::Error for HangUp {}
 
 /// Returns a response that closes the connection without an answer, as a crash of the server does.
 #[must_use]

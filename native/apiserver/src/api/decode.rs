@@ -333,10 +333,8 @@ fn summary(body: &[u8]) -> String {
 /// Reads the first document of a YAML text, by the rules that `kubectl` reads YAML by.
 fn yaml(body: &[u8]) -> Result<Text, String> {
     let text = String::from_utf8_lossy(body);
-    let limits = document::TextLimits {
-        bytes: MAX_BODY,
-        ..document::TextLimits::default()
-    };
+    let mut limits = document::TextLimits::default();
+    limits.bytes = MAX_BODY;
     let (documents, findings) =
         document::read_within(&text, TextFormat::Yaml, &Levels::default(), &limits);
     let first = documents.first();

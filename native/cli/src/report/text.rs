@@ -220,18 +220,11 @@ mod tests {
                 column,
             }
         };
-        let found = Diagnostic {
-            code: Code::IC001,
-            severity: Severity::Error,
-            document: 0,
-            path: String::new(),
-            message: "here".to_owned(),
-            help: None,
-            span: Some(Span {
-                start: place(start),
-                end: place(end),
-            }),
-        };
+        let mut found = Diagnostic::new(Code::IC001, "here");
+        found.span = Some(Span {
+            start: place(start),
+            end: place(end),
+        });
         let text_form = Text {
             renderer: renderer(false, Some(80)),
             quiet: false,
@@ -248,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_at_the_end_of_the_text_is_shown_behind_its_last_character() {
+    fn finding_at_end_of_text_is_shown_after_last_character() {
         assert_eq!(
             shown("a: [", 4, 4),
             "error[IC001]: here\n --> f:1:5\n  |\n1 | a: [\n  |     ^"

@@ -165,9 +165,7 @@ fn decide(webhook: &Webhook, endpoint: Endpoint, bytes: &[u8]) -> Result<Value, 
     let policy = webhook.policy.get();
     let now = Some((webhook.now)());
     let answered = match endpoint {
-        Endpoint::Validate => {
-            admission::review(&asked, &policy.validate, || Err(String::new()), now)
-        }
+        Endpoint::Validate => admission::review(&asked, &policy.validate, || Err("".into()), now),
         Endpoint::Mutate => {
             let caches = webhook.caches.read();
             admission::review(
@@ -178,7 +176,8 @@ fn decide(webhook: &Webhook, endpoint: Endpoint, bytes: &[u8]) -> Result<Value, 
             )
         }
     };
-    let answer = answered.map_err(|fault| Refusal::bad(format!("no AdmissionReview: {fault}")))?;
+    let answer =
+        answered.map_err(|fault| Refusal::bad(format!("not an AdmissionReview: {fault}")))?;
     log(endpoint, &asked, &answer);
     Ok(answer)
 }

@@ -56,7 +56,7 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
 /// An error in the files of the webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Error {
     /// The files with the error.
     paths: Vec<PathBuf>,
@@ -90,8 +90,6 @@ impl fmt::Display for Error {
         write!(f, "{separator}{}", self.why)
     }
 }
-
-impl std::error::Error for Error {}
 
 /// An admission webhook.
 #[derive(Debug)]

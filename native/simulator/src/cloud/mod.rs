@@ -24,7 +24,6 @@ mod serve;
 mod store;
 pub mod world;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,21 +77,14 @@ impl Default for Config {
 }
 
 /// Why a cloud cannot be opened.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {fact}", path.display())]
 pub struct CannotOpen {
     /// Where its state is.
     pub path: PathBuf,
     /// What is wrong there.
     pub fact: String,
 }
-
-impl fmt::Display for CannotOpen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.fact)
-    }
-}
-
-impl std::error::Error for CannotOpen {}
 
 /// A cloud of image caches. Clones are the same cloud.
 ///

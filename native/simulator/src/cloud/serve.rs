@@ -264,7 +264,7 @@ impl Asked {
         let reply = turned.refusal.reply(&self.request_id, &self.host);
         let (kind, body) = match self.format {
             ReplyFormat::Xml => ("text/xml;charset=utf-8", reply.to_xml()),
-            ReplyFormat::Json => (
+            _ => (
                 "application/json;charset=utf-8",
                 serde_json::to_string(&reply).unwrap_or_default(),
             ),
