@@ -29,6 +29,7 @@ pub mod expiry;
 pub mod ffi;
 mod image;
 pub mod matching;
+mod messages;
 pub mod path;
 pub mod pod;
 #[cfg(feature = "eci")]

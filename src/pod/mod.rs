@@ -24,11 +24,11 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Levels, Report};
 use crate::image::{Image, ImageFacts};
+use crate::messages::define;
 use crate::path::Path;
 use crate::resource::annotation::{self, AnnotationHolder};
 use crate::resource::workload::{self, Workload};
 use crate::type_error::TypeError;
-use crate::validate::no_effect_on;
 use node::NodeRequirements;
 
 pub use placement::Placement;
@@ -54,6 +54,10 @@ impl PodSource {
     pub fn auto_match(self) -> bool {
         self == PodSource::Kubernetes
     }
+}
+
+define! { pods:
+    no_effect(kind) "has no effect on a {kind}: only annotations of pods are read";
 }
 
 /// A pod: its images, and what decides which image cache it gets.
@@ -403,7 +407,7 @@ fn without_effect(row: &Workload, object: &Value, warnings: &mut Vec<String>) {
         let keys = map.value.as_object().into_iter().flat_map(Map::keys);
         for key in keys.filter(|key| is_for_pods(key)) {
             map.at(&Path::Root, &mut |path| {
-                let message = no_effect_on(row.kind);
+                let message = no_effect(row.kind);
                 warnings.push(format!("{}: {message}", path.key(key)));
             });
         }

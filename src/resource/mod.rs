@@ -6,10 +6,10 @@
 pub mod annotation;
 mod column;
 mod crd;
+pub(crate) mod identity;
 #[cfg(feature = "kube")]
 pub mod kube;
 mod object;
-mod other;
 mod phase;
 mod schema;
 pub(crate) mod view;
@@ -22,7 +22,6 @@ pub use crd::{CrdVersion, SECRET_PATTERN, crd};
 pub(crate) use object::percent;
 pub use object::{CacheEvent, ImageCache, ImageCacheList, Metadata, Spec, Status};
 pub(crate) use object::{whole, whole_part};
-pub use other::{OtherDocument, other_documents};
 pub use phase::Phase;
 pub use schema::{json_schema, pod_annotations_schema};
 pub use walk::MAX_LIST_DEPTH;

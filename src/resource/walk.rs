@@ -16,12 +16,12 @@
 
 use serde_json::{Map, Value};
 
+use super::identity;
 use super::view::field;
 use super::{GROUP, KIND, LIST_KIND};
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
 use crate::type_error::TypeError;
-use crate::validate::identity;
 
 /// Largest number of lists within lists that are opened. Real ones nest twice: an array of lists.
 pub const MAX_LIST_DEPTH: usize = 8;

@@ -14,6 +14,7 @@ use super::value::InQuotes;
 use super::{form, labels};
 use crate::diagnostic::{Code, QuotedPart, Report};
 use crate::path::Path;
+use crate::pod::no_effect;
 use crate::resource::annotation::{
     self, AnnotationHolder, KNOWN, KnownAnnotation, PREFIX, ValueForm,
 };
@@ -25,7 +26,6 @@ define! { annotations:
     for_caches() "an annotation for ImageCaches, has no effect on pods";
     written_by_eci() "has no effect: ECI writes this annotation and does not read it";
     beside_new(successor) "the old name of `{successor}`, which is set too";
-    no_effect(kind) "has no effect on a {kind}: only annotations of pods are read";
 }
 
 /// What has the annotations.
@@ -219,11 +219,6 @@ const NOT_LISTED: &str = "unknown annotation, passed through unchanged";
 
 fn old_name(successor: &str) -> String {
     format!("an old name of `{successor}`")
-}
-
-/// Returns the message on an annotation for pods on an object of a kind that makes pods.
-pub(crate) fn no_effect_on(kind: &str) -> String {
-    no_effect(kind).to_string()
 }
 
 /// The help for an annotation at a place where it has no effect.

@@ -26,11 +26,12 @@ mod annotations;
 mod cache;
 mod fields;
 mod form;
-pub(crate) mod identity;
+mod identity;
 mod images;
 mod labels;
 mod messages;
 mod name;
+mod other;
 mod pod;
 mod registry;
 mod retention;
@@ -46,17 +47,17 @@ use serde_json::{Map, Value};
 use crate::diagnostic::{Diagnostic, Levels, Report};
 use crate::document::{self, Document, TextFormat, TextLimits};
 use crate::path::Path;
+use crate::resource::MAX_SIZE_GIB;
 use crate::resource::walk::{Met, Opens, TypeMeta, Visitor, WalkFault, walk};
-use crate::resource::{MAX_SIZE_GIB, OtherDocument, other_documents};
 use crate::settings::{self, SettingErrors};
 use identity::Subject;
 
 pub use crate::resource::MAX_LIST_DEPTH;
 pub use crate::spelling::nearest;
-pub(crate) use annotations::no_effect_on;
 pub use images::MAX_ITEMS;
 pub use labels::MAX_ANNOTATION_BYTES;
 pub use messages::messages;
+pub use other::{OtherDocument, other_documents};
 
 /// The options of a validation.
 ///

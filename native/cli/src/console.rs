@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anyhow::Context;
-use imagecache::resource::OtherDocument;
+use imagecache::validate::OtherDocument;
 
 /// What went wrong when a write to [`Console`] fails.
 pub(crate) const UNWRITABLE: &str = "cannot write standard output";

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use imagecache::diagnostic::{Code, Diagnostic, Levels, Report};
 use imagecache::document::read_within;
-use imagecache::resource::other_documents;
+use imagecache::validate::other_documents;
 use rayon::prelude::*;
 use serde_json::Value;
 

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use imagecache::diagnostic::{Code, Diagnostic, Severity};
-use imagecache::resource::OtherDocument;
 use imagecache::validate::CheckedObject as Object;
+use imagecache::validate::OtherDocument;
 
 use crate::console::{Console, visible};
 use crate::input::{Fault, Input};

@@ -18,11 +18,11 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{GROUP, KIND};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Document, UNRENDERED};
 use crate::pod;
 use crate::resource::workload::{self, group_of};
+use crate::resource::{GROUP, KIND};
 use crate::spelling::nearest;
 
 /// The kind of a document that is not a manifest. [`fmt::Display`] writes it with its article: `a Helm template`.
@@ -86,7 +86,7 @@ impl fmt::Display for OtherDocument {
 /// ```
 /// use imagecache::diagnostic::Levels;
 /// use imagecache::document::{TextFormat, read};
-/// use imagecache::resource::{OtherDocument, other_documents};
+/// use imagecache::validate::{OtherDocument, other_documents};
 /// let text = "image: {repository: nginx, tag: 1.27}\n";
 /// let (documents, faults) = read(text, TextFormat::Auto, &Levels::default());
 /// let other = other_documents("chart/values.yaml", text, &documents, &faults);
