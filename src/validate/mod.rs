@@ -44,7 +44,7 @@ mod workload;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::diagnostic::{Diagnostic, Levels, Report};
+use crate::diagnostic::{Diagnostic, Levels, Report, sort_by_place};
 use crate::document::{self, Document, TextFormat, TextLimits};
 use crate::path::Path;
 use crate::resource::MAX_SIZE_GIB;
@@ -246,11 +246,7 @@ fn documents_of(
         empty_lists += check.empty_lists;
         diagnostics.extend(report.finish());
     }
-    let place = |found: &Diagnostic| {
-        let range = found.span.map(|span| (span.start.offset, span.end.offset));
-        (found.document, range.is_none(), range)
-    };
-    diagnostics.sort_by_key(place);
+    sort_by_place(&mut diagnostics);
     FileValidation {
         validation: Validation {
             diagnostics,

@@ -1,6 +1,5 @@
 //! `imagecache sync`: the controller, as a process.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -173,14 +172,17 @@ struct Election {
     identity: Option<String>,
 }
 
+/// The longest pause: a longer one is a mistake, and more than a clock can count.
+const DAY: Duration = Duration::from_secs(86_400);
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text
         .parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     match seconds {
-        Some(pause) if pause >= Duration::from_millis(10) => Ok(pause),
-        _ => Err("expected a number of seconds, at least 0.01".to_owned()),
+        Some(pause) if (Duration::from_millis(10)..=DAY).contains(&pause) => Ok(pause),
+        _ => Err("expected a number of seconds, 0.01 to 86400".to_owned()),
     }
 }
 
@@ -207,7 +209,9 @@ impl Sync {
         if self.once {
             let tally = controller.once().await?;
             while let Ok(line) = told.try_recv() {
-                writeln!(console, "{line}").context(console::UNWRITABLE)?;
+                console
+                    .line(format_args!("{line}"))
+                    .context(console::UNWRITABLE)?;
             }
             for (name, why) in &tally.refused {
                 console::note(&format!(
@@ -248,7 +252,7 @@ impl Sync {
             tokio::select! {
                 () = &mut work => break,
                 Some(line) = told.recv() => {
-                    let written = writeln!(console, "{line}").context(console::UNWRITABLE);
+                    let written = console.line(format_args!("{line}")).context(console::UNWRITABLE);
                     written.and_then(|()| console.finish())?;
                 }
             }

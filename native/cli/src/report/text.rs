@@ -1,6 +1,6 @@
 //! `-o text`: each finding at its line, as rustc shows its own.
 
-use std::io::{self, Write};
+use std::io;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -81,7 +81,7 @@ impl Text {
             (None, _) => group = group.element(Origin::path(file)),
         }
         if let Some(help) = &found.help {
-            group = group.element(Level::HELP.message(help));
+            group = group.element(Level::HELP.message(visible(help)));
         }
         let shown = self.renderer.render(&[group]);
         if own_place {
@@ -121,7 +121,7 @@ impl Form for Text {
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
-        console.write_all(part.as_bytes())
+        console.document(&part)
     }
 
     fn end(&mut self, console: &mut Console, tally: &Tally) -> io::Result<()> {
@@ -129,10 +129,9 @@ impl Form for Text {
             return Ok(());
         }
         if !tally.codes.is_empty() {
-            writeln!(console, "{}", more(tally.codes.iter().copied()))?;
+            console.line(format_args!("{}", more(tally.codes.iter().copied())))?;
         }
-        let bold = console.style(Style::new().bold());
-        writeln!(console, "{bold}{}{bold:#}", tally.summary())
+        console.styled(&[(Style::new().bold(), &tally.summary())])
     }
 }
 
@@ -187,6 +186,10 @@ fn excerpt(text: &str, span: Span) -> Option<(&str, Range<usize>)> {
     };
     let shown_end = boundary(text, line_end.min(shown_start.saturating_add(LINE_SHOWN)));
     let line = text.get(shown_start..shown_end)?.trim_end_matches('\r');
+    // GitHub runs `##[…]` as a command wherever it is in a line
+    if line.contains("##[") {
+        return None;
+    }
     let start = span.start.offset - shown_start;
     let end = span
         .end
@@ -205,7 +208,7 @@ fn boundary(text: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use imagecache::diagnostic::{Code, Diagnostic, Severity};
+    use imagecache::diagnostic::{Code, Diagnostic};
     use imagecache::document::{Position, Span};
 
     use super::{Text, renderer};
