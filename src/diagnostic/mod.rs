@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::foreign::{Foreign, steers};
 use crate::path::Path;
 
 mod code;
@@ -64,13 +65,12 @@ impl Diagnostic {
 }
 
 impl fmt::Display for Diagnostic {
-    /// Writes `spec.images: 21 images, at most 20 allowed`.
+    /// Writes `spec.images: 21 images, at most 20 allowed`, as one line: keys of the manifest are in the path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "{}: {}", self.path, self.message)
+        if !self.path.is_empty() {
+            write!(f, "{}: ", Foreign(&self.path).line())?;
         }
+        write!(f, "{}", Foreign(&self.message).line())
     }
 }
 
@@ -105,7 +105,7 @@ impl fmt::Display for Between<'_> {
         f.write_str(mark)?;
         let mut characters = text.chars();
         for character in characters.by_ref().take(Quoted::LONGEST) {
-            if character.is_control() {
+            if steers(character) {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 f.write_char(character)?;
@@ -153,6 +153,7 @@ pub struct Report<'a> {
     levels: &'a Levels,
     found: Vec<Diagnostic>,
     dropped: usize,
+    count: usize,
 }
 
 impl<'a> Report<'a> {
@@ -168,6 +169,7 @@ impl<'a> Report<'a> {
             levels,
             found: Vec::new(),
             dropped: 0,
+            count: 0,
         }
     }
 
@@ -247,6 +249,7 @@ impl<'a> Report<'a> {
         message: &dyn fmt::Display,
         help: &dyn fmt::Display,
     ) {
+        self.count = self.count.saturating_add(1);
         let Some(severity) = self.levels.severity(code) else {
             return;
         };
@@ -264,6 +267,12 @@ impl<'a> Report<'a> {
             help: (!help.is_empty()).then_some(help),
             span: place(),
         });
+    }
+
+    /// Returns the number of findings so far, those of codes that are switched off included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
     }
 
     /// Returns true if further findings are only counted, so that a rule can skip expensive suggestions.

@@ -48,6 +48,7 @@ impl Index {
             kind: pod.kind.clone(),
             winner: verdict.winner.map(Cache::named),
             candidates: contest.candidates(),
+            omitted: contest.standings.len().saturating_sub(rules.max_candidates),
             unrelated: self.len() - contest.standings.len(),
             auto_create: verdict.auto_create,
             pin: contest.pin(&verdict),
@@ -193,7 +194,8 @@ impl<'a> Contest<'a> {
                 created: cache.created,
             })
         };
-        self.standings.iter().filter_map(candidate).collect()
+        let best = self.standings.iter().take(self.rules.max_candidates);
+        best.filter_map(candidate).collect()
     }
 
     /// Describes the matches of the winner.
@@ -371,6 +373,8 @@ impl<'a> Contest<'a> {
                 "image `{image}` is invalid and matches nothing: {fault}"
             ));
         }
+        let winner = self.winner.as_ref().and_then(|score| self.cache(score));
+        warnings.extend(winner.and_then(Cache::conflict_message));
         // A named cache is used even if it does not fit.
         if let (Strategy::Named(Ok(_)), Some(winner)) = (&self.course, &self.winner)
             && let Some(cache) = self.cache(winner)

@@ -6,6 +6,7 @@
 mod cli;
 mod clock;
 mod code_arg;
+mod complete;
 mod completions;
 mod console;
 mod crd;
@@ -19,7 +20,9 @@ mod expire;
 mod explain;
 mod input;
 mod kubeconfig;
+mod listen;
 mod log;
+mod man;
 mod match_locality;
 mod match_pods;
 mod page;

@@ -109,6 +109,7 @@ export const zh: Words = {
   have: { exact: '已缓存', repositoryOnly: '缓存了其他版本', nothing: '未缓存', invalid: '不是镜像引用' },
   candidates: '参与比较的缓存',
   noCandidates: '没有缓存与此 Pod 有相同镜像。',
+  omitted: (count) => `另有 ${count} 个缓存排名更低。`,
   unrelated: (count) => `另有 ${count} 个缓存与它没有相同镜像。`,
   cache: '缓存',
   phase: '阶段',
@@ -237,6 +238,7 @@ export const zh: Words = {
     IC080: '没有文档提到此阶段。请核对 status.phase。',
     IC081: '状态字段的形式不是读取者所预期的。请核对。',
     IC082: '记录的到期时间与按规则算出的不同。请核对。',
+    IC083: '两个镜像缓存的 ID 相同，但内容不同。请删除其中一个。',
   },
 
   reportTitle: '镜像缓存：问题、匹配、到期',

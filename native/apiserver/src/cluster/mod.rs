@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagecache::time::Timestamp;
-use imagecache_http::BodyBudget;
+use imagecache_http::{Authority, BodyBudget};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +63,8 @@ pub struct Config {
     pub admission: Option<Admission>,
     /// Files for browsers by their path, served beside the API.
     pub page: Option<fn(&str) -> Option<PageFile>>,
+    /// Names of this server that requests may have as their `Host`, beside those of this machine.
+    pub allow_hosts: Vec<Authority>,
     /// What strangers may cost.
     pub limits: serve::Limits,
 }
@@ -94,6 +96,7 @@ struct Inner {
     store: Store,
     admission: Option<Admission>,
     page: Option<fn(&str) -> Option<PageFile>>,
+    allow_hosts: Vec<Authority>,
     limits: serve::Limits,
     watches: Arc<tokio::sync::Semaphore>,
     bodies: BodyBudget,
@@ -138,6 +141,7 @@ impl Cluster {
                 store,
                 admission: config.admission,
                 page: config.page,
+                allow_hosts: config.allow_hosts,
                 watches: Arc::new(tokio::sync::Semaphore::new(limits.watches)),
                 limits,
                 bodies: BodyBudget::new(limits.body_bytes),

@@ -1,9 +1,10 @@
 //! `-o text`: each finding at its line, as rustc shows its own.
 
-use std::io::{self, Write};
+use std::io;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 use imagecache::diagnostic::{Code, Diagnostic, Severity};
@@ -59,6 +60,7 @@ impl Text {
             .primary_title(found.to_string())
             .id(found.code.as_str());
         let mut group = Group::with_title(title);
+        let mut own_place = false;
         match (found.span, found.span.and_then(|span| excerpt(text, span))) {
             (Some(span), Some((line, mark))) => {
                 let mut snippet = Snippet::source(line).line_start(span.start.line);
@@ -71,6 +73,7 @@ impl Text {
                     snippet = snippet.path(file);
                 } else {
                     group = group.element(origin(file, span));
+                    own_place = true;
                 }
                 group = group.element(snippet.annotation(AnnotationKind::Primary.span(mark)));
             }
@@ -78,10 +81,22 @@ impl Text {
             (None, _) => group = group.element(Origin::path(file)),
         }
         if let Some(help) = &found.help {
-            group = group.element(Level::HELP.message(help));
+            group = group.element(Level::HELP.message(visible(help)));
         }
-        self.renderer.render(&[group])
+        let shown = self.renderer.render(&[group]);
+        if own_place {
+            without_empty_place(&shown)
+        } else {
+            shown
+        }
     }
+}
+
+/// Returns a rendered finding without the line `:::` that the renderer writes for a snippet without a path.
+fn without_empty_place(shown: &str) -> String {
+    let is_place = |line: &&str| strip_str(line).to_string().trim() != ":::";
+    let lines: Vec<&str> = shown.lines().filter(is_place).collect();
+    lines.join("\n")
 }
 
 fn renderer(color: bool, width: Option<usize>) -> Renderer {
@@ -106,7 +121,7 @@ impl Form for Text {
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
-        console.write_all(part.as_bytes())
+        console.document(&part)
     }
 
     fn end(&mut self, console: &mut Console, tally: &Tally) -> io::Result<()> {
@@ -114,10 +129,9 @@ impl Form for Text {
             return Ok(());
         }
         if !tally.codes.is_empty() {
-            writeln!(console, "{}", more(tally.codes.iter().copied()))?;
+            console.line(format_args!("{}", more(tally.codes.iter().copied())))?;
         }
-        let bold = console.style(Style::new().bold());
-        writeln!(console, "{bold}{}{bold:#}", tally.summary())
+        console.styled(&[(Style::new().bold(), &tally.summary())])
     }
 }
 
@@ -149,6 +163,13 @@ fn excerpt(text: &str, span: Span) -> Option<(&str, Range<usize>)> {
     }
     let (before, after) = text.split_at_checked(span.start.offset)?;
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    // A byte order mark is not a character of the line.
+    let mark = if line_start == 0 && text.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8().min(span.start.offset)
+    } else {
+        0
+    };
+    let line_start = line_start + mark;
     let line_end = after
         .find('\n')
         .map_or(text.len(), |at| span.start.offset + at);
@@ -165,6 +186,10 @@ fn excerpt(text: &str, span: Span) -> Option<(&str, Range<usize>)> {
     };
     let shown_end = boundary(text, line_end.min(shown_start.saturating_add(LINE_SHOWN)));
     let line = text.get(shown_start..shown_end)?.trim_end_matches('\r');
+    // GitHub runs `##[…]` as a command wherever it is in a line
+    if line.contains("##[") {
+        return None;
+    }
     let start = span.start.offset - shown_start;
     let end = span
         .end
@@ -240,6 +265,16 @@ mod tests {
             "{}",
             shown(text, at, at + 1)
         );
+    }
+
+    #[test]
+    fn a_place_is_written_once() {
+        for text in ["\u{feff}a: x", "a: \"é😀\" x", "\ta:\tx"] {
+            let at = text.find('x').unwrap();
+            let shown = shown(text, at, at + 1);
+            assert!(!shown.contains(":::"), "{shown}");
+            assert_eq!(shown.matches("f:1:").count(), 1, "{shown}");
+        }
     }
 
     #[test]
