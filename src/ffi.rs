@@ -32,6 +32,7 @@ use crate::matching::{
     self, DocumentObject, Explanation, ImageFacts, Index, Inventory, MatchRules, Pod,
     SearchBuffers, Selection,
 };
+use crate::pod::{ClusterDefaults, Reading};
 use crate::reference::{self, Reference};
 use crate::resource::{self, CrdVersion};
 use crate::settings::SettingErrors;
@@ -358,6 +359,7 @@ pub enum PodAnswer<T> {
 pub struct CacheIndex {
     index: Index,
     facts: ImageFacts,
+    defaults: ClusterDefaults,
     buffers: SearchBuffers,
 }
 
@@ -380,7 +382,32 @@ impl CacheIndex {
             caches.iter_mut().for_each(|cache| cache.apply(&self.facts));
         }
         self.index.extend(caches);
+        self.defaults.merge(batch.inventory.defaults);
         batch.report.finish()
+    }
+
+    /// Whether the documents had defaults for pods: the ConfigMap `eci-profile` or `Selector` objects. With them a pod is
+    /// read whole, not only its [`POD`] part: its labels decide.
+    #[must_use]
+    pub fn has_defaults(&self) -> bool {
+        !self.defaults.is_empty()
+    }
+
+    fn read(&self, pod: &Value, rules: &MatchRules) -> Result<Pod, Vec<Diagnostic>> {
+        let reading = Reading {
+            paths: &rules.pod_paths,
+            for_defaults: self.has_defaults(),
+            references: false,
+        };
+        let mut report = Report::new(&Levels::DEFAULT);
+        let Some(mut pod) = reading.named(pod, &mut report) else {
+            return Err(report.finish());
+        };
+        self.defaults.apply(&mut pod);
+        if !self.facts.is_empty() {
+            pod.apply(&self.facts);
+        }
+        Ok(pod)
     }
 
     /// Adds the caches of one document, as [`CacheBatch::add`] reads it.
@@ -420,7 +447,7 @@ impl CacheIndex {
         rules: Option<&Value>,
     ) -> Result<PodAnswer<Selection<'_>>, FfiError> {
         let rules = chosen("rules", rules, MatchRules::parse)?;
-        Ok(match read(pod, &self.facts) {
+        Ok(match self.read(pod, &rules) {
             Ok(pod) => PodAnswer::Pod(self.index.winner(&pod, &rules, &mut self.buffers)),
             Err(diagnostics) => unreadable(diagnostics),
         })
@@ -436,7 +463,7 @@ impl CacheIndex {
         rules: Option<&Value>,
     ) -> Result<PodAnswer<Explanation>, FfiError> {
         let rules = chosen("rules", rules, MatchRules::parse)?;
-        Ok(match read(pod, &self.facts) {
+        Ok(match self.read(pod, &rules) {
             Ok(pod) => PodAnswer::Pod(self.index.explain(&pod, &rules, &mut self.buffers)),
             Err(diagnostics) => unreadable(diagnostics),
         })
@@ -454,17 +481,6 @@ impl CacheIndex {
     ) -> Result<ReviewAnswer, FfiError> {
         answer(review, settings, Some(&self.index), now)
     }
-}
-
-fn read(pod: &Value, facts: &ImageFacts) -> Result<Pod, Vec<Diagnostic>> {
-    let mut report = Report::new(&Levels::DEFAULT);
-    let Some(mut pod) = Pod::read_named(pod, &mut report) else {
-        return Err(report.finish());
-    };
-    if !facts.is_empty() {
-        pod.apply(facts);
-    }
-    Ok(pod)
 }
 
 fn unreadable<T>(diagnostics: Vec<Diagnostic>) -> PodAnswer<T> {

@@ -7,12 +7,15 @@ use super::cache::Cache;
 use super::image::ImageFacts;
 use crate::diagnostic::Report;
 use crate::path::Path;
-use crate::pod::{self, Pod};
+use crate::pod::{self, ClusterDefaults, Pod, Reading};
+use crate::resource::another_product;
 use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk, walk_item};
+use crate::resource::workload::PodPaths;
 
 /// The pods and caches of documents, in document order.
 ///
-/// An inventory reads `ImageCache`, Pod and workload objects; lists of them (`items`); a DescribeImageCaches reply, its
+/// An inventory reads `ImageCache`, Pod and workload objects; the defaults of a cluster (`eci-profile`, `Selector`);
+/// lists of them (`items`); a DescribeImageCaches reply, its
 /// entries, or a printed SDK answer that holds the reply in `body`; and arrays of all of these. A broken entry is
 /// reported and does not affect the others. Other objects are counted.
 ///
@@ -36,6 +39,10 @@ pub struct Inventory {
     pub pods: Vec<Pod>,
     /// The number of other objects.
     pub others: usize,
+    /// The defaults that the cluster gives its pods: see [`Inventory::apply_defaults`].
+    pub defaults: ClusterDefaults,
+    /// Places of pods in kinds that the table of workloads does not have. Set them before documents are added.
+    pub pod_paths: PodPaths,
 }
 
 impl Inventory {
@@ -57,10 +64,33 @@ impl Inventory {
                 .extend(Cache::read_at(met.value, met.path, report));
             return;
         }
-        let before = self.pods.len();
-        self.pods
-            .extend(Pod::read_all(met.value, kind(met), met.path, report));
-        self.others += usize::from(self.pods.len() == before);
+        let group = met.meta.group();
+        if let Some(kind) = kind(met)
+            && (self.defaults).add(group, kind, met.value, met.path, report)
+        {
+            return;
+        }
+        if met.is_cache_of_another_product() {
+            another_product(group, met.path, report);
+        }
+        let reading = Reading {
+            paths: &self.pod_paths,
+            for_defaults: true,
+            references: true,
+        };
+        let pods = reading.pods(met.value, kind(met), met.path, report);
+        self.others += usize::from(pods.is_empty());
+        self.pods.extend(pods);
+    }
+
+    /// Adds to each pod what the cluster adds to it: annotations and labels of the ConfigMap `eci-profile` and of
+    /// `Selector` objects. Call it once, after the last document was added.
+    pub fn apply_defaults(&mut self) {
+        if !self.defaults.is_empty() {
+            self.pods
+                .iter_mut()
+                .for_each(|pod| self.defaults.apply(pod));
+        }
     }
 
     /// Reads every image again with facts from registries.

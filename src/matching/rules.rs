@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::resource::workload::PodPaths;
 use crate::settings::{self, SettingErrors};
 use crate::time::Timestamp;
 
@@ -45,6 +46,17 @@ pub enum SizeTie {
     MatchedBytes,
 }
 
+/// The comparison of image names. ECI's documents do not define it; ACS compares names as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NameComparison {
+    /// Compare references in full: registry, namespace and a missing tag are filled in.
+    #[default]
+    Normalised,
+    /// Compare names as they are written: `nginx:1.27` is not `docker.io/library/nginx:1.27`.
+    Textual,
+}
+
 /// The rules of a match. The default is the assumed behaviour of ECI. Fields give values that a pod does not contain, or
 /// decide what documents leave open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +89,11 @@ pub struct MatchRules {
     pub bytes_per_second: u64,
     /// List all caches of the index as candidates, including those that share nothing with the pod.
     pub explain_all: bool,
+    /// The comparison of image names.
+    pub names: NameComparison,
+    /// Places of pods in kinds that the table of workloads does not have, `[GROUP/]KIND=/PATH`. A host that reads objects
+    /// before it matches them reads them with these.
+    pub pod_paths: PodPaths,
 }
 
 impl MatchRules {
@@ -104,6 +121,8 @@ impl Default for MatchRules {
             auto_match: None,
             bytes_per_second: BYTES_PER_SECOND,
             explain_all: false,
+            names: NameComparison::Normalised,
+            pod_paths: PodPaths::default(),
         }
     }
 }

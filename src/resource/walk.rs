@@ -17,7 +17,7 @@
 use serde_json::{Map, Value};
 
 use super::view::field;
-use super::{GROUP, KIND, LIST_KIND};
+use super::{GROUP, KIND, LIST_KIND, is_of_another_product};
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
 use crate::type_error::TypeError;
@@ -81,6 +81,13 @@ impl Met<'_> {
         self.in_reply
             || (kind == KIND && (ours || api_version.is_empty()))
             || (kind.is_empty() && (ours || (api_version.is_empty() && is_entry(self.fields))))
+    }
+}
+
+impl Met<'_> {
+    /// Returns true for a kind `ImageCache` of another product.
+    pub(crate) fn is_cache_of_another_product(&self) -> bool {
+        self.meta.kind == KIND && is_of_another_product(self.meta.group())
     }
 }
 

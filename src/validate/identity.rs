@@ -12,7 +12,9 @@ use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::resource::walk::TypeMeta;
 use crate::resource::workload::{self, Workload};
-use crate::resource::{API_VERSION, GROUP, KIND, LIST_KIND};
+use crate::resource::{
+    API_VERSION, GROUP, KIND, LIST_KIND, another_product, is_of_another_product, means_this_product,
+};
 
 define! { identity:
     required() "required";
@@ -29,9 +31,6 @@ pub(super) enum Subject {
     /// Another kind, or unknown.
     Foreign,
 }
-
-/// Groups of other products that also have a kind ImageCache.
-const OTHER_PRODUCTS: [&str; 3] = ["kubefledged.io", "kubefledged.k8s.io", "fledged.k8s.io"];
 
 /// Reports `apiVersion` and `kind` where they are not strings. Returns true when one of them is not.
 pub(super) fn report_types(
@@ -51,18 +50,6 @@ pub(super) fn report_types(
     found
 }
 
-/// Returns true when the group can only mean this product: its own, one near it, or another of its vendor.
-fn means_this_product(group: &str) -> bool {
-    if group.is_empty() {
-        return false;
-    }
-    group == GROUP
-        || nearest(group, [GROUP]).is_some()
-        || ["aliyun", "alibaba", "eci."]
-            .iter()
-            .any(|part| group.contains(part))
-}
-
 /// Checks the `apiVersion` of a list.
 pub(super) fn check_list(meta: TypeMeta<'_>, path: &Path<'_>, report: &mut Report<'_>) {
     if meta.kind == LIST_KIND {
@@ -76,7 +63,7 @@ pub(super) fn check_list(meta: TypeMeta<'_>, path: &Path<'_>, report: &mut Repor
 /// |---|---|---|---|
 /// | `eci.alibabacloud.com/v1` | `ImageCache` | ImageCache | none |
 /// | `eci.aliyun.com/v1`, `v1`, none | `ImageCache` | ImageCache | IC010 |
-/// | `kubefledged.io/v1alpha3` | `ImageCache` | nothing | none |
+/// | `kubefledged.io/v1alpha3` | `ImageCache` | nothing | IC019 |
 /// | `eci.alibabacloud.com/v1` | `Imagecache`, `Cache`, none | ImageCache | IC011 |
 /// | `apps/v1` | `Deployment` | workload | none |
 /// | `v1`, none | `Deployment` | workload | IC010 |
@@ -92,7 +79,8 @@ pub(super) fn classify(
 ) -> Subject {
     let TypeMeta { api_version, kind } = meta;
     if kind == KIND {
-        if api_version != API_VERSION && OTHER_PRODUCTS.contains(&meta.group()) {
+        if is_of_another_product(meta.group()) {
+            another_product(meta.group(), path, report);
             return Subject::Foreign;
         }
         expect_version(meta, API_VERSION, path, report);

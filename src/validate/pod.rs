@@ -46,6 +46,17 @@ impl<'p> Pods<'p> {
         }
     }
 
+    /// The pods of an object of a kind that Kubernetes does not serve itself.
+    pub(super) fn of_operator(path: &'p Path<'p>) -> Self {
+        Pods {
+            path,
+            strict: false,
+            has_status: false,
+            seen: BTreeSet::new(),
+            reported: BTreeSet::new(),
+        }
+    }
+
     /// Validates the pod of a template.
     pub(super) fn check(&mut self, template: &Template<'_>, report: &mut Report<'_>) {
         // Warnings of the reader are findings of `annotations`, at their places.
