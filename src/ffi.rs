@@ -397,7 +397,7 @@ impl CacheIndex {
         let reading = Reading {
             paths: &rules.pod_paths,
             for_defaults: self.has_defaults(),
-            references: false,
+            references: true,
         };
         let mut report = Report::new(&Levels::DEFAULT);
         let Some(mut pod) = reading.named(pod, &mut report) else {

@@ -181,10 +181,10 @@ pub fn workloads() -> Vec<AdmittedKinds> {
     kinds
 }
 
-/// Reports whether objects of a kind are validated because of their pod templates.
+/// Reports whether objects of a kind are validated because of their pod templates, or of those that they name.
 fn is_validated(row: &Workload) -> bool {
     let is_pod = row.group.is_empty() && row.kind == "Pod";
-    !is_pod && !row.templates.is_empty()
+    !is_pod && !(row.templates.is_empty() && row.references.is_empty())
 }
 
 /// The kind of object that a request is for.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::diagnostic::{Levels, Report};
 use crate::path::Path;
+use crate::resource::another_product;
 use crate::resource::view::{CacheForm, CacheView};
 use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk};
 use crate::resource::{AUTO_NAME_PREFIX, ImageCache, Phase, whole};
@@ -158,6 +159,9 @@ struct Collector<'r, 'd> {
 
 impl Visitor for Collector<'_, '_> {
     fn object(&mut self, met: &Met<'_>) {
+        if met.is_cache_of_another_product() {
+            another_product(met.meta.group(), met.path, self.report);
+        }
         if met.is_cache() {
             self.found.push(ExpiryFacts::read(met.value));
         }

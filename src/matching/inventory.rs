@@ -108,6 +108,8 @@ pub enum ObjectRole {
     Cache,
     /// A Pod, or a workload with a pod template.
     Pod,
+    /// Defaults of pods: the ConfigMap `eci-profile`, a `Selector`, or a Namespace, whose labels a selector may need.
+    Defaults,
     /// Any other object.
     Other,
 }
@@ -140,6 +142,8 @@ pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
     each_object(value, report, |met, _| {
         let role = if met.is_cache() {
             ObjectRole::Cache
+        } else if pod::gives_defaults(met.meta.group(), met.meta.kind, met.value) {
+            ObjectRole::Defaults
         } else if pod::describes_pods(met.value, kind(met)) {
             ObjectRole::Pod
         } else {

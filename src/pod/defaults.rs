@@ -197,6 +197,21 @@ impl PodSelector {
     }
 }
 
+/// Returns true for an object that [`ClusterDefaults::add`] reads.
+pub(crate) fn gives_defaults(group: &str, kind: &str, object: &Value) -> bool {
+    match (group, kind) {
+        ("", "Namespace") | (SELECTOR_GROUP, SELECTOR_KIND) => true,
+        ("", "ConfigMap") => is_profile(object),
+        _ => false,
+    }
+}
+
+fn is_profile(object: &Value) -> bool {
+    let metadata = |field| object.get("metadata")?.get(field)?.as_str();
+    metadata("name") == Some(PROFILE)
+        && metadata("namespace").is_none_or(|namespace| namespace == PROFILE_NAMESPACE)
+}
+
 impl ClusterDefaults {
     /// Reports whether there is no selector.
     #[must_use]
@@ -230,10 +245,7 @@ impl ClusterDefaults {
                 self.namespaces.insert(text("name").to_owned(), labels);
                 false
             }
-            ("", "ConfigMap")
-                if text("name") == PROFILE
-                    && ["", PROFILE_NAMESPACE].contains(&text("namespace")) =>
-            {
+            ("", "ConfigMap") if is_profile(object) => {
                 let selectors = object.get("data").and_then(|data| data.get("selectors"));
                 let data = path.field("data");
                 self.profile(selectors, &data.field("selectors"), report);

@@ -32,6 +32,7 @@ use defaults::OwnMetadata;
 use node::NodeRequirements;
 
 pub use defaults::ClusterDefaults;
+pub(crate) use defaults::gives_defaults;
 pub use placement::Placement;
 pub use request::{CacheRequest, DecidingAnnotations};
 pub use search::search;
@@ -83,6 +84,8 @@ pub struct Pod {
     /// What the pod has itself, until defaults of the cluster are added.
     own: Option<Box<OwnMetadata>>,
     images: Vec<Image>,
+    /// Further texts for images of the pod.
+    spellings: Vec<Image>,
     unreadable: Vec<Image>,
 }
 
@@ -134,9 +137,19 @@ impl Pod {
     /// Reads the images again, with what registries report about them.
     pub fn apply(&mut self, facts: &ImageFacts) {
         let again = |image: &Image| Image::read(image.text(), facts);
-        let mut images: Vec<Image> = self.images.iter().map(again).collect();
+        let read = self.images.iter().chain(&self.spellings);
+        let mut images: Vec<Image> = read.map(again).collect();
         images.append(&mut self.unreadable);
         self.set_images(images);
+    }
+
+    /// Returns the pod with images that are compared as text.
+    pub(crate) fn with_images_as_text(&self) -> Self {
+        let mut pod = self.clone();
+        let read = self.images.iter().chain(&self.spellings);
+        let texts = read.map(Image::as_text);
+        pod.set_images(texts.chain(self.unreadable.iter().cloned()).collect());
+        pod
     }
 
     fn set_images(&mut self, images: Vec<Image>) {
@@ -147,8 +160,15 @@ impl Pod {
             (image.repository(), image.normalized(), image.text())
         }
         self.images.sort_by(|a, b| order(a).cmp(&order(b)));
-        self.images
-            .dedup_by(|a, b| a.normalized() == b.normalized());
+        self.spellings.clear();
+        let spellings = &mut self.spellings;
+        self.images.dedup_by(|a, b| {
+            let same = a.normalized() == b.normalized();
+            if same && a.text() != b.text() {
+                spellings.push(a.clone());
+            }
+            same
+        });
         self.unreadable.sort_by(|a, b| a.text().cmp(b.text()));
         self.unreadable.dedup_by(|a, b| a.text() == b.text());
     }

@@ -18,6 +18,7 @@ mod exit;
 mod expire;
 mod explain;
 mod input;
+mod kinds;
 mod kubeconfig;
 mod log;
 mod match_locality;

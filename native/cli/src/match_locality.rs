@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use anyhow::Context;
 use imagecache::matching::{LocalityInventory, PodImages, PodScores};
+use imagecache::resource::workload::PodPaths;
 use rayon::prelude::*;
 
 use crate::console::{self, Console, UNWRITABLE, visible};
@@ -14,9 +15,17 @@ use crate::report::count;
 use crate::{documents, encode, table};
 
 /// Prints the score of each node for each pod. Returns `Failure` if an input, or a part of one, could not be read.
-pub(crate) fn run(inputs: &[Input], form: Form, console: &mut Console) -> anyhow::Result<Exit> {
+pub(crate) fn run(
+    inputs: &[Input],
+    paths: &PodPaths,
+    form: Form,
+    console: &mut Console,
+) -> anyhow::Result<Exit> {
     let taken = documents::take(inputs, |value, report| {
-        let mut inventory = LocalityInventory::default();
+        let mut inventory = LocalityInventory {
+            pod_paths: paths.clone(),
+            ..LocalityInventory::default()
+        };
         inventory.add(value, report);
         inventory
     });

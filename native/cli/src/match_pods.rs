@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use imagecache::matching::{
     CacheName, Decision, Explanation, ImageFacts, ImageMatch, Index, Inventory, MatchRules,
-    SearchBuffers, SizeTie,
+    NameComparison, SearchBuffers, SizeTie,
 };
 use imagecache::reference::Named;
 use rayon::prelude::*;
@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
+use crate::kinds::KindOptions;
 use crate::report::count;
 use crate::usage::usage_error;
 use crate::{documents, encode, match_locality, table};
@@ -37,6 +38,7 @@ Decisions:
   Partial  the cache has some images; the others are pulled
   Miss     no cache matches; every image is pulled
   Refused  the pod names a cache that does not exist or is not Ready; ECI does not create the pod
+  NotEci   the pod runs on ACS, whose caches follow other rules; --fail-on never counts it
 
 Exit codes:
   0  done
@@ -47,7 +49,8 @@ Exit codes:
 /// Show which cache each pod uses, and why
 ///
 /// Reads Pods, workloads with a pod template, and caches, from any files in any order. Caches are ImageCache objects or
-/// the reply of DescribeImageCaches; a cache that appears in both is counted once.
+/// the reply of DescribeImageCaches; a cache that appears in both is counted once. The ConfigMap eci-profile and Selector
+/// objects (eci.aliyun.com) add their annotations and labels to pods; a selector of namespaces needs the Namespaces.
 ///
 /// With --profile locality it reads Nodes instead of caches, and shows the score (0 to 100) that the scheduler's plugin
 /// ImageLocality gives each node for the images in its status.images. A kubelet reports at most 50 images by default.
@@ -76,6 +79,8 @@ pub(crate) struct Match {
     rules: RuleOptions,
     #[command(flatten)]
     images: ImageOptions,
+    #[command(flatten)]
+    kinds: KindOptions,
 }
 
 #[derive(Debug, clap::Args)]
@@ -118,6 +123,9 @@ struct RuleOptions {
     /// Use caches in Updating and UpdateFailed too, with their old snapshot
     #[arg(long)]
     serve_stale: bool,
+    /// How image names are compared
+    #[arg(long, value_name = "RULE", default_value = "normalised")]
+    names: Names,
 }
 
 #[derive(Debug, clap::Args)]
@@ -177,6 +185,14 @@ enum SizeTiebreak {
     MatchedBytes,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Names {
+    /// As text: nginx:1.27 is not docker.io/library/nginx:1.27
+    Textual,
+    /// In full: registry, namespace and a missing tag are filled in
+    Normalised,
+}
+
 fn yes_or_no(text: &str) -> Result<bool, &'static str> {
     match text {
         "yes" | "true" => Ok(true),
@@ -219,6 +235,11 @@ fn hosts(text: &str) -> Result<(String, String), String> {
 }
 
 impl ImageOptions {
+    /// Reports whether a fact decides which names are equal.
+    fn compare_names(&self) -> bool {
+        !self.image_digest.is_empty() || !self.registry_alias.is_empty()
+    }
+
     fn is_empty(&self) -> bool {
         self.image_size.is_empty()
             && self.image_manifest.is_empty()
@@ -267,12 +288,21 @@ impl Match {
                     "{option} has no effect with --profile locality"
                 )));
             }
-            return match_locality::run(&self.inputs.list()?, self.output, console);
+            let paths = self.kinds.paths();
+            return match_locality::run(&self.inputs.list()?, &paths, self.output, console);
         }
         let rules = self.rules();
         let facts = self.images.facts()?;
+        if rules.names == NameComparison::Textual && self.images.compare_names() {
+            return Err(usage_error(
+                "--registry-alias and --image-digest have no effect with --names textual",
+            ));
+        }
         let taken = documents::take(&self.inputs.list()?, |value, report| {
-            let mut inventory = Inventory::default();
+            let mut inventory = Inventory {
+                pod_paths: rules.pod_paths.clone(),
+                ..Inventory::default()
+            };
             inventory.add(value, report);
             inventory
         });
@@ -281,7 +311,10 @@ impl Match {
             inventory.caches.extend(part.caches);
             inventory.pods.extend(part.pods);
             inventory.others += part.others;
+            inventory.defaults.merge(part.defaults);
         }
+        inventory.apply_defaults();
+        let incomplete = taken.incomplete || inventory.defaults.unreadable > 0;
         if !facts.is_empty() {
             inventory.apply(&facts);
         }
@@ -311,11 +344,7 @@ impl Match {
             }
         }
         printer.end(console)?;
-        Ok(if taken.incomplete {
-            Exit::Failure
-        } else {
-            worst
-        })
+        Ok(if incomplete { Exit::Failure } else { worst })
     }
 
     fn rules(&self) -> MatchRules {
@@ -333,6 +362,11 @@ impl Match {
             serve_stale_while_updating: self.rules.serve_stale,
             auto_create: !self.rules.no_auto_create,
             auto_match: self.pods.auto_match_default,
+            names: match self.rules.names {
+                Names::Textual => NameComparison::Textual,
+                Names::Normalised => NameComparison::Normalised,
+            },
+            pod_paths: self.kinds.paths(),
             ..MatchRules::default()
         }
     }
@@ -355,6 +389,7 @@ impl Match {
             ),
             (rules.no_auto_create, "--no-auto-create"),
             (rules.serve_stale, "--serve-stale"),
+            (rules.names != Names::Normalised, "--names"),
             (!self.images.is_empty(), "a fact about images"),
         ];
         given
@@ -480,6 +515,7 @@ fn row(answer: &Explanation) -> [String; 6] {
         .filter(|image| image.found == ImageMatch::Exact);
     let pull = &answer.next.pull;
     let next = match (&answer.error, &answer.next.create) {
+        _ if answer.decision == Decision::NotEci => "follows the rules of ACS".to_owned(),
         (Some(error), _) => format!("refused: {}", error.message),
         (None, None) => pulls(pull.len(), pull),
         (None, Some(create)) => {
@@ -513,11 +549,15 @@ fn pulls(number: usize, images: &[String]) -> String {
 /// Prints the page of one pod.
 fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     head(console, answer)?;
-    if answer.error.is_none() {
+    let on_eci = answer.decision != Decision::NotEci;
+    if answer.error.is_none() && on_eci {
         images(console, answer)?;
     }
-    candidates(console, answer)?;
+    if on_eci {
+        candidates(console, answer)?;
+    }
     match (&answer.error, answer.next.pull.as_slice()) {
+        _ if !on_eci => {}
         (Some(error), _) => {
             writeln!(
                 console,
@@ -552,6 +592,9 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
         };
         writeln!(console, "  to pin this cache, annotate the {place}:")?;
         writeln!(console, "    {}: {}", pin.annotation, visible(&pin.value))?;
+    }
+    for note in &answer.notes {
+        writeln!(console, "  note: {}", visible(note))?;
     }
     for warning in &answer.warnings {
         let style = console.style(AnsiColor::Yellow.on_default().bold());
