@@ -325,7 +325,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_told_stays_within_bounds() {
+fn admission_messages_stay_within_limits() {
     let images: Vec<String> = (0..250)
         .map(|i| format!("x{i}/{}", "y".repeat(i)))
         .collect();
@@ -379,7 +379,7 @@ fn settings_come_back_as_they_were_written_down() {
 }
 
 #[test]
-fn settings_without_effect_are_faults() {
+fn settings_without_effect_are_errors() {
     let faults =
         AdmissionSettings::parse(&json!({"mode": "off", "ifNotPresent": true, "onMiss": "warn"}))
             .unwrap_err();

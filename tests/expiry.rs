@@ -75,7 +75,7 @@ fn cases_name_every_state_and_reason() {
 }
 
 #[test]
-fn told_so_a_cache_of_any_name_is_automatic() {
+fn expiry_automatic_flag_applies_to_any_name() {
     let entry = json!({"ImageCacheName": "mine", "CreationTime": "2026-01-18T03:18:02Z"});
     let told = ExpiryFacts {
         automatic: true,
@@ -92,7 +92,7 @@ fn told_so_a_cache_of_any_name_is_automatic() {
 }
 
 #[test]
-fn typed_objects_and_values_tell_the_same_facts() {
+fn expiry_typed_objects_and_values_agree() {
     let mut compared = 0;
     for case in cases() {
         let mut value = case.cache;
@@ -114,7 +114,7 @@ fn typed_objects_and_values_tell_the_same_facts() {
 }
 
 #[test]
-fn caches_are_found_in_whatever_holds_them() {
+fn expiry_finds_caches_in_lists_and_replies() {
     let object = json!({"apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "a"}, "spec": {}});
     let item = json!({"metadata": {"name": "b"}, "spec": {}});
     let entry = json!({"ImageCacheId": "imc-1", "ImageCacheName": "c"});
@@ -164,7 +164,7 @@ fn calendar(time: Timestamp) -> DateTime {
     time.to_string().trim_end_matches('Z').parse().unwrap()
 }
 
-/// The day so many days later, or nothing where the calendar ends.
+/// The day this many days later, or nothing where the calendar ends.
 fn days_later(time: Timestamp, days: i64) -> Option<String> {
     let later = calendar(time).checked_add(days.days()).ok()?;
     Some(format!("{}Z", later.strftime("%Y-%m-%dT%H:%M:%S")))
@@ -308,7 +308,7 @@ proptest! {
     }
 
     #[test]
-    fn a_record_within_a_minute_agrees_and_any_other_is_told(
+    fn expiry_record_beyond_a_minute_is_reported(
         created in times(), days in 1_i64..=65_536, off in -100_000_i64..100_000,
     ) {
         let at = created.plus(days * 86_400);

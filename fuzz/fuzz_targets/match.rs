@@ -1,4 +1,4 @@
-//! Whatever stands in a text of pods and caches, the fast answer and the explained one agree.
+//! For any text of pods and caches, the fast answer and the explained one agree.
 #![no_main]
 
 use imagecache::diagnostic::{Levels, Report};

@@ -1,4 +1,4 @@
-//! Any text is judged without a panic; every finding lies within the text; without the text it is found just as well.
+//! Any text is validated without a panic; every finding lies within the text; the value alone gives the same findings.
 #![no_main]
 
 use imagecache::diagnostic::Levels;

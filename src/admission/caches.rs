@@ -23,7 +23,7 @@ impl CacheSource<'_> {
     /// The cache that a pod gets. A broken cache hides no other.
     ///
     /// # Errors
-    /// A sentence that says why the text is no list.
+    /// A sentence that says why the text is not a list.
     pub(super) fn winner(&self, pod: &Pod, rules: &MatchRules) -> Result<Found, String> {
         let mut scratch = SearchBuffers::default();
         let index = match self {
@@ -37,7 +37,7 @@ impl CacheSource<'_> {
                 let paths = paths(pod);
                 // What a cache must name to concern the pod.
                 let words: Vec<String> = paths.iter().chain(&pod.wish.explicit).cloned().collect();
-                let items = Items::of(text, &words).ok_or("the answer is no list of objects")?;
+                let items = Items::of(text, &words).ok_or("the answer is not a list of objects")?;
                 let mut caches = Vec::new();
                 for item in items {
                     let item = item.ok_or("the list is cut off")?;

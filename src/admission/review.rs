@@ -16,7 +16,7 @@ const API_VERSION: &str = "admission.k8s.io/v1";
 /// Answers an AdmissionReview with an AdmissionReview: the `uid` is the request's, the patch a base64 JSON Patch.
 ///
 /// # Errors
-/// A sentence, when the value is no AdmissionReview of version v1 or its request has no `uid`: then there is nothing
+/// A sentence, when the value is not an AdmissionReview of version v1 or its request has no `uid`: then there is nothing
 /// that could be answered to, and a webhook answers HTTP 400.
 pub fn review<'c>(
     review: &Value,

@@ -71,7 +71,7 @@ pub enum OnUnavailable {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdmissionSettings {
-    /// Judge image caches, pods and workloads: errors deny, warnings warn. `true` unless set.
+    /// Validate image caches, pods and workloads: errors deny, warnings warn. Default `true`.
     pub validate: bool,
     /// What becomes of the cache annotations of a new pod. [`AdmissionMode::Auto`] unless set.
     pub mode: AdmissionMode,
@@ -91,7 +91,7 @@ pub struct AdmissionSettings {
     /// Places of pods in kinds that the table of workloads does not have, `[GROUP/]KIND=/PATH`: their objects are
     /// validated. The rules of the webhook must name these kinds, too.
     pub pod_paths: PodPaths,
-    /// The rules of matching. `now` in it overrides the time that the host or the request tells.
+    /// The rules of matching. `now` in it overrides the time of the host or of the request.
     pub rules: MatchRules,
 }
 
@@ -131,7 +131,7 @@ impl AdmissionSettings {
         SettingErrors::none_or(settings.contradictions(), settings)
     }
 
-    /// What a validating webhook does of these settings: objects are judged, pods are neither matched nor changed.
+    /// The part of these settings for a validating webhook: objects are validated, pods are neither matched nor changed.
     #[must_use]
     pub fn judging(&self) -> AdmissionSettings {
         AdmissionSettings {
@@ -142,7 +142,7 @@ impl AdmissionSettings {
         }
     }
 
-    /// What a mutating webhook does of these settings: pods are matched and changed, nothing is judged. What a pod is
+    /// The part of these settings for a mutating webhook: pods are matched and changed, nothing is validated. What a pod is
     /// denied for because of the caches that there are is its to say.
     #[must_use]
     pub fn changing(&self) -> AdmissionSettings {

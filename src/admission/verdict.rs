@@ -63,7 +63,7 @@ impl AdmissionVerdict {
         }
     }
 
-    /// The answer to a request that is no request.
+    /// The answer to a malformed request.
     #[must_use]
     pub fn unreadable(fault: &str) -> Self {
         let mut verdict = Self::allowed();
@@ -122,7 +122,7 @@ impl AdmissionVerdict {
         self.audit_annotations.insert(key.to_owned(), value.into());
     }
 
-    /// Drops what a change has mended, keeps what is told within bounds.
+    /// Drops the findings that a change has resolved and keeps the rest within the limits.
     pub(super) fn finish(mut self) -> Self {
         if self.uncounted > 0 {
             self.message

@@ -5,7 +5,7 @@ pub const MAX_WARNING_RUNES: usize = 256;
 /// All warnings of one answer together, in characters. Source: the API server's warning filter.
 pub const MAX_WARNINGS_RUNES: usize = 4096;
 
-/// Room kept for the line that counts what is left out.
+/// Bytes reserved for the line that counts what is left out.
 const LAST_LINE: usize = 32;
 
 /// Each warning once, on one line, within both bounds. What does not fit is counted in a last one.

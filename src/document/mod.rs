@@ -116,7 +116,7 @@ pub enum TextFormat {
 }
 
 /// Where the parts of a value stand in a text: what a report asks of a [`Document`]. A host that never reads text carries
-/// none of what it takes to tell.
+/// nothing that would be needed to find them.
 pub(crate) trait Places {
     /// See [`Document::locate`].
     fn locate(&self, path: &Path<'_>, part: &QuotedPart) -> Span;
@@ -134,7 +134,7 @@ impl std::fmt::Debug for dyn Places + '_ {
     }
 }
 
-/// One document of a text: its value, and where each part of it stands.
+/// One document of a text: its value, and the place of each part of it.
 #[derive(Debug, Clone)]
 pub struct Document {
     index: usize,
@@ -163,18 +163,18 @@ impl Document {
         &self.text
     }
 
-    /// Where the document stands: from its first value to the end of its last.
+    /// The place of the document: from its first value to the end of its last.
     #[must_use]
     pub fn span(&self) -> Span {
         self.text.span(self.tree.span(0))
     }
 
-    /// Where the part of the value at `path` stands, to underline it.
+    /// The place of the part of the value at `path`, to underline it.
     ///
     /// A scalar on one line is shown itself, with its quotes; a mapping, a sequence or a longer text is shown by its
     /// key, a list item without a key by its beginning. Bytes of a string are exact where the text has them as they are,
-    /// and the whole scalar where it has not (escapes, folded lines). What an alias stands for is shown where it is used
-    /// (`*name`). When nothing stands at the path, the nearest value above it is shown by its key.
+    /// and the whole scalar where it has not (escapes, folded lines). The value of an alias is shown where it is used
+    /// (`*name`). When the path does not exist, the nearest value above it is shown by its key.
     #[must_use]
     pub fn locate(&self, path: &Path<'_>, part: &QuotedPart) -> Span {
         let place = place::find(&self.tree, self.text.as_str(), &self.value, &path.steps());
@@ -182,7 +182,7 @@ impl Document {
             .span(place.range(&self.tree, self.text.as_str(), part))
     }
 
-    /// Does the text say the value at `path` at a place of its own? Not when nothing stands there, and not when it comes
+    /// Does the text say the value at `path` at a place of its own? Not when the path does not exist, and not when it comes
     /// from an alias or a merge: an edit would then change other values, too.
     #[must_use]
     pub fn is_exact(&self, path: &Path<'_>) -> bool {
@@ -246,7 +246,7 @@ pub fn read_within(
     if format == TextFormat::Json || fault.is_none_or(|fault| fault.code != Code::IC001) {
         return reading.finish();
     }
-    // No JSON. YAML has braces and brackets, too; if it is no YAML either, the language it looks like has the word.
+    // Not JSON. YAML has braces and brackets, too; if it is not YAML either, the errors of the language it looks like are reported.
     let mut yaml = Reading::new(text, levels, limits);
     if yaml.read_yaml() && looks_like_json(text) {
         return reading.finish();

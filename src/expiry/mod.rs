@@ -6,9 +6,9 @@
 //! | has a retention of N days | N × 24 h after its creation | `retention` |
 //! | was made automatically, never used | 7 days after its creation | `automatic-unused` |
 //! | was made automatically, and used | 30 days after its last use | `automatic-used` |
-//! | its retention is not told, but an end is recorded | then | `recorded` |
+//! | its retention is unknown, but an end is recorded | then | `recorded` |
 //! | has no retention | never | `no-retention` |
-//! | has a retention that ECI does not take | never, as far as one can tell | `retention-invalid` |
+//! | has a retention that ECI does not take | never, as far as is known | `retention-invalid` |
 //!
 //! The first row that fits counts. Source: the vendor's field tables and its comparison of manual and automatic
 //! caches.
@@ -20,7 +20,7 @@
 //!
 //! **What is recorded** (`status.expireDateTime`) is compared with the rule, never believed over it: a difference of
 //! more than [`TOLERANCE`] is a [`Disagreement`], and where the start itself is only inferred (a failure, a last use),
-//! one of more than [`TOLERANCE_INFERRED`]. Where the rule lacks a start, the recorded time stands in.
+//! one of more than [`TOLERANCE_INFERRED`]. Where the rule lacks a start, the recorded time is used.
 
 use std::fmt;
 
@@ -46,7 +46,7 @@ pub const AUTOMATIC_UNUSED_DAYS: i64 = 7;
 /// Days from the last use of an automatic cache to its removal. Source: the same comparison.
 pub const AUTOMATIC_USED_DAYS: i64 = 30;
 /// Largest difference in seconds between a recorded and a computed end that agree. The vendor's samples show creation and start 1 to 2 s
-/// apart; a minute leaves room for clocks.
+/// apart; a minute allows for clocks that differ.
 pub const TOLERANCE: i64 = 60;
 /// [`TOLERANCE`] where the start is inferred: a controller may write a status minutes after the event.
 pub const TOLERANCE_INFERRED: i64 = 900;

@@ -16,7 +16,7 @@ use crate::time::{DAY, Timestamp};
 pub enum ExpiryReason {
     /// No retention was asked for.
     NoRetention,
-    /// The retention is no number of days that ECI takes.
+    /// The retention is not a number of days that ECI accepts.
     RetentionInvalid,
     /// This retention, in days of 24 h.
     Retention(i64),
@@ -26,7 +26,7 @@ pub enum ExpiryReason {
     AutomaticUnused,
     /// Made automatically, used since.
     AutomaticUsed,
-    /// The rules cannot tell; the end is the recorded one.
+    /// The rules give no end; the recorded one is used.
     Recorded,
 }
 
@@ -99,7 +99,7 @@ impl Serialize for ExpiryReason {
     }
 }
 
-/// The rule that ends a cache: so long after a start.
+/// The rule that ends a cache: this long after a start.
 pub(super) struct Rule {
     pub(super) reason: ExpiryReason,
     /// Where the clock starts, if that is known.
@@ -142,7 +142,7 @@ impl Rule {
         Some(self.start?.plus(self.kept))
     }
 
-    /// Whether the end lies behind the last second that can be written, which then stands for it.
+    /// Whether the end is after the last second that can be written, which is then used instead.
     pub(super) fn saturates(&self) -> bool {
         self.start
             .is_some_and(|start| Timestamp::MAX.since(start) < self.kept)

@@ -316,7 +316,7 @@ impl ImageFacts {
     fn name(&self, reference: &str) -> Result<String, String> {
         match Named::parse(reference) {
             Ok(named) => Ok(normalized(&named, self).0),
-            Err(error) => Err(format!("`{reference}` is no image reference: {error}")),
+            Err(error) => Err(format!("`{reference}` is not an image reference: {error}")),
         }
     }
 }

@@ -110,7 +110,7 @@ impl Altered {
     pub(super) fn bar(&self, object: &Value) -> Option<EventNote> {
         if self.unheld && self.generation == generation(object) {
             return Some(note(
-                "the cluster does not keep the finalizer, without which a cache could be left behind; something there \
+                "the cluster does not keep the finalizer, without which a cache could be left over; something there \
                  changes what is stored",
             ));
         }

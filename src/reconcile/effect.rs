@@ -18,11 +18,11 @@ pub struct ReconcileDecision {
     pub act: Option<Effect>,
     /// The Events of the object, published after the effect has succeeded.
     pub notes: Vec<EventNote>,
-    /// Ask again so long from now, whatever happens.
+    /// Ask again after this time, whatever happens.
     pub after: Option<Duration>,
     /// A listing newer than the last is needed to go on.
     pub listing: bool,
-    /// What is wrong, where the object itself cannot tell it: for the log and an Event, once.
+    /// What is wrong, when the object's status cannot carry it: for the log and an Event, once.
     pub problem: Option<EventNote>,
 }
 

@@ -100,7 +100,7 @@ impl Intake {
             // items of a list lack them
             fields.insert("apiVersion".to_owned(), API_VERSION.into());
             fields.insert("kind".to_owned(), KIND.into());
-            // what was written there is not to be judged, and what is to be sent does not depend on it
+            // the recorded value is not validated, and what is to be sent does not depend on it
             fields.remove("status");
         }
         let found = validate::object(&object, &validate::ValidateOptions::default());

@@ -92,7 +92,7 @@ fn one_document_too_deep_leaves_the_others_whole() {
 fn documents_are_counted_empty_ones_too() {
     let message = "more than 10000 documents";
     kept(&"---\n1\n".repeat(MAX_DOCUMENTS - 1));
-    // What stands above the first line `---` is a document, too.
+    // The text above the first line `---` is a document, too.
     let read = passed(&"---\n1\n".repeat(MAX_DOCUMENTS), message);
     assert_eq!(read, MAX_DOCUMENTS - 1);
     passed(&"---\n".repeat(MAX_DOCUMENTS), "more than 10000 documents");

@@ -129,7 +129,7 @@ fn contract(answer: &Explanation) -> String {
 }
 
 #[test]
-fn every_loser_is_told_why() {
+fn explain_every_other_cache_has_a_reason() {
     insta::assert_snapshot!(table(&explain(&index(), &pod(), &rules())));
 }
 
@@ -153,7 +153,7 @@ fn on_demand_strangers_are_listed_too() {
 }
 
 #[test]
-fn perfect_match_counts_and_strictness_bar_with_their_own_words() {
+fn explain_perfect_match_and_strictness_reasons() {
     let [nginx, redis] = PODS;
     let caches = [
         entry("imc-one", &[nginx], json!({})),
@@ -338,7 +338,7 @@ fn pod_speaks_before_the_rules() {
 }
 
 #[test]
-fn image_that_is_no_reference_matches_nothing_and_is_told_so() {
+fn explain_invalid_image_matches_nothing() {
     let bad = "registry.example.com/demo/Nginx:1";
     let caches = [cache(
         &json!({"ImageCacheId": "imc-1", "Images": [PODS[0]], "Status": "Ready"}),
@@ -364,7 +364,7 @@ fn image_that_is_no_reference_matches_nothing_and_is_told_so() {
 }
 
 #[test]
-fn savings_are_told_as_far_as_sizes_are_known() {
+fn explain_savings_need_known_sizes() {
     let saved = |sizes: &[(&str, u64)], rate: u64| {
         let mut facts = ImageFacts::default();
         for (reference, bytes) in sizes {
@@ -440,7 +440,7 @@ fn larger_matched_images_win_where_bytes_break_ties() {
 }
 
 #[test]
-fn same_content_under_two_tags_is_one_image_once_digests_are_known() {
+fn digests_make_two_tags_one_image() {
     let digest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     let by_digest = format!("nginx@{digest}");
     let mut facts = ImageFacts::default();
@@ -470,7 +470,7 @@ fn same_content_under_two_tags_is_one_image_once_digests_are_known() {
 }
 
 #[test]
-fn addresses_of_one_registry_are_one_only_where_told() {
+fn registry_aliases_are_used_only_where_given() {
     let [public, vpc, other] = ["public.example.com", "vpc.example.com", "third.example.com"]
         .map(|host| format!("{host}/a:1"));
     let decision = |facts: &ImageFacts, wanted: &str| {
@@ -483,7 +483,7 @@ fn addresses_of_one_registry_are_one_only_where_told() {
             .as_str()
     };
     assert_eq!(decision(&ImageFacts::default(), &vpc), "Miss");
-    // Three addresses, told of in pairs, in any order.
+    // Three addresses, reported in pairs, in any order.
     let pairs = [
         ("vpc.example.com", "third.example.com"),
         ("third.example.com", "public.example.com"),
@@ -502,7 +502,7 @@ fn addresses_of_one_registry_are_one_only_where_told() {
         facts
             .size("Bad", 1)
             .unwrap_err()
-            .starts_with("`Bad` is no image reference: ")
+            .starts_with("`Bad` is not an image reference: ")
     );
     let image = Image::read("nginx", &facts);
     let mirrored = Image::read("mirror.example.com/library/nginx:latest", &facts);
@@ -510,7 +510,7 @@ fn addresses_of_one_registry_are_one_only_where_told() {
 }
 
 #[test]
-fn manifests_tell_what_travels() {
+fn manifest_bytes_sum_config_and_layers() {
     let layers = json!([{"size": 1}, {"size": 2}]);
     assert_eq!(
         manifest_bytes(&json!({"config": {"size": 3}, "layers": layers})),
@@ -534,7 +534,7 @@ fn manifests_tell_what_travels() {
 
 #[cfg(feature = "oci")]
 #[test]
-fn typed_manifests_tell_the_same_as_their_json() {
+fn manifest_typed_and_json_agree() {
     let manifest = json!({
         "schemaVersion": 2,
         "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 7_023,

@@ -13,8 +13,8 @@ mod locality;
 mod mirror;
 mod naive;
 mod names;
+mod random;
 mod views;
-mod worlds;
 
 use std::fs;
 

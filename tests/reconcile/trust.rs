@@ -520,7 +520,7 @@ fn cache_unlisted_is_asked_for_until_proved_gone() {
 }
 
 #[test]
-fn cache_unlisted_no_answer_is_no_absence() {
+fn cache_unlisted_without_answer_is_not_absent() {
     let object = ready(json!({}));
     let mut given = Given::default();
     for minute in 0..30 {

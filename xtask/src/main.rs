@@ -12,6 +12,7 @@ mod dev;
 mod engines;
 mod fuzz;
 mod pkg;
+mod reliability;
 mod sdk;
 mod setup;
 mod test;
@@ -41,12 +42,10 @@ enum Chore {
     Test,
     /// Check everything but the tests: format, lints, documents, features, package, a short fuzz run.
     Ci,
-    /// Check comments and documents for words not to use.
-    Words {
-        /// Write the numbers of words that are left; their sum can only shrink.
-        #[arg(long)]
-        write: bool,
-    },
+    /// Write the table of faults in docs/reliability.md.
+    Reliability,
+    /// Check comments, documents and messages for words not to use.
+    Words,
     /// Build the policy bundles, and write every file in them that has a source elsewhere.
     Bundles {
         /// Only say which files are not current.
@@ -101,7 +100,8 @@ fn main() -> Result<()> {
     match Args::parse().chore {
         Chore::Dev { arguments } => dev::run(&sh, &arguments),
         Chore::Check => check::run(&sh),
-        Chore::Words { write } => words::run(&sh, write),
+        Chore::Reliability => reliability::page(false),
+        Chore::Words => words::run(&sh),
         Chore::Test => test::run(&sh),
         Chore::Ci => ci::run(&sh),
         Chore::Bench { cloud: true, .. } => bench::cloud::print(&sh),

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
             let images = pods(1, &rows, Find::Exact).remove(0);
             let pod = Pod::new("web", images.iter().map(|image| Image::new(image)));
             let (rules, mut scratch) = (MatchRules::default(), SearchBuffers::default());
-            // The first call makes room in the scratch space; it is not what is counted.
+            // The first call allocates the scratch space, so it is not counted.
             index.winner(&pod, &rules, &mut scratch);
             black_box(hot_match(&index, &pod, &rules, &mut scratch));
         }

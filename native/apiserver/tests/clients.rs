@@ -106,7 +106,7 @@ fn names(objects: &[DynamicObject]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_controller_sees_writes_and_ends_what_it_manages() {
+async fn controller_sees_writes_and_finalizes_objects() {
     let server = Server::start(support::config()).await;
     let caches = server.caches();
     let manager = PatchParams::apply("controller");
@@ -448,7 +448,7 @@ async fn dependents_go_with_their_owner_and_after_a_crash_too() {
 }
 
 #[tokio::test]
-async fn watchers_cannot_lock_everybody_else_out() {
+async fn watch_connections_leave_room_for_requests() {
     let limits = Limits {
         watches: 2,
         ..Limits::default()

@@ -370,7 +370,7 @@ async fn definition_of_a_start_stays_until_another_is_given() {
 }
 
 #[test]
-fn definition_faults_have_field_paths() {
+fn definition_errors_have_field_paths() {
     assert_eq!(definition_faults(&own()), []);
     let schema = "/spec/versions/0/schema/openAPIV3Schema";
     let spec = format!("{schema}/properties/spec");

@@ -352,7 +352,7 @@ fn owners_are_found_by_uid() {
 
 /// Ten writers count together in ten objects; ten watchers see every step once, in order.
 #[test]
-fn ten_writers_and_ten_watchers_lose_nothing() {
+fn store_ten_writers_and_watchers_lose_nothing() {
     const STEPS: u64 = 50;
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(Some(directory.path()), History::default()).unwrap());

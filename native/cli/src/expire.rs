@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_stands_between_its_marks() {
+    fn ruler_end_is_between_its_marks() {
         let day = 86_400;
         for (left, expected) in [
             (0, Some(0)),

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_beyond_the_limit_is_cut_between_characters_and_still_beyond_it() {
+    fn input_beyond_limit_is_cut_between_characters() {
         for limit in 0..40 {
             let text = read("ä€😀".repeat(20).as_bytes(), limit).unwrap();
             assert!(
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_character_that_the_file_itself_cuts_is_a_fault() {
+    fn input_truncated_character_is_an_error() {
         let said = read(&"a€".as_bytes()[..3], 100).unwrap_err();
         assert_eq!(said, "byte 0xe2 at offset 1 is not UTF-8");
     }

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn no_form_tells_a_secret() {
+    fn log_no_form_shows_a_secret() {
         for form in [Form::Text, Form::Json] {
             let text = logged(form, false);
             assert!(text.contains("key") && !text.contains("LTAI"), "{text}");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_comes_from_the_command_line_then_from_the_environment() {
+    fn log_level_flag_overrides_environment() {
         let log = |level: Option<&str>| Log {
             log_format: Form::Text,
             log_level: level.map(str::to_owned),

@@ -232,7 +232,7 @@ fn our_own_verbs_run_the_whole_script_in_both_signatures() {
     }
 }
 
-/// Makes one cache after the other until it is told to stop; the names of those that were acknowledged.
+/// Makes one cache after the other until it is stopped; the names of those that were acknowledged.
 fn make_caches(url: &str, prefix: &str, stop: &AtomicBool) -> Vec<String> {
     let mut made = Vec::new();
     for number in 0.. {
@@ -278,7 +278,7 @@ fn make_caches(url: &str, prefix: &str, stop: &AtomicBool) -> Vec<String> {
 /// Kills the process while it is asked without pause, again and again: whatever was acknowledged is there after the
 /// next start, and nothing is there twice.
 #[test]
-fn what_was_acknowledged_survives_a_kill_at_any_moment() {
+fn simulate_acknowledged_call_survives_kill() {
     let folder = tempfile::tempdir().unwrap();
     let options = ["--quiet", "--data", folder.path().to_str().unwrap()];
     let mut acknowledged = 0;
@@ -316,7 +316,7 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
 }
 
 #[test]
-fn what_cannot_be_used_is_said_with_its_place() {
+fn simulate_invalid_file_has_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -340,7 +340,7 @@ fn what_cannot_be_used_is_said_with_its_place() {
         (
             vec!["--images", &images],
             3,
-            "images[0].size: `big` is no quantity such as 200Mi",
+            "images[0].size: `big` is not a quantity such as 200Mi",
         ),
         (
             vec!["--images", "none.yaml"],

@@ -116,7 +116,7 @@ async fn late_or_large_heads_free_their_connection() {
 }
 
 #[tokio::test]
-async fn shutdown_finishes_requests_and_accepts_no_more() {
+async fn shutdown_finishes_requests_and_stops_accepting() {
     let (address, stop, ended) = start(Limits::default()).await;
     let late = tokio::spawn({
         let address = address.clone();

@@ -201,7 +201,7 @@ mod tests {
     use super::{State, told};
 
     #[test]
-    fn a_cache_is_told_by_its_phase_and_how_far_it_is() {
+    fn progress_line_has_phase_and_percentage() {
         for (status, deleted, text, settled) in [
             (json!(null), false, "Pending", false),
             (

@@ -73,7 +73,7 @@ mod tests {
     use super::{data, property};
 
     #[test]
-    fn what_ends_a_command_or_a_property_is_escaped() {
+    fn github_command_terminators_are_escaped() {
         assert_eq!(data("100%: a,b\r\nc"), "100%25: a,b\\r%0Ac");
         assert_eq!(property("100%: a,b\nc"), "100%25%3A a%2Cb%0Ac");
     }

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_at_the_end_of_the_text_is_shown_behind_its_last_character() {
+    fn finding_at_end_of_text_is_shown_after_last_character() {
         assert_eq!(
             shown("a: [", 4, 4),
             "error[IC001]: here\n --> f:1:5\n  |\n1 | a: [\n  |     ^"

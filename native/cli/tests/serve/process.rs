@@ -8,7 +8,7 @@ use serde_json::json;
 use super::server::{CACHES, Server, command, get, post, request, watch};
 
 #[test]
-fn it_says_where_it_is_and_what_to_try() {
+fn serve_prints_address_and_first_commands() {
     let server = Server::start(&[]);
     let said = server.said.replace(&server.address.to_string(), "ADDRESS");
     assert_eq!(
@@ -53,7 +53,7 @@ fn refused(args: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told_so() {
+fn serve_address_in_use_fails() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (code, said) = refused(&["--listen", &address]);
@@ -64,7 +64,7 @@ fn an_address_that_is_taken_is_told_so() {
 }
 
 #[test]
-fn a_directory_that_is_in_use_or_no_directory_is_told_so() {
+fn serve_unusable_data_directory_fails() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     let _server = Server::on(directory.path());
@@ -156,7 +156,7 @@ fn serve_crd_from_a_file_reports_errors_with_their_place() {
 }
 
 #[test]
-fn admission_judges_and_mends_what_is_created() {
+fn serve_admission_validates_and_patches() {
     let server = Server::start(&["--admission"]);
     let cache = |name: &str, image: &str| {
         json!({

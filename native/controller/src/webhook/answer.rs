@@ -178,7 +178,8 @@ fn decide(webhook: &Webhook, endpoint: Endpoint, bytes: &[u8]) -> Result<Value, 
             )
         }
     };
-    let answer = answered.map_err(|fault| Refusal::bad(format!("no AdmissionReview: {fault}")))?;
+    let answer =
+        answered.map_err(|fault| Refusal::bad(format!("not an AdmissionReview: {fault}")))?;
     log(endpoint, &asked, &answer);
     Ok(answer)
 }

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_seen_once_and_a_fault_keeps_what_was() {
+    fn reload_sees_change_once_and_keeps_old_on_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("number");
         fs::write(&path, "1").unwrap();

@@ -221,7 +221,7 @@ async fn unavailable_caches_are_explained_and_settings_decide() {
 }
 
 #[tokio::test]
-async fn what_was_known_last_counts_while_the_cluster_is_away() {
+async fn webhook_uses_last_known_caches_while_disconnected() {
     let (fake, client) = Fake::start(200, list(&[cache("a", 1, "nginx:1.27", "Ready")])).await;
     let server = Server::start(pinning(), Caches::default(), now, Some(client)).await;
     server.until("/metrics", counts(1)).await;

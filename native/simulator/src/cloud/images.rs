@@ -164,7 +164,9 @@ impl Images {
         }
         let size = |path: String, text: &str| {
             let bytes = storage_bytes(text).and_then(|bytes| u64::try_from(bytes).ok());
-            bytes.ok_or_else(|| BadTable(format!("{path}: `{text}` is no quantity such as 200Mi")))
+            bytes.ok_or_else(|| {
+                BadTable(format!("{path}: `{text}` is not a quantity such as 200Mi"))
+            })
         };
         let rest = Rest {
             bytes: size("others.size".to_owned(), &file.others.size)?,

@@ -1,4 +1,4 @@
-//! Random worlds: caches come, change and go, pods ask in between; the index and the slow matcher must agree on all.
+//! Random sequences: caches come, change and go, pods ask in between; the index and the slow matcher must always agree.
 
 use std::collections::BTreeMap;
 
@@ -176,7 +176,7 @@ fn ask(index: &Index, world: &World, pod: &SmallPod, rules: &MatchRules, with_fa
         .filter(|candidate| candidate.reason.is_none());
     assert_eq!(without_reason.count(), usize::from(answer.winner.is_some()));
 
-    // The images tell the same degree as the counts.
+    // The images give the same degree as the counts.
     let winner = answer
         .candidates
         .first()
@@ -199,7 +199,7 @@ fn ask(index: &Index, world: &World, pod: &SmallPod, rules: &MatchRules, with_fa
 }
 
 #[test]
-fn index_and_slow_matcher_agree_in_random_worlds() {
+fn index_and_slow_matcher_agree_in_random_sequences() {
     let config = Config {
         cases: 1_500,
         failure_persistence: None,
@@ -269,7 +269,7 @@ fn index_and_slow_matcher_agree_in_random_worlds() {
             },
         )
         .unwrap();
-    // The worlds must not have been dull.
+    // The sequences must have reached every interesting case.
     for decision in ["Hit", "Partial", "Miss", "Refused"] {
         assert!(
             asked.get(decision).is_some_and(|count| *count > 100),
