@@ -245,7 +245,7 @@ mod tests {
                 "maxSizeGib: expected a whole number, found `1.5`",
                 "mode: unsupported value `pinn`, expected one of `pin`, `auto`, `off`",
                 "podPaths[1]: expected [GROUP/]KIND=/PATH, such as example.com/Farm=/spec/pods/*",
-                "podPaths[2]: expected a string, found 7",
+                "podPaths[2]: expected a string, found `7`",
                 "podPaths[3]: `batch/Job` is a known kind, its pods are read without a path",
                 "rules.now",
                 "rules.requireStorage: expected a whole number, at least 0, found `-1`",

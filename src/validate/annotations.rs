@@ -61,6 +61,10 @@ pub(super) fn check(
     let mut searches = MAX_ITEMS;
     for (key, value) in annotations {
         let path = path.key(key);
+        // ECI writes it on each pod that it runs; it says nothing about caches.
+        if key == annotation::ECI_INSTANCE_ID {
+            continue;
+        }
         if let Some(known) = annotation::find(key) {
             judge(known, value, annotations, place, &path, report);
             continue;
