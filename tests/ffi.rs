@@ -495,7 +495,7 @@ fn index_reads_pods_as_the_rules_and_the_cluster_say() {
     let farm = json!({"apiVersion": "example.com/v1", "kind": "Farm", "spec": {"pods": [pod]}});
     let mut index = CacheIndex::default();
     assert!(index.insert_document(&cache).is_empty());
-    let mut decide = |index: &mut CacheIndex, rules: Value| {
+    let decide = |index: &mut CacheIndex, rules: Value| {
         written(&index.explain(&farm, Some(&rules)).unwrap())
     };
     let paths = json!(["example.com/Farm=/spec/pods/*"]);
