@@ -8,7 +8,7 @@
 //! | question | module |
 //! |---|---|
 //! | Is this image reference right, and what does it mean? | [`mod@reference`] |
-//! | What is an `ImageCache`? | [`resource`], [`annotation`] |
+//! | What is an `ImageCache`? | [`resource`], [`resource::annotation`] |
 //! | Where in the text does this value stand? | [`document`], [`path`] |
 //! | What is wrong with this manifest? | [`validate`] → [`diagnostic`] |
 //! | Which pods does this object describe, and what do they ask for? | [`pod`] |
@@ -20,7 +20,6 @@
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
 pub mod admission;
-pub mod annotation;
 pub mod diagnostic;
 pub mod document;
 #[cfg(feature = "eci")]
@@ -28,6 +27,7 @@ pub mod eci;
 pub mod expiry;
 #[cfg(feature = "ffi")]
 pub mod ffi;
+mod image;
 pub mod matching;
 pub mod path;
 pub mod pod;
@@ -36,6 +36,7 @@ pub mod reconcile;
 pub mod reference;
 pub mod resource;
 pub mod settings;
+mod spelling;
 pub mod time;
 mod type_error;
 pub mod validate;

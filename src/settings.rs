@@ -10,10 +10,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::validate::nearest;
+use crate::spelling::nearest;
 
 /// One setting that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
 pub struct SettingError {
     /// Path of the setting: `mode`, `rules.now`, `levels[IC999]`; empty for the whole object.
     pub path: String,
@@ -40,10 +41,8 @@ impl fmt::Display for SettingError {
     }
 }
 
-impl std::error::Error for SettingError {}
-
 /// Every setting that cannot be used, by path. `Display` joins them with `; `.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(transparent)]
 pub struct SettingErrors(Vec<SettingError>);
 
@@ -81,8 +80,6 @@ impl fmt::Display for SettingErrors {
         Ok(())
     }
 }
-
-impl std::error::Error for SettingErrors {}
 
 /// Reads settings. `null`, for one setting or for the whole object, is the default.
 pub(crate) fn read<T: Default + Serialize + DeserializeOwned>(

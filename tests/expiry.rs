@@ -39,6 +39,13 @@ fn every_case_of_the_file_holds() {
             case.case
         );
         assert_eq!(expiry.to_string(), case.says, "{}", case.case);
+        let mut again: Expiry = serde_json::from_value(case.expiry.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&again).unwrap(), case.expiry);
+        if again.reason == ExpiryReason::Retention(None) {
+            // the days are not in the JSON form
+            again.reason = expiry.reason;
+        }
+        assert_eq!(again, expiry, "{}", case.case);
         assert_eq!(
             disagreement(&ExpiryFacts::read(&case.cache)),
             expiry.disagreement,
@@ -77,10 +84,8 @@ fn cases_name_every_state_and_reason() {
 #[test]
 fn expiry_automatic_flag_applies_to_any_name() {
     let entry = json!({"ImageCacheName": "mine", "CreationTime": "2026-01-18T03:18:02Z"});
-    let told = ExpiryFacts {
-        automatic: true,
-        ..ExpiryFacts::read(&entry)
-    };
+    let mut told = ExpiryFacts::read(&entry);
+    told.automatic = true;
     assert_eq!(
         expiry(&told, Timestamp::default()).reason,
         ExpiryReason::AutomaticUnused
@@ -276,10 +281,20 @@ prop_compose! {
             prop::option::of(times()), prop::option::of(times()), prop::option::of(times()),
         ),
     ) -> ExpiryFacts {
-        ExpiryFacts {
-            origin, phase: phase.map(Phase::from), retention, automatic, created, started, updated, warned,
-            last_matched, recorded, ..ExpiryFacts::default()
-        }
+        {
+let mut facts = ExpiryFacts::default();
+facts.origin = origin;
+facts.phase = phase.map(Phase::from);
+facts.retention = retention;
+facts.automatic = automatic;
+facts.created = created;
+facts.started = started;
+facts.updated = updated;
+facts.warned = warned;
+facts.last_matched = last_matched;
+facts.recorded = recorded;
+facts
+}
     }
 }
 
@@ -312,9 +327,10 @@ proptest! {
         created in times(), days in 1_i64..=65_536, off in -100_000_i64..100_000,
     ) {
         let at = created.plus(days * 86_400);
-        let cache = ExpiryFacts {
-            retention: Retention::Days(days), created: Some(created), recorded: Some(at.plus(off)), ..ExpiryFacts::default()
-        };
+        let mut cache = ExpiryFacts::default();
+cache.retention = Retention::Days(days);
+cache.created = Some(created);
+cache.recorded = Some(at.plus(off));
         let apart = at.plus(off).since(at).abs();
         prop_assert_eq!(disagreement(&cache).is_some(), apart > 60);
     }

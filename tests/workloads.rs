@@ -10,7 +10,7 @@ use imagecache::document::TextFormat;
 use imagecache::matching::{Cache, Image, Index, Inventory, MatchRules, SearchBuffers};
 use imagecache::path::Step as PathStep;
 use imagecache::pod::{self, Placement, Pod, Template};
-use imagecache::resource::workload::{self, PodPath, PodPaths, Step, WORKLOADS, Way, Workload};
+use imagecache::resource::workload::{self, PodPath, PodPaths, WORKLOADS, Way, WayStep, Workload};
 use imagecache::validate::{self, ValidateOptions};
 use serde_json::{Map, Value, json};
 
@@ -131,19 +131,20 @@ fn matching_examples_have_the_pods_of_the_walker() {
 }
 
 /// Returns the smallest object in which a way leads to a value.
-fn minimal(steps: &[Step], value: Value) -> Value {
+fn minimal(steps: &[WayStep], value: Value) -> Value {
     let Some((step, rest)) = steps.split_first() else {
         return value;
     };
     let below = minimal(rest, value);
     match step {
-        Step::Field(name) => json!({ *name: below }),
-        Step::Each => json!([below]),
-        Step::Where { field, is } => {
+        WayStep::Field(name) => json!({ *name: below }),
+        WayStep::Each => json!([below]),
+        WayStep::Where { field, is } => {
             let mut item = below;
             item[*field] = json!(is.unwrap_or("main"));
             json!([item])
         }
+        other => panic!("{other:?}"),
     }
 }
 
@@ -160,7 +161,7 @@ fn merge(one: &mut Value, other: Value) {
     }
 }
 
-fn steps(way: Way) -> Vec<Step> {
+fn steps(way: Way) -> Vec<WayStep> {
     way.steps().collect()
 }
 
@@ -293,8 +294,8 @@ fn decision(pod: &Pod) -> &'static str {
     let cache = Cache::ready("imc-1", ["nginx:1.27"].map(Image::new));
     let index: Index = [cache].into_iter().collect();
     let (rules, mut buffers) = (MatchRules::default(), SearchBuffers::default());
-    let answer = index.explain(pod, &rules, &mut buffers);
-    let short = index.winner(pod, &rules, &mut buffers);
+    let answer = index.explain_with(pod, &rules, &mut buffers);
+    let short = index.winner_with(pod, &rules, &mut buffers);
     assert_eq!(answer.decision, short.decision);
     answer.decision.as_str()
 }
@@ -457,10 +458,8 @@ fn pod_path_teaches_an_unknown_kind() {
         let object = farm(pods);
         let levels = Levels::default();
         let mut report = Report::new(&levels);
-        let mut inventory = Inventory {
-            pod_paths: paths(&[path]),
-            ..Inventory::default()
-        };
+        let mut inventory = Inventory::default();
+        inventory.pod_paths = paths(&[path]);
         inventory.add(&object, &mut report);
         assert!(report.finish().is_empty());
         let found: Vec<String> = inventory.pods.iter().map(Pod::full_name).collect();
@@ -469,10 +468,8 @@ fn pod_path_teaches_an_unknown_kind() {
             assert_eq!(pod.wish.explicit.as_deref(), Some("imc-1"), "{path}");
             assert!(pod.warnings.is_empty());
         }
-        let options = ValidateOptions {
-            pod_paths: paths(&[path]),
-            ..ValidateOptions::default()
-        };
+        let mut options = ValidateOptions::default();
+        options.pod_paths = paths(&[path]);
         let found = validate::object(&object, &options);
         assert!(
             found.iter().all(|found| found.code == Code::IC065),
@@ -488,10 +485,8 @@ fn pod_path_that_leads_elsewhere_is_not_silent() {
     let object = json!({"apiVersion": "example.com/v1", "kind": "Farm", "metadata": {"name": "f"},
         "spec": {"pods": pod, "size": 3}});
     let validated = |path: &str| -> Vec<String> {
-        let options = ValidateOptions {
-            pod_paths: paths(&[path]),
-            ..ValidateOptions::default()
-        };
+        let mut options = ValidateOptions::default();
+        options.pod_paths = paths(&[path]);
         let found = validate::object(&object, &options);
         found
             .iter()

@@ -23,8 +23,8 @@ fuzz_target!(|text: &str| {
     let index: Index = inventory.caches.into_iter().collect();
     let (rules, mut scratch) = (MatchRules { now: Some(now), ..MatchRules::default() }, SearchBuffers::default());
     for pod in &inventory.pods {
-        let explained = index.explain(pod, &rules, &mut scratch);
-        let verdict = index.winner(pod, &rules, &mut scratch);
+        let explained = index.explain_with(pod, &rules, &mut scratch);
+        let verdict = index.winner_with(pod, &rules, &mut scratch);
         assert_eq!(verdict.decision, explained.decision);
         assert_eq!(verdict.winner.map(|cache| cache.named()), explained.winner);
     }

@@ -12,6 +12,7 @@ use crate::settings::{self, SettingError, SettingErrors};
 /// What becomes of the cache annotations of a new pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum AdmissionMode {
     /// The id of the best cache is written on the pod, unless the pod names a cache or refuses matching.
     Pin,
@@ -25,6 +26,7 @@ pub enum AdmissionMode {
 /// Which pods are taken to run on ECI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum AdmittedPods {
     /// Those that ask for it: by the label `alibabacloud.com/eci: "true"` or by naming a virtual node.
     #[default]
@@ -36,6 +38,7 @@ pub enum AdmittedPods {
 /// What an unwelcome fact leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OnMiss {
     /// Nothing.
     #[default]
@@ -49,6 +52,7 @@ pub enum OnMiss {
 /// What happens when the caches cannot be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OnUnavailable {
     /// The pod passes unchanged, with a warning: an absent CRD or an API server in trouble stops no deployment.
     #[default]
@@ -70,6 +74,7 @@ pub enum OnUnavailable {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AdmissionSettings {
     /// Validate image caches, pods and workloads: errors deny, warnings warn. Default `true`.
     pub validate: bool,

@@ -7,8 +7,8 @@ use crate::diagnostic::{Code, Report};
 use crate::path::Path;
 
 use super::MAX_DEPTH;
-use super::text::Text;
 use super::tree::{Kind, Tree};
+use crate::diagnostic::Text;
 
 /// Why a document cannot be read.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use crate::path::Step;
 
-use super::text::{u32_of, usize_of};
+use crate::diagnostic::{u32_of, usize_of};
 
 /// The place of a value. Nodes are in document order, children directly after their parent; the children of a mapping are
 /// key, value, key, value.

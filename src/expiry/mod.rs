@@ -24,7 +24,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 mod facts;
 mod rule;
@@ -52,8 +52,9 @@ pub const TOLERANCE: i64 = 60;
 pub const TOLERANCE_INFERRED: i64 = 900;
 
 /// The state of a cache with respect to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ExpiryState {
     /// The cache is kept until it is deleted.
     Never,
@@ -64,8 +65,9 @@ pub enum ExpiryState {
 }
 
 /// The end of a cache. [`fmt::Display`] writes a sentence: `ends in 6d 3h (retention 7 days)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Expiry {
     /// Name of the cache.
     pub name: Option<String>,
@@ -80,30 +82,31 @@ pub struct Expiry {
     /// Seconds from `now` to `at`; negative once the cache has expired.
     pub seconds_left: Option<i64>,
     /// True when the end is after the year 9999; `at` is then the last second of that year.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub saturated: bool,
     /// Seconds from `now` to the creation, when more than [`TOLERANCE`]: one of the clocks is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_ahead: Option<i64>,
     /// Recorded time of expiry.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Timestamp>,
     /// Contradiction between the record and the rule.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disagreement: Option<Disagreement>,
 }
 
 /// A recorded end that differs from the rule: the content of a finding of [`Code::IC082`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Disagreement {
     /// [`Code::IC082`].
     pub code: Code,
     /// Path of the record: `status.expireDateTime`, or `ExpireDateTime` in a reply.
-    pub path: &'static str,
+    pub path: String,
     /// Fact and rule.
     pub message: String,
     /// Help.
-    pub help: &'static str,
+    pub help: String,
 }
 
 /// Returns the end of the cache, as of `now`.
@@ -184,9 +187,9 @@ pub fn disagreement(cache: &ExpiryFacts) -> Option<Disagreement> {
     };
     Some(Disagreement {
         code: Code::IC082,
-        path,
+        path: path.to_owned(),
         message,
-        help: rule.help(cache, recorded),
+        help: rule.help(cache, recorded).to_owned(),
     })
 }
 
@@ -218,8 +221,9 @@ impl Expiry {
     fn fmt_without_start(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
             ExpiryReason::Failed => f.write_str("ends 24 h after its failure"),
-            ExpiryReason::Retention(1) => f.write_str("ends 1 day after its creation"),
-            ExpiryReason::Retention(days) => write!(f, "ends {days} days after its creation"),
+            ExpiryReason::Retention(None) => f.write_str("ends after its retention"),
+            ExpiryReason::Retention(Some(1)) => f.write_str("ends 1 day after its creation"),
+            ExpiryReason::Retention(Some(days)) => write!(f, "ends {days} days after its creation"),
             _ => write!(
                 f,
                 "ends {AUTOMATIC_UNUSED_DAYS} days after its creation, unless used"

@@ -1,6 +1,6 @@
 //! The explanation of a match: the decision for a pod, with every reason.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cache::CacheName;
 use super::event::PodEvent;
@@ -10,8 +10,9 @@ use crate::resource::Phase;
 use crate::time::Timestamp;
 
 /// The decision for a pod, with every reason. Its JSON is the stable output of `imagecache match`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Explanation {
     /// `namespace/name` of the pod, or only its name.
     pub pod: String,
@@ -46,13 +47,14 @@ pub struct Explanation {
     pub warnings: Vec<String>,
     /// Facts that are easily missed: what the cluster adds to the pod, and images for which the comparison of names as
     /// text gives another answer.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
 /// A cache that was considered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Candidate {
     /// The cache.
     #[serde(flatten)]
@@ -74,8 +76,9 @@ pub struct Candidate {
 }
 
 /// An image of the pod and its match in the winner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct FoundImage {
     /// The image as the pod writes it.
     pub image: String,
@@ -86,8 +89,9 @@ pub struct FoundImage {
 }
 
 /// The match of an image in a cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum ImageMatch {
     /// The same image.
     Exact,
@@ -100,8 +104,9 @@ pub enum ImageMatch {
 }
 
 /// The next steps of ECI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct NextSteps {
     /// The images that ECI pulls, as the pod writes them. Of an image that matches in another version, only the differing
     /// layers are pulled.
@@ -111,8 +116,9 @@ pub struct NextSteps {
 }
 
 /// A cache that ECI creates by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Creation {
     /// Its name. The instance id is a placeholder until the instance exists.
     pub name: String,
@@ -123,21 +129,23 @@ pub struct Creation {
 }
 
 /// The annotation that pins a pod to a cache.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Pin {
     /// Its name.
-    pub annotation: &'static str,
+    pub annotation: String,
     /// Its value.
     pub value: String,
 }
 
 /// The error with which ECI refuses a pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RefusedPin {
     /// HTTP status.
     pub http: u16,
     /// Error code.
-    pub code: &'static str,
+    pub code: String,
     /// The message, in the words of this project.
     pub message: String,
 }

@@ -16,28 +16,10 @@ pub const DEFAULT_ARCH: &str = "amd64";
 /// The operating system of a pod or cache that does not specify one. Source: the vendor's annotation list.
 pub const DEFAULT_OS: &str = "linux";
 
-/// The origin of a pod. Automatic matching is on by default in Kubernetes, and off by default in the OpenAPI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum PodSource {
-    /// A pod of a cluster.
-    #[default]
-    Kubernetes,
-    /// A container group of the OpenAPI.
-    OpenApi,
-}
-
-impl PodSource {
-    /// Returns true if automatic matching is on by default.
-    #[must_use]
-    pub fn auto_match(self) -> bool {
-        self == PodSource::Kubernetes
-    }
-}
-
 /// The meaning of "size" among caches that match equally well. Documents mention both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum SizeTie {
     /// Prefer the cache whose size is closest to the storage that the pod requests.
     #[default]
@@ -61,6 +43,7 @@ pub enum NameComparison {
 /// decide what documents leave open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct MatchRules {
     /// The region of pods that do not specify one. A cache of another region is not a candidate. A cache of unknown region
     /// (`ImageCache` objects have none) is assumed to be in the same region.
@@ -83,7 +66,7 @@ pub struct MatchRules {
     /// ECI creates a cache by itself if not all images match exactly.
     pub auto_create: bool,
     /// The cluster's default of automatic matching, for pods without the annotation. Default:
-    /// [`PodSource::auto_match`].
+    /// [`PodSource::auto_match`](crate::pod::PodSource::auto_match).
     pub auto_match: Option<bool>,
     /// The pull rate in bytes per second, for the time that a cache saves.
     pub bytes_per_second: u64,

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{CacheRequest, Placement, Pod, storage};
-use crate::annotation;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
+use crate::resource::annotation;
 use crate::type_error::TypeError;
 
 /// Labels or annotations: texts by name.

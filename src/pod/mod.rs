@@ -20,13 +20,15 @@ mod storage;
 mod template;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::annotation;
-use crate::diagnostic::{Code, Report};
-use crate::matching::{Image, ImageFacts, PodSource};
+use crate::diagnostic::{Code, Diagnostic, Levels, Report};
+use crate::image::{Image, ImageFacts};
 use crate::path::Path;
+use crate::resource::annotation;
 use crate::resource::workload::{self, PodPaths, Workload, group_of};
 use defaults::OwnMetadata;
 use node::NodeRequirements;
@@ -39,6 +41,26 @@ pub use search::search;
 pub(crate) use search::taught;
 pub use storage::{GIB, storage_bytes};
 pub use template::{ContainerImage, Located, Misfit, Referred, Template, templates, values};
+
+/// The origin of a pod. Automatic matching is on by default in Kubernetes, and off by default in the OpenAPI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum PodSource {
+    /// A pod of a cluster.
+    #[default]
+    Kubernetes,
+    /// A container group of the OpenAPI.
+    OpenApi,
+}
+
+impl PodSource {
+    /// Returns true if automatic matching is on by default.
+    #[must_use]
+    pub fn auto_match(self) -> bool {
+        self == PodSource::Kubernetes
+    }
+}
 
 /// A pod: its images, and what decides which image cache it gets.
 ///
@@ -87,6 +109,24 @@ pub struct Pod {
     /// Further texts for images of the pod.
     spellings: Vec<Image>,
     unreadable: Vec<Image>,
+}
+
+/// An object that describes no pod. `Display` joins the findings with `; `.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub struct PodError {
+    /// The findings, at least one.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl fmt::Display for PodError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, found) in self.diagnostics.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{found}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Pod {
@@ -179,10 +219,21 @@ impl Pod {
         Reading::PLAIN.first(value, report)
     }
 
-    /// Reads the first pod of an object, and reports an object that describes none.
-    #[must_use]
-    pub fn read_named(value: &Value, report: &mut Report<'_>) -> Option<Self> {
-        Reading::PLAIN.named(value, report)
+    /// Parses the first pod of an object: a Pod, or an object with a pod template. An image that is not a reference does not
+    /// fail; it is in [`Pod::unreadable`].
+    ///
+    /// ```
+    /// use imagecache::pod::Pod;
+    /// let object = serde_json::json!({"kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}});
+    /// assert_eq!(Pod::parse(&object).unwrap().images()[0].text(), "nginx:1.27");
+    /// let error = Pod::parse(&serde_json::json!({"kind": "Service"})).unwrap_err();
+    /// assert_eq!(error.to_string(), "neither a Pod nor an object with a pod template");
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`PodError`] if the object describes no pod.
+    pub fn parse(value: &Value) -> Result<Self, PodError> {
+        Reading::PLAIN.parse(value)
     }
 
     /// Reads the pods that an object describes, one for each pod template with an image: a Pod, an object of a kind in
@@ -347,13 +398,15 @@ impl Reading<'_> {
         Some(pod)
     }
 
-    /// Reads the first pod of an object, and reports an object that describes none.
-    pub(crate) fn named(self, value: &Value, report: &mut Report<'_>) -> Option<Pod> {
-        let pod = self.first(value, report);
-        if pod.is_none() {
+    /// Reads the first pod of an object: see [`Pod::parse`].
+    pub(crate) fn parse(self, value: &Value) -> Result<Pod, PodError> {
+        let mut report = Report::new(&Levels::DEFAULT);
+        self.first(value, &mut report).ok_or_else(|| {
             report.add(Code::IC011, &Path::Root, NOT_A_POD, "");
-        }
-        pod
+            PodError {
+                diagnostics: report.finish(),
+            }
+        })
     }
 
     /// Reads every pod that an object describes: see [`Pod::read_all`].

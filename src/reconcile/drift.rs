@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::condition::{Condition, SYNCED};
 use super::effect::{EventNote, patched};
-use crate::annotation::FINALIZER;
+use crate::resource::annotation::FINALIZER;
 
 /// Written with every change, and the reason of none.
 const STAMP: &str = "lastUpdatedTime";

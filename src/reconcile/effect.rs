@@ -13,6 +13,7 @@ use crate::eci::request::{
 
 /// What to do about an object now.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct ReconcileDecision {
     /// The one act, if there is any. When it is performed and learnt ([`super::ReconcileRecord::record`]), ask again.
     pub act: Option<Effect>,
@@ -149,6 +150,7 @@ impl fmt::Display for Effect {
 
 /// An Event of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventNote {
     /// `Warning`, not `Normal`.
     pub warning: bool,

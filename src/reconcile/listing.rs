@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{EMPTY_FOR, Monotonic, Spending};
-use crate::annotation::OWNER_TAG;
 use crate::eci::reply::ImageCacheEntry;
 use crate::expiry::TOLERANCE;
+use crate::resource::annotation::OWNER_TAG;
 use crate::time::Timestamp;
 
 /// All caches of a region, from one run through all pages; found by id and by the object they were made for.

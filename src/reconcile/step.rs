@@ -12,10 +12,10 @@ use super::record::{Accepted, ReconcileRecord, Sighting};
 use super::status::Draft;
 use super::subject::Subject;
 use super::{AdoptionClaim, Observed, ReconcileSettings, SETTLE, UPDATE_AGAIN};
-use crate::annotation::{ADOPT, FINALIZER};
 use crate::eci::reply::ImageCacheEntry;
 use crate::eci::request::DescribeImageCaches;
 use crate::resource::Phase;
+use crate::resource::annotation::{ADOPT, FINALIZER};
 use crate::time::{DAY, Timestamp};
 
 /// What to do about an object now.

@@ -5,7 +5,7 @@ use std::fmt;
 use super::GROUP;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
-use crate::validate::nearest;
+use crate::spelling::nearest;
 
 /// Returns true when the group can only mean this product: its own, one near it, or another of its vendor.
 pub(crate) fn means_this_product(group: &str) -> bool {

@@ -6,7 +6,6 @@
 use serde_json::{Map, Value};
 
 use super::messages::define;
-use super::spelling::nearest;
 use super::value::not_a_string;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
@@ -15,6 +14,7 @@ use crate::resource::workload::{self, Workload};
 use crate::resource::{
     API_VERSION, GROUP, KIND, LIST_KIND, another_product, is_of_another_product, means_this_product,
 };
+use crate::spelling::nearest;
 
 define! { identity:
     required() "required";

@@ -8,7 +8,7 @@
 //! | apiVersion and kind | `identity.rs` |
 //! | names, namespaces | `name.rs` |
 //! | labels, keys and size of annotations | `labels.rs` |
-//! | unknown fields, with a suggestion | `fields.rs`, `spelling.rs` |
+//! | unknown fields, with a suggestion | `fields.rs` |
 //! | images, and registries that want a login | `images.rs`, `registry.rs` |
 //! | image pull secrets | `secrets.rs` |
 //! | size, retention | `size.rs`, `retention.rs` |
@@ -36,7 +36,6 @@ mod registry;
 mod retention;
 mod secrets;
 mod size;
-mod spelling;
 mod status;
 mod value;
 mod workload;
@@ -54,10 +53,10 @@ use crate::settings::{self, SettingErrors};
 use identity::Subject;
 
 pub use crate::resource::MAX_LIST_DEPTH;
+pub use crate::spelling::nearest;
 pub use images::MAX_ITEMS;
 pub use labels::MAX_ANNOTATION_BYTES;
 pub use messages::messages;
-pub use spelling::nearest;
 
 /// The options of a validation.
 ///
@@ -72,6 +71,7 @@ pub use spelling::nearest;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ValidateOptions {
     /// Severities by code.
     pub levels: Levels,
@@ -107,6 +107,7 @@ impl Default for ValidateOptions {
 /// An object of a document, checked or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct CheckedObject {
     /// Which document of the text, from 0.
     pub document: usize,
@@ -126,6 +127,7 @@ pub struct CheckedObject {
 
 /// The result of a validation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Validation {
     /// Findings by document, then by place.
     pub diagnostics: Vec<Diagnostic>,

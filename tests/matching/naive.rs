@@ -339,6 +339,7 @@ pub(crate) fn decide(
         let size = match rules.size_tie {
             SizeTie::Closest => u64::from(cache.size),
             SizeTie::MatchedBytes => u64::MAX - bytes,
+            other => panic!("{other:?}"),
         };
         (
             Reverse(*exact),

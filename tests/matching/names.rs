@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 use crate::{explain, inventory};
 
 fn textual() -> MatchRules {
-    MatchRules {
-        names: NameComparison::Textual,
-        ..MatchRules::default()
-    }
+    let mut rules = MatchRules::default();
+    rules.names = NameComparison::Textual;
+    rules
 }
 
 fn pod(images: &[&str]) -> Pod {
@@ -79,7 +78,7 @@ fn names_as_text_follow_changes_of_the_index() {
     let pod = pod(&["redis:7"]);
     let decide = |index: &Index| {
         let mut buffers = SearchBuffers::default();
-        let found = index.winner(&pod, &textual(), &mut buffers);
+        let found = index.winner_with(&pod, &textual(), &mut buffers);
         (
             found.decision.as_str(),
             found.winner.and_then(|cache| cache.id.clone()),

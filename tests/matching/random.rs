@@ -95,20 +95,21 @@ fn rules() -> impl Strategy<Value = MatchRules> {
         any::<bool>(),
     )
         .prop_map(
-            |((now, strict, stale, create), (bytes, auto_match, storage), all)| MatchRules {
-                now: now.map(|now| Timestamp::from_seconds(1_000 + now)),
-                strict,
-                serve_stale_while_updating: stale,
-                auto_create: create,
-                size_tie: if bytes {
+            |((now, strict, stale, create), (bytes, auto_match, storage), all)| {
+                let mut rules = MatchRules::default();
+                rules.now = now.map(|now| Timestamp::from_seconds(1_000 + now));
+                rules.strict = strict;
+                rules.serve_stale_while_updating = stale;
+                rules.auto_create = create;
+                rules.size_tie = if bytes {
                     SizeTie::MatchedBytes
                 } else {
                     SizeTie::Closest
-                },
-                auto_match,
-                require_storage: storage,
-                explain_all: all,
-                ..MatchRules::default()
+                };
+                rules.auto_match = auto_match;
+                rules.require_storage = storage;
+                rules.explain_all = all;
+                rules
             },
         )
 }
@@ -258,8 +259,8 @@ fn index_and_slow_matcher_agree_in_random_sequences() {
                 for (pod, rules) in &last {
                     ask(&index, &world, pod, rules, with);
                     let real = pod.real(known);
-                    let answer = index.explain(&real, rules, &mut scratch);
-                    assert_eq!(answer, shuffled.explain(&real, rules, &mut scratch));
+                    let answer = index.explain_with(&real, rules, &mut scratch);
+                    assert_eq!(answer, shuffled.explain_with(&real, rules, &mut scratch));
                     *outcomes
                         .borrow_mut()
                         .entry(answer.decision.as_str())

@@ -50,15 +50,15 @@ fn entry(changes: Value) -> ImageCacheEntry {
 }
 
 fn settings() -> ReconcileSettings {
-    ReconcileSettings {
-        region_id: "cn-hangzhou".to_owned(),
-        trust: Trust {
-            secret_namespaces: Allowed::of(["default"]),
-            adoption: Allowed::of(["imc-1"]),
-            ..Trust::default()
-        },
-        ..ReconcileSettings::default()
-    }
+    let mut settings = ReconcileSettings::default();
+    settings.region_id = "cn-hangzhou".to_owned();
+    settings.trust = {
+        let mut trust = Trust::default();
+        trust.secret_namespaces = Allowed::of(["default"]);
+        trust.adoption = Allowed::of(["imc-1"]);
+        trust
+    };
+    settings
 }
 
 fn decide(

@@ -36,7 +36,7 @@ pub(crate) struct Cache {
 impl Cache {
     pub(crate) fn entry(&self) -> ImageCacheEntry {
         let tag = |uid: &String| TagEntry {
-            key: imagecache::annotation::OWNER_TAG.to_owned(),
+            key: imagecache::resource::annotation::OWNER_TAG.to_owned(),
             value: uid.clone(),
             ..TagEntry::default()
         };

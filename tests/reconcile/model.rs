@@ -6,12 +6,12 @@ use std::hash::{Hash, Hasher as _};
 use std::rc::Rc;
 use std::time::Duration;
 
-use imagecache::annotation::{ADOPT, FINALIZER};
 use imagecache::eci::login::RegistryLogin;
 use imagecache::reconcile::{
     AdoptionClaim, Allowed, Effect, GONE_AFTER, Listing, Observed, Outcome, ReconcileDecision,
     ReconcileRecord, ReconcileSettings, SecretLogins, Spending, Trust, claim, patched, step,
 };
+use imagecache::resource::annotation::{ADOPT, FINALIZER};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -235,14 +235,16 @@ impl Model {
         };
         let mut model = Model {
             step,
-            settings: ReconcileSettings {
-                region_id: "cn-hangzhou".to_owned(),
-                trust: Trust {
-                    secret_namespaces: Allowed::of(["default"]),
-                    adoption: Allowed::All,
-                    ..Trust::default()
-                },
-                ..ReconcileSettings::default()
+            settings: {
+                let mut settings = ReconcileSettings::default();
+                settings.region_id = "cn-hangzhou".to_owned();
+                settings.trust = {
+                    let mut trust = Trust::default();
+                    trust.secret_namespaces = Allowed::of(["default"]);
+                    trust.adoption = Allowed::All;
+                    trust
+                };
+                settings
             },
             hidden: None,
             lag: 0,

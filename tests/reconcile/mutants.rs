@@ -1,12 +1,12 @@
 //! Shows that the models detect a wrong step: each mutant is wrong in one way and must break its invariant.
 
-use imagecache::annotation::{FINALIZER, OWNER_TAG};
 use imagecache::eci::reply::TagEntry;
 use imagecache::eci::request::{DeleteImageCache, DescribeImageCaches};
 use imagecache::reconcile::{
     Allowed, Effect, GONE_AFTER, Listing, Observed, Outcome, ReconcileDecision, ReconcileRecord,
     ReconcileSettings, Spending, patched, step,
 };
+use imagecache::resource::annotation::{FINALIZER, OWNER_TAG};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -77,13 +77,14 @@ fn lets_go_at_once(
         .is_some_and(|list| list.contains(&json!(FINALIZER)));
     if held && object["metadata"].get("deletionTimestamp").is_some() {
         let metadata = &object["metadata"];
-        return ReconcileDecision {
-            act: Some(Effect::Finalizers {
+        return {
+            let mut made = ReconcileDecision::default();
+            made.act = Some(Effect::Finalizers {
                 patch: json!({"metadata": {
                     "resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"], "finalizers": [],
                 }}),
-            }),
-            ..ReconcileDecision::default()
+            });
+            made
         };
     }
     step(object, seen, settings, memory, now)

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use imagecache::time::Timestamp;
+use imagecache_apiserver::api::options::DeleteOptions;
 use imagecache_apiserver::api::patch::PatchKind;
 use imagecache_apiserver::api::selector::Selector;
 use imagecache_apiserver::cluster::requests::Body;
@@ -472,6 +473,40 @@ async fn watch_connections_leave_room_for_requests() {
         }
     };
     timeout(EVER, again).await.unwrap();
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_watch_of_any_length_ends_with_its_definition() {
+    let server = Server::start(support::config()).await;
+    let seconds = i64::MAX;
+    let path =
+        format!("/apis/eci.alibabacloud.com/v1/imagecaches?watch=1&timeoutSeconds={seconds}");
+    let (mut stream, status) = ask(server.address, &path).await;
+    assert_eq!(status, "200");
+    create(&server.caches(), &cache("a")).await;
+    let resource = ("apiextensions.k8s.io", "v1", "customresourcedefinitions");
+    let name = "imagecaches.eci.alibabacloud.com";
+    let place = server.cluster.place(resource, None, Some(name)).unwrap();
+    let deleted = server
+        .cluster
+        .delete(&place, DeleteOptions::default())
+        .await;
+    deleted.unwrap();
+    let mut events = Vec::new();
+    let ended = async {
+        let mut chunk = [0; 4096];
+        // the connection stays open, so the end of the body is looked for
+        while !events.ends_with(b"0\r\n\r\n") {
+            let length = stream.read(&mut chunk).await.unwrap();
+            assert!(length > 0);
+            events.extend_from_slice(&chunk[..length]);
+        }
+    };
+    timeout(EVER, ended).await.unwrap();
+    let events = String::from_utf8(events).unwrap();
+    assert!(events.contains(r#"{"type":"ADDED""#), "{events}");
+    assert!(events.contains(r#"{"type":"DELETED""#), "{events}");
     server.end().await;
 }
 

@@ -285,6 +285,7 @@ async fn definition_deletion_waits_for_its_objects() {
         .await
         .unwrap();
     assert!(deleted.object["metadata"]["deletionTimestamp"].is_string());
+    assert_eq!(deleted.object["metadata"]["generation"], 2);
     let until = async |done: &dyn Fn() -> bool| {
         let wait = async {
             while !done() {
@@ -305,7 +306,11 @@ async fn definition_deletion_waits_for_its_objects() {
     );
     let late = Body::json(&widget("v1", json!({"colour": "blue"})), "test");
     let refused = cluster.create(&all, late).await.unwrap_err();
-    assert_eq!((refused.code, refused.reason), (405, "MethodNotAllowed"));
+    assert_eq!((refused.code, refused.reason), (403, "Forbidden"));
+    assert_eq!(
+        refused.message,
+        "widgets.example.com \"a\" is forbidden: create not allowed while custom resource definition is terminating"
+    );
     let free = json!({"metadata": {"finalizers": null}});
     merge(&cluster, &held, free).await.unwrap();
     until(&|| cluster.get(&place).is_err()).await;

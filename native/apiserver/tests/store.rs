@@ -11,8 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use imagecache_apiserver::cluster::store::{
-    Change, Compacted, History, List, OBJECT_BYTES, Object, Page, Store, Unwritten,
+    Change, Compacted, History, List, Object, Page, Store, Unwritten,
 };
+use imagecache_apiserver::limits::OBJECT_BYTES;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

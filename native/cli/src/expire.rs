@@ -178,9 +178,9 @@ fn timeline(end: &Expiry) -> String {
     let whole = CELLS.saturating_mul(6);
     match (end.state, end.seconds_left) {
         (ExpiryState::Ended, _) => "x".to_owned(),
-        (ExpiryState::At, None) => String::new(),
         (ExpiryState::Never, _) => line(whole, '>'),
-        (ExpiryState::At, Some(left)) => match cell(left) {
+        (_, None) => String::new(),
+        (_, Some(left)) => match cell(left) {
             Some(cell) => line(cell, '*'),
             None => line(whole, '>'),
         },

@@ -22,10 +22,8 @@ pub(crate) fn run(
     console: &mut Console,
 ) -> anyhow::Result<Exit> {
     let taken = documents::take(inputs, |value, report| {
-        let mut inventory = LocalityInventory {
-            pod_paths: paths.clone(),
-            ..LocalityInventory::default()
-        };
+        let mut inventory = LocalityInventory::default();
+        inventory.pod_paths = paths.clone();
         inventory.add(value, report);
         inventory
     });

@@ -10,6 +10,8 @@ use imagecache::matching::{
     NameComparison, SearchBuffers, SizeTie,
 };
 use imagecache::reference::Named;
+use imagecache::resource::workload::PodPaths;
+use oci_spec::image::{ImageIndex, ImageManifest};
 use rayon::prelude::*;
 
 use crate::clock::Clock;
@@ -259,20 +261,27 @@ impl ImageOptions {
             facts.size(image, bytes).map_err(usage_error)?;
         }
         for (image, path) in &self.image_manifest {
-            let text = std::fs::read(path).with_context(|| format!("{path}: cannot be read"))?;
-            let manifest = serde_json::from_slice(&text).ok();
-            let bytes =
-                manifest.and_then(|manifest| imagecache::matching::manifest_bytes(&manifest));
-            let bytes = bytes.with_context(|| {
-                format!("{path}: not a manifest of one image (an index has no size)")
-            })?;
-            facts.size(image, bytes).map_err(usage_error)?;
+            facts
+                .manifest(image, &manifest(path)?)
+                .map_err(usage_error)?;
         }
         for (image, digest) in &self.image_digest {
             facts.digest(image, digest).map_err(usage_error)?;
         }
         Ok(facts)
     }
+}
+
+/// Reads the manifest of one image from a file.
+fn manifest(path: &str) -> anyhow::Result<ImageManifest> {
+    let text = std::fs::read(path).with_context(|| format!("{path}: cannot be read"))?;
+    if let Ok(index) = serde_json::from_slice::<ImageIndex>(&text) {
+        let platforms = index.manifests().len();
+        anyhow::bail!(
+            "{path}: an index of {platforms} manifests, expected the manifest of one image"
+        );
+    }
+    serde_json::from_slice(&text).with_context(|| format!("{path}: not a manifest of one image"))
 }
 
 fn wrong(option: &str, value: &str, expected: &str) -> anyhow::Error {
@@ -288,10 +297,10 @@ impl Match {
                     "{option} has no effect with --profile locality"
                 )));
             }
-            let paths = self.kinds.paths();
+            let paths = self.kinds.paths()?;
             return match_locality::run(&self.inputs.list()?, &paths, self.output, console);
         }
-        let rules = self.rules();
+        let rules = self.rules(self.kinds.paths()?);
         let facts = self.images.facts()?;
         if rules.names == NameComparison::Textual && self.images.compare_names() {
             return Err(usage_error(
@@ -299,10 +308,8 @@ impl Match {
             ));
         }
         let taken = documents::take(&self.inputs.list()?, |value, report| {
-            let mut inventory = Inventory {
-                pod_paths: rules.pod_paths.clone(),
-                ..Inventory::default()
-            };
+            let mut inventory = Inventory::default();
+            inventory.pod_paths = rules.pod_paths.clone();
             inventory.add(value, report);
             inventory
         });
@@ -333,7 +340,7 @@ impl Match {
             let answers: Vec<Explanation> = batch
                 .par_iter()
                 .map_init(SearchBuffers::default, |scratch, pod| {
-                    index.explain(pod, &rules, scratch)
+                    index.explain_with(pod, &rules, scratch)
                 })
                 .collect();
             for answer in answers {
@@ -347,28 +354,27 @@ impl Match {
         Ok(if incomplete { Exit::Failure } else { worst })
     }
 
-    fn rules(&self) -> MatchRules {
-        MatchRules {
-            region: self.pods.region.clone(),
-            arch: self.pods.arch.clone(),
-            os: self.pods.os.clone(),
-            require_storage: self.pods.require_storage,
-            now: Some(self.clock.now()),
-            size_tie: match self.rules.size_tiebreak {
-                SizeTiebreak::Closest => SizeTie::Closest,
-                SizeTiebreak::MatchedBytes => SizeTie::MatchedBytes,
-            },
-            strict: self.rules.strict,
-            serve_stale_while_updating: self.rules.serve_stale,
-            auto_create: !self.rules.no_auto_create,
-            auto_match: self.pods.auto_match_default,
-            names: match self.rules.names {
-                Names::Textual => NameComparison::Textual,
-                Names::Normalised => NameComparison::Normalised,
-            },
-            pod_paths: self.kinds.paths(),
-            ..MatchRules::default()
-        }
+    fn rules(&self, pod_paths: PodPaths) -> MatchRules {
+        let mut rules = MatchRules::default();
+        rules.region.clone_from(&self.pods.region);
+        rules.arch.clone_from(&self.pods.arch);
+        rules.os.clone_from(&self.pods.os);
+        rules.require_storage = self.pods.require_storage;
+        rules.now = Some(self.clock.now());
+        rules.size_tie = match self.rules.size_tiebreak {
+            SizeTiebreak::Closest => SizeTie::Closest,
+            SizeTiebreak::MatchedBytes => SizeTie::MatchedBytes,
+        };
+        rules.strict = self.rules.strict;
+        rules.serve_stale_while_updating = self.rules.serve_stale;
+        rules.auto_create = !self.rules.no_auto_create;
+        rules.auto_match = self.pods.auto_match_default;
+        rules.names = match self.rules.names {
+            Names::Textual => NameComparison::Textual,
+            Names::Normalised => NameComparison::Normalised,
+        };
+        rules.pod_paths = pod_paths;
+        rules
     }
 
     /// Returns the first option that was given and that the score of nodes does not depend on.
@@ -404,7 +410,8 @@ impl Match {
             Decision::Hit | Decision::NotEci => 0,
             Decision::Partial => 1,
             Decision::Miss => 2,
-            Decision::Refused(_) => 3,
+            // A decision that a later core adds fails too, until it has a place here.
+            _ => 3,
         };
         bad >= match self.fail_on {
             FailOn::Partial => 1,
@@ -607,7 +614,7 @@ fn head(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     let color = match answer.decision {
         Decision::Hit => AnsiColor::Green,
         Decision::Partial | Decision::Miss | Decision::NotEci => AnsiColor::Yellow,
-        Decision::Refused(_) => AnsiColor::Red,
+        _ => AnsiColor::Red,
     };
     let bold = console.style(Style::new().bold());
     let color = console.style(color.on_default().bold());
@@ -632,7 +639,7 @@ fn images(console: &mut Console, answer: &Explanation) -> io::Result<()> {
             ImageMatch::Exact => "cached".to_owned(),
             ImageMatch::RepositoryOnly => format!("cached in another version: {cached}"),
             ImageMatch::Nothing => "not cached".to_owned(),
-            ImageMatch::Invalid => "not an image reference".to_owned(),
+            _ => "not an image reference".to_owned(),
         };
         rows.add_row([visible(&image.image).as_ref(), visible(&found).as_ref()]);
     }

@@ -151,11 +151,9 @@ impl SeverityOptions {
 
 impl Validate {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
-        let mut options = ValidateOptions {
-            levels: self.severity.levels()?,
-            pod_paths: self.kinds.paths(),
-            ..ValidateOptions::default()
-        };
+        let mut options = ValidateOptions::default();
+        options.levels = self.severity.levels()?;
+        options.pod_paths = self.kinds.paths()?;
         if let Some(gib) = self.max_size {
             options.max_size_gib = gib;
         }

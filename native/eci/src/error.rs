@@ -6,7 +6,7 @@ use imagecache::eci::error::{ErrorCode, ErrorReply};
 use crate::endpoint::BadEndpoint;
 
 /// The error of a call.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The service answered with an error.
@@ -92,8 +92,6 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
-
 impl From<NoCredentials> for Error {
     fn from(error: NoCredentials) -> Self {
         Error::Credentials(error)
@@ -107,7 +105,7 @@ impl From<BadEndpoint> for Error {
 }
 
 /// No source has credentials: each one with its reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct NoCredentials {
     /// The names of the sources with their reasons, in the order in which they were asked.
     pub tried: Vec<(&'static str, String)>,
@@ -122,5 +120,3 @@ impl fmt::Display for NoCredentials {
         Ok(())
     }
 }
-
-impl std::error::Error for NoCredentials {}

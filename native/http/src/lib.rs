@@ -2,8 +2,8 @@
 //! shutdown.
 //!
 //! A [`serve`] loop holds at most [`Limits::connections`] connections; one that sends no complete request head within
-//! [`Limits::head`] is closed, a body is read by [`body`] with a size and a time, and a client that reads nothing of its
-//! response for [`Limits::stall`] is disconnected.
+//! [`Limits::head`] is closed, a body is read by [`body`] with a size, a time and a budget for all bodies, and a client
+//! that reads nothing of its response for [`Limits::stall`] is disconnected.
 
 mod patient;
 
@@ -23,7 +23,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -149,16 +149,9 @@ async fn connection<S, H, F>(
 }
 
 /// The error of [`hang_up`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the handler hangs up")]
 struct HangUp;
-
-impl std::fmt::Display for HangUp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the handler hangs up")
-    }
-}
-
-impl std::error::Error for HangUp {}
 
 /// Returns a response that closes the connection without an answer, as a crash of the server does.
 #[must_use]
@@ -173,9 +166,50 @@ pub fn whole(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).boxed_unsync()
 }
 
+/// A budget of bytes for all request bodies that a server holds at once. Clones share it.
+///
+/// ```
+/// # use imagecache_http::BodyBudget;
+/// let budget = BodyBudget::new(64 << 20);
+/// assert_eq!(budget.bytes(), 64 << 20);
+/// ```
+#[derive(Debug, Clone)]
+pub struct BodyBudget {
+    bytes: usize,
+    free: Arc<Semaphore>,
+}
+
+impl BodyBudget {
+    /// Creates a budget of this many bytes, up to 512 MiB.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        let bytes = bytes.min(512 << 20);
+        BodyBudget {
+            bytes,
+            free: Arc::new(Semaphore::new(bytes)),
+        }
+    }
+
+    /// Returns the size of the whole budget, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// A request body. Its bytes count against the budget until it is dropped.
+#[derive(Debug)]
+pub struct ReadBody {
+    /// The bytes.
+    pub bytes: Bytes,
+    _share: Option<OwnedSemaphorePermit>,
+}
+
 /// The error of reading a request body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoBody {
+    /// The bodies that the server holds exhaust the [`BodyBudget`].
+    Busy,
     /// It is larger than the limit.
     TooLarge,
     /// The time limit was exceeded.
@@ -188,10 +222,19 @@ pub enum NoBody {
 /// client that sends the whole body first. A larger one closes the connection.
 const PATIENCE: usize = 4;
 
-/// Reads a request body, at most `limit` bytes within `time`.
-pub async fn body(mut body: Incoming, limit: usize, time: Duration) -> Result<Bytes, NoBody> {
+/// Reads a request body, at most `limit` bytes within `time`. Bytes are charged to the budget as they arrive.
+///
+/// # Errors
+/// Returns [`NoBody`] if the body exceeds a limit or does not arrive.
+pub async fn body(
+    mut body: Incoming,
+    limit: usize,
+    time: Duration,
+    budget: &BodyBudget,
+) -> Result<ReadBody, NoBody> {
     let read = async {
         let (mut whole, mut length) = (BytesMut::new(), 0_usize);
+        let mut share: Option<OwnedSemaphorePermit> = None;
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else {
                 return Err(NoBody::Broken);
@@ -201,6 +244,13 @@ pub async fn body(mut body: Incoming, limit: usize, time: Duration) -> Result<By
             };
             length = length.saturating_add(bytes.len());
             if length <= limit {
+                let count = u32::try_from(bytes.len()).map_err(|_| NoBody::TooLarge)?;
+                let more = Arc::clone(&budget.free).try_acquire_many_owned(count);
+                let more = more.map_err(|_| NoBody::Busy)?;
+                match &mut share {
+                    Some(share) => share.merge(more),
+                    None => share = Some(more),
+                }
                 whole.extend_from_slice(bytes);
             } else if length > limit.saturating_mul(PATIENCE) {
                 return Err(NoBody::TooLarge);
@@ -209,7 +259,10 @@ pub async fn body(mut body: Incoming, limit: usize, time: Duration) -> Result<By
         if length > limit {
             return Err(NoBody::TooLarge);
         }
-        Ok(whole.freeze())
+        Ok(ReadBody {
+            bytes: whole.freeze(),
+            _share: share,
+        })
     };
     timeout(time, read).await.unwrap_or(Err(NoBody::TooSlow))
 }

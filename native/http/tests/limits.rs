@@ -5,21 +5,23 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use imagecache_http::{Body, Limits, NoBody, body, hang_up, serve, whole};
+use imagecache_http::{Body, BodyBudget, Limits, NoBody, body, hang_up, serve, whole};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 const LIMIT: usize = 100_000;
 
-async fn handle(request: Request<Incoming>) -> Response<Body> {
+async fn handle(request: Request<Incoming>, budget: BodyBudget) -> Response<Body> {
     match request.uri().path() {
         "/hang-up" => return hang_up(),
         "/slow" => tokio::time::sleep(Duration::from_millis(300)).await,
         _ => {}
     }
-    let (status, text) = match body(request.into_body(), LIMIT, Duration::from_millis(500)).await {
-        Ok(bytes) => (StatusCode::OK, format!("{} bytes", bytes.len())),
+    let time = Duration::from_millis(500);
+    let (status, text) = match body(request.into_body(), LIMIT, time, &budget).await {
+        Ok(body) => (StatusCode::OK, format!("{} bytes", body.bytes.len())),
+        Err(NoBody::Busy) => (StatusCode::TOO_MANY_REQUESTS, "busy".to_owned()),
         Err(NoBody::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, "too large".to_owned()),
         Err(NoBody::TooSlow) => (StatusCode::REQUEST_TIMEOUT, "too slow".to_owned()),
         Err(NoBody::Broken) => (StatusCode::BAD_REQUEST, "broken".to_owned()),
@@ -34,8 +36,9 @@ async fn start(limits: Limits) -> (String, CancellationToken, tokio::task::JoinH
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let stop = CancellationToken::new();
-    let served = serve(listener, None, limits, stop.clone(), |request, _| {
-        handle(request)
+    let budget = BodyBudget::new(2 * LIMIT);
+    let served = serve(listener, None, limits, stop.clone(), move |request, _| {
+        handle(request, budget.clone())
     });
     (address, stop, tokio::spawn(served))
 }
@@ -76,6 +79,26 @@ async fn body_beyond_limit_gets_an_explanation() {
     }
     let answer = exchange(&address, &post("/", 10, 5)).await;
     assert!(answer.ends_with("too slow"), "{answer}");
+}
+
+#[tokio::test]
+async fn bodies_beyond_the_budget_are_refused_until_others_end() {
+    let (address, ..) = start(Limits::default()).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        // the last byte is missing, so that the server holds the others
+        let sent = stream.write_all(&post("/", LIMIT, LIMIT - 1)).await;
+        sent.unwrap();
+        held.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let answer = exchange(&address, &post("/", 10, 10)).await;
+    assert!(answer.ends_with("busy"), "{answer}");
+    drop(held);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let answer = exchange(&address, &post("/", LIMIT, LIMIT)).await;
+    assert!(answer.ends_with("100000 bytes"), "{answer}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The shorthand that the table of workloads is written in.
 
-use super::{PodTemplate, Reference, Source, Way, Workload};
+use super::{PodTemplate, Source, TemplateReference, Way, Workload};
 
 /// Makes a list of ways.
 macro_rules! ways {
@@ -352,7 +352,7 @@ impl Workload {
         self
     }
 
-    pub(super) const fn references(mut self, references: &'static [Reference]) -> Self {
+    pub(super) const fn references(mut self, references: &'static [TemplateReference]) -> Self {
         self.references = references;
         self
     }
@@ -381,8 +381,8 @@ pub(super) const fn reference(
     group: &'static str,
     kinds: &'static [&'static str],
     annotations: &'static [Way],
-) -> Reference {
-    Reference {
+) -> TemplateReference {
+    TemplateReference {
         at: Way(at),
         group,
         kinds,

@@ -20,17 +20,20 @@
 mod admission;
 mod continue_token;
 mod definitions;
+pub mod export;
 mod garbage_collector;
 pub mod requests;
 pub mod serve;
 mod start;
 pub mod store;
+mod workers;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagecache::time::Timestamp;
+use imagecache_http::BodyBudget;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -41,12 +44,15 @@ use store::{History, Store, Unopened, Unwritten};
 
 use crate::api::openapi::Documents;
 use crate::api::{ApiError, Resources};
+use workers::Workers;
 
 /// What a cluster is made with.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     /// Where its state is kept; in memory if `None`.
     pub directory: Option<PathBuf>,
+    /// Replace a damaged state by what can be read of it; otherwise it is not opened.
+    pub recover: bool,
     /// CustomResourceDefinitions to apply at the start.
     pub definitions: Vec<Definition>,
     /// How much of the past can be watched and listed.
@@ -88,6 +94,9 @@ struct Inner {
     page: Option<fn(&str) -> Option<PageFile>>,
     limits: serve::Limits,
     watches: Arc<tokio::sync::Semaphore>,
+    bodies: BodyBudget,
+    workers: Workers,
+    turns: requests::Turns,
     /// The resources of the last request.
     served: Mutex<Option<Arc<Served>>>,
 }
@@ -114,7 +123,12 @@ impl Cluster {
     /// # Errors
     /// What is wrong with the directory.
     pub async fn open(config: Config) -> Result<Cluster, Unopened> {
-        let store = Store::open(config.directory.as_deref(), config.history)?;
+        let store = match &config.directory {
+            Some(directory) if config.recover => Store::recover(directory, config.history)?,
+            directory => Store::open(directory.as_deref(), config.history)?,
+        };
+        let workers = Workers::new()
+            .map_err(|error| Unopened::Disk("a thread pool".into(), error.to_string()))?;
         let is_new = store.version() == 0;
         let limits = config.limits;
         let cluster = Cluster {
@@ -124,6 +138,9 @@ impl Cluster {
                 page: config.page,
                 watches: Arc::new(tokio::sync::Semaphore::new(limits.watches)),
                 limits,
+                bodies: BodyBudget::new(limits.body_bytes),
+                workers,
+                turns: requests::Turns::default(),
                 served: Mutex::default(),
             }),
         };
@@ -166,7 +183,10 @@ impl From<Unwritten> for ApiError {
             // in the words of the real server, whose store says it
             Unwritten::TooLarge => ApiError::internal("etcdserver: request is too large"),
             Unwritten::Full => ApiError::internal("etcdserver: mvcc: database space exceeded"),
-            Unwritten::Disk(_) | Unwritten::Closed => ApiError::internal(unwritten.to_string()),
+            Unwritten::TooHeavy(fault) => ApiError::request_too_large(&fault),
+            Unwritten::Unreadable(_) | Unwritten::Disk(_) | Unwritten::Closed => {
+                ApiError::internal(unwritten.to_string())
+            }
         }
     }
 }

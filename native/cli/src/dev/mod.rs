@@ -155,7 +155,9 @@ impl Dev {
             page: Some(page::file),
             ..imagecache_simulator::cluster::config(None, Some(settings))
         });
-        Ok(opened.await?)
+        let cluster = opened.await?;
+        serve::report(cluster.store().report());
+        Ok(cluster)
     }
 
     fn cloud(&self) -> anyhow::Result<Cloud> {

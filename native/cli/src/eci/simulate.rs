@@ -196,7 +196,7 @@ fn line(entry: &Entry) -> String {
     let scheme = match entry.scheme {
         Some(Scheme::V1) => "v1",
         Some(Scheme::V3) => "v3",
-        None => "--",
+        Some(_) | None => "--",
     };
     let key = if entry.access_key_id.is_empty() {
         "-"

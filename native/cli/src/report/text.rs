@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
-use imagecache::diagnostic::{Code, Diagnostic, Severity};
+use imagecache::diagnostic::{Code, Diagnostic};
 use imagecache::document::Span;
 
 use super::{Checked, Form, Tally};
@@ -198,18 +198,11 @@ mod tests {
                 column,
             }
         };
-        let found = Diagnostic {
-            code: Code::IC001,
-            severity: Severity::Error,
-            document: 0,
-            path: String::new(),
-            message: "here".to_owned(),
-            help: None,
-            span: Some(Span {
-                start: place(start),
-                end: place(end),
-            }),
-        };
+        let mut found = Diagnostic::new(Code::IC001, "here");
+        found.span = Some(Span {
+            start: place(start),
+            end: place(end),
+        });
         let text_form = Text {
             renderer: renderer(false, Some(80)),
             quiet: false,

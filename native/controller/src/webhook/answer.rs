@@ -127,8 +127,16 @@ async fn review(
     request: Request<Incoming>,
 ) -> Result<Value, Refusal> {
     is_json(request.headers().get(CONTENT_TYPE))?;
-    let read = body(request.into_body(), MAX_REVIEW_BYTES, time).await;
-    let bytes = read.map_err(|why| match why {
+    let read = body(request.into_body(), MAX_REVIEW_BYTES, time, &webhook.bodies).await;
+    let body = read.map_err(|why| match why {
+        NoBody::Busy => Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TooManyRequests",
+            format!(
+                "the bodies of all requests together exceed {} bytes",
+                webhook.bodies.bytes()
+            ),
+        ),
         NoBody::TooLarge => Refusal::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",
@@ -145,7 +153,7 @@ async fn review(
         return Err(Refusal::bad("the webhook has ended"));
     };
     let decided = tokio::task::spawn_blocking(move || {
-        let answer = decide(&webhook, endpoint, &bytes);
+        let answer = decide(&webhook, endpoint, &body.bytes);
         drop(permit);
         answer
     });
@@ -165,9 +173,7 @@ fn decide(webhook: &Webhook, endpoint: Endpoint, bytes: &[u8]) -> Result<Value, 
     let policy = webhook.policy.get();
     let now = Some((webhook.now)());
     let answered = match endpoint {
-        Endpoint::Validate => {
-            admission::review(&asked, &policy.validate, || Err(String::new()), now)
-        }
+        Endpoint::Validate => admission::review(&asked, &policy.validate, || Err("".into()), now),
         Endpoint::Mutate => {
             let caches = webhook.caches.read();
             admission::review(

@@ -4,8 +4,10 @@ use std::pin::pin;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use futures_util::StreamExt as _;
+use imagecache::admission::CachesUnavailable;
 use imagecache::matching::{CacheStore, Index};
-use imagecache::resource::{API_VERSION, GROUP, KIND, PLURAL, VERSION};
+use imagecache::resource::PLURAL;
+use imagecache::resource::kube::ImageCacheObject;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -64,13 +66,7 @@ impl Caches {
 
     /// Watches the cluster until `stop`. A failed watch is restarted with exponential backoff.
     pub(super) async fn follow(&self, client: Client, metrics: &Metrics, stop: CancellationToken) {
-        let resource = ApiResource {
-            group: GROUP.to_owned(),
-            version: VERSION.to_owned(),
-            api_version: API_VERSION.to_owned(),
-            kind: KIND.to_owned(),
-            plural: PLURAL.to_owned(),
-        };
+        let resource = ApiResource::erase::<ImageCacheObject>(&());
         let api = Api::<DynamicObject>::all_with(client, &resource);
         let changes = watcher(api, watcher::Config::default()).default_backoff();
         let mut changes = pin!(changes.take_until(stop.cancelled_owned()));
@@ -133,11 +129,11 @@ pub(super) struct Reading<'a>(RwLockReadGuard<'a, State>);
 
 impl Reading<'_> {
     /// Returns the caches to match with, or the reason why they are unknown.
-    pub(super) fn index(&self) -> Result<&Index, String> {
+    pub(super) fn index(&self) -> Result<&Index, CachesUnavailable> {
         if self.0.listed {
             return Ok(self.0.mirror.index());
         }
-        Err(self.0.fault.clone().unwrap_or_default())
+        Err(CachesUnavailable(self.0.fault.clone().unwrap_or_default()))
     }
 
     /// Reports whether the cluster has responded, with a list or an error.

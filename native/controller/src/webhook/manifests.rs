@@ -474,7 +474,7 @@ mod tests {
             let verdict = decide(
                 &request,
                 &AdmissionSettings::default(),
-                || Err(String::new()),
+                || Err("".into()),
                 None,
             );
             let looked = !verdict.allowed || !verdict.warnings.is_empty();

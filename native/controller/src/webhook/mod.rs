@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imagecache::time::Timestamp;
-use imagecache_http::Limits;
+use imagecache_http::{BodyBudget, Limits};
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -49,6 +49,9 @@ const MAX_REVIEWS: usize = 64;
 /// Maximum number of connections: there are few API servers, and each keeps some open.
 const MAX_CONNECTIONS: usize = 256;
 
+/// Most bytes of reviews that are held at once, over all connections.
+const BODIES_BYTES: usize = 64 << 20;
+
 /// Time limit of a handshake or a request head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
@@ -56,7 +59,7 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
 /// An error in the files of the webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Error {
     /// The files with the error.
     paths: Vec<PathBuf>,
@@ -91,8 +94,6 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
-
 /// An admission webhook.
 #[derive(Debug)]
 pub struct Webhook {
@@ -101,6 +102,7 @@ pub struct Webhook {
     metrics: Metrics,
     now: fn() -> Timestamp,
     reviews: Arc<Semaphore>,
+    bodies: BodyBudget,
     tls: Arc<rustls::ServerConfig>,
 }
 
@@ -121,6 +123,7 @@ impl Webhook {
             metrics: Metrics::new(),
             now,
             reviews: Arc::new(Semaphore::new(MAX_REVIEWS)),
+            bodies: BodyBudget::new(BODIES_BYTES),
             tls: Arc::new(certificate.tls()?),
         })
     }

@@ -115,6 +115,10 @@ impl Cloud {
         let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
         let outcome = match self.respond(request, number, &mut asked).await {
             Err(NoBody::TooLarge) => Ok((asked.refused(too_large().into()), Vec::new())),
+            Err(NoBody::Busy) => {
+                let turned = throttled(Duration::from_secs(1));
+                Ok((asked.refused(turned), Vec::new()))
+            }
             other => other,
         };
         let (response, what) = match outcome {
@@ -147,8 +151,8 @@ impl Cloud {
         if limit == 0 {
             return Err(NoBody::TooLarge);
         }
-        let body = imagecache_http::body(body, limit, BODY_TIME).await?;
-        let received = match read(&head, &body) {
+        let body = imagecache_http::body(body, limit, BODY_TIME, &self.inner.bodies).await?;
+        let received = match read(&head, &body.bytes) {
             Ok(received) => received,
             Err(refusal) => return Ok((asked.refused(refusal.into()), Vec::new())),
         };
@@ -264,7 +268,7 @@ impl Asked {
         let reply = turned.refusal.reply(&self.request_id, &self.host);
         let (kind, body) = match self.format {
             ReplyFormat::Xml => ("text/xml;charset=utf-8", reply.to_xml()),
-            ReplyFormat::Json => (
+            _ => (
                 "application/json;charset=utf-8",
                 serde_json::to_string(&reply).unwrap_or_default(),
             ),

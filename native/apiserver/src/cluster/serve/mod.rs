@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Cluster;
 use crate::api::ApiError;
+use crate::limits::BODIES_BYTES;
 
 pub use page::File as PageFile;
 
@@ -44,6 +45,8 @@ pub struct Limits {
     pub connections: usize,
     /// Watches at once; fewer than connections, so that watchers cannot lock everybody else out.
     pub watches: usize,
+    /// Most bytes of request bodies that are held at once, over all connections.
+    pub body_bytes: usize,
     /// Longest time for a request head to come, and for a body.
     pub patience: Duration,
     /// Longest time that requests under way get when the server stops.
@@ -55,6 +58,7 @@ impl Default for Limits {
         Limits {
             connections: 1024,
             watches: 768,
+            body_bytes: BODIES_BYTES,
             patience: Duration::from_secs(30),
             drain: Duration::from_secs(5),
         }
@@ -126,7 +130,7 @@ impl Server {
         body: Incoming,
     ) -> Answer {
         match request.route(&self.cluster.served().resources) {
-            Route::Document => documents::answer(self, request, form),
+            Route::Document => documents::answer(self, request, form).await,
             Route::Nowhere => Ok(answer::no_such_page()),
             Route::Resource(target) => {
                 acceptable?;

@@ -243,11 +243,11 @@ fn utf16_units(byte: u8) -> usize {
 }
 
 /// Offsets are kept in 32 bits: no text is read that is longer.
-pub(super) fn u32_of(offset: usize) -> u32 {
+pub(crate) fn u32_of(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-pub(super) fn usize_of(offset: u32) -> usize {
+pub(crate) fn usize_of(offset: u32) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }
 

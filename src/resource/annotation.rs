@@ -88,6 +88,7 @@ pub const ECI_INSTANCE_ID: &str = "k8s.aliyun.com/eci-instance-id";
 
 /// The kinds of object an annotation has an effect on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AnnotationHolder {
     /// Only on `ImageCache`.
     ImageCache,
@@ -101,6 +102,7 @@ pub enum AnnotationHolder {
 
 /// The form a value must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ValueForm {
     /// `"true"` or `"false"`.
     Bool,
@@ -130,6 +132,7 @@ pub enum ValueForm {
 
 /// What is known about one annotation.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct KnownAnnotation {
     /// The full name.
     pub name: &'static str,
@@ -343,7 +346,7 @@ pub const KNOWN: &[KnownAnnotation] = &[
 /// Looks a full annotation name up.
 ///
 /// ```
-/// use imagecache::annotation::{find, AnnotationHolder};
+/// use imagecache::resource::annotation::{find, AnnotationHolder};
 /// assert_eq!(find("k8s.aliyun.com/imc-os-type").unwrap().holder, AnnotationHolder::ImageCache);
 /// assert!(find("k8s.aliyun.com/eci-use-specs").is_none());
 /// ```
