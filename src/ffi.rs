@@ -31,6 +31,7 @@ use crate::matching::{
     self, DocumentObject, Explanation, ImageFacts, Index, Inventory, MatchRules, Pod,
     SearchBuffers, Selection,
 };
+use crate::pod::{ClusterDefaults, Reading};
 use crate::reference::{self, Reference};
 use crate::resource::annotation;
 use crate::resource::{self, CrdVersion};
@@ -355,6 +356,7 @@ pub enum PodAnswer<T> {
 pub struct CacheIndex {
     index: Index,
     facts: ImageFacts,
+    defaults: ClusterDefaults,
     buffers: SearchBuffers,
 }
 
@@ -379,7 +381,29 @@ impl CacheIndex {
         }
         let mut found = batch.report.finish();
         found.extend(self.index.insert_all(caches));
+        self.defaults.merge(batch.inventory.defaults);
         found
+    }
+
+    /// Whether the documents had defaults for pods: the ConfigMap `eci-profile` or `Selector` objects. With them a pod is
+    /// read whole, not only its [`POD`] part: its labels decide.
+    #[must_use]
+    pub fn has_defaults(&self) -> bool {
+        !self.defaults.is_empty()
+    }
+
+    fn read(&self, pod: &Value, rules: &MatchRules) -> Result<Pod, Vec<Diagnostic>> {
+        let reading = Reading {
+            paths: &rules.pod_paths,
+            for_defaults: self.has_defaults(),
+            references: true,
+        };
+        let mut pod = reading.parse(pod).map_err(|error| error.diagnostics)?;
+        self.defaults.apply(&mut pod);
+        if !self.facts.is_empty() {
+            pod.apply(&self.facts);
+        }
+        Ok(pod)
     }
 
     /// Adds the caches of one document, as [`CacheBatch::add`] reads it.
@@ -419,7 +443,7 @@ impl CacheIndex {
         rules: Option<&Value>,
     ) -> Result<PodAnswer<Selection<'_>>, FfiError> {
         let rules = chosen("rules", rules, MatchRules::parse)?;
-        Ok(match read(pod, &self.facts) {
+        Ok(match self.read(pod, &rules) {
             Ok(pod) => PodAnswer::Pod(self.index.winner_with(&pod, &rules, &mut self.buffers)),
             Err(diagnostics) => unreadable(diagnostics),
         })
@@ -435,7 +459,7 @@ impl CacheIndex {
         rules: Option<&Value>,
     ) -> Result<PodAnswer<Explanation>, FfiError> {
         let rules = chosen("rules", rules, MatchRules::parse)?;
-        Ok(match read(pod, &self.facts) {
+        Ok(match self.read(pod, &rules) {
             Ok(pod) => PodAnswer::Pod(self.index.explain_with(&pod, &rules, &mut self.buffers)),
             Err(diagnostics) => unreadable(diagnostics),
         })
@@ -453,14 +477,6 @@ impl CacheIndex {
     ) -> Result<ReviewAnswer, FfiError> {
         answer(review, settings, Some(&self.index), now)
     }
-}
-
-fn read(pod: &Value, facts: &ImageFacts) -> Result<Pod, Vec<Diagnostic>> {
-    let mut pod = Pod::parse(pod).map_err(|error| error.diagnostics)?;
-    if !facts.is_empty() {
-        pod.apply(facts);
-    }
-    Ok(pod)
 }
 
 fn unreadable<T>(diagnostics: Vec<Diagnostic>) -> PodAnswer<T> {

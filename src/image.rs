@@ -84,6 +84,29 @@ impl Image {
         }
     }
 
+    /// Returns the image with its text as the key: two such images are equal when their texts are. The repository is the
+    /// text without its version.
+    pub(crate) fn as_text(&self) -> Self {
+        let key = self.key.as_ref().map_err(Clone::clone).map(|key| {
+            let (repository, version) = split_text(&self.text);
+            let (repository_hash, hash) = hashes(repository, version);
+            Key {
+                name: Name {
+                    text: (*self.text).into(),
+                    hash,
+                },
+                split: repository.len(),
+                repository_hash,
+                content: None,
+                bytes: key.bytes,
+            }
+        });
+        Image {
+            text: self.text.clone(),
+            key,
+        }
+    }
+
     /// Returns an image that could not be read. It matches nothing.
     pub(crate) fn unreadable(text: &str, fault: &str) -> Self {
         Image {
@@ -125,6 +148,15 @@ impl fmt::Display for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// Splits the text of a reference before its tag or digest.
+fn split_text(text: &str) -> (&str, &str) {
+    let name = text.split_once('@').map_or(text, |(name, _)| name);
+    let path = name.rfind('/').map_or(0, |slash| slash + 1);
+    let tag = name.get(path..).and_then(|last| last.find(':'));
+    let split = tag.map_or(name.len(), |tag| path + tag);
+    text.split_at_checked(split).unwrap_or((text, ""))
 }
 
 /// Returns the reference in full, and the offset of its version.

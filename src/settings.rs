@@ -125,7 +125,7 @@ fn errors(
     SettingErrors(errors)
 }
 
-/// Reads one setting by itself; an object of settings is read entry by entry.
+/// Reads one setting by itself; an object of settings is read entry by entry, a list item by item.
 fn each(
     name: &str,
     value: &Value,
@@ -153,6 +153,16 @@ fn each(
                         SettingError::new(format!("{name}.{key}"), unknown(key, known))
                     }
                 });
+            }
+        }
+    }
+    if let Value::Array(items) = value
+        && default.is_some_and(Value::is_array)
+    {
+        for (index, item) in items.iter().enumerate() {
+            if let Some(error) = read(Value::Array(vec![item.clone()])) {
+                let path = format!("{name}[{index}]");
+                errors.push(SettingError::new(path, reworded(&error)));
             }
         }
     }
@@ -231,6 +241,7 @@ mod tests {
             "validate": "yes",
             "maxSizeGib": 1.5,
             "levels": {"IC999": "off", "IC025": "loud"},
+            "podPaths": ["example.com/Farm=/spec", "example.com/Farm", 7, "batch/Job=/spec"],
             "rules": {"now": "yesterday", "strickt": true, "sizeTie": 7, "requireStorage": -1},
         });
         let errors = read::<AdmissionSettings>(&value).unwrap_err();
@@ -248,6 +259,9 @@ mod tests {
                 "levels[IC999]",
                 "maxSizeGib: expected a whole number, found `1.5`",
                 "mode: unsupported value `pinn`, expected one of `pin`, `auto`, `off`",
+                "podPaths[1]: expected [GROUP/]KIND=/PATH, such as example.com/Farm=/spec/pods/*",
+                "podPaths[2]: expected a string, found `7`",
+                "podPaths[3]: `batch/Job` is a known kind, its pods are read without a path",
                 "rules.now",
                 "rules.requireStorage: expected a whole number, at least 0, found `-1`",
                 "rules.sizeTie: expected a string, found `7`",

@@ -402,3 +402,31 @@ fn settings_without_effect_are_errors() {
     let faults = AdmissionSettings::parse(&json!(["mode"])).unwrap_err();
     assert_eq!(faults.to_string(), "must be an object");
 }
+
+#[test]
+fn pod_paths_have_objects_of_their_kinds_validated() {
+    let farm = json!({"apiVersion": "example.com/v1", "kind": "Farm", "metadata": {"name": "f"},
+        "spec": {"pods": [{"spec": {"containers": [{"name": "a", "image": "Nginx"}]}}]}});
+    let request = json!({"kind": {"group": "example.com", "version": "v1", "kind": "Farm"},
+        "operation": "CREATE", "object": farm});
+    let decided = |settings: Value| {
+        let settings = AdmissionSettings::parse(&settings).unwrap();
+        decide(&request, &settings, || Err("".into()), None)
+    };
+    assert!(decided(json!({})).allowed);
+    let verdict = decided(json!({"podPaths": ["example.com/Farm=/spec/pods/*"]}));
+    assert!(!verdict.allowed);
+    assert!(
+        verdict
+            .message
+            .starts_with("spec.pods[0].spec.containers[0].image: "),
+        "{}",
+        verdict.message
+    );
+    let errors =
+        AdmissionSettings::parse(&json!({"rules": {"podPaths": ["example.com/Farm=/spec"]}}));
+    assert_eq!(
+        errors.unwrap_err().to_string(),
+        "rules.podPaths: has no effect: only pods are matched, write `podPaths`"
+    );
+}

@@ -486,3 +486,54 @@ fn diagnostics_are_read_back_from_json() {
         found
     );
 }
+
+#[test]
+fn index_reads_pods_as_the_rules_and_the_cluster_say() {
+    let cache = json!({"ImageCacheId": "imc-1", "Images": ["docker.io/library/nginx:1.27"], "Status": "Ready"});
+    let pod = json!({"metadata": {"name": "a", "labels": {"app": "web"}},
+        "spec": {"containers": [{"image": "nginx:1.27"}]}});
+    let farm = json!({"apiVersion": "example.com/v1", "kind": "Farm", "spec": {"pods": [pod]}});
+    let mut index = CacheIndex::default();
+    assert!(index.insert_document(&cache).is_empty());
+    let decide = |index: &mut CacheIndex, rules: Value| {
+        written(&index.explain(&farm, Some(&rules)).unwrap())
+    };
+    let paths = json!(["example.com/Farm=/spec/pods/*"]);
+    let answer = decide(&mut index, json!({ "podPaths": paths }));
+    assert_eq!(
+        (&answer["decision"], &answer["warnings"]),
+        (&json!("Hit"), &json!([]))
+    );
+    let answer = decide(&mut index, json!({"podPaths": paths, "names": "textual"}));
+    assert_eq!(answer["decision"], "Miss");
+    let answer = decide(&mut index, json!({}));
+    assert!(
+        answer["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("`Farm` is unknown")
+    );
+
+    let selectors = json!([{"name": "off", "objectSelector": {"matchLabels": {"app": "web"}},
+        "effect": {"annotations": {"k8s.aliyun.com/eci-auto-imc": "false"}}}]);
+    let profile = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "eci-profile",
+        "namespace": "kube-system"}, "data": {"selectors": selectors.to_string()}});
+    assert!(!index.has_defaults());
+    assert!(index.insert_document(&profile).is_empty());
+    assert!(index.has_defaults());
+    let answer = decide(&mut index, json!({ "podPaths": paths }));
+    assert_eq!(
+        (&answer["decision"], &answer["autoCreate"]),
+        (&json!("Miss"), &json!(false))
+    );
+    assert_eq!(answer["notes"].as_array().unwrap().len(), 1);
+
+    let error = index
+        .select(&farm, Some(&json!({"podPaths": ["Farm"], "names": "loud"})))
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "rules: names: unsupported value `loud`, expected `normalised` or `textual`; podPaths[0]: expected \
+         [GROUP/]KIND=/PATH, such as example.com/Farm=/spec/pods/*"
+    );
+}

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use imagecache::diagnostic::{Levels, Report};
+use imagecache::diagnostic::{Code, Levels, Report, Severity};
 use imagecache::document::TextFormat;
-use imagecache::matching::{Cache, Image, Index, MatchRules, SearchBuffers};
+use imagecache::matching::{Cache, Image, Index, Inventory, MatchRules, SearchBuffers};
 use imagecache::path::Step as PathStep;
 use imagecache::pod::{self, Placement, Pod, Template};
-use imagecache::resource::workload::{self, WORKLOADS, Way, WayStep, Workload};
+use imagecache::resource::workload::{self, PodPath, PodPaths, WORKLOADS, Way, WayStep, Workload};
+use imagecache::validate::{self, ValidateOptions};
 use serde_json::{Map, Value, json};
 
 fn root() -> PathBuf {
@@ -416,6 +417,147 @@ fn pod_spec_of_an_unknown_kind_is_read() {
     assert!(found.is_empty());
     assert_eq!(pods[0].wish.explicit.as_deref(), Some("imc-1"));
     assert!(pods[0].warnings[0].contains("the kind `Farm` is unknown"));
+}
+
+/// Paths to pods of an unknown kind.
+fn paths(texts: &[&str]) -> PodPaths {
+    texts
+        .iter()
+        .map(|text| text.parse::<PodPath>().unwrap())
+        .collect()
+}
+
+#[test]
+fn pod_path_teaches_an_unknown_kind() {
+    let template = json!({"metadata": {"annotations": {"k8s.aliyun.com/eci-imc-id": "imc-1"}},
+        "spec": {"containers": [{"image": "nginx:1.27"}]}});
+    let farm = |pods: Value| json!({"apiVersion": "example.com/v1", "kind": "Farm", "metadata": {"name": "f"}, "spec": {"pods": pods}});
+    for (path, pods, names) in [
+        ("example.com/Farm=/spec/pods", template.clone(), vec!["f"]),
+        (
+            "example.com/Farm=/spec/pods/spec",
+            template.clone(),
+            vec!["f"],
+        ),
+        (
+            "example.com/Farm=/spec/pods/*",
+            json!([template]),
+            vec!["f"],
+        ),
+        (
+            "example.com/Farm=/spec/pods/0",
+            json!([template, template]),
+            vec!["f"],
+        ),
+        (
+            "example.com/Farm=/spec/pods/*",
+            json!({"a": template, "b": template}),
+            vec!["f (spec.pods.a.spec)", "f (spec.pods.b.spec)"],
+        ),
+    ] {
+        let object = farm(pods);
+        let levels = Levels::default();
+        let mut report = Report::new(&levels);
+        let mut inventory = Inventory::default();
+        inventory.pod_paths = paths(&[path]);
+        inventory.add(&object, &mut report);
+        assert!(report.finish().is_empty());
+        let found: Vec<String> = inventory.pods.iter().map(Pod::full_name).collect();
+        assert_eq!(found, names, "{path}");
+        for pod in &inventory.pods {
+            assert_eq!(pod.wish.explicit.as_deref(), Some("imc-1"), "{path}");
+            assert!(pod.warnings.is_empty());
+        }
+        let mut options = ValidateOptions::default();
+        options.pod_paths = paths(&[path]);
+        let found = validate::object(&object, &options);
+        assert!(
+            found.iter().all(|found| found.code == Code::IC065),
+            "{found:?}"
+        );
+        assert!(!found.is_empty());
+    }
+}
+
+#[test]
+fn pod_path_that_leads_elsewhere_is_not_silent() {
+    let pod = json!({"spec": {"containers": [{"image": "nginx:1.27"}]}});
+    let object = json!({"apiVersion": "example.com/v1", "kind": "Farm", "metadata": {"name": "f"},
+        "spec": {"pods": pod, "size": 3}});
+    let validated = |path: &str| -> Vec<String> {
+        let mut options = ValidateOptions::default();
+        options.pod_paths = paths(&[path]);
+        let found = validate::object(&object, &options);
+        found
+            .iter()
+            .map(|found| format!("{} {found}", found.code))
+            .collect()
+    };
+    assert_eq!(
+        validated("example.com/Farm=/spec/size"),
+        ["IC016 spec.size: expected a pod template or a pod spec, found the number `3`"]
+    );
+    for path in ["example.com/Farm=/spec/none", "example.org/Farm=/spec/pods"] {
+        assert_eq!(
+            validated(path),
+            [
+                "IC068 spec.pods.spec: pod spec of the unknown kind `Farm` of `example.com`: not validated"
+            ]
+        );
+    }
+    let found = validate::object(&object, &ValidateOptions::default());
+    let help = found[0].help.as_deref().unwrap();
+    assert!(
+        help.ends_with("`example.com/Farm=/spec/pods/spec`."),
+        "{help}"
+    );
+}
+
+#[test]
+fn validate_names_each_place_without_effect() {
+    let mut places = 0;
+    for row in WORKLOADS {
+        for way in row.without_effect {
+            for name in [
+                "k8s.aliyun.com/eci-auto-imc",
+                "image.alibabacloud.com/enable-image-cache",
+            ] {
+                let mut object = minimal(&steps(*way), json!({ name: "true" }));
+                object["apiVersion"] = json!(row.api_version());
+                object["kind"] = json!(row.kind);
+                let found = validate::object(&object, &ValidateOptions::default());
+                let found = found.iter().find(|found| found.code == Code::IC060);
+                let found = found.unwrap_or_else(|| panic!("{} {}", row.kind, way.as_str()));
+                let help = found.help.as_deref().unwrap();
+                let place = row.belongs.split(' ').next().unwrap();
+                assert!(
+                    help.contains(place),
+                    "{} {}: {help}",
+                    row.kind,
+                    way.as_str()
+                );
+                places += 1;
+            }
+        }
+    }
+    assert!(places > 150, "{places}");
+}
+
+#[test]
+fn validate_old_name_on_argo_is_a_hint() {
+    let file = root().join("examples/workloads/argo-workflow-old-annotation.yaml");
+    let found = validate::object(&documents(&file)[0], &ValidateOptions::default());
+    let codes: Vec<_> = found
+        .iter()
+        .map(|found| (found.code, found.severity))
+        .collect();
+    assert!(codes.contains(&(Code::IC054, Severity::Hint)), "{codes:?}");
+    assert!(
+        codes
+            .iter()
+            .all(|(_, severity)| *severity == Severity::Hint),
+        "{codes:?}"
+    );
 }
 
 /// The parts of a template as paths and values, without what the object has above it.

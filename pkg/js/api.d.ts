@@ -142,7 +142,7 @@ export class CacheIndex {
    * Adds caches. A cache replaces an older one with the same id, or with the same name if it has no id.
    *
    * @param caches an `ImageCache` object, a list of them, a DescribeImageCaches reply or an entry of one; or an array of
-   *   all of these.
+   *   all of these. The ConfigMap `eci-profile`, `Selector` objects and Namespaces give the pods their defaults.
    * @returns the parts that could not be read. The other caches are added.
    * @throws {TypeError} if an argument is invalid; then nothing is added.
    */

@@ -62,11 +62,19 @@ impl CacheIndex {
         self.caches.borrow().len()
     }
 
+    /// Reads a pod. With defaults of a cluster its labels decide, so it is read whole.
+    fn pod(&self, pod: &JsValue) -> Result<serde_json::Value, JsValue> {
+        if self.caches.borrow().has_defaults() {
+            return read::json("pod", pod);
+        }
+        read::pod("pod", pod)
+    }
+
     /// Returns which cache a pod uses.
     #[wasm_bindgen(js_name = match)]
     pub fn select(&self, pod: &JsValue, rules: &JsValue) -> Answer {
         let rules = read::optional("rules", rules)?;
-        let pod = read::pod("pod", pod)?;
+        let pod = self.pod(pod)?;
         let mut caches = self.caches.borrow_mut();
         let selection = caches.select(&pod, rules.as_ref()).map_err(read::error)?;
         write::members(&selection)
@@ -75,7 +83,7 @@ impl CacheIndex {
     /// Returns which cache a pod uses, and why.
     pub fn explain(&self, pod: &JsValue, rules: &JsValue) -> Answer {
         let rules = read::optional("rules", rules)?;
-        let pod = read::pod("pod", pod)?;
+        let pod = self.pod(pod)?;
         let mut caches = self.caches.borrow_mut();
         write::json(&caches.explain(&pod, rules.as_ref()).map_err(read::error)?)
     }

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `ImageCache` | validated | validated |
 //! | Pod | validated; matched and changed as [`AdmissionSettings`] say | validated |
-//! | a kind with pod templates ([`workloads`]) | validated, not changed: its pods are, when they are created | validated |
+//! | a kind with pod templates ([`workloads`]), or of the setting `podPaths` | validated, not changed: its pods are, when they are created | validated |
 //!
 //! Everything else is allowed: other kinds, DELETE and CONNECT, subresources such as `status` (controllers write them),
 //! and objects that are being deleted (an error that the object always had must not stop the removal of a finalizer).
@@ -33,7 +33,7 @@ use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::resource;
-use crate::resource::workload::{self, WORKLOADS, Workload};
+use crate::resource::workload::{self, PodPaths, WORKLOADS, Workload};
 use crate::time::Timestamp;
 use crate::validate::{self, ValidateOptions};
 
@@ -77,7 +77,7 @@ pub fn decide<'c>(
     caches: impl FnOnce() -> Result<CacheSource<'c>, CachesUnavailable>,
     now: Option<Timestamp>,
 ) -> AdmissionVerdict {
-    let request = match Request::read(request) {
+    let request = match Request::read(request, &settings.pod_paths) {
         Ok(request) => request,
         Err(fault) => return AdmissionVerdict::unreadable(&fault),
     };
@@ -182,10 +182,10 @@ pub fn workloads() -> Vec<AdmittedKinds> {
     kinds
 }
 
-/// Reports whether objects of a kind are validated because of their pod templates.
+/// Reports whether objects of a kind are validated because of their pod templates, or of those that they name.
 fn is_validated(row: &Workload) -> bool {
     let is_pod = row.group.is_empty() && row.kind == "Pod";
-    !is_pod && !row.templates.is_empty()
+    !is_pod && !(row.templates.is_empty() && row.references.is_empty())
 }
 
 /// The kind of object that a request is for.
@@ -198,11 +198,12 @@ enum Subject {
 }
 
 impl Subject {
-    fn of(group: &str, kind: &str) -> Self {
+    fn of(group: &str, kind: &str, paths: &PodPaths) -> Self {
         match (group, kind) {
             (resource::GROUP, resource::KIND) => Subject::ImageCache,
             ("", "Pod") => Subject::Pod,
             _ if workload::find(group, kind).is_some_and(is_validated) => Subject::Workload,
+            _ if paths.teach(group, kind) => Subject::Workload,
             _ => Subject::Other,
         }
     }
@@ -219,7 +220,7 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    fn read(request: &'a Value) -> Result<Self, String> {
+    fn read(request: &'a Value, paths: &PodPaths) -> Result<Self, String> {
         let text = |at: Option<&'a Value>, path: &str| {
             at.and_then(Value::as_str)
                 .ok_or_else(|| format!("request.{path} is not a string"))
@@ -233,7 +234,7 @@ impl<'a> Request<'a> {
         };
         let present = |name| request.get(name).filter(|value| !value.is_null());
         Ok(Request {
-            subject: Subject::of(group, kind),
+            subject: Subject::of(group, kind, paths),
             kind,
             operation: text(request.get("operation"), "operation")?,
             subresource: present("subResource").is_some_and(|name| name != ""),
@@ -308,6 +309,7 @@ fn findings(object: &Value, settings: &AdmissionSettings) -> Vec<Diagnostic> {
     let options = ValidateOptions {
         levels: settings.levels.clone(),
         max_size_gib: settings.max_size_gib,
+        pod_paths: settings.pod_paths.clone(),
     };
     validate::object(object, &options)
 }

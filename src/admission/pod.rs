@@ -7,7 +7,7 @@ use super::patch::Edit;
 use super::settings::{AdmissionMode, AdmissionSettings, AdmittedPods, OnMiss, OnUnavailable};
 use super::verdict::{AdmissionVerdict, DenialReason};
 use crate::diagnostic::{Levels, Report};
-use crate::matching::{self, Cache, Decision, Image, PinRefusal};
+use crate::matching::{self, Cache, Decision, Image, NameComparison, PinRefusal};
 use crate::pod::{Placement, Pod};
 use crate::reference::{DEFAULT_TAG, Named};
 use crate::resource::annotation::POD_CACHE_ID;
@@ -122,7 +122,7 @@ fn follow(
         );
     }
     if settings.if_not_present {
-        for path in keep_local(object, cache, &mut edit) {
+        for path in keep_local(object, cache, settings.rules.names, &mut edit) {
             verdict
                 .warnings
                 .retain(|warning| !warning.starts_with(&path));
@@ -134,12 +134,19 @@ fn follow(
 /// Sets `IfNotPresent` where the policy is unset or `Always`, on images that the cache holds exactly. An image with a
 /// mutable tag keeps its policy: `Always` keeps it up to date, and costs only a request to the registry. Returns the
 /// changed paths, each with `: `.
-fn keep_local(pod: &Value, cache: &Cache, edit: &mut Edit<'_>) -> Vec<String> {
-    let held = |image: &str| {
-        cache
-            .images
-            .iter()
-            .any(|held| held.normalized() == Some(image))
+fn keep_local(
+    pod: &Value,
+    cache: &Cache,
+    names: NameComparison,
+    edit: &mut Edit<'_>,
+) -> Vec<String> {
+    let held = |image: &Image| {
+        cache.images.iter().any(|held| match names {
+            NameComparison::Normalised => {
+                held.normalized().is_some() && held.normalized() == image.normalized()
+            }
+            NameComparison::Textual => held.text() == image.text(),
+        })
     };
     let mut changed = Vec::new();
     for list in ["initContainers", "containers"] {
@@ -153,7 +160,7 @@ fn keep_local(pod: &Value, cache: &Cache, edit: &mut Edit<'_>) -> Vec<String> {
                 .get("image")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            let exact = || Image::new(image).normalized().is_some_and(held);
+            let exact = || held(&Image::new(image));
             if replaceable && !moves(image) && exact() {
                 let index = index.to_string();
                 edit.set(

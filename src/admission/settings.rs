@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::diagnostic::Levels;
 use crate::matching::MatchRules;
 use crate::resource::MAX_SIZE_GIB;
+use crate::resource::workload::PodPaths;
 use crate::settings::{self, SettingError, SettingErrors};
 
 /// What becomes of the cache annotations of a new pod.
@@ -92,6 +93,9 @@ pub struct AdmissionSettings {
     pub levels: Levels,
     /// Largest `spec.imageCacheSize` in GiB, 32768 unless set.
     pub max_size_gib: i64,
+    /// Places of pods in kinds that the table of workloads does not have, `[GROUP/]KIND=/PATH`: their objects are
+    /// validated. The rules of the webhook must name these kinds, too.
+    pub pod_paths: PodPaths,
     /// The rules of matching. `now` in it overrides the time of the host or of the request.
     pub rules: MatchRules,
 }
@@ -107,6 +111,7 @@ impl Default for AdmissionSettings {
             on_caches_unavailable: OnUnavailable::default(),
             levels: Levels::default(),
             max_size_gib: MAX_SIZE_GIB,
+            pod_paths: PodPaths::default(),
             rules: MatchRules::default(),
         }
     }
@@ -161,8 +166,16 @@ impl AdmissionSettings {
         let idle = set
             .into_iter()
             .filter(|(_, set)| *set && self.mode == AdmissionMode::Off);
-        idle.map(|(path, _)| SettingError::new(path, "has no effect while `mode` is `off`"))
-            .collect()
+        let idle =
+            idle.map(|(path, _)| SettingError::new(path, "has no effect while `mode` is `off`"));
+        let taught = !self.rules.pod_paths.as_slice().is_empty();
+        let taught = taught.then(|| {
+            SettingError::new(
+                "rules.podPaths",
+                "has no effect: only pods are matched, write `podPaths`",
+            )
+        });
+        idle.chain(taught).collect()
     }
 
     /// Whether a pod can be changed, warned about or denied because of the caches that there are.

@@ -78,6 +78,7 @@ codes! {
     IC016 "wrong-type" Error "a value has the wrong type";
     IC017 "label-form" Error "a label or an annotation key does not follow the rules of Kubernetes";
     IC018 "annotations-too-long" Error "the annotations of one object together exceed 256 KiB";
+    IC019 "other-product" Hint "an ImageCache of another product, which is not read";
     // Images
     IC020 "images-missing" Error "spec or spec.images is missing";
     IC021 "images-empty" Error "spec.images is an empty list";
@@ -112,6 +113,7 @@ codes! {
     IC066 "cache-id-form" Warning "an image cache id must look like imc-…";
     IC067 "result-by-hand" Warning "an annotation that only ECI writes is set by hand";
     IC068 "unknown-workload" Warning "a pod spec in an object of an unknown kind, which is not validated";
+    IC069 "made-elsewhere" Hint "pods are made from another object, which the object names";
     // Status
     IC080 "phase-unknown" Warning "unknown phase";
     IC081 "status-form" Warning "a status field has an unexpected form";

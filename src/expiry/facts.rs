@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::end;
 use crate::diagnostic::{Code, Diagnostic, Levels, Quoted, Report};
 use crate::path::Path;
+use crate::resource::another_product;
 use crate::resource::view::{CacheForm, CacheView};
 use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk};
 use crate::resource::{AUTO_NAME_PREFIX, ImageCache, Phase, whole};
@@ -235,6 +236,9 @@ struct Collector<'i, 'r, 'd> {
 
 impl Visitor for Collector<'_, '_, '_> {
     fn object(&mut self, met: &Met<'_>) {
+        if met.is_cache_of_another_product() {
+            another_product(met.meta.group(), met.path, self.report);
+        }
         if !met.is_cache() {
             self.inventory.others += 1;
             return;

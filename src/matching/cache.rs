@@ -183,6 +183,14 @@ impl Cache {
         }
     }
 
+    /// Returns the cache with images that are compared as text.
+    pub(super) fn with_images_as_text(&self) -> Self {
+        Cache {
+            images: self.images.iter().map(Image::as_text).collect(),
+            ..self.clone()
+        }
+    }
+
     /// Returns id and name, for an answer.
     #[must_use]
     pub fn named(&self) -> CacheName {

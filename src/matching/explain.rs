@@ -7,9 +7,10 @@ use super::explanation::{
 };
 use super::index::{Index, Record};
 use super::reason::Loss;
-use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
+use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, NameComparison, SizeTie};
 use super::select::{Filter, Requirements, Score, SearchBuffers, Strategy};
-use super::verdict::{Decision, PinRefusal, RUNS_ON_ACS, Selection};
+use super::verdict::{ACS_ASKS, Decision, PinRefusal, RUNS_ON_ACS, Selection};
+use crate::diagnostic::Quoted;
 use crate::image::{Key, Name};
 use crate::pod::Pod;
 use crate::resource::{self, annotation};
@@ -32,6 +33,52 @@ impl Index {
         rules: &MatchRules,
         scratch: &mut SearchBuffers,
     ) -> Explanation {
+        let mut answer = match rules.names {
+            NameComparison::Normalised => self.explained(pod, rules, scratch),
+            NameComparison::Textual => {
+                let pod = pod.with_images_as_text();
+                self.as_text().explained(&pod, rules, scratch)
+            }
+        };
+        if answer.decision == Decision::NotEci {
+            answer.notes.push(ACS_ASKS.to_owned());
+            return answer;
+        }
+        let spelt = self.spelt_otherwise(pod, rules, &answer, scratch);
+        answer.notes.extend(spelt);
+        answer
+    }
+
+    /// Describes the images for which the comparison of normalised names and that of texts differ.
+    fn spelt_otherwise(
+        &self,
+        pod: &Pod,
+        rules: &MatchRules,
+        answer: &Explanation,
+        scratch: &mut SearchBuffers,
+    ) -> Vec<String> {
+        if rules.names == NameComparison::Normalised {
+            return spellings(&answer.images, "the cache");
+        }
+        let normalised = self.select(pod, rules, scratch);
+        let Some(winner) = normalised.winner else {
+            return Vec::new();
+        };
+        let cache = label(winner);
+        let mut notes = spellings(&found(pod, Some(winner)), &Quoted(&cache).to_string());
+        let same = answer.winner.as_ref() == Some(&winner.named());
+        if !notes.is_empty() && !(same && answer.decision == normalised.decision) {
+            let decision = normalised.decision.as_str();
+            notes.push(format!(
+                "as normalised names they give {decision} with {}",
+                Quoted(&cache)
+            ));
+        }
+        notes
+    }
+
+    /// Explains the decision by the keys of the images, whatever comparison the rules want.
+    fn explained(&self, pod: &Pod, rules: &MatchRules, scratch: &mut SearchBuffers) -> Explanation {
         let course = self.course(pod, rules);
         let standings = match course {
             Strategy::NotEci => Vec::new(),
@@ -64,6 +111,7 @@ impl Index {
                 message: refusal.to_string(),
             }),
             warnings: contest.warnings(),
+            notes: pod.notes.clone(),
             decision: verdict.decision,
             next,
             images,
@@ -390,6 +438,24 @@ impl<'a> Contest<'a> {
     }
 }
 
+/// Describes the images that a cache has with another text.
+fn spellings(images: &[FoundImage], cache: &str) -> Vec<String> {
+    let exact = images
+        .iter()
+        .filter(|found| found.found == ImageMatch::Exact);
+    let spelt = exact.filter_map(|found| {
+        let cached = found
+            .cached
+            .as_deref()
+            .filter(|cached| *cached != found.image)?;
+        let (image, cached) = (Quoted(&found.image), Quoted(cached));
+        Some(format!(
+            "{image} is {cached} in {cache}: as text the names differ"
+        ))
+    });
+    spelt.collect()
+}
+
 fn label(cache: &Cache) -> String {
     cache.id.clone().unwrap_or_else(|| cache.name.clone())
 }
@@ -406,11 +472,11 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
     }
     names.sort_unstable();
     repositories.sort_unstable();
-    let have = |key: &Key| {
-        let same = |name: &Name| first(&names, &name.text);
+    let have = |key: &Key, text: &str| {
+        let same = |name: &Name| first(&names, &name.text, text);
         match key.names().find_map(same) {
             Some(cached) => (ImageMatch::Exact, Some(cached)),
-            None => match first(&repositories, key.repository()) {
+            None => match first(&repositories, key.repository(), text) {
                 Some(cached) => (ImageMatch::RepositoryOnly, Some(cached)),
                 None => (ImageMatch::Nothing, None),
             },
@@ -419,6 +485,7 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
     let images = pod.images().iter().chain(pod.unreadable());
     images
         .map(|image| {
+            let have = |key| have(key, image.text());
             let (found, cached) = image.key().map_or((ImageMatch::Invalid, None), have);
             FoundImage {
                 image: image.text().to_owned(),
@@ -429,9 +496,11 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
         .collect()
 }
 
-/// Returns the first text for a name in a sorted list.
-fn first<'a>(sorted: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
-    let at = sorted.partition_point(|(other, _)| *other < name);
+/// Returns the text for a name in a sorted list: the wanted one if it is there, else the first.
+fn first<'a>(sorted: &[(&str, &'a str)], name: &str, wanted: &str) -> Option<&'a str> {
+    let at = sorted
+        .binary_search(&(name, wanted))
+        .unwrap_or_else(|_| sorted.partition_point(|(other, _)| *other < name));
     let (_, text) = sorted.get(at).filter(|(other, _)| *other == name)?;
     Some(text)
 }

@@ -47,6 +47,10 @@ pub struct Explanation {
     pub error: Option<RefusedPin>,
     /// Warnings about parts of the pod that could not be read or have no effect.
     pub warnings: Vec<String>,
+    /// Facts that are easily missed: what the cluster adds to the pod, and images for which the comparison of names as
+    /// text gives another answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A cache that was considered.

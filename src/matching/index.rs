@@ -1,7 +1,7 @@
 //! An index of caches by their images: repository → version → caches. Changes are made in place.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::cache::Cache;
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
@@ -34,6 +34,8 @@ pub struct Index {
     pub(super) repositories: Table<Repository>,
     pub(super) versions: Table<Version>,
     words: Table<Box<str>>,
+    /// The same caches with images that are compared as text, once a search asks for them.
+    as_text: OnceLock<Box<Index>>,
 }
 
 #[derive(Debug, Clone)]
@@ -103,6 +105,14 @@ pub(super) const UNTOLD: u32 = 0;
 pub(super) const UNHEARD: u32 = u32::MAX;
 
 impl Index {
+    /// Returns the index of the same caches with images that are compared as text.
+    pub(super) fn as_text(&self) -> &Index {
+        self.as_text.get_or_init(|| {
+            let caches = self.iter().map(Cache::with_images_as_text);
+            Box::new(caches.collect())
+        })
+    }
+
     /// Returns the number of caches.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -130,6 +140,9 @@ impl Index {
     /// an id. An object that gets its id is a new cache here: remove the one without id by
     /// [`Index::remove_unidentified`]. Takes time linear in the number of images of the cache.
     pub fn insert(&mut self, cache: Cache) -> Option<Cache> {
+        if let Some(as_text) = self.as_text.get_mut() {
+            as_text.insert(cache.with_images_as_text());
+        }
         let before = self.number_of(&cache).and_then(|number| self.take(number));
         self.add(cache);
         before
@@ -137,11 +150,17 @@ impl Index {
 
     /// Removes the cache with this id. Takes time linear in the number of images of the cache.
     pub fn remove(&mut self, id: &str) -> Option<Cache> {
+        if let Some(as_text) = self.as_text.get_mut() {
+            as_text.remove(id);
+        }
         self.take(self.by_id(id)?)
     }
 
     /// Removes the cache with this name and without an id.
     pub fn remove_unidentified(&mut self, name: &str) -> Option<Cache> {
+        if let Some(as_text) = self.as_text.get_mut() {
+            as_text.remove_unidentified(name);
+        }
         self.take(self.by_name(name)?)
     }
 

@@ -7,12 +7,15 @@ use super::cache::Cache;
 use crate::diagnostic::Report;
 use crate::image::ImageFacts;
 use crate::path::Path;
-use crate::pod::{self, Pod};
+use crate::pod::{self, ClusterDefaults, Pod, Reading};
+use crate::resource::another_product;
 use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk, walk_item};
+use crate::resource::workload::PodPaths;
 
 /// The pods and caches of documents, in document order.
 ///
-/// An inventory reads `ImageCache`, Pod and workload objects; lists of them (`items`); a DescribeImageCaches reply, its
+/// An inventory reads `ImageCache`, Pod and workload objects; the defaults of a cluster (`eci-profile`, `Selector`);
+/// lists of them (`items`); a DescribeImageCaches reply, its
 /// entries, or a printed SDK answer that holds the reply in `body`; and arrays of all of these. A broken entry is
 /// reported and does not affect the others. Other objects are counted.
 ///
@@ -42,6 +45,10 @@ pub struct Inventory {
     /// The number of objects, list items and lists of which a part could not be read. Every one of them is reported. An
     /// answer about the inventory is not complete if there is one.
     pub unread: usize,
+    /// The defaults that the cluster gives its pods: see [`Inventory::apply_defaults`].
+    pub defaults: ClusterDefaults,
+    /// Places of pods in kinds that the table of workloads does not have. Set them before documents are added.
+    pub pod_paths: PodPaths,
 }
 
 impl Inventory {
@@ -64,6 +71,7 @@ impl Inventory {
         self.others = self.others.saturating_add(other.others);
         self.empty_lists = self.empty_lists.saturating_add(other.empty_lists);
         self.unread = self.unread.saturating_add(other.unread);
+        self.defaults.merge(other.defaults);
     }
 
     fn take(&mut self, met: &Met<'_>, report: &mut Report<'_>) {
@@ -75,14 +83,42 @@ impl Inventory {
             self.caches.extend(cache);
             return;
         }
-        let pods = Pod::read_all(met.value, kind(met), met.path, report);
+        let group = met.meta.group();
+        if let Some(kind) = kind(met)
+            && (self.defaults).add(group, kind, met.value, met.path, report)
+        {
+            return;
+        }
+        if met.is_cache_of_another_product() {
+            another_product(group, met.path, report);
+            self.others += 1;
+            return;
+        }
+        let reading = Reading {
+            paths: &self.pod_paths,
+            for_defaults: true,
+            references: false,
+        };
+        let pods = reading.pods(met.value, kind(met), met.path, report);
         self.unread += usize::from(pods.iter().any(|pod| pod.doubtful));
         if pods.is_empty() {
             let unread = report.count() > before;
             self.unread += usize::from(unread);
             self.others += usize::from(!unread);
         }
+        // A pod template in another object is not an error: it is named, and may be among the inputs.
+        reading.report_elsewhere(met.value, kind(met), pods.is_empty(), met.path, report);
         self.pods.extend(pods);
+    }
+
+    /// Adds to each pod what the cluster adds to it: annotations and labels of the ConfigMap `eci-profile` and of
+    /// `Selector` objects. Call it once, after the last document was added.
+    pub fn apply_defaults(&mut self) {
+        if !self.defaults.is_empty() {
+            self.pods
+                .iter_mut()
+                .for_each(|pod| self.defaults.apply(pod));
+        }
     }
 
     /// Reads every image again with facts from registries.
@@ -101,6 +137,8 @@ pub enum ObjectRole {
     Cache,
     /// A Pod, or a workload with a pod template.
     Pod,
+    /// Defaults of pods: the ConfigMap `eci-profile`, a `Selector`, or a Namespace, whose labels a selector may need.
+    Defaults,
     /// Any other object.
     Other,
 }
@@ -134,6 +172,8 @@ pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
     each_object(value, report, |met, _| {
         let role = if met.is_cache() {
             ObjectRole::Cache
+        } else if pod::gives_defaults(met.meta.group(), met.meta.kind, met.value) {
+            ObjectRole::Defaults
         } else if pod::describes_pods(met.value, kind(met)) {
             ObjectRole::Pod
         } else {

@@ -14,8 +14,9 @@ use serde_json::Value;
 use super::inventory::{each_object, kind};
 use crate::diagnostic::{Code, Report};
 use crate::path::{Path, Step};
-use crate::pod::{self, Template};
+use crate::pod::{Reading, Template};
 use crate::resource::whole_part;
+use crate::resource::workload::PodPaths;
 use crate::type_error::TypeError;
 
 const MIB: u64 = 1 << 20;
@@ -113,6 +114,8 @@ pub struct LocalityInventory {
     pub others: usize,
     /// Number of facts that could not be read. Scores are not complete unless it is 0.
     pub unreadable: usize,
+    /// Places of pods in kinds that the table of workloads does not have. Set them before documents are added.
+    pub pod_paths: PodPaths,
 }
 
 impl LocalityInventory {
@@ -128,7 +131,11 @@ impl LocalityInventory {
                 self.nodes
                     .extend(NodeImages::read_at(met.value, &mut faults));
             } else {
-                let templates = pod::templates_of(met.value, kind(met));
+                let reading = Reading {
+                    paths: &self.pod_paths,
+                    ..Reading::PLAIN
+                };
+                let (templates, _) = reading.templates(met.value, kind(met));
                 let before = self.pods.len();
                 for template in templates.iter().filter(|template| template.makes_pod) {
                     let mut pod = PodImages::read(template, &mut faults);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::resource::workload::PodPaths;
 use crate::settings::{self, SettingErrors};
 use crate::time::Timestamp;
 
@@ -29,6 +30,17 @@ pub enum SizeTie {
     Closest,
     /// Prefer the cache whose exactly matching images are the largest in total. Images of unknown size count as 0.
     MatchedBytes,
+}
+
+/// The comparison of image names. ECI's documents do not define it; ACS compares names as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NameComparison {
+    /// Compare references in full: registry, namespace and a missing tag are filled in.
+    #[default]
+    Normalised,
+    /// Compare names as they are written: `nginx:1.27` is not `docker.io/library/nginx:1.27`.
+    Textual,
 }
 
 /// The rules of a match. The default is the assumed behaviour of ECI. Fields give values that a pod does not contain, or
@@ -69,6 +81,11 @@ pub struct MatchRules {
     ///
     /// [`Explanation::omitted`]: super::Explanation::omitted
     pub max_candidates: usize,
+    /// The comparison of image names.
+    pub names: NameComparison,
+    /// Places of pods in kinds that the table of workloads does not have, `[GROUP/]KIND=/PATH`. A host that reads objects
+    /// before it matches them reads them with these.
+    pub pod_paths: PodPaths,
 }
 
 impl MatchRules {
@@ -97,6 +114,8 @@ impl Default for MatchRules {
             bytes_per_second: BYTES_PER_SECOND,
             explain_all: false,
             max_candidates: MAX_CANDIDATES,
+            names: NameComparison::Normalised,
+            pod_paths: PodPaths::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::index::{Index, Record, Stage, UNTOLD};
-use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
+use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, NameComparison, SizeTie};
 use super::verdict::{PinRefusal, Selection};
 use crate::image::{Key, Name};
 use crate::pod::{Placement, Pod};
@@ -107,6 +107,20 @@ impl Index {
     /// Takes time linear in the number of the pod's images and of the caches that share one of them: exactly, or,
     /// where no cache does, by repository.
     pub fn winner_with<'i>(
+        &'i self,
+        pod: &Pod,
+        rules: &MatchRules,
+        scratch: &mut SearchBuffers,
+    ) -> Selection<'i> {
+        if rules.names == NameComparison::Textual {
+            let pod = pod.with_images_as_text();
+            return self.as_text().select(&pod, rules, scratch);
+        }
+        self.select(pod, rules, scratch)
+    }
+
+    /// Selects the cache by the keys of the images, whatever comparison the rules want.
+    pub(super) fn select<'i>(
         &'i self,
         pod: &Pod,
         rules: &MatchRules,

@@ -30,6 +30,9 @@ pub enum Decision {
 /// The warning of a pod that runs on ACS.
 pub(super) const RUNS_ON_ACS: &str = "runs on ACS: its image caches follow other rules";
 
+/// What image caches of ACS ask of a pod.
+pub(super) const ACS_ASKS: &str = "image caches of ACS need the annotation `image.alibabacloud.com/enable-image-cache: \"true\"` on the pod, the pull policy `Always`, and the image under the same name";
+
 impl Decision {
     /// Returns `Hit`, `Partial`, `Miss`, `Refused` or `NotEci`.
     #[must_use]

@@ -11,12 +11,15 @@
 //! | Does the pod run on ECI? | [`Placement`] |
 //! | Which images does the pod have, and how much storage does it need? | [`Pod`] |
 
+mod defaults;
 mod node;
 mod placement;
 mod request;
+mod search;
 mod storage;
 mod template;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -27,14 +30,19 @@ use crate::image::{Image, ImageFacts};
 use crate::messages::define;
 use crate::path::Path;
 use crate::resource::annotation::{self, AnnotationHolder};
-use crate::resource::workload::{self, Workload};
+use crate::resource::workload::{self, PodPaths, Workload, group_of};
 use crate::type_error::TypeError;
+use defaults::OwnMetadata;
 use node::NodeRequirements;
 
+pub use defaults::ClusterDefaults;
+pub(crate) use defaults::gives_defaults;
 pub use placement::Placement;
 pub use request::{CacheRequest, DecidingAnnotations};
+pub use search::search;
+pub(crate) use search::taught;
 pub use storage::{GIB, storage_bytes};
-pub use template::{ContainerImage, Located, Misfit, Template, search, templates, values};
+pub use template::{ContainerImage, Located, Misfit, Referred, Template, templates, values};
 
 /// The origin of a pod. Automatic matching is on by default in Kubernetes, and off by default in the OpenAPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -101,7 +109,13 @@ pub struct Pod {
     pub warnings: Vec<String>,
     /// A label or an annotation of the pod that decides its cache has the wrong type, and counts as absent.
     pub doubtful: bool,
+    /// Sentences on what the cluster adds to the pod.
+    pub notes: Vec<String>,
+    /// What the pod has itself, until defaults of the cluster are added.
+    own: Option<Box<OwnMetadata>>,
     images: Vec<Image>,
+    /// Further texts for images of the pod.
+    spellings: Vec<Image>,
     unreadable: Vec<Image>,
 }
 
@@ -171,9 +185,19 @@ impl Pod {
     /// Reads the images again, with what registries report about them.
     pub fn apply(&mut self, facts: &ImageFacts) {
         let again = |image: &Image| Image::read(image.text(), facts);
-        let mut images: Vec<Image> = self.images.iter().map(again).collect();
+        let read = self.images.iter().chain(&self.spellings);
+        let mut images: Vec<Image> = read.map(again).collect();
         images.append(&mut self.unreadable);
         self.set_images(images);
+    }
+
+    /// Returns the pod with images that are compared as text.
+    pub(crate) fn with_images_as_text(&self) -> Self {
+        let mut pod = self.clone();
+        let read = self.images.iter().chain(&self.spellings);
+        let texts = read.map(Image::as_text);
+        pod.set_images(texts.chain(self.unreadable.iter().cloned()).collect());
+        pod
     }
 
     fn set_images(&mut self, images: Vec<Image>) {
@@ -183,24 +207,25 @@ impl Pod {
         fn order(image: &Image) -> (Option<&str>, Option<&str>, &str) {
             (image.repository(), image.normalized(), image.text())
         }
-        for images in [&mut self.images, &mut self.unreadable] {
-            images.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
-        }
-        self.images
-            .dedup_by(|a, b| a.normalized() == b.normalized());
+        self.images.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+        self.spellings.clear();
+        let spellings = &mut self.spellings;
+        self.images.dedup_by(|a, b| {
+            let same = a.normalized() == b.normalized();
+            if same && a.text() != b.text() {
+                spellings.push(a.clone());
+            }
+            same
+        });
+        self.unreadable
+            .sort_unstable_by(|a, b| a.text().cmp(b.text()));
         self.unreadable.dedup_by(|a, b| a.text() == b.text());
     }
 
     /// Reads the first pod of an object: see [`Pod::read_all`].
     #[must_use]
     pub fn read(value: &Value, report: &mut Report<'_>) -> Option<Self> {
-        let mut pods = Self::read_all(value, None, &Path::Root, report).into_iter();
-        let mut pod = pods.next()?;
-        let more = pods.count();
-        if more > 0 {
-            pod.warnings.push(only_the_first(&pod.template, more));
-        }
-        Some(pod)
+        Reading::PLAIN.first(value, report)
     }
 
     /// Parses the first pod of an object: a Pod, or an object with a pod template. An image that is not a reference does not
@@ -217,13 +242,7 @@ impl Pod {
     /// # Errors
     /// Returns [`PodError`] if the object describes no pod.
     pub fn parse(value: &Value) -> Result<Self, PodError> {
-        let mut report = Report::new(&Levels::DEFAULT);
-        Self::read(value, &mut report).ok_or_else(|| {
-            report.add(Code::IC011, &Path::Root, NOT_A_POD, "");
-            PodError {
-                diagnostics: report.finish(),
-            }
-        })
+        Reading::PLAIN.parse(value)
     }
 
     /// Reads the pods that an object describes, one for each pod template with an image: a Pod, an object of a kind in
@@ -236,43 +255,7 @@ impl Pod {
         path: &Path<'_>,
         report: &mut Report<'_>,
     ) -> Vec<Self> {
-        let templates = templates_of(value, kind);
-        let (row, kind) = row_of(value, kind);
-        let strict = row.is_some_and(Workload::is_built_in);
-        let mut pods = Vec::new();
-        let mut broken = false;
-        for template in &templates {
-            for misfit in &template.misfits {
-                // Only Kubernetes itself is known to refuse a null.
-                if strict || !misfit.found.value.is_null() {
-                    broken = true;
-                    misfit.report(path, report);
-                }
-            }
-            let incomplete = strict && !template.missing.is_empty();
-            if template.makes_pod || incomplete {
-                pods.push(Self::from_template(
-                    template, value, kind, strict, path, report,
-                ));
-            }
-        }
-        if let (Some(row), Some(first)) = (row, pods.first_mut()) {
-            without_effect(row, value, &mut first.warnings);
-        }
-        if let (None, Some(first)) = (row, pods.first_mut())
-            && let Some(kind) = kind
-        {
-            first.warnings.push(unknown_kind(kind));
-        }
-        let needs_image = row.is_some_and(|row| {
-            let certain = row.is_built_in() || value.get("apiVersion").is_some();
-            certain && !row.templates.is_empty() && row.references.is_empty()
-        });
-        if pods.is_empty() && needs_image && !broken {
-            let name = named(value, kind).full_name();
-            report.add(Code::IC016, path, without_image(&name), SKIPPED);
-        }
-        pods
+        Reading::PLAIN.pods(value, kind, path, report)
     }
 
     fn from_template(
@@ -302,7 +285,11 @@ impl Pod {
                         if strict {
                             report.add(Code::IC023, path, IMAGE_MISSING, IMAGE_COUNTS);
                         }
-                        Image::unreadable(&path.to_string(), IMAGE_MISSING)
+                        let path = path.to_string();
+                        match &container.elsewhere {
+                            Some(referred) => Image::unreadable(&path, &in_another(referred)),
+                            None => Image::unreadable(&path, IMAGE_MISSING),
+                        }
                     }
                     other => {
                         let message = expected("a string", other);
@@ -418,12 +405,171 @@ fn without_effect(row: &Workload, object: &Value, warnings: &mut Vec<String>) {
     }
 }
 
-/// Returns the pod templates of an object of any kind: those of its row in the table, else every pod spec in it.
-pub(crate) fn templates_of<'v>(value: &'v Value, kind: Option<&'v str>) -> Vec<Template<'v>> {
-    match row_of(value, kind).0 {
-        Some(row) => templates(row, value),
-        None => search(value),
+/// How the pods of an object are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    /// Places of pods in kinds that the table of workloads does not have.
+    pub(crate) paths: &'a PodPaths,
+    /// Whether defaults of the cluster can be added to the pods.
+    pub(crate) for_defaults: bool,
+    /// Whether pods that are made from another object are reported.
+    pub(crate) references: bool,
+}
+
+impl Reading<'static> {
+    pub(crate) const PLAIN: Self = Reading {
+        paths: PodPaths::NONE,
+        for_defaults: false,
+        references: false,
+    };
+}
+
+impl Reading<'_> {
+    /// Returns the pod templates of an object of any kind: those of its row in the table, those that the paths lead to,
+    /// else every pod spec in it. Returns with them whether its kind is unknown.
+    pub(crate) fn templates<'v>(
+        self,
+        value: &'v Value,
+        kind: Option<&'v str>,
+    ) -> (Vec<Template<'v>>, bool) {
+        let (row, kind) = row_of(value, kind);
+        if let Some(row) = row {
+            return (templates(row, value), false);
+        }
+        let api_version = value.get("apiVersion").and_then(Value::as_str);
+        let group = group_of(api_version.unwrap_or_default());
+        let found = taught(self.paths.of(group, kind.unwrap_or_default()), value);
+        if found.is_empty() {
+            return (search(value), true);
+        }
+        (found, false)
     }
+
+    /// Reads the first pod of an object.
+    fn first(self, value: &Value, report: &mut Report<'_>) -> Option<Pod> {
+        let mut pods = self.pods(value, None, &Path::Root, report).into_iter();
+        let mut pod = pods.next()?;
+        let more = pods.count();
+        if more > 0 {
+            pod.warnings.push(only_the_first(&pod.template, more));
+        }
+        Some(pod)
+    }
+
+    /// Reads the first pod of an object: see [`Pod::parse`].
+    pub(crate) fn parse(self, value: &Value) -> Result<Pod, PodError> {
+        let mut report = Report::new(&Levels::DEFAULT);
+        self.first(value, &mut report).ok_or_else(|| {
+            report.add(Code::IC011, &Path::Root, NOT_A_POD, "");
+            PodError {
+                diagnostics: report.finish(),
+            }
+        })
+    }
+
+    /// Reads every pod that an object describes: see [`Pod::read_all`].
+    pub(crate) fn pods(
+        self,
+        value: &Value,
+        kind: Option<&str>,
+        path: &Path<'_>,
+        report: &mut Report<'_>,
+    ) -> Vec<Pod> {
+        let (templates, unknown) = self.templates(value, kind);
+        let (row, kind) = row_of(value, kind);
+        let strict = row.is_some_and(Workload::is_built_in);
+        let mut pods = Vec::new();
+        let mut broken = false;
+        for template in &templates {
+            for misfit in &template.misfits {
+                // Only Kubernetes itself is known to refuse a null.
+                if strict || !misfit.found.value.is_null() {
+                    broken = true;
+                    misfit.report(path, report);
+                }
+            }
+            let incomplete = strict && !template.missing.is_empty();
+            if template.makes_pod || incomplete {
+                let mut pod = Pod::from_template(template, value, kind, strict, path, report);
+                if self.for_defaults {
+                    pod.own = Some(Box::new(OwnMetadata::of(template)));
+                }
+                pods.push(pod);
+            }
+        }
+        if let (true, Some(first), Some(kind)) = (unknown, pods.first_mut(), kind) {
+            first.warnings.push(unknown_kind(kind));
+        }
+        if let (Some(row), Some(first)) = (row, pods.first_mut()) {
+            without_effect(row, value, &mut first.warnings);
+        }
+        let needs_image = row.is_some_and(|row| {
+            let certain = row.is_built_in() || value.get("apiVersion").is_some();
+            certain && !row.templates.is_empty() && row.references.is_empty()
+        });
+        if pods.is_empty() && needs_image && !broken {
+            let name = named(value, kind).full_name();
+            report.add(Code::IC016, path, without_image(&name), SKIPPED);
+        }
+        if self.references {
+            self.report_elsewhere(value, kind, pods.is_empty(), path, report);
+        }
+        pods
+    }
+
+    /// Reports the objects that have pod templates or images for the pods of this one; `without_pods`: it has none itself.
+    pub(crate) fn report_elsewhere(
+        self,
+        value: &Value,
+        kind: Option<&str>,
+        without_pods: bool,
+        path: &Path<'_>,
+        report: &mut Report<'_>,
+    ) {
+        let Some(row) = row_of(value, kind).0 else {
+            return;
+        };
+        if row.references.is_empty() {
+            return;
+        }
+        let (templates, _) = self.templates(value, kind);
+        let broken = templates
+            .iter()
+            .any(|template| !template.misfits.is_empty());
+        let referred = report_references(row, value, &templates, path, report);
+        let certain = row.is_built_in() || value.get("apiVersion").is_some();
+        if without_pods && certain && !broken && !referred && !row.templates.is_empty() {
+            let name = named(value, kind).full_name();
+            report.add(Code::IC069, path, without_image(&name), CHOSEN_ELSEWHERE);
+        }
+    }
+}
+
+/// Reports each object that an object names because it has a pod template or an image. Returns whether there is one.
+fn report_references(
+    row: &Workload,
+    value: &Value,
+    templates: &[Template<'_>],
+    path: &Path<'_>,
+    report: &mut Report<'_>,
+) -> bool {
+    // A container whose image is elsewhere is an image of its pod that is named there.
+    let of_containers = templates
+        .iter()
+        .filter(|template| template.makes_pod)
+        .flat_map(|template| &template.missing)
+        .filter_map(|container| container.elsewhere.as_ref())
+        .map(|referred| std::ptr::from_ref(referred.name.value));
+    let of_containers: BTreeSet<_> = of_containers.collect();
+    let references = template::references(row, value);
+    for referred in &references {
+        if !of_containers.contains(&std::ptr::from_ref(referred.name.value)) {
+            referred.name.at(path, &mut |path| {
+                report.add(Code::IC069, path, made_from(referred), MATCH_IT);
+            });
+        }
+    }
+    !references.is_empty()
 }
 
 /// Reports whether an object describes pods: its kind has pod templates, or there is a pod spec in it.
@@ -476,10 +622,20 @@ const NOT_A_POD: &str = "neither a Pod nor an object with a pod template";
 const IMAGE_MISSING: &str = "required";
 const IMAGE_COUNTS: &str = "The image counts as one that no cache has.";
 const SKIPPED: &str = "The object is skipped: its pods pull no images.";
+const CHOSEN_ELSEWHERE: &str = "Its operator chooses an image, which is not known here.";
+const MATCH_IT: &str = "Match that object too; what this one adds to its pods is not known there.";
 const CUT_OFF: &str = "the pod templates share too many values, so some were not read";
 
 fn without_image(name: &str) -> String {
     format!("`{name}` has no container with an image")
+}
+
+fn made_from(referred: &Referred<'_>) -> String {
+    format!("pods are made from {referred}")
+}
+
+fn in_another(referred: &Referred<'_>) -> String {
+    format!("it is in {referred}")
 }
 
 fn unknown_kind(kind: &str) -> String {

@@ -52,8 +52,26 @@ impl Placement {
     /// Reads the placement of the pod of a template.
     #[must_use]
     pub fn of(template: &Template<'_>) -> Self {
-        let label = |name| template.label(name).and_then(Value::as_str);
-        let annotation = |name| template.annotation(name).and_then(Value::as_str);
+        let label = |name: &str| template.label(name).and_then(Value::as_str);
+        let annotation = |name: &str| template.annotation(name).and_then(Value::as_str);
+        match Self::of_metadata(label, annotation) {
+            Placement::Unspecified | Placement::PossiblyEci if selects_virtual_node(template) => {
+                Placement::Eci
+            }
+            Placement::Unspecified
+                if tolerates_virtual_node(template) || has_node_affinity(template) =>
+            {
+                Placement::PossiblyEci
+            }
+            found => found,
+        }
+    }
+
+    /// Returns the placement that labels and annotations give.
+    fn of_metadata<'v>(
+        label: impl Fn(&str) -> Option<&'v str>,
+        annotation: impl Fn(&str) -> Option<&'v str>,
+    ) -> Self {
         let burst = |value: &str| [label(ECI_BURST), annotation(ECI_BURST)].contains(&Some(value));
         if annotation(ECI_INSTANCE_ID).is_some() {
             return Placement::Eci;
@@ -62,13 +80,34 @@ impl Placement {
         if label(ACS_LABEL) == Some("true") || class {
             return Placement::Acs;
         }
-        if label(ECI_LABEL) == Some("true") || burst("eci_only") || selects_virtual_node(template) {
+        if label(ECI_LABEL) == Some("true") || burst("eci_only") {
             return Placement::Eci;
         }
-        if burst("eci") || tolerates_virtual_node(template) || has_node_affinity(template) {
+        if burst("eci") {
             return Placement::PossiblyEci;
         }
         Placement::Unspecified
+    }
+
+    /// Returns the placement with labels, annotations and a scheduling policy that the cluster adds. A pod that says
+    /// where it runs keeps its placement.
+    pub(super) fn with_defaults<'v>(
+        self,
+        label: impl Fn(&str) -> Option<&'v str>,
+        annotation: impl Fn(&str) -> Option<&'v str>,
+        policy: Self,
+    ) -> Self {
+        if matches!(self, Placement::Eci | Placement::Acs) {
+            return self;
+        }
+        let added = [Self::of_metadata(label, annotation), policy, self];
+        let found = added
+            .into_iter()
+            .find(|placement| *placement != Placement::Unspecified);
+        match found {
+            _ if policy == Placement::Eci && added.first() != Some(&Placement::Acs) => policy,
+            found => found.unwrap_or_default(),
+        }
     }
 
     /// Reads the placement of a Pod.

@@ -62,7 +62,10 @@ impl CacheRequest {
         Self::look_up(|name| template.annotation(name), warnings)
     }
 
-    fn look_up<'v>(get: impl Fn(&str) -> Option<&'v Value>, warnings: &mut Vec<String>) -> Self {
+    pub(super) fn look_up<'v>(
+        get: impl Fn(&str) -> Option<&'v Value>,
+        warnings: &mut Vec<String>,
+    ) -> Self {
         let mut text = |name: &'static str| match get(name) {
             Some(Value::String(text)) if !text.is_empty() => Some((name, text.as_str())),
             None | Some(Value::Null) => None,

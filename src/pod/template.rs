@@ -1,19 +1,17 @@
 //! The pod templates of an object: what the table of workloads finds in it.
 
-use std::collections::BTreeSet;
-use std::ptr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::{fmt, ptr};
 
 use serde_json::Value;
 
+use crate::diagnostic::Quoted;
 use crate::path::{self, Path};
 use crate::resource::workload::{PodTemplate, Way, WayStep, Workload};
 
 /// Values that are visited outside the part of a pod template, for all templates of one object together. Ten thousand
 /// tasks that share ten thousand sidecars would otherwise cost their product.
 const MAX_SHARED_VISITS: usize = 200_000;
-
-/// Depth to which an object of an unknown kind is searched for pod specs.
-const MAX_SEARCH_DEPTH: usize = 64;
 
 /// A value of an object, and its place.
 #[derive(Debug, Clone)]
@@ -42,6 +40,25 @@ pub struct ContainerImage<'v> {
     pub holder: &'v Value,
     /// The number of containers in the list of this one; 1 where it is not in a list.
     pub siblings: usize,
+    /// The object that has the image, where the container refers to one: a step of Tekton.
+    pub elsewhere: Option<Referred<'v>>,
+}
+
+/// Another object that an object names, because it has a pod template or an image.
+#[derive(Debug, Clone)]
+pub struct Referred<'v> {
+    /// The kinds that the object may have.
+    pub kinds: &'static [&'static str],
+    /// Its name, and the place of the name.
+    pub name: Located<'v>,
+}
+
+impl fmt::Display for Referred<'_> {
+    /// Writes ``the WorkflowTemplate or ClusterWorkflowTemplate `x` ``.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name.value.as_str().unwrap_or_default();
+        write!(f, "the {} {}", self.kinds.join(" or "), Quoted(name))
+    }
 }
 
 impl ContainerImage<'_> {
@@ -61,11 +78,6 @@ impl ContainerImage<'_> {
             [.., path::Step::Key(list), path::Step::Index(_), _] => list,
             _ => "",
         }
-    }
-
-    /// Reports whether the container is in a list that each pod spec has.
-    fn of_pod_spec(&self) -> bool {
-        ["containers", "initContainers"].contains(&self.list())
     }
 
     /// Reports whether the container names no image.
@@ -110,6 +122,16 @@ pub struct Template<'v> {
 }
 
 impl<'v> Template<'v> {
+    /// Returns the path of the pod spec in its object.
+    pub(super) fn place(&self) -> String {
+        let misfits = self.misfits.iter().map(|misfit| &misfit.found);
+        let mut place = String::new();
+        if let Some(found) = self.pod_specs.iter().chain(misfits).next() {
+            found.at(&Path::Root, &mut |path| place = path.to_string());
+        }
+        place
+    }
+
     /// Returns an annotation of the pod: of the map with the highest precedence that has it.
     #[must_use]
     pub fn annotation(&self, name: &str) -> Option<&'v Value> {
@@ -191,13 +213,47 @@ pub fn templates<'v>(workload: &Workload, object: &'v Value) -> Vec<Template<'v>
     }
     let mut budget = MAX_SHARED_VISITS;
     let mut found = Vec::new();
+    let elsewhere = items_elsewhere(workload, object);
     for row in workload.templates {
         let mut places = matches(row.at, object);
         if places.is_empty() {
             places.extend(Match::absent(row.at, object));
         }
         for at in places {
-            found.push(read(row, &at, &mut budget));
+            found.push(read(row, &at, &elsewhere, &mut budget));
+        }
+    }
+    found
+}
+
+/// Returns the other objects that an object of a known kind names, because they have pod templates or images.
+pub(super) fn references<'v>(workload: &Workload, object: &'v Value) -> Vec<Referred<'v>> {
+    let each = workload.references.iter().flat_map(|reference| {
+        let found = values(reference.at, object).into_iter();
+        found.map(|name| Referred {
+            kinds: reference.kinds,
+            name,
+        })
+    });
+    each.filter(|referred| referred.name.value.is_string())
+        .collect()
+}
+
+/// Items of lists that name the object which has their image.
+type Elsewhere<'v> = BTreeMap<*const Value, Referred<'v>>;
+
+fn items_elsewhere<'v>(workload: &Workload, object: &'v Value) -> Elsewhere<'v> {
+    let mut found = BTreeMap::new();
+    for reference in workload.references {
+        for met in matches(reference.at, object) {
+            let above = met.path.iter().zip(met.values.iter().skip(1));
+            let item = above
+                .rev()
+                .find(|(step, _)| matches!(step, path::Step::Index(_)));
+            if let Some((_, item)) = item {
+                let (kinds, name) = (reference.kinds, met.located());
+                found.insert(ptr::from_ref(*item), Referred { kinds, name });
+            }
         }
     }
     found
@@ -225,11 +281,17 @@ fn follow<'v>(steps: &[WayStep], object: &'v Value) -> Vec<Match<'v>> {
 }
 
 /// Reads the template of a row at one of its places.
-fn read<'v>(row: &PodTemplate, at: &Match<'v>, budget: &mut usize) -> Template<'v> {
+fn read<'v>(
+    row: &PodTemplate,
+    at: &Match<'v>,
+    elsewhere: &Elsewhere<'v>,
+    budget: &mut usize,
+) -> Template<'v> {
     let name = at.name(row);
     let reader = Reader {
         row,
         at,
+        elsewhere,
         depth: row.at.steps().count(),
         name: name.as_deref(),
     };
@@ -266,6 +328,7 @@ fn read<'v>(row: &PodTemplate, at: &Match<'v>, budget: &mut usize) -> Template<'
 struct Reader<'r, 'v> {
     row: &'r PodTemplate,
     at: &'r Match<'v>,
+    elsewhere: &'r Elsewhere<'v>,
     /// The number of steps to the place.
     depth: usize,
     /// The name of the pod.
@@ -294,6 +357,7 @@ impl<'v> Reader<'_, 'v> {
         let mut supplied: BTreeSet<*const Value> = BTreeSet::new();
         for alternatives in self.row.images {
             let mut used = None;
+            let mut spare = None;
             let mut without = Vec::new();
             for (number, way) in alternatives.iter().enumerate() {
                 let mut any = false;
@@ -306,6 +370,8 @@ impl<'v> Reader<'_, 'v> {
                                 template.makes_pod |=
                                     container.image.steps.starts_with(&self.at.path);
                                 template.images.push(container);
+                            } else if spare.is_none() {
+                                spare = Some((number, container));
                             }
                         }
                     }
@@ -315,13 +381,24 @@ impl<'v> Reader<'_, 'v> {
                     used = Some(number);
                 }
             }
-            for (number, container) in without {
-                if used.is_some_and(|used| used != number) {
-                    supplied.insert(ptr::from_ref(container.holder));
-                } else if container.of_pod_spec() {
+            let mut spare_used = false;
+            for (number, mut container) in without {
+                let holder = ptr::from_ref(container.holder);
+                if let Some(referred) = self.elsewhere.get(&holder) {
+                    container.elsewhere = Some(referred.clone());
+                    template.missing.push(container);
+                } else if used.is_some_and(|used| used != number) {
+                    supplied.insert(holder);
+                } else if spare.as_ref().is_some_and(|(later, _)| *later > number) {
+                    supplied.insert(holder);
+                    spare_used = true;
+                } else if !container.list().is_empty() {
                     template.missing.push(container);
                 }
             }
+            template
+                .images
+                .extend(spare.filter(|_| spare_used).map(|(_, image)| image));
         }
         let mut once = BTreeSet::new();
         template.missing.retain(|container| {
@@ -385,14 +462,14 @@ impl<'v> Reader<'_, 'v> {
 
 /// A value that a way leads to, with all values on the way.
 #[derive(Debug, Clone)]
-struct Match<'v> {
-    path: Vec<path::Step<'v>>,
+pub(super) struct Match<'v> {
+    pub(super) path: Vec<path::Step<'v>>,
     /// The object, and the value after each step.
-    values: Vec<&'v Value>,
+    pub(super) values: Vec<&'v Value>,
 }
 
 impl<'v> Match<'v> {
-    fn object(object: &'v Value) -> Self {
+    pub(super) fn object(object: &'v Value) -> Self {
         Match {
             path: Vec::new(),
             values: vec![object],
@@ -423,11 +500,11 @@ impl<'v> Match<'v> {
         found
     }
 
-    fn value(&self) -> &'v Value {
+    pub(super) fn value(&self) -> &'v Value {
         self.values.last().copied().unwrap_or(&Value::Null)
     }
 
-    fn located(&self) -> Located<'v> {
+    pub(super) fn located(&self) -> Located<'v> {
         Located {
             value: self.value(),
             steps: self.path.clone(),
@@ -546,58 +623,9 @@ impl<'v> Match<'v> {
     }
 }
 
-/// Returns a template for each pod spec in an object of an unknown kind: an object with a list `containers` of which
-/// one has an image. Annotations and labels are taken from `metadata` beside it, as in a `PodTemplateSpec`.
-#[must_use]
-pub fn search(object: &Value) -> Vec<Template<'_>> {
-    let mut found = Vec::new();
-    seek(&mut Match::object(object), &mut found);
-    found
-}
-
-fn seek<'v>(at: &mut Match<'v>, found: &mut Vec<Template<'v>>) {
-    if at.path.len() > MAX_SEARCH_DEPTH {
-        return;
-    }
-    let value = at.value();
-    if is_pod_spec(value) {
-        found.push(read_pod_spec(at));
-        return;
-    }
-    let mut enter = |step, value| {
-        at.path.push(step);
-        at.values.push(value);
-        seek(at, found);
-        at.path.pop();
-        at.values.pop();
-    };
-    match value {
-        Value::Object(members) => {
-            for (key, value) in members {
-                enter(path::Step::Key(key), value);
-            }
-        }
-        Value::Array(items) => {
-            for (index, value) in items.iter().enumerate() {
-                enter(path::Step::Index(index), value);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn is_pod_spec(value: &Value) -> bool {
-    let containers = value.get("containers").and_then(Value::as_array);
-    containers.is_some_and(|all| {
-        let image =
-            |container: &Value| container.get("image").is_some_and(|image| !image.is_null());
-        all.iter().any(image)
-    })
-}
-
 /// Reads a pod spec and the metadata beside it, as in a `PodTemplateSpec`. A Pod is read here and not by its row of the
 /// table, because matching reads nothing else so often.
-fn read_pod_spec<'v>(at: &Match<'v>) -> Template<'v> {
+pub(super) fn read_pod_spec<'v>(at: &Match<'v>) -> Template<'v> {
     let mut template = Template {
         pod_specs: vec![at.located()],
         ..Template::default()
@@ -663,5 +691,6 @@ fn container<'v>(
         },
         holder: holder.value,
         siblings,
+        elsewhere: None,
     })
 }

@@ -34,6 +34,8 @@ pub const CPU_ARCH: &str = "k8s.aliyun.com/imc-cpu-arch";
 pub const OS_TYPE: &str = "k8s.aliyun.com/imc-os-type";
 /// Enterprise registry instances that are pulled from without a password.
 pub const ACR_INSTANCE_IDS: &str = "k8s.aliyun.com/acr-instance-ids";
+/// On a pod: the enterprise registry instance that is pulled from without a password.
+pub const ACR_INSTANCE_ID: &str = "k8s.aliyun.com/acr-instance-id";
 /// Role in the account that owns the ECI resources.
 pub const ACR_SERVICE_ARNS: &str = "k8s.aliyun.com/acr-service-arns";
 /// Role in the account that owns the registry.
@@ -77,6 +79,10 @@ pub const ACS_LABEL: &str = "alibabacloud.com/acs";
 pub const ACS_COMPUTE_CLASS: &str = "alibabacloud.com/compute-class";
 /// On a pod on ACS: use image caches, `"false"` unless set.
 pub const ACS_ENABLE_CACHE: &str = "image.alibabacloud.com/enable-image-cache";
+/// Written back on a pod by ACS: the caches that were used, as JSON.
+pub const ACS_MATCHED: &str = "image.alibabacloud.com/matched-image-caches";
+/// Prefix of the annotations of ACS on image caches.
+pub const ACS_PREFIX: &str = "image.alibabacloud.com/";
 /// Written back on a pod by ECI: the instance that it runs in.
 pub const ECI_INSTANCE_ID: &str = "k8s.aliyun.com/eci-instance-id";
 
@@ -90,6 +96,8 @@ pub enum AnnotationHolder {
     Pod,
     /// On both.
     Both,
+    /// Only on pods that run on ACS, Alibaba's Container Compute Service.
+    AcsPod,
 }
 
 /// The form a value must have.
@@ -110,10 +118,14 @@ pub enum ValueForm {
     OneOf(&'static [&'static str]),
     /// Comma-separated registry instances `cri-…`, each with `region:` before it if it is in another region.
     AcrInstances,
+    /// One registry instance `cri-…`, with `region:` before it if it is in another region.
+    AcrInstance,
     /// Comma-separated roles `acs:ram::<account>:role/<name>`.
     Arns,
     /// Comma-separated `host[:port]`.
     Hosts,
+    /// A list in JSON.
+    Json,
     /// A Kubernetes quantity of bytes: `50Gi`.
     Quantity,
 }
@@ -132,8 +144,24 @@ pub struct KnownAnnotation {
     pub meaning: &'static str,
     /// The newer name of the same thing, where this one is old.
     pub successor: Option<&'static str>,
-    /// Written by ECI, not by people.
+    /// Written by ECI or ACS, not by people.
     pub result: bool,
+}
+
+impl KnownAnnotation {
+    /// Returns the name without its prefix.
+    #[must_use]
+    pub fn short(&self) -> &'static str {
+        self.name
+            .rsplit_once('/')
+            .map_or(self.name, |(_, name)| name)
+    }
+
+    /// Reports whether the annotation is about pulls from registries. ECI and ACS both read it.
+    #[must_use]
+    pub fn is_of_pulls(&self) -> bool {
+        self.holder == AnnotationHolder::Both || self.form == ValueForm::AcrInstance
+    }
 }
 
 const fn known(
@@ -210,6 +238,12 @@ pub const KNOWN: &[KnownAnnotation] = &[
         AnnotationHolder::Both,
         ValueForm::AcrInstances,
         "Enterprise registry instances to pull from without a password, with the region before those of another one.",
+    ),
+    known(
+        ACR_INSTANCE_ID,
+        AnnotationHolder::Pod,
+        ValueForm::AcrInstance,
+        "Enterprise registry instance to pull from without a password, with its region if it is another one.",
     ),
     known(
         ACR_SERVICE_ARNS,
@@ -292,6 +326,21 @@ pub const KNOWN: &[KnownAnnotation] = &[
         ValueForm::Quantity,
         "Extra temporary storage; raises the size that a cache must have.",
     ),
+    known(
+        ACS_ENABLE_CACHE,
+        AnnotationHolder::AcsPod,
+        ValueForm::Bool,
+        "On ACS: use image caches; false unless set. The pull policy must be Always.",
+    ),
+    KnownAnnotation {
+        result: true,
+        ..known(
+            ACS_MATCHED,
+            AnnotationHolder::AcsPod,
+            ValueForm::Json,
+            "The caches that were used; written by ACS.",
+        )
+    },
 ];
 
 /// Looks a full annotation name up.
@@ -303,7 +352,8 @@ pub const KNOWN: &[KnownAnnotation] = &[
 /// ```
 #[must_use]
 pub fn find(name: &str) -> Option<&'static KnownAnnotation> {
-    let name = name.starts_with(PREFIX).then_some(name)?;
+    let prefixed = name.starts_with(PREFIX) || name.starts_with(ACS_PREFIX);
+    let name = prefixed.then_some(name)?;
     KNOWN.iter().find(|known| known.name == name)
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::walk::TypeMeta;
 use super::workload::{self, Workload};
-use super::{API_VERSION, GROUP, KIND};
+use super::{API_VERSION, GROUP, KIND, is_of_another_product, means_this_product};
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::messages::define;
 use crate::path::Path;
@@ -18,25 +18,10 @@ define! { identity:
     wrong_version(kind, version, expected) "no matches for kind {kind} in version {version}, expected `{expected}`";
 }
 
-/// Groups of other products that also have a kind ImageCache.
-const OTHER_PRODUCTS: [&str; 3] = ["kubefledged.io", "kubefledged.k8s.io", "fledged.k8s.io"];
-
-/// Returns true when the group can only mean this product: its own, one near it, or another of its vendor.
-fn means_this_product(group: &str) -> bool {
-    if group.is_empty() {
-        return false;
-    }
-    group == GROUP
-        || nearest(group, [GROUP]).is_some()
-        || ["aliyun", "alibaba", "eci."]
-            .iter()
-            .any(|part| group.contains(part))
-}
-
 /// Reports whether an object is an `ImageCache`, also one whose type is misspelt or missing: validation has the table.
 pub(crate) fn is_image_cache(meta: TypeMeta<'_>, object: &Map<String, Value>) -> bool {
     match meta.kind {
-        KIND => !OTHER_PRODUCTS.contains(&meta.group()),
+        KIND => !is_of_another_product(meta.group()),
         "" => {
             let images = object.get("spec").and_then(|spec| spec.get("images"));
             means_this_product(meta.group())

@@ -11,6 +11,7 @@ pub(crate) mod identity;
 pub mod kube;
 mod object;
 mod phase;
+mod product;
 mod schema;
 pub(crate) mod view;
 pub(crate) mod walk;
@@ -23,6 +24,7 @@ pub(crate) use object::percent;
 pub use object::{CacheEvent, ImageCache, ImageCacheList, Metadata, Spec, Status};
 pub(crate) use object::{whole, whole_part};
 pub use phase::Phase;
+pub(crate) use product::{another_product, is_of_another_product, means_this_product};
 pub use schema::{json_schema, pod_annotations_schema};
 pub use walk::MAX_LIST_DEPTH;
 

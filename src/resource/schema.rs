@@ -71,7 +71,12 @@ fn annotations(wanted: impl Fn(&KnownAnnotation) -> bool) -> Map<String, Value> 
 }
 
 fn metadata() -> Value {
-    let annotations = annotations(|known| known.holder != AnnotationHolder::Pod);
+    let annotations = annotations(|known| {
+        matches!(
+            known.holder,
+            AnnotationHolder::ImageCache | AnnotationHolder::Both
+        )
+    });
     json!({
         "type": "object",
         "description": "Name and annotations. An ImageCache has no namespace: every namespace of the cluster can use it.",
@@ -135,6 +140,11 @@ fn annotation(known: &KnownAnnotation) -> Value {
             format!("`cri-…` or `region:cri-…`, {LIST}"),
             json!({"pattern": list("([^,:\\s]+:)?cri-[^,\\s]+")}),
         ),
+        ValueForm::AcrInstance => (
+            "`cri-…` or `region:cri-…`".to_owned(),
+            json!({"pattern": "^([^,:\\s]+:)?cri-[^,\\s]+$"}),
+        ),
+        ValueForm::Json => ("a list in JSON".to_owned(), json!({})),
         ValueForm::Arns => (
             format!("`acs:ram::account:role/name`, {LIST}"),
             json!({"pattern": list("acs:ram::[0-9]+:role/[^,\\s]+")}),

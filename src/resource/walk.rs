@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use super::identity;
 use super::view::field;
-use super::{GROUP, KIND, LIST_KIND};
+use super::{GROUP, KIND, LIST_KIND, is_of_another_product};
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
 use crate::type_error::TypeError;
@@ -95,6 +95,13 @@ impl Met<'_> {
         let TypeMeta { api_version, kind } = self.meta;
         let ours = api_version.is_empty() || self.meta.group() == GROUP;
         self.in_reply || (kind.is_empty() && ours && has_entry_fields(self.fields))
+    }
+}
+
+impl Met<'_> {
+    /// Returns true for a kind `ImageCache` of another product.
+    pub(crate) fn is_cache_of_another_product(&self) -> bool {
+        self.meta.kind == KIND && is_of_another_product(self.meta.group())
     }
 }
 

@@ -14,7 +14,7 @@ use super::value::InQuotes;
 use super::{form, labels};
 use crate::diagnostic::{Code, QuotedPart, Report};
 use crate::path::Path;
-use crate::pod::no_effect;
+use crate::pod::{Placement, no_effect};
 use crate::resource::annotation::{
     self, AnnotationHolder, KNOWN, KnownAnnotation, PREFIX, ValueForm,
 };
@@ -32,12 +32,11 @@ define! { annotations:
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place<'a> {
     ImageCache,
-    /// A pod or a pod template; `live` after ECI has written to it.
+    /// A pod or a pod template; `live` after ECI or ACS has written to it.
     Pod {
         live: bool,
+        placement: Placement,
     },
-    /// A pod or a pod template on ACS, which reads other annotations.
-    Acs,
     /// A place where pod annotations have no effect. They belong to another one, which is empty if there are no pods.
     Above {
         kind: &'a str,
@@ -59,6 +58,9 @@ pub(super) enum Place<'a> {
 /// | `eci-imc-id: imc-1` | Deployment | IC060 |
 /// | `eci-imc-id: "1"` | Pod | IC066 |
 /// | `eci-matched-image-cache: imc-1` | Pod that never ran | IC067 |
+/// | `eci-imc-id: imc-1` | Pod on ACS | IC056 |
+/// | `enable-image-cache: "true"` of ACS | Pod on ECI, ImageCache | IC056 |
+/// | `enable-image-cache: "true"` of ACS | Deployment | IC060 |
 pub(super) fn check(
     annotations: &Map<String, Value>,
     place: Place<'_>,
@@ -69,6 +71,10 @@ pub(super) fn check(
     let mut searches = MAX_ITEMS;
     for (key, value) in annotations {
         let path = path.key(key);
+        // ECI writes it on each pod that it runs; it says nothing about caches.
+        if key == annotation::ECI_INSTANCE_ID {
+            continue;
+        }
         if let Some(known) = annotation::find(key) {
             judge(known, value, annotations, place, &path, report);
             continue;
@@ -162,6 +168,9 @@ fn belongs(
     match (place, known.holder) {
         (Place::ImageCache, AnnotationHolder::Pod) => {
             let help = match known.name {
+                annotation::ACR_INSTANCE_ID => {
+                    "On an ImageCache, write `k8s.aliyun.com/acr-instance-ids`."
+                }
                 annotation::POD_AUTO | annotation::POD_AUTO_OLD => {
                     "Pods match caches with it. To reuse layers while building, write `k8s.aliyun.com/imc-enable-reuse`."
                 }
@@ -170,12 +179,30 @@ fn belongs(
             report.add_part(Code::IC056, path, QuotedPart::Key, for_pods(), help);
             false
         }
-        (Place::Acs, _) => {
+        (Place::ImageCache, AnnotationHolder::AcsPod) => {
+            report.add_part(
+                Code::IC056,
+                path,
+                QuotedPart::Key,
+                FOR_ACS_PODS,
+                "Remove it.",
+            );
+            false
+        }
+        (Place::Pod { placement, .. }, AnnotationHolder::AcsPod)
+            if placement == Placement::Eci && !known.result =>
+        {
+            report.add_part(Code::IC056, path, QuotedPart::Key, NOT_ON_ECI, ECI_SWITCH);
+            false
+        }
+        (Place::Pod { placement, .. }, AnnotationHolder::Pod)
+            if placement == Placement::Acs && !known.is_of_pulls() =>
+        {
             // Annotations on pulls are read by both; those on ECI's image caches are not.
-            if known.holder == AnnotationHolder::Pod && !known.result {
+            if !known.result {
                 report.add_part(Code::IC056, path, QuotedPart::Key, NOT_ON_ACS, ACS_SWITCH);
             }
-            known.holder == AnnotationHolder::Both
+            false
         }
         (Place::Pod { .. } | Place::Above { .. }, AnnotationHolder::ImageCache) => {
             let help = match known.name {
@@ -187,7 +214,17 @@ fn belongs(
             report.add_part(Code::IC056, path, QuotedPart::Key, for_caches(), help);
             false
         }
-        (Place::Pod { live: true }, _) => true,
+        (Place::Pod { live: true, .. }, _) => true,
+        (Place::Pod { .. } | Place::Above { .. }, AnnotationHolder::AcsPod) if known.result => {
+            report.add_part(
+                Code::IC067,
+                path,
+                QuotedPart::Key,
+                WRITTEN_BY_ACS,
+                "Remove it.",
+            );
+            true
+        }
         (Place::Pod { .. } | Place::Above { .. }, _) if known.result => {
             report.add_part(
                 Code::IC067,
@@ -208,6 +245,11 @@ fn belongs(
 }
 
 const NOT_ON_ACS: &str = "an annotation for ECI, has no effect on a pod that runs on ACS";
+const NOT_ON_ECI: &str = "an annotation for ACS, has no effect on a pod that runs on ECI";
+const FOR_ACS_PODS: &str = "an annotation for pods on ACS, has no effect on an ImageCache";
+const ECI_SWITCH: &str =
+    "To match image caches on ECI, write `k8s.aliyun.com/eci-auto-imc: \"true\"`.";
+const WRITTEN_BY_ACS: &str = "has no effect: ACS writes this annotation and does not read it";
 const ACS_SWITCH: &str =
     "To use image caches on ACS, write `image.alibabacloud.com/enable-image-cache: \"true\"`.";
 const CHOOSE_CACHE: &str = "Remove it; to choose a cache, write `k8s.aliyun.com/eci-imc-id`.";
@@ -247,17 +289,17 @@ impl fmt::Display for Belongs<'_> {
 /// on pods only a name similar to one in the table is reported.
 fn unknown(name: &str, search: bool, place: Place<'_>, path: &Path<'_>, report: &mut Report<'_>) {
     let meant = if search {
-        nearest(name, KNOWN.iter().map(short))
+        nearest(name, KNOWN.iter().map(KnownAnnotation::short))
     } else {
         None
     };
     match meant {
-        Some(known) => report.add_part(
+        Some(meant) => report.add_part(
             Code::IC053,
             path,
             QuotedPart::Key,
             NOT_KNOWN,
-            format_args!("Did you mean `{PREFIX}{known}`?"),
+            format_args!("Did you mean `{}`?", full_name(meant)),
         ),
         None if matches!(place, Place::ImageCache) => report.add_part(
             Code::IC052,
@@ -270,8 +312,12 @@ fn unknown(name: &str, search: bool, place: Place<'_>, path: &Path<'_>, report: 
     }
 }
 
-fn short(known: &'static KnownAnnotation) -> &'static str {
-    known.name.strip_prefix(PREFIX).unwrap_or(known.name)
+/// Returns the name of a known annotation with its prefix.
+fn full_name(short: &str) -> &str {
+    let mut known = KNOWN.iter();
+    known
+        .find(|known| known.short() == short)
+        .map_or(short, |known| known.name)
 }
 
 /// Reports an annotation with the name of a known one and another prefix or none. Only names that no other product
@@ -284,7 +330,7 @@ fn foreign(key: &str, path: &Path<'_>, report: &mut Report<'_>) {
     {
         return;
     }
-    if let Some(known) = KNOWN.iter().find(|known| short(known) == name) {
+    if let Some(known) = KNOWN.iter().find(|known| known.short() == name) {
         report.add_part(
             Code::IC053,
             path,

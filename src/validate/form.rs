@@ -31,6 +31,7 @@ define! { form:
     arn() "a role (acs:ram::ACCOUNT:role/NAME)";
     host_port() "a host[:port]";
     quantity() "a quantity of bytes (50Gi)";
+    json_list() "a list in JSON";
 }
 
 /// The invalid bytes of a value, and the reason.
@@ -96,10 +97,11 @@ impl fmt::Display for Wanted {
                 }
                 Ok(())
             }
-            ValueForm::AcrInstances => acr_instance().fmt(f),
+            ValueForm::AcrInstances | ValueForm::AcrInstance => acr_instance().fmt(f),
             ValueForm::Arns => arn().fmt(f),
             ValueForm::Hosts => host_port().fmt(f),
             ValueForm::Quantity => quantity().fmt(f),
+            ValueForm::Json => json_list().fmt(f),
         }
     }
 }
@@ -116,11 +118,15 @@ pub(super) fn example(form: ValueForm) -> &'static str {
         ValueForm::AcrInstances => {
             "Separate ids by commas; write another region and a colon before its id: \"cri-a,cn-beijing:cri-b\"."
         }
+        ValueForm::AcrInstance => {
+            "Write one id, with another region and a colon before it: \"cn-beijing:cri-b\"."
+        }
         ValueForm::Arns => "Copy the ARN of the role: \"acs:ram::1234567890123456:role/name\".",
         ValueForm::Hosts => {
             "Separate hosts by commas without spaces: \"registry.example.com,192.0.2.10:5000\"."
         }
         ValueForm::Quantity => "Write a number and a unit: \"50Gi\".",
+        ValueForm::Json => "",
     }
 }
 
@@ -188,6 +194,8 @@ fn items(form: ValueForm) -> Option<usize> {
         | ValueForm::CacheId
         | ValueForm::Id(_)
         | ValueForm::OneOf(_)
+        | ValueForm::AcrInstance
+        | ValueForm::Json
         | ValueForm::Quantity => None,
     }
 }
@@ -201,7 +209,9 @@ fn single(text: &str, form: ValueForm) -> Result<(), Why> {
             text.strip_prefix(prefix).is_some_and(is_id)
         }
         ValueForm::OneOf(words) => words.contains(&text),
-        ValueForm::AcrInstances => {
+        // Its items have commas, and only ACS writes it.
+        ValueForm::Json => true,
+        ValueForm::AcrInstances | ValueForm::AcrInstance => {
             let (region, id) = text.split_once(':').unwrap_or(("cn", text));
             name::label(region).is_ok() && id.strip_prefix("cri-").is_some_and(is_id)
         }

@@ -14,7 +14,7 @@ use crate::resource::identity::{
 };
 use crate::resource::walk::TypeMeta;
 use crate::resource::workload::{self, Workload};
-use crate::resource::{API_VERSION, KIND, LIST_KIND};
+use crate::resource::{API_VERSION, KIND, LIST_KIND, another_product, is_of_another_product};
 
 /// The type that an object is validated as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(super) fn check_list(meta: TypeMeta<'_>, path: &Path<'_>, report: &mut Repor
 /// |---|---|---|---|
 /// | `eci.alibabacloud.com/v1` | `ImageCache` | ImageCache | none |
 /// | `eci.aliyun.com/v1`, `v1`, none | `ImageCache` | ImageCache | IC010 |
-/// | `kubefledged.io/v1alpha3` | `ImageCache` | nothing | none |
+/// | `kubefledged.io/v1alpha3` | `ImageCache` | nothing | IC019 |
 /// | `eci.alibabacloud.com/v1` | `Imagecache`, `Cache`, none | ImageCache | IC011 |
 /// | `apps/v1` | `Deployment` | workload | none |
 /// | `v1`, none | `Deployment` | workload | IC010 |
@@ -73,6 +73,10 @@ pub(super) fn classify(
     report: &mut Report<'_>,
 ) -> Subject {
     let TypeMeta { api_version, kind } = meta;
+    if kind == KIND && is_of_another_product(meta.group()) {
+        another_product(meta.group(), path, report);
+        return Subject::Foreign;
+    }
     if is_image_cache(meta, object) {
         report_cache_type(meta, path, report);
         return Subject::ImageCache;

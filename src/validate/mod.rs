@@ -49,6 +49,7 @@ use crate::document::{self, Document, TextFormat, TextLimits};
 use crate::path::Path;
 use crate::resource::MAX_SIZE_GIB;
 use crate::resource::walk::{Met, Opens, TypeMeta, Visitor, WalkFault, walk};
+use crate::resource::workload::PodPaths;
 use crate::settings::{self, SettingErrors};
 use identity::Subject;
 
@@ -78,6 +79,8 @@ pub struct ValidateOptions {
     pub levels: Levels,
     /// Largest `spec.imageCacheSize` in GiB; 32768 unless set.
     pub max_size_gib: i64,
+    /// Places of pods in kinds that the table of workloads does not have: `[GROUP/]KIND=/PATH`.
+    pub pod_paths: PodPaths,
 }
 
 impl ValidateOptions {
@@ -98,6 +101,7 @@ impl Default for ValidateOptions {
         ValidateOptions {
             levels: Levels::default(),
             max_size_gib: MAX_SIZE_GIB,
+            pod_paths: PodPaths::default(),
         }
     }
 }
@@ -283,10 +287,15 @@ impl Visitor for Check<'_, '_> {
             Subject::Workload(workload) => workload::check(workload, met.value, path, self.report),
             Subject::Foreign => {
                 let kind = (met.meta.group(), met.meta.kind);
-                workload::check_unknown(kind, fields, path, self.report);
+                let paths = self.options.pod_paths.of(kind.0, kind.1);
+                let taught = workload::check_taught(paths, met.value, path, self.report);
+                if !taught {
+                    workload::check_unknown(kind, fields, path, self.report);
+                }
+                return self.meet(met.meta, fields, path, taught);
             }
         }
-        self.meet(met.meta, fields, path, subject != Subject::Foreign);
+        self.meet(met.meta, fields, path, true);
     }
 
     fn list(&mut self, list: &Met<'_>) {

@@ -56,6 +56,17 @@ impl<'p> Pods<'p> {
         }
     }
 
+    /// The pods of an object of a kind that Kubernetes does not serve itself.
+    pub(super) fn of_operator(path: &'p Path<'p>) -> Self {
+        Pods {
+            path,
+            strict: false,
+            has_status: false,
+            seen: BTreeSet::new(),
+            reported: BTreeSet::new(),
+        }
+    }
+
     /// Validates the metadata of the object and of its pod templates: the types of the object's labels, and the names of
     /// the two maps.
     pub(super) fn metadata(
@@ -138,23 +149,30 @@ impl<'p> Pods<'p> {
         let request = CacheRequest::of(template, &mut Vec::new());
         let placement = Placement::of(template);
         let live = self.has_status || template.annotation(ECI_INSTANCE_ID).is_some();
-        let place = match placement {
-            Placement::Acs => Place::Acs,
-            _ => Place::Pod { live },
-        };
+        let place = Place::Pod { live, placement };
         for map in &template.annotations {
             self.annotation_map(map, place, report);
         }
+        let acs = template.annotation(ACS_ENABLE_CACHE);
+        let enabled = acs.and_then(Value::as_str).and_then(parse_bool) == Some(true);
         let use_of_caches = match placement {
-            Placement::Acs => {
-                let enabled = template.annotation(ACS_ENABLE_CACHE);
-                let enabled = enabled.and_then(Value::as_str).and_then(parse_bool);
-                match enabled {
-                    Some(true) => CacheUse::Acs,
-                    _ => CacheUse::No,
+            Placement::Acs if enabled => CacheUse::Acs,
+            Placement::Acs => CacheUse::No,
+            // Only ACS reads the annotation, so the pod is meant for ACS.
+            Placement::Unspecified if enabled && request.asking().is_none() => {
+                if !live {
+                    let finding = (QuotedPart::Key, NOT_ON_ACS, LABEL_IT_ACS);
+                    self.report(Code::IC065, template, ACS_ENABLE_CACHE, finding, report);
                 }
+                CacheUse::Acs
             }
             _ => {
+                if placement != Placement::Eci
+                    && let Some(name) = request.asking()
+                {
+                    let finding = (QuotedPart::Key, beside_eci(name), ONE_PRODUCT);
+                    self.report(Code::IC056, template, ACS_ENABLE_CACHE, finding, report);
+                }
                 self.conflicts(template, &request, report);
                 if placement == Placement::Unspecified
                     && !template.has_untyped_label()
@@ -179,7 +197,11 @@ impl<'p> Pods<'p> {
 
     /// Validates a map of annotations that reaches pods whose template is in another object.
     pub(super) fn annotations(&mut self, map: &Located<'_>, report: &mut Report<'_>) {
-        self.annotation_map(map, Place::Pod { live: false }, report);
+        let place = Place::Pod {
+            live: false,
+            placement: Placement::Unspecified,
+        };
+        self.annotation_map(map, place, report);
     }
 
     fn annotation_map(&mut self, map: &Located<'_>, place: Place<'_>, report: &mut Report<'_>) {
@@ -436,6 +458,9 @@ fn policy_path<'a>(image: &'a Path<'a>) -> Path<'a> {
 
 const NOT_ON_ECI: &str = "the pod does not ask for ECI, and only ECI uses image caches";
 const LABEL_IT: &str = "Label it `alibabacloud.com/eci: \"true\"`; on a serverless cluster, where every pod runs on ECI, ignore this.";
+const NOT_ON_ACS: &str = "the pod does not ask for ACS, and only ACS reads this annotation";
+const LABEL_IT_ACS: &str = "Label it `alibabacloud.com/acs: \"true\"`; on a cluster of ACS, where every pod runs on ACS, ignore this.";
+const ONE_PRODUCT: &str = "A pod runs on ECI or on ACS; keep the annotations of one of them.";
 const KEEP_ONE: &str = "Keep one of them. If the named cache is missing or not Ready, the pod fails; nothing else is matched.";
 const REMOVE_ONE: &str = "Remove one of them; perfect match is the recommended one.";
 const SAY_COUNT: &str = "Remove it, or write how many images must match.";
@@ -443,6 +468,10 @@ const WRITE_IF_NOT_PRESENT: &str = "Write `IfNotPresent`.";
 const NAME_A_VERSION: &str =
     "Name a version, or write `imagePullPolicy: IfNotPresent` to run what the cache holds.";
 const WRITE_ALWAYS: &str = "Write `imagePullPolicy: Always`.";
+
+fn beside_eci(name: &str) -> String {
+    format!("an annotation for ACS beside `{name}`, which is for ECI")
+}
 
 fn count_too_high(count: usize, images: usize) -> String {
     format!("{count} images must match, but the pod has {images}: no cache can match")

@@ -11,9 +11,9 @@ use super::annotations::{self, Place};
 use super::pod::Pods;
 use super::value::not_a;
 use crate::diagnostic::{Code, Quoted, Report};
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::pod::{self, Located};
-use crate::resource::workload::Workload;
+use crate::resource::workload::{PodPath, Workload};
 
 /// Groups of policies, whose patterns look like pod specs.
 const POLICIES: [&str; 2] = ["kyverno.io", "policies.kyverno.io"];
@@ -47,6 +47,21 @@ pub(super) fn check(
     }
 }
 
+/// Validates the pods that pod paths lead to. Returns whether there is one.
+pub(super) fn check_taught<'p>(
+    paths: impl Iterator<Item = &'p PodPath>,
+    object: &Value,
+    path: &Path<'_>,
+    report: &mut Report<'_>,
+) -> bool {
+    let templates = pod::taught(paths, object);
+    let mut pods = Pods::of_operator(path);
+    for template in &templates {
+        pods.check(template, report);
+    }
+    !templates.is_empty()
+}
+
 fn check_map(map: &Located<'_>, place: Place<'_>, path: &Path<'_>, report: &mut Report<'_>) {
     map.at(path, &mut |path| match map.value {
         Value::Object(all) => annotations::check(all, place, path, report),
@@ -76,19 +91,41 @@ pub(super) fn check_unknown(
     let Some((key, spec)) = found.first() else {
         return;
     };
+    let above = path.steps().len();
     spec.at(&path.member(key), &mut |path| {
         let more = found.len() - 1;
         report.add(
             Code::IC068,
             path,
             UnknownKind { group, kind, more },
-            NOT_VALIDATED,
+            PodPathHelp(group, kind, path.steps().get(above..).unwrap_or_default()),
         );
     });
 }
 
-const NOT_VALIDATED: &str =
-    "To validate its pods, also check a PodTemplate object that has the same metadata and spec.";
+/// The help for an unknown kind: the pod path of the pod spec.
+struct PodPathHelp<'a>(&'a str, &'a str, &'a [Step<'a>]);
+
+impl fmt::Display for PodPathHelp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PodPathHelp(group, kind, steps) = *self;
+        if kind.is_empty() {
+            return Ok(());
+        }
+        f.write_str("To validate its pods, name their place with --pod-path, or in settings with `podPaths`: `")?;
+        if !group.is_empty() {
+            write!(f, "{group}/")?;
+        }
+        write!(f, "{kind}=")?;
+        for step in steps {
+            match step {
+                Step::Key(key) => write!(f, "/{}", key.replace('~', "~0").replace('/', "~1"))?,
+                Step::Index(_) => f.write_str("/*")?,
+            }
+        }
+        f.write_str("`.")
+    }
+}
 
 struct UnknownKind<'a> {
     group: &'a str,

@@ -553,7 +553,7 @@ fn explained_bytes(size: usize) -> usize {
         let mut pod = Pod::new("web", [Image::new(&image(number))]);
         pod.region = Some("cn-hangzhou".to_owned());
         pod.storage_gib = 30;
-        let answer = index.explain(&pod, &rules, &mut SearchBuffers::default());
+        let answer = index.explain_with(&pod, &rules, &mut SearchBuffers::default());
         assert_eq!(answer.candidates.len(), MAX_CANDIDATES);
         assert_eq!(answer.omitted, size - MAX_CANDIDATES);
         serde_json::to_string(&answer).unwrap().len()

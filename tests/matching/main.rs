@@ -12,6 +12,7 @@ mod explain;
 mod locality;
 mod mirror;
 mod naive;
+mod names;
 mod random;
 mod views;
 

@@ -129,7 +129,10 @@ fn lists_arrays_and_printed_answers_are_opened() {
         json!({"kind": "ConfigMap", "data": {}}),
         Value::Null,
     ]);
-    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(
+        found,
+        ["apiVersion: an ImageCache of `kubefledged.io`, another product: not read"]
+    );
     assert_eq!(
         names(&inventory.caches),
         [

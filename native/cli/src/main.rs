@@ -19,6 +19,7 @@ mod exit;
 mod expire;
 mod explain;
 mod input;
+mod kinds;
 mod kubeconfig;
 mod listen;
 mod log;

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use imagecache::matching::{LocalityInventory, PodImages, PodScores};
+use imagecache::resource::workload::PodPaths;
 use rayon::prelude::*;
 
 use crate::console::{self, Console, UNWRITABLE, visible};
@@ -12,9 +13,15 @@ use crate::report::count;
 use crate::{documents, encode, table};
 
 /// Prints the score of each node for each pod. Returns `Failure` if an input, or a part of one, could not be read.
-pub(crate) fn run(inputs: &[Input], form: Form, console: &mut Console) -> anyhow::Result<Exit> {
+pub(crate) fn run(
+    inputs: &[Input],
+    paths: &PodPaths,
+    form: Form,
+    console: &mut Console,
+) -> anyhow::Result<Exit> {
     let taken = documents::take(inputs, |value, report| {
         let mut inventory = LocalityInventory::default();
+        inventory.pod_paths = paths.clone();
         inventory.add(value, report);
         inventory
     });

@@ -7,9 +7,10 @@ use anyhow::Context;
 use clap::ValueEnum;
 use imagecache::matching::{
     CacheName, Decision, Explanation, ImageFacts, ImageMatch, Index, Inventory, MAX_CANDIDATES,
-    MatchRules, SearchBuffers, SizeTie,
+    MatchRules, NameComparison, SearchBuffers, SizeTie,
 };
 use imagecache::reference::Named;
+use imagecache::resource::workload::PodPaths;
 use oci_spec::image::{ImageIndex, ImageManifest};
 use rayon::prelude::*;
 
@@ -17,6 +18,7 @@ use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
+use crate::kinds::KindOptions;
 use crate::report::count;
 use crate::usage::usage_error;
 use crate::{documents, encode, match_locality, table};
@@ -49,7 +51,8 @@ Exit codes:
 /// Show which cache each pod uses, and why
 ///
 /// Reads Pods, workloads with a pod template, and caches, from any files in any order. Caches are ImageCache objects or
-/// the reply of DescribeImageCaches; a cache that appears in both is counted once.
+/// the reply of DescribeImageCaches; a cache that appears in both is counted once. The ConfigMap eci-profile and Selector
+/// objects (eci.aliyun.com) add their annotations and labels to pods; a selector of namespaces needs the Namespaces.
 ///
 /// With --profile locality it reads Nodes instead of caches, and shows the score (0 to 100) that the scheduler's plugin
 /// ImageLocality gives each node for the images in its status.images. A kubelet reports at most 50 images by default.
@@ -81,6 +84,8 @@ pub(crate) struct Match {
     rules: RuleOptions,
     #[command(flatten)]
     images: ImageOptions,
+    #[command(flatten)]
+    kinds: KindOptions,
 }
 
 #[derive(Debug, clap::Args)]
@@ -123,6 +128,9 @@ struct RuleOptions {
     /// Use caches in Updating and UpdateFailed too, with their old snapshot
     #[arg(long)]
     serve_stale: bool,
+    /// How image names are compared
+    #[arg(long, value_name = "RULE", default_value = "normalised")]
+    names: Names,
 }
 
 #[derive(Debug, clap::Args)]
@@ -184,6 +192,14 @@ enum SizeTiebreak {
     MatchedBytes,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Names {
+    /// As text: nginx:1.27 is not docker.io/library/nginx:1.27
+    Textual,
+    /// In full: registry, namespace and a missing tag are filled in
+    Normalised,
+}
+
 fn yes_or_no(text: &str) -> Result<bool, &'static str> {
     match text {
         "yes" | "true" => Ok(true),
@@ -226,6 +242,11 @@ fn hosts(text: &str) -> Result<(String, String), String> {
 }
 
 impl ImageOptions {
+    /// Reports whether a fact decides which names are equal.
+    fn compare_names(&self) -> bool {
+        !self.image_digest.is_empty() || !self.registry_alias.is_empty()
+    }
+
     fn is_empty(&self) -> bool {
         self.image_size.is_empty()
             && self.image_manifest.is_empty()
@@ -281,12 +302,19 @@ impl Match {
                     "{option} has no effect with --profile locality"
                 )));
             }
-            return match_locality::run(&self.inputs.list()?, self.output, console);
+            let paths = self.kinds.paths()?;
+            return match_locality::run(&self.inputs.list()?, &paths, self.output, console);
         }
-        let rules = self.rules();
+        let rules = self.rules(self.kinds.paths()?);
         let facts = self.images.facts()?;
+        if rules.names == NameComparison::Textual && self.images.compare_names() {
+            return Err(usage_error(
+                "--registry-alias and --image-digest have no effect with --names textual",
+            ));
+        }
         let taken = documents::take(&self.inputs.list()?, |value, report| {
             let mut inventory = Inventory::default();
+            inventory.pod_paths = rules.pod_paths.clone();
             inventory.add(value, report);
             inventory
         });
@@ -295,7 +323,9 @@ impl Match {
             .parts
             .into_iter()
             .for_each(|part| inventory.append(part));
-        let complete = !taken.incomplete && inventory.unread == 0;
+        inventory.apply_defaults();
+        let complete =
+            !taken.incomplete && inventory.unread == 0 && inventory.defaults.unreadable == 0;
         if !facts.is_empty() {
             inventory.apply(&facts);
         }
@@ -332,7 +362,7 @@ impl Match {
         Ok(if complete { worst } else { Exit::Failure })
     }
 
-    fn rules(&self) -> MatchRules {
+    fn rules(&self, pod_paths: PodPaths) -> MatchRules {
         let mut rules = MatchRules::default();
         rules.region.clone_from(&self.pods.region);
         rules.arch.clone_from(&self.pods.arch);
@@ -348,6 +378,11 @@ impl Match {
         rules.auto_create = !self.rules.no_auto_create;
         rules.auto_match = self.pods.auto_match_default;
         rules.max_candidates = self.candidates;
+        rules.names = match self.rules.names {
+            Names::Textual => NameComparison::Textual,
+            Names::Normalised => NameComparison::Normalised,
+        };
+        rules.pod_paths = pod_paths;
         rules
     }
 
@@ -370,6 +405,7 @@ impl Match {
             ),
             (rules.no_auto_create, "--no-auto-create"),
             (rules.serve_stale, "--serve-stale"),
+            (rules.names != Names::Normalised, "--names"),
             (!self.images.is_empty(), "a fact about images"),
         ];
         given
@@ -497,6 +533,7 @@ fn row(answer: &Explanation) -> [String; 6] {
         .filter(|image| image.found == ImageMatch::Exact);
     let pull = &answer.next.pull;
     let next = match (&answer.error, &answer.next.create) {
+        _ if answer.decision == Decision::NotEci => "follows the rules of ACS".to_owned(),
         (Some(error), _) => format!("refused: {}", error.message),
         (None, None) => pulls(pull.len(), pull),
         (None, Some(create)) => {
@@ -529,11 +566,15 @@ fn pulls(number: usize, images: &[String]) -> String {
 /// Prints the page of one pod.
 fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     head(console, answer)?;
-    if answer.error.is_none() {
+    let on_eci = answer.decision != Decision::NotEci;
+    if answer.error.is_none() && on_eci {
         images(console, answer)?;
     }
-    candidates(console, answer)?;
+    if on_eci {
+        candidates(console, answer)?;
+    }
     match (&answer.error, answer.next.pull.as_slice()) {
+        _ if !on_eci => {}
         (Some(error), _) => {
             console.line(format_args!(
                 "  ECI refuses the pod: {} (HTTP {})",
@@ -565,6 +606,9 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
         };
         console.line(format_args!("  to pin this cache, annotate the {place}:"))?;
         console.line(format_args!("    {}: {}", pin.annotation, pin.value))?;
+    }
+    for note in &answer.notes {
+        console.line(format_args!("  note: {note}"))?;
     }
     for warning in &answer.warnings {
         let style = AnsiColor::Yellow.on_default().bold();

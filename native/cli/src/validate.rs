@@ -12,6 +12,7 @@ use crate::code_arg::CodeParser;
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::input::{Input, Inputs, LIMITS, format_of};
+use crate::kinds::KindOptions;
 use crate::progress::Progress;
 use crate::report::{self, Checked, Tally};
 use crate::usage::usage_error;
@@ -39,9 +40,9 @@ Exit codes:
 
 /// Report errors and warnings in manifests of ImageCaches and workloads
 ///
-/// Checks ImageCaches, and the image cache annotations of Pods, Deployments, StatefulSets, DaemonSets, ReplicaSets,
-/// Jobs and CronJobs, in YAML or JSON, with any number of documents. Other objects are skipped. Every error
-/// and warning is reported in one run, with its line.
+/// Checks ImageCaches, and the image cache annotations and images of pods in workloads, in YAML or JSON, with any number
+/// of documents. A pod spec in an object of an unknown kind is reported; other objects are skipped. Every
+/// error and warning is reported in one run, with its line.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Validate {
@@ -64,6 +65,8 @@ pub(crate) struct Validate {
     quiet: bool,
     #[command(flatten)]
     severity: SeverityOptions,
+    #[command(flatten)]
+    kinds: KindOptions,
 }
 
 #[derive(Debug, clap::Args)]
@@ -155,6 +158,7 @@ impl Validate {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let mut options = ValidateOptions::default();
         options.levels = self.severity.levels()?;
+        options.pod_paths = self.kinds.paths()?;
         if let Some(gib) = self.max_size {
             options.max_size_gib = gib;
         }

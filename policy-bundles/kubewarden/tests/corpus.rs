@@ -14,15 +14,19 @@ use imagecache_conformance::native;
 use serde_json::{Value, json};
 use support::{Hosts, Listed, parsed, response};
 
-/// The question of a case as a request: those of `validate` become the creation of their object.
-fn asked(case: &Case) -> Value {
+/// The question of a case as a request: those of `validate` become the creation of their object. Of an example the API
+/// group is that of the object; the other manifests may have a wrong one.
+fn asked(case: &Case, is_example: bool) -> Value {
     if case.call == "admit" {
         return case.input.clone();
     }
     let object = &case.input["object"];
     let kind = object["kind"].as_str().unwrap();
+    let api_version = object["apiVersion"].as_str().unwrap_or_default();
+    let of_example = api_version.split_once('/').map(|(group, _)| group);
     let group = match kind {
         "ImageCache" => "eci.alibabacloud.com",
+        _ if is_example => of_example.unwrap_or_default(),
         "Job" | "CronJob" => "batch",
         "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => "apps",
         _ => "",
@@ -39,9 +43,9 @@ fn asked(case: &Case) -> Value {
 /// The corpus with its questions as they are put to a policy, and the core's verdicts on them.
 fn as_requests(corpus: &Corpus) -> Corpus {
     let mut requests = corpus.clone();
-    for file in ["objects", "workloads", "requests"] {
+    for file in ["kinds", "objects", "workloads", "requests"] {
         for case in requests.get_mut(file).unwrap() {
-            let question = asked(case);
+            let question = asked(case, file == "kinds");
             if case.call == "validate" {
                 let verdict = native::answer("admit", &question).unwrap();
                 every_finding_is_in(&verdict, case);

@@ -276,8 +276,10 @@ macro_rules! task {
             named_by: None,
             pod_specs: $pod_specs,
             images: &[
-                ways![concat!($at, ".stepTemplate.image")],
-                ways![concat!($at, ".steps.*.image")],
+                ways![
+                    concat!($at, ".steps.*.image"),
+                    concat!($at, ".stepTemplate.image"),
+                ],
                 ways![concat!($at, ".sidecars.*.image")],
             ],
             annotations: $annotations,

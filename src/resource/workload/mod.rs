@@ -31,10 +31,12 @@
 
 #[macro_use]
 mod builders;
+mod pod_paths;
 mod table;
 
 use serde::Serialize;
 
+pub use pod_paths::{PodPath, PodPathError, PodPaths};
 pub use table::WORKLOADS;
 
 use crate::spelling::nearest;
@@ -95,8 +97,8 @@ pub struct PodTemplate {
     /// every field is in each of them.
     pub pod_specs: &'static [Way],
     /// The images. Each entry is one container or one list of containers, given as alternatives, highest precedence
-    /// first: the first way that has a value is used. A value that an entry has seen, used or not, is not read again by
-    /// a later entry.
+    /// first: the first way that has a value is used. The first value of a later way is also used for the items of a
+    /// list that have no image. A value that an entry has seen, used or not, is not read again by a later entry.
     pub images: &'static [&'static [Way]],
     /// The maps of annotations that reach the pod, highest precedence first. Each ends with `annotations`.
     pub annotations: &'static [Way],

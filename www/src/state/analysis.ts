@@ -6,7 +6,7 @@ import type { Checked, Survey } from '../core/protocol';
 import { clusterCaches, withCluster } from './cluster';
 import { changes, files, lengthOf, textOf } from './files';
 import { now } from './now';
-import { sizes, strict } from './settings';
+import { sizes, strict, textual } from './settings';
 
 /** The version of the core. */
 export const version = signal('');
@@ -77,7 +77,8 @@ async function lookOnce(): Promise<void> {
     await ask('cluster', live && [...live.values()]);
     sentLive = live;
   }
-  survey.value = await ask('survey', ids, now.peek().toISOString(), { strict: strict.peek() }, sizes.peek());
+  const rules = { strict: strict.peek(), names: textual.peek() ? 'textual' : 'normalised' } as const;
+  survey.value = await ask('survey', ids, now.peek().toISOString(), rules, sizes.peek());
   settled.value = changes.peek() === at && !again;
 }
 
@@ -98,7 +99,7 @@ export function watch(): void {
     timer = setTimeout(() => void look(), pause(length));
   });
   effect(() => {
-    void [now.value, strict.value, sizes.value, clusterCaches.value, withCluster.value];
+    void [now.value, strict.value, textual.value, sizes.value, clusterCaches.value, withCluster.value];
     untracked(() => {
       settled.value = false;
       void look();

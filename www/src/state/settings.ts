@@ -11,6 +11,7 @@ interface Settings {
   language: Language;
   soonDays: number;
   strict: boolean;
+  textual: boolean;
   sizes: Sizes;
 }
 
@@ -22,6 +23,7 @@ function read(): Settings {
     language: navigator.languages.find((tag) => /^(en|zh)\b/.test(tag))?.startsWith('zh') ? 'zh' : 'en',
     soonDays: 7,
     strict: false,
+    textual: false,
     sizes: {},
   };
   try {
@@ -39,6 +41,8 @@ export const language = signal<Language>(initial.language);
 export const soonDays = signal(initial.soonDays);
 /** Only exact matches count. */
 export const strict = signal(initial.strict);
+/** Names of images are compared as text. */
+export const textual = signal(initial.textual);
 /** What images weigh, as far as somebody said. */
 export const sizes = signal<Sizes>(initial.sizes);
 
@@ -46,7 +50,7 @@ effect(() => {
   const root = document.documentElement;
   if (theme.value === 'auto') delete root.dataset.theme;
   else root.dataset.theme = theme.value;
-  const settings: Settings = { theme: theme.value, language: language.value, soonDays: soonDays.value, strict: strict.value, sizes: sizes.value };
+  const settings: Settings = { theme: theme.value, language: language.value, soonDays: soonDays.value, strict: strict.value, textual: textual.value, sizes: sizes.value };
   try {
     localStorage.setItem(key, JSON.stringify(settings));
   } catch {

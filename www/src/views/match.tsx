@@ -8,7 +8,7 @@ import { ShowOrigin, WithCluster } from '../parts/origin';
 import { isConnected } from '../state/cluster';
 import { survey } from '../state/analysis';
 import { now } from '../state/now';
-import { sizes, strict } from '../state/settings';
+import { sizes, strict, textual } from '../state/settings';
 import { view } from '../state/shown';
 import { formatBytes, formatTime, words } from '../words';
 
@@ -25,6 +25,9 @@ export function Match() {
       <div class="controls">
         <label class="check">
           <input type="checkbox" checked={strict.value} onChange={({ currentTarget }) => (strict.value = currentTarget.checked)} /> {t.strict}
+        </label>
+        <label class="check">
+          <input type="checkbox" checked={textual.value} onChange={({ currentTarget }) => (textual.value = currentTarget.checked)} /> {t.textual}
         </label>
         {isConnected.value && <WithCluster />}
         <button type="button" class="link" onClick={() => (view.value = 'expiry')}>
@@ -124,6 +127,11 @@ export function Explained({ pod, answer }: { pod: SurveyedPod; answer: Explanati
       {answer.warnings.length > 0 && (
         <ul class="warnings" lang="en">
           {answer.warnings.map((warning) => <li><Inline text={warning} /></li>)}
+        </ul>
+      )}
+      {answer.notes && (
+        <ul class="quiet" lang="en">
+          {answer.notes.map((note) => <li><Inline text={note} /></li>)}
         </ul>
       )}
       <h3>{t.imagesOfPod}</h3>

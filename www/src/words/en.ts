@@ -72,6 +72,7 @@ export const en = {
 
   podsAndCaches: (pods: number, caches: number) => `${pods} pod${s(pods)} against ${caches} cache${s(caches)}.`,
   strict: 'Only exact matches count',
+  textual: 'Compare image names as text',
   seenFrom: (time: string) => `seen from ${time}`,
   withCluster: (count: number) => `with the ${count} cache${s(count)} of the cluster`,
   noPods: 'No pod or workload is among the documents. Open one beside your caches, and see which it would start from.',

@@ -92,6 +92,7 @@ export const zh: Words = {
 
   podsAndCaches: (pods, caches) => `${pods} 个 Pod，${caches} 个缓存。`,
   strict: '只计精确匹配',
+  textual: '按文本比较镜像名称',
   seenFrom: (time) => `以 ${time} 为准`,
   withCluster: (count) => `包括集群中的 ${count} 个缓存`,
   noPods: '文档中没有 Pod 或工作负载。在缓存旁边打开一个，即可看到它会使用哪个缓存。',
@@ -206,6 +207,7 @@ export const zh: Words = {
     IC016: '值的类型不对。请改为所需的类型。',
     IC017: '标签或注解的键不符合 Kubernetes 的规则。请改写。',
     IC018: '同一对象的注解总长度超过上限。请缩短或移走一些注解。',
+    IC019: '这是其他产品的 ImageCache，不是 ECI 的镜像缓存，未读取。',
     IC020: '缺少 spec 或 spec.images。请列出要缓存的镜像。',
     IC021: 'spec.images 是空列表。请至少写一个镜像。',
     IC022: '镜像数量超过一个缓存的上限。请拆成多个缓存。',
@@ -235,6 +237,7 @@ export const zh: Words = {
     IC066: '镜像缓存 ID 的形式不像 imc-…。请核对。',
     IC067: '此注解由 ECI 写入，却是手写的。请删去。',
     IC068: '未知类型的对象中含有 Pod spec，未做校验。',
+    IC069: 'Pod 由该对象所引用的另一个对象生成，或镜像由其 operator 决定。请同时匹配那个对象。',
     IC080: '没有文档提到此阶段。请核对 status.phase。',
     IC081: '状态字段的形式不是读取者所预期的。请核对。',
     IC082: '记录的到期时间与按规则算出的不同。请核对。',

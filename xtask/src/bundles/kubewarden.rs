@@ -116,7 +116,9 @@ struct About {
 
 /// Returns the kinds that the policy looks at.
 fn resources() -> String {
-    let workloads = WORKLOADS.iter().filter(|row| !row.templates.is_empty());
+    let workloads = WORKLOADS
+        .iter()
+        .filter(|row| !(row.templates.is_empty() && row.references.is_empty()));
     let mut kinds: Vec<&str> = workloads.map(|row| row.kind).collect();
     kinds.insert(0, KIND);
     let mut seen = BTreeSet::new();

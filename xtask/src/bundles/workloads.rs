@@ -63,5 +63,8 @@ const HEAD: &str = "<!-- Made by `cargo xtask bundles` from src/resource/workloa
 The kinds whose pods `validate`, `match` and the admission policies read, by project. `*` is each item of a list or each
 value of a map. A template \"of\" another kind is in another object, which the field names.
 
-An object of another kind in which there is a pod spec is reported as [IC068](codes/IC068.md).
+An object of another kind in which there is a pod spec is reported as [IC068](codes/IC068.md). Another kind is taught by its
+pod paths: `--pod-path 'example.com/Farm=/spec/pods/*'` of `validate` and `match`, or `podPaths` in settings, options and
+rules. The path is a JSON Pointer in which `*` is each item or value; it leads to a pod template or to a pod spec. Where it
+leads to none, the object is reported as before.
 ";

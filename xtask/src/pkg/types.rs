@@ -33,7 +33,10 @@ const TYPES: &[(&str, &[&str])] = &[
     ),
     ("src/reference/error.rs", &["ReferenceFaultClass"]),
     ("src/matching/inventory.rs", &["ObjectRole"]),
-    ("src/matching/rules.rs", &["MatchRules", "SizeTie"]),
+    (
+        "src/matching/rules.rs",
+        &["MatchRules", "NameComparison", "SizeTie"],
+    ),
     ("src/matching/verdict.rs", &["Decision"]),
     ("src/matching/cache.rs", &["CacheName"]),
     (
@@ -64,6 +67,7 @@ const WRITTEN: &[(&str, &str)] = &[
     ("str", "string"),
     ("Phase", "string"),
     ("Timestamp", "string"),
+    ("PodPaths", "string[]"),
     ("Code", "Code"),
     ("Levels", "Levels"),
     // It writes its two positions as six numbers; `pkg/js/api.d.ts` declares them.
