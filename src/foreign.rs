@@ -250,7 +250,11 @@ mod tests {
     /// Everything that may do harm in one text.
     fn hostile() -> String {
         let mut text = "::error::a##[error]b\r\n::stop-commands::x\t".to_owned();
-        text.extend((0..=0x2fff).filter_map(char::from_u32).filter(|c| steers(*c)));
+        text.extend(
+            (0..=0x2fff)
+                .filter_map(char::from_u32)
+                .filter(|c| steers(*c)),
+        );
         text
     }
 
@@ -268,7 +272,12 @@ mod tests {
         }
         for shown in [Foreign(&text).line(), Foreign(&text).lines()].map(|one| one.to_string()) {
             assert!(!shown.contains("##["), "{shown:?}");
-            assert!(shown.lines().all(|line| !line.trim_start().starts_with("::")), "{shown:?}");
+            assert!(
+                shown
+                    .lines()
+                    .all(|line| !line.trim_start().starts_with("::")),
+                "{shown:?}"
+            );
         }
         assert!(!Foreign(&text).github().to_string().contains("##["));
     }
@@ -283,17 +292,25 @@ mod tests {
     #[test]
     fn json_keeps_its_value() {
         let value = serde_json::json!({ "a": hostile(), "b": ["x"] });
-        for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+        for text in [
+            value.to_string(),
+            serde_json::to_string_pretty(&value).unwrap(),
+        ] {
             let shown = Foreign(&text).json().to_string();
             assert!(!shown.contains(|c| steers(c) && c != '\n'), "{shown:?}");
-            assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+            assert_eq!(
+                serde_json::from_str::<serde_json::Value>(&shown).unwrap(),
+                value
+            );
         }
     }
 
     #[test]
     fn event_is_cut_at_its_limit() {
         for limit in 3..40 {
-            let shown = Foreign("aä\u{9b}bcdefghijklmnopqrstuvwxyz").event(limit).to_string();
+            let shown = Foreign("aä\u{9b}bcdefghijklmnopqrstuvwxyz")
+                .event(limit)
+                .to_string();
             assert!(shown.len() <= limit, "{limit}: {shown}");
         }
         assert_eq!(Foreign("abc").event(6).to_string(), "abc");

@@ -36,11 +36,7 @@ pub(super) fn bounded(warnings: Vec<String>) -> Vec<String> {
 /// At most [`MAX_WARNING_RUNES`], without control characters: a header cannot carry them.
 fn one_line(warning: &str) -> String {
     let clean = |letter: char| {
-        if steers(letter) {
-            '\u{fffd}'
-        } else {
-            letter
-        }
+        if steers(letter) { '\u{fffd}' } else { letter }
     };
     let long = warning.chars().nth(MAX_WARNING_RUNES).is_some();
     let keep = if long {

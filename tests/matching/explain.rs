@@ -545,9 +545,8 @@ fn image_manifest_gives_the_bytes_of_a_pull() {
 /// The JSON of the explanations for this many pods and caches of one repository.
 fn explained_bytes(size: usize) -> usize {
     let image = |number: usize| format!("team/app:{number}");
-    let caches = (0..size).map(|number| {
-        entry(&format!("imc-{number:06}"), &[&image(number)], json!({}))
-    });
+    let caches =
+        (0..size).map(|number| entry(&format!("imc-{number:06}"), &[&image(number)], json!({})));
     let index: Index = caches.collect();
     let rules = MatchRules::default();
     let explain = |number: usize| {

@@ -1,6 +1,5 @@
 //! `imagecache completions`: prints the completion script of a shell.
 
-
 use anyhow::Context;
 use clap_complete::Shell;
 
@@ -31,7 +30,9 @@ impl Completions {
         // clap_complete panics when its writer fails; a vector does not.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, command, "imagecache", &mut script);
-        console.document(&String::from_utf8_lossy(&script)).context(UNWRITABLE)?;
+        console
+            .document(&String::from_utf8_lossy(&script))
+            .context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }
 }

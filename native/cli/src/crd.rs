@@ -1,6 +1,5 @@
 //! `imagecache crd`: the CustomResourceDefinition of `ImageCache`.
 
-
 use anyhow::Context;
 use imagecache::resource::{CrdVersion, crd};
 

@@ -80,7 +80,10 @@ mod tests {
         for text in [json(&value).unwrap(), yaml(&value).unwrap()] {
             assert!(!text.contains(|c| steers(c) && c != '\n'), "{text:?}");
         }
-        assert_eq!(serde_json::from_str::<Value>(&json(&value).unwrap()).unwrap(), value);
+        assert_eq!(
+            serde_json::from_str::<Value>(&json(&value).unwrap()).unwrap(),
+            value
+        );
         let levels = Levels::default();
         let (read, _) = read(&yaml(&value).unwrap(), TextFormat::Yaml, &levels);
         assert_eq!(read[0].value(), &value);

@@ -1,6 +1,5 @@
 //! `imagecache expire`: shows when each cache expires, and why.
 
-
 use anstyle::AnsiColor;
 use anyhow::Context;
 use clap::ValueEnum;

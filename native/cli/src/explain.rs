@@ -1,6 +1,5 @@
 //! `imagecache explain`: the page of a finding's code.
 
-
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use imagecache::diagnostic::{Code, Severity};

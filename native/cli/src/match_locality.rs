@@ -1,6 +1,5 @@
 //! `imagecache match --profile locality`: the score that Kubernetes' scheduler gives each node for a pod.
 
-
 use anyhow::Context;
 use imagecache::matching::{LocalityInventory, PodImages, PodScores};
 use rayon::prelude::*;

@@ -448,9 +448,7 @@ impl Printer {
             }
             Printer::Pages { first } => {
                 let text = if std::mem::take(first) { "" } else { "\n" };
-                console
-                    .document(text)
-                    .and_then(|()| page(console, &answer))
+                console.document(text).and_then(|()| page(console, &answer))
             }
             Printer::Json { first } => {
                 let between = if std::mem::take(first) { "[\n" } else { ",\n" };
@@ -533,8 +531,10 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     candidates(console, answer)?;
     match (&answer.error, answer.next.pull.as_slice()) {
         (Some(error), _) => {
-            console.line(format_args!("  ECI refuses the pod: {} (HTTP {})",
-                error.code, error.http))?;
+            console.line(format_args!(
+                "  ECI refuses the pod: {} (HTTP {})",
+                error.code, error.http
+            ))?;
             console.line(format_args!("    {}", error.message))?;
         }
         (None, []) => console.line(format_args!("  ECI pulls nothing"))?,
@@ -542,12 +542,16 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     }
     if let Some(create) = &answer.next.create {
         let (name, size) = (&create.name, create.size_gib);
-        console.line(format_args!("  ECI creates a cache of {size} GiB for later pods: {}",
-            name))?;
+        console.line(format_args!(
+            "  ECI creates a cache of {size} GiB for later pods: {}",
+            name
+        ))?;
     }
     if let (Some(bytes), Some(seconds)) = (answer.bytes_saved, answer.seconds_saved) {
         let bytes = indicatif::BinaryBytes(bytes);
-        console.line(format_args!("  the cache saves pulling {bytes}, about {seconds} s"))?;
+        console.line(format_args!(
+            "  the cache saves pulling {bytes}, about {seconds} s"
+        ))?;
     }
     if let Some(pin) = &answer.pin {
         let place = if answer.kind == "Pod" {
@@ -561,7 +565,12 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     for warning in &answer.warnings {
         let style = AnsiColor::Yellow.on_default().bold();
         let plain = Style::new();
-        console.styled(&[(plain, "  "), (style, "warning:"), (plain, " "), (plain, warning)])?;
+        console.styled(&[
+            (plain, "  "),
+            (style, "warning:"),
+            (plain, " "),
+            (plain, warning),
+        ])?;
     }
     Ok(())
 }
@@ -602,26 +611,28 @@ fn images(console: &mut Console, answer: &Explanation) -> io::Result<()> {
 fn candidates(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     let unrelated = count(answer.unrelated, "cache");
     if answer.candidates.is_empty() {
-        return console.line(format_args!("  caches: {unrelated}, none with an image of these repositories"));
+        return console.line(format_args!(
+            "  caches: {unrelated}, none with an image of these repositories"
+        ));
     }
     console.line(format_args!("  caches"))?;
     let mut rows = table::new(&[]);
     for candidate in &answer.candidates {
         let mark = if candidate.reason.is_none() { "*" } else { "-" };
         let label = cache_label(&candidate.cache);
-        rows.add_row([
-            mark,
-            &label,
-            &candidate.why,
-        ]);
+        rows.add_row([mark, &label, &candidate.why]);
     }
     indented(console, &rows)?;
     if answer.omitted > 0 {
         let omitted = count(answer.omitted, "cache");
-        console.line(format_args!("    and {omitted} that rank lower (--candidates)"))?;
+        console.line(format_args!(
+            "    and {omitted} that rank lower (--candidates)"
+        ))?;
     }
     if answer.unrelated > 0 {
-        console.line(format_args!("    and {unrelated} without an image of these repositories"))?;
+        console.line(format_args!(
+            "    and {unrelated} without an image of these repositories"
+        ))?;
     }
     Ok(())
 }

@@ -9,8 +9,8 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anyhow::Context;
 use imagecache::reference::{self, Named, describe};
 
-use crate::encode;
 use crate::console::{self, Console, UNWRITABLE};
+use crate::encode;
 use crate::exit::Exit;
 use crate::usage::usage_error;
 

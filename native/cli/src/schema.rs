@@ -1,6 +1,5 @@
 //! `imagecache schema`: the JSON Schema of `ImageCache` for editors.
 
-
 use anyhow::Context;
 use imagecache::resource::json_schema;
 

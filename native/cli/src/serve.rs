@@ -165,7 +165,9 @@ impl Serve {
         console.document("\n")?;
         console.line(format_args!("Try:"))?;
         console.line(format_args!("  {kubectl} get imagecaches --watch"))?;
-        console.line(format_args!("  curl {server}/apis/eci.alibabacloud.com/v1/imagecaches"))?;
+        console.line(format_args!(
+            "  curl {server}/apis/eci.alibabacloud.com/v1/imagecaches"
+        ))?;
         console.line(format_args!("  the page, in a browser: {server}/"))?;
         console.flush()
     }

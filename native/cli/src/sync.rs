@@ -209,7 +209,9 @@ impl Sync {
         if self.once {
             let tally = controller.once().await?;
             while let Ok(line) = told.try_recv() {
-                console.line(format_args!("{line}")).context(console::UNWRITABLE)?;
+                console
+                    .line(format_args!("{line}"))
+                    .context(console::UNWRITABLE)?;
             }
             for (name, why) in &tally.refused {
                 console::note(&format!(

@@ -21,17 +21,21 @@ use serde_json::{Value, json};
 use snapbox::cmd::Command;
 
 /// Ends a line, starts workflow commands of both kinds, and steers terminals by C0, C1, direction and separators.
-const HOSTILE: &str =
-    "::error::a\n::error::b\r\n##[error]c\u{1b}[31m\u{9b}31m\u{202e}\u{2066}\u{2028}\u{85}\u{200e}\u{7f}\u{0}d";
+const HOSTILE: &str = "::error::a\n::error::b\r\n##[error]c\u{1b}[31m\u{9b}31m\u{202e}\u{2066}\u{2028}\u{85}\u{200e}\u{7f}\u{0}d";
 /// The secret of the access key.
 const SECRET: &str = "p=w ~*+/hunter2";
 
 /// Checks an output: of a form whose lines may begin with `::`, or not.
 fn check(what: &str, output: &Output, commands: bool) {
     for text in [stdout(output), stderr(output)] {
-        assert!(!text.contains(|c| steers(c) && c != '\n'), "{what}: {text:?}");
+        assert!(
+            !text.contains(|c| steers(c) && c != '\n'),
+            "{what}: {text:?}"
+        );
         // JSON and XML keep the text, as a part of a line
-        let data = ["json", "yaml", "sarif", "junit"].iter().any(|form| what.contains(form));
+        let data = ["json", "yaml", "sarif", "junit"]
+            .iter()
+            .any(|form| what.contains(form));
         assert!(data || !text.contains("##["), "{what}: {text}");
         for line in text.lines() {
             let line = line.trim_start();
@@ -128,10 +132,16 @@ fn foreign_objects_steer_no_output() {
     let broken = folder.path().join("broken.yaml");
     std::fs::write(&broken, format!("a: \"{HOSTILE}\nb: [##[error]x, &\u{9b}a")).unwrap();
     let forms: [(&str, &[&str]); 4] = [
-        ("validate", &["text", "json", "yaml", "name", "sarif", "junit", "github"]),
+        (
+            "validate",
+            &["text", "json", "yaml", "name", "sarif", "junit", "github"],
+        ),
         ("match", &["text", "json", "yaml", "name"]),
         ("expire", &["text", "json", "yaml", "name"]),
-        ("match --profile locality", &["text", "json", "yaml", "name"]),
+        (
+            "match --profile locality",
+            &["text", "json", "yaml", "name"],
+        ),
     ];
     for (verb, forms) in forms {
         for form in forms {
@@ -139,7 +149,11 @@ fn foreign_objects_steer_no_output() {
                 let mut args: Vec<&str> = verb.split(' ').collect();
                 args.extend(["-o", form, "-f", input.to_str().unwrap()]);
                 let output = imagecache(&args).output().unwrap();
-                check(&format!("{verb} -o {form} {input:?}"), &output, *form == "github");
+                check(
+                    &format!("{verb} -o {form} {input:?}"),
+                    &output,
+                    *form == "github",
+                );
                 if matches!((*form, input == &file), ("json" | "sarif", true)) {
                     serde_json::from_str::<Value>(stdout(&output)).unwrap();
                 }
@@ -223,7 +237,13 @@ fn foreign_replies_steer_no_output_and_show_no_secret() {
     named["ImageCaches"][0]["ImageCacheName"] = quoted.as_str().into();
     let refusal = json!({"Code": quoted, "Message": quoted, "RequestId": quoted, "HostId": quoted});
     let mismatch = json!({"Code": "SignatureDoesNotMatch", "Message": quoted});
-    let replies = [(200, all), (200, named), (400, refusal), (400, mismatch), (404, json!(quoted))];
+    let replies = [
+        (200, all),
+        (200, named),
+        (400, refusal),
+        (400, mismatch),
+        (404, json!(quoted)),
+    ];
     let (url, reply) = server();
     for (status, body) in replies {
         *reply.lock().unwrap() = (status, body);
@@ -237,7 +257,15 @@ fn foreign_replies_steer_no_output_and_show_no_secret() {
             &["usage"],
             &["delete", "imc-2"],
             &["create", "--name", "base", "--image", "nginx:1.27"],
-            &["create", "--name", "base", "--image", "nginx:1.27", "-o", "name"],
+            &[
+                "create",
+                "--name",
+                "base",
+                "--image",
+                "nginx:1.27",
+                "-o",
+                "name",
+            ],
         ] {
             let output = eci(&url, args).output().unwrap();
             check(&format!("{args:?} {status}"), &output, false);

@@ -71,7 +71,11 @@ impl fmt::Display for Error {
                 attempts,
             } => {
                 let reply = reply.to_string();
-                write!(f, "{action}: {}, HTTP status {status}", Foreign(&reply).line())?;
+                write!(
+                    f,
+                    "{action}: {}, HTTP status {status}",
+                    Foreign(&reply).line()
+                )?;
                 often(f, *attempts)
             }
             Error::Lost {

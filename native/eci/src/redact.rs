@@ -61,7 +61,10 @@ impl Redactor {
     /// Remembers the secrets of a call, and returns a redaction of these and of earlier ones.
     pub(crate) fn of_call(&self, params: &Params, credential: &Credential) -> Redaction {
         let sent = params.iter().filter(|(name, _)| is_secret(name));
-        let key = [Some(&credential.access_key_secret), credential.security_token.as_ref()];
+        let key = [
+            Some(&credential.access_key_secret),
+            credential.security_token.as_ref(),
+        ];
         self.of(sent
             .map(|(_, value)| Secret::from(value))
             .chain(key.into_iter().flatten().cloned()))
@@ -127,7 +130,11 @@ impl Redaction {
             known => known,
         };
         reply.message = self.text(&reply.message, MAX_MESSAGE);
-        for text in [&mut reply.request_id, &mut reply.host_id, &mut reply.recommend] {
+        for text in [
+            &mut reply.request_id,
+            &mut reply.host_id,
+            &mut reply.recommend,
+        ] {
             *text = self.text(text, MAX_NAME);
         }
         // nothing reads the rest
@@ -172,7 +179,9 @@ impl Known {
 fn pattern(secret: &str) -> String {
     let once = encode(secret);
     let json = Value::from(secret).to_string();
-    let json = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
+    let json = json
+        .get(1..json.len().saturating_sub(1))
+        .unwrap_or_default();
     let twice = encode(&once);
     let mut texts = vec![secret];
     if secret.len() <= LONG {
@@ -191,7 +200,10 @@ fn pattern(secret: &str) -> String {
                 // a docker config in a Secret of Kubernetes
                 let inner = base64(piece.as_bytes(), STANDARD);
                 forms.extend(inner.iter().map(|piece| around(piece)));
-                let url = base64(piece.replace('+', "-").replace('/', "_").as_bytes(), STANDARD);
+                let url = base64(
+                    piece.replace('+', "-").replace('/', "_").as_bytes(),
+                    STANDARD,
+                );
                 forms.extend(url.iter().map(|piece| around(piece)));
             }
         }
@@ -213,7 +225,9 @@ fn character(character: char) -> String {
     }
     let mut buffer = [0; 4];
     let bytes = character.encode_utf8(&mut buffer).bytes();
-    let percent: String = bytes.map(|byte| format!("%(?:25)*(?i:{byte:02x})")).collect();
+    let percent: String = bytes
+        .map(|byte| format!("%(?:25)*(?i:{byte:02x})"))
+        .collect();
     let mut units = [0; 2];
     let units = character.encode_utf16(&mut units).iter();
     let unicode: String = units.map(|unit| format!(r"\\+u(?i:{unit:04x})")).collect();
@@ -329,11 +343,21 @@ mod tests {
             json(&json(secret)),
             json(&once),
             ascii(secret),
-            secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"),
+            secret
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;")
+                .replace('"', "&quot;"),
             secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
             secret.bytes().map(|byte| format!("{byte:02X}")).collect(),
         ];
-        for text in [secret.to_owned(), once.clone(), format!("robot:{secret}"), format!("a{secret}b"), format!("ab{secret}cd")] {
+        for text in [
+            secret.to_owned(),
+            once.clone(),
+            format!("robot:{secret}"),
+            format!("a{secret}b"),
+            format!("ab{secret}cd"),
+        ] {
             for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
                 let coded = engine.encode(&text);
                 all.push(encode(&coded));
@@ -341,7 +365,9 @@ mod tests {
                 all.push(coded);
             }
         }
-        all.retain(|form| form.to_lowercase() != *form || form != &once.to_lowercase() || form == secret);
+        all.retain(|form| {
+            form.to_lowercase() != *form || form != &once.to_lowercase() || form == secret
+        });
         all
     }
 
@@ -361,7 +387,8 @@ mod tests {
     #[test]
     fn plain_text_stays_as_it_is() {
         let redaction = Redactor::default().of(SECRETS.map(Secret::from));
-        let text = "ImageCache imc-2zeabcefg: pull of registry.example.com/demo/nginx:1.27 failed, 401";
+        let text =
+            "ImageCache imc-2zeabcefg: pull of registry.example.com/demo/nginx:1.27 failed, 401";
         assert!(!redaction.finds(text));
         assert_eq!(redaction.text(text, 10_000), text);
         assert_eq!(redaction.text(text, 10), "ImageCache…");
@@ -371,33 +398,52 @@ mod tests {
     fn string_to_sign_is_redacted_wherever_it_is_cut() {
         let secret = "p=w+/1 2";
         let redaction = Redactor::default().of([Secret::from(secret), Secret::from("AKsecret")]);
-        let signed = encode(&format!("ImageRegistryCredential.1.Password={}", encode(secret)));
-        let text = format!("server string to sign is:POST&%2F&{signed}{}", "x".repeat(5_000));
+        let signed = encode(&format!(
+            "ImageRegistryCredential.1.Password={}",
+            encode(secret)
+        ));
+        let text = format!(
+            "server string to sign is:POST&%2F&{signed}{}",
+            "x".repeat(5_000)
+        );
         let shown = redaction.text(&text, MAX_MESSAGE);
-        assert!(!shown.contains("%253D") && shown.contains("Password%3D***x"), "{shown}");
+        assert!(
+            !shown.contains("%253D") && shown.contains("Password%3D***x"),
+            "{shown}"
+        );
         assert_eq!(shown.chars().count(), MAX_MESSAGE + 1);
     }
 
     #[test]
     fn short_secret_leaves_ids_alone() {
         let redaction = Redactor::default().of([Secret::from("imc")]);
-        let mut value = serde_json::json!({"ImageCacheId": "imc-1", "Events": [{"Message": "user imc"}]});
+        let mut value =
+            serde_json::json!({"ImageCacheId": "imc-1", "Events": [{"Message": "user imc"}]});
         redaction.value(&mut value);
-        assert_eq!(value, serde_json::json!({"ImageCacheId": "imc-1", "Events": [{"Message": "user ***"}]}));
+        assert_eq!(
+            value,
+            serde_json::json!({"ImageCacheId": "imc-1", "Events": [{"Message": "user ***"}]})
+        );
     }
 
     #[test]
     fn earlier_secrets_are_remembered_up_to_a_limit() {
         let redactor = Redactor::default();
         redactor.of([Secret::from("first-secret")]);
-        assert!(redactor.of([Secret::from("second-secret")]).finds("first-secret"));
+        assert!(
+            redactor
+                .of([Secret::from("second-secret")])
+                .finds("first-secret")
+        );
         redactor.of((0..REMEMBERED).map(|n| Secret::from(format!("secret-{n}"))));
         assert!(!redactor.of([]).finds("first-secret"));
     }
 
     #[test]
     fn long_token_is_searched_too() {
-        let token: String = (0..1024_u32).map(|n| char::from(b'!' + u8::try_from(n % 90).unwrap())).collect();
+        let token: String = (0..1024_u32)
+            .map(|n| char::from(b'!' + u8::try_from(n % 90).unwrap()))
+            .collect();
         let redaction = Redactor::default().of([Secret::from(token.as_str())]);
         assert_eq!(redaction.text(&format!("a {token} b"), 100), "a *** b");
         assert_eq!(redaction.text(&encode(&encode(&token)), 100), MASK);

@@ -74,7 +74,11 @@ impl Seats {
         let mut held = self.held();
         if let Some(address) = address {
             let of_address = |state: &State| state.address == Some(address);
-            let count = held.seats.values().filter(|state| of_address(state)).count();
+            let count = held
+                .seats
+                .values()
+                .filter(|state| of_address(state))
+                .count();
             if count >= self.per_address && !held.evict(of_address) {
                 return Taken::AddressFull;
             }
@@ -198,7 +202,10 @@ mod tests {
         assert!(second.close.is_cancelled() && !first.close.is_cancelled());
         assert!(second.busy().is_none());
         let _busy = (first.busy().unwrap(), third.busy().unwrap());
-        assert!(matches!(seats.take(address("10.0.0.1")), Taken::AddressFull));
+        assert!(matches!(
+            seats.take(address("10.0.0.1")),
+            Taken::AddressFull
+        ));
         seat(seats.take(address("10.0.0.2")));
     }
 
@@ -219,8 +226,14 @@ mod tests {
 
     #[test]
     fn ipv6_counts_by_network() {
-        assert_eq!(group(address("2001:db8:1:2::1")), group(address("2001:db8:1:2:f::9")));
-        assert_ne!(group(address("2001:db8:1:2::1")), group(address("2001:db8:1:3::1")));
+        assert_eq!(
+            group(address("2001:db8:1:2::1")),
+            group(address("2001:db8:1:2:f::9"))
+        );
+        assert_ne!(
+            group(address("2001:db8:1:2::1")),
+            group(address("2001:db8:1:3::1"))
+        );
         assert_eq!(group(address("::1")), None);
     }
 }

@@ -43,7 +43,9 @@ pub struct BadAuthority;
 
 impl fmt::Display for BadAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected a host name or an IP address (IPv6 in brackets), with or without a port")
+        f.write_str(
+            "expected a host name or an IP address (IPv6 in brackets), with or without a port",
+        )
     }
 }
 
@@ -235,8 +237,10 @@ impl Visitors {
     }
 }
 
-const NOT_A_NAME: &str = "the Host header is not a name of this server; name further ones with --allow-host";
-const FOREIGN_ORIGIN: &str = "the Origin header is not this server: pages of other servers get no answer";
+const NOT_A_NAME: &str =
+    "the Host header is not a name of this server; name further ones with --allow-host";
+const FOREIGN_ORIGIN: &str =
+    "the Origin header is not this server: pages of other servers get no answer";
 const OTHER_SITE: &str = "the request comes from a page of another server (Sec-Fetch-Site)";
 const NO_TYPE: &str = "a page must send a Content-Type with a body";
 const BAD_HOST: &str = "exactly one valid Host header is required";
@@ -276,8 +280,7 @@ impl Authority {
     /// Reports whether both are the same host and port; without a port it is that of the scheme.
     fn equals(&self, other: &Authority, scheme: &str) -> bool {
         let usual = if scheme == "https" { 443 } else { 80 };
-        self.host == other.host
-            && self.port.unwrap_or(usual) == other.port.unwrap_or(usual)
+        self.host == other.host && self.port.unwrap_or(usual) == other.port.unwrap_or(usual)
     }
 }
 
@@ -296,7 +299,9 @@ mod tests {
 
     fn admit(listen: &str, headers: &[(&str, &str)]) -> Result<(), u16> {
         let post = headers.iter().any(|(name, _)| *name == "post");
-        let mut request = http::Request::builder().method(if post { "POST" } else { "GET" }).uri("/");
+        let mut request = http::Request::builder()
+            .method(if post { "POST" } else { "GET" })
+            .uri("/");
         for (name, value) in headers.iter().filter(|(name, _)| *name != "post") {
             let value = http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
             request = request.header(*name, value);
@@ -304,7 +309,9 @@ mod tests {
         let (head, ()) = request.body(()).unwrap().into_parts();
         let allowed = ["dev.example.com:8001", "any.example.com"].map(|name| name.parse().unwrap());
         let visitors = Visitors::of_machine(listen.parse().unwrap(), allowed);
-        visitors.admit(&head, "http").map_err(|refusal| refusal.status.as_u16())
+        visitors
+            .admit(&head, "http")
+            .map_err(|refusal| refusal.status.as_u16())
     }
 
     #[test]
@@ -381,7 +388,10 @@ mod tests {
             }
         }
         let own = ("origin", "http://localhost");
-        assert_eq!(admit("127.0.0.1:1", &[("host", "localhost"), own, own]), Err(403));
+        assert_eq!(
+            admit("127.0.0.1:1", &[("host", "localhost"), own, own]),
+            Err(403)
+        );
     }
 
     #[test]
@@ -397,16 +407,33 @@ mod tests {
         ] {
             let site = ("sec-fetch-site", site);
             assert_eq!(admit("127.0.0.1:1", &[host, site]), get, "{site:?}");
-            assert_eq!(admit("127.0.0.1:1", &[host, site, post]), written, "{site:?}");
+            assert_eq!(
+                admit("127.0.0.1:1", &[host, site, post]),
+                written,
+                "{site:?}"
+            );
             let link = ("sec-fetch-mode", "navigate");
-            assert_eq!(admit("127.0.0.1:1", &[host, site, link]), Ok(()), "{site:?}");
-            assert_eq!(admit("127.0.0.1:1", &[host, site, link, post]), written, "{site:?}");
+            assert_eq!(
+                admit("127.0.0.1:1", &[host, site, link]),
+                Ok(()),
+                "{site:?}"
+            );
+            assert_eq!(
+                admit("127.0.0.1:1", &[host, site, link, post]),
+                written,
+                "{site:?}"
+            );
         }
     }
 
     #[test]
     fn body_of_a_page_needs_a_type() {
-        let own = [("post", ""), ("host", "localhost"), ("origin", "http://localhost"), ("content-length", "2")];
+        let own = [
+            ("post", ""),
+            ("host", "localhost"),
+            ("origin", "http://localhost"),
+            ("content-length", "2"),
+        ];
         assert_eq!(admit("127.0.0.1:1", &own), Err(415));
         let mut typed = own.to_vec();
         typed.push(("content-type", "application/json"));

@@ -38,9 +38,14 @@ async fn start(limits: Limits) -> (String, CancellationToken, tokio::task::JoinH
     let stop = CancellationToken::new();
     let budget = BodyBudget::new(2 * LIMIT);
     let visitors = Visitors::of_any_name();
-    let served = serve(listener, None, limits, visitors, stop.clone(), move |request, _| {
-        handle(request, budget.clone())
-    });
+    let served = serve(
+        listener,
+        None,
+        limits,
+        visitors,
+        stop.clone(),
+        move |request, _| handle(request, budget.clone()),
+    );
     (address, stop, tokio::spawn(served))
 }
 

@@ -36,8 +36,7 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
-        self.bars
-            .suspend(|| crate::console::note(&visible(text)));
+        self.bars.suspend(|| crate::console::note(&visible(text)));
     }
 }
 

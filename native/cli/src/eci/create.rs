@@ -1,6 +1,5 @@
 //! `imagecache eci create`: caches from manifests or from options.
 
-
 use anyhow::Context as _;
 use imagecache::eci::object::{CallContext, create};
 use imagecache::eci::request::CreateImageCache;

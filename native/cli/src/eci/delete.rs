@@ -1,6 +1,5 @@
 //! `imagecache eci delete`: caches removed.
 
-
 use anyhow::Context as _;
 use imagecache::eci::request::DeleteImageCache;
 
@@ -47,7 +46,9 @@ impl Delete {
             self.watch.until_gone(cloud, &deleted).await?;
         }
         for id in deleted {
-            console.line(format_args!("{id} deleted")).context(UNWRITABLE)?;
+            console
+                .line(format_args!("{id} deleted"))
+                .context(UNWRITABLE)?;
         }
         Ok(exit)
     }

@@ -1,6 +1,5 @@
 //! Caches as people and programs read them.
 
-
 use anyhow::Context as _;
 use clap::ValueEnum;
 use imagecache::eci::reply::{EventEntry, ImageCacheEntry};

@@ -1,6 +1,5 @@
 //! `imagecache eci update`: caches changed to what manifests or options say.
 
-
 use anyhow::Context as _;
 use imagecache::eci::object::{CallContext, update};
 use imagecache::eci::request::UpdateImageCache;

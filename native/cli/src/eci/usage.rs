@@ -1,6 +1,5 @@
 //! `imagecache eci usage`: what an account may have and has.
 
-
 use anyhow::Context as _;
 use clap::ValueEnum;
 use imagecache::eci::reply;

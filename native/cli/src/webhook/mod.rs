@@ -124,9 +124,7 @@ impl Webhook {
         let listener = listener.with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr().unwrap_or(self.listen);
         let stop = signal::stop()?;
-        console
-            .document(authority)
-            .context(console::UNWRITABLE)?;
+        console.document(authority).context(console::UNWRITABLE)?;
         console.finish()?;
         console::note(&format!("listening on https://{address}; Ctrl-C stops"));
         let server = Server::new(policy, caches, certificate, clock::system)?;

@@ -236,7 +236,11 @@ fn set_days(params: &mut CertificateParams, first: Timestamp, last: Timestamp) {
         let text = time.to_string();
         let mut parts = text.split(['-', 'T']);
         let year = parts.next()?.parse().ok()?;
-        Some((year, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+        Some((
+            year,
+            parts.next()?.parse().ok()?,
+            parts.next()?.parse().ok()?,
+        ))
     };
     if let (Some((year, month, day)), Some(last)) = (day(first), day(last)) {
         params.not_before = date_time_ymd(year, month, day);

@@ -34,9 +34,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use caches::Caches;
-pub use certificate::{
-    Certificate, LIFETIME_DAYS, SelfSigned, WARNED_DAYS, bundle, self_signed,
-};
+pub use certificate::{Certificate, LIFETIME_DAYS, SelfSigned, WARNED_DAYS, bundle, self_signed};
 pub use settings::{Policy, parse as parse_settings};
 
 use metrics::Metrics;

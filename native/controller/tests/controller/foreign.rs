@@ -35,7 +35,10 @@ fn forms() -> Vec<String> {
 }
 
 fn hostile() -> String {
-    format!("\n::error::x\u{1b}[31m\u{9b}\u{202e}\u{2028} {}", forms().join(" | "))
+    format!(
+        "\n::error::x\u{1b}[31m\u{9b}\u{202e}\u{2028} {}",
+        forms().join(" | ")
+    )
 }
 
 /// An ECI that refuses each creation with the next of these codes, and has one cache, which failed.
@@ -57,8 +60,13 @@ async fn cloud(codes: &'static [(u16, &'static str)]) -> String {
                 let (status, code) = codes[*asked % codes.len()];
                 *asked += 1;
                 let text = hostile();
-                let code = if code.is_empty() { text.clone() } else { code.to_owned() };
-                let body = json!({"Code": code, "Message": text, "RequestId": text, "HostId": text});
+                let code = if code.is_empty() {
+                    text.clone()
+                } else {
+                    code.to_owned()
+                };
+                let body =
+                    json!({"Code": code, "Message": text, "RequestId": text, "HostId": text});
                 (status, body)
             } else {
                 (200, json!({"RequestId": hostile(), "ImageCaches": []}))
@@ -101,14 +109,24 @@ async fn foreign_replies_leave_no_secret_in_status_events_and_logs() {
         "stringData": {".dockerconfigjson": config.to_string()},
     });
     let secret: Secret = serde_json::from_value(secret).unwrap();
-    secrets.create(&PostParams::default(), &secret).await.unwrap();
+    secrets
+        .create(&PostParams::default(), &secret)
+        .await
+        .unwrap();
     // the log of the cluster may hold what was written to it; the controller's begins here
     sink.0.lock().unwrap().clear();
     let cases: [(&str, &'static [(u16, &'static str)]); 4] = [
         ("refused", &[(400, "InvalidParameter.Format")]),
         ("mismatch", &[(403, "SignatureDoesNotMatch")]),
         ("unknown", &[(400, "")]),
-        ("retried", &[(500, "InternalError"), (503, "ServiceUnavailable"), (400, "")]),
+        (
+            "retried",
+            &[
+                (500, "InternalError"),
+                (503, "ServiceUnavailable"),
+                (400, ""),
+            ],
+        ),
     ];
     for (name, codes) in cases {
         stage.endpoint = cloud(codes).await;

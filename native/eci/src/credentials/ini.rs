@@ -57,7 +57,9 @@ impl Ask<'_> {
             }
             "ecs_ram_role" => self.instance(get("role_name")).await,
             // not shown: a key may have been put there
-            _ => Err(format!("its type is not supported, expected one of {TYPES}")),
+            _ => Err(format!(
+                "its type is not supported, expected one of {TYPES}"
+            )),
         }
     }
 }

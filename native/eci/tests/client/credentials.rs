@@ -303,7 +303,10 @@ type = rsa_key_pair
         .unwrap();
     for (name, fact) in [
         ("off", "it is not enabled"),
-        ("pair", "its type is not supported, expected one of access_key, sts"),
+        (
+            "pair",
+            "its type is not supported, expected one of access_key, sts",
+        ),
         ("none", "no section [none]"),
     ] {
         let error = get(name).await.unwrap_err().to_string();

@@ -12,7 +12,11 @@ use serde_json::{Value, json};
 use crate::loopback::{Reply, Server, Still, ok};
 
 /// Key, token and password of the calls.
-const SECRETS: [&str; 3] = ["key-secret/+1", "STS.token=with%and\"quotes", "p=w ~*+/hunter2"];
+const SECRETS: [&str; 3] = [
+    "key-secret/+1",
+    "STS.token=with%and\"quotes",
+    "p=w ~*+/hunter2",
+];
 
 /// The forms in which a server may quote a secret.
 fn forms(secret: &str) -> Vec<String> {
@@ -36,7 +40,10 @@ fn all_forms() -> Vec<String> {
 
 /// A text with every form of every secret, and with characters that steer a terminal.
 fn hostile() -> String {
-    format!("imc \u{1b}[31m\u{9b}\u{202e}\n::error::x {}", all_forms().join(" | "))
+    format!(
+        "imc \u{1b}[31m\u{9b}\u{202e}\n::error::x {}",
+        all_forms().join(" | ")
+    )
 }
 
 /// Puts the hostile text in every text of a value, and under every key.
@@ -57,7 +64,10 @@ fn check(what: &str, text: &str) {
     // what `Debug` escapes is found too
     let plain = text.replace("\\\"", "\"").replace("\\\\", "\\");
     for form in all_forms() {
-        assert!(!text.contains(&form) && !plain.contains(&form), "{what}: {form} in {text}");
+        assert!(
+            !text.contains(&form) && !plain.contains(&form),
+            "{what}: {form} in {text}"
+        );
     }
 }
 
@@ -95,7 +105,12 @@ async fn client(replies: Vec<Reply>, scheme: Scheme) -> Client {
 #[tokio::test]
 async fn secrets_of_a_call_never_come_back_in_an_error() {
     let mut replies = Vec::new();
-    for code in ["SignatureDoesNotMatch", "InternalError", "Throttling", "Brand.New"] {
+    for code in [
+        "SignatureDoesNotMatch",
+        "InternalError",
+        "Throttling",
+        "Brand.New",
+    ] {
         for status in [400, 403, 503] {
             let message = hostile();
             let body = json!({
@@ -109,15 +124,25 @@ async fn secrets_of_a_call_never_come_back_in_an_error() {
     replies.push(Reply::Answer(400, vec![], coded.to_string()));
     let missing = json!({"Code": format!("Missing{}", hostile())});
     replies.push(Reply::Answer(400, vec![], missing.to_string()));
-    replies.push(Reply::Answer(502, vec![], format!("<html>{}</html>", hostile())));
+    replies.push(Reply::Answer(
+        502,
+        vec![],
+        format!("<html>{}</html>", hostile()),
+    ));
     // of the wrong form, so that the parser quotes it
     replies.push(ok(json!({"ImageCacheId": {"a": hostile()}})));
-    replies.push(ok(json!({"ImageCacheId": "imc-1", "ContainerGroupId": [hostile()]})));
+    replies.push(ok(
+        json!({"ImageCacheId": "imc-1", "ContainerGroupId": [hostile()]}),
+    ));
     replies.push(ok(json!(hostile())));
     for reply in replies {
         for scheme in [Scheme::V1, Scheme::V3] {
             let what = format!("{reply:?}");
-            let error = client(vec![reply.clone()], scheme).await.call(&create()).await.unwrap_err();
+            let error = client(vec![reply.clone()], scheme)
+                .await
+                .call(&create())
+                .await
+                .unwrap_err();
             check(&what, &error.to_string());
             check(&what, &format!("{error:?}"));
             assert!(!error.to_string().contains(steers), "{error:?}");

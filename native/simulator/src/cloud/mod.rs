@@ -30,11 +30,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use imagecache::eci::Secret;
-use imagecache_http::Authority;
 use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::request::{Operation, Request};
 use imagecache::time::Timestamp;
 use imagecache_apiserver::limits::BODIES_BYTES;
+use imagecache_http::Authority;
 use imagecache_http::BodyBudget;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
