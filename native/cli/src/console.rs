@@ -13,8 +13,8 @@ pub(crate) const UNWRITABLE: &str = "cannot write standard output";
 
 /// Standard output of one run.
 ///
-/// Whether to colour is decided once, here. Nothing is written but by [`Console::line`], [`Console::styled`] and
-/// [`Console::document`], so that no text of a manifest or of a server steers the terminal or adds a line.
+/// Whether to colour is decided once, here. Nothing is written but by [`Console::line`], [`Console::styled`],
+/// [`Console::document`] and [`Console::manifests`], so that no text of a manifest or of a server steers the terminal or adds a line.
 pub(crate) struct Console {
     out: BufWriter<AutoStream<StdoutLock<'static>>>,
     color: bool,
@@ -112,6 +112,15 @@ impl Console {
                 shown
             });
             return self.put(format_args!("{shown}"));
+        }
+        self.put(format_args!("{text}"))
+    }
+
+    /// Prints manifests that are to be read back as they are. On a terminal they are shown as a document.
+    pub(crate) fn manifests(&mut self, text: &str) -> io::Result<()> {
+        use io::IsTerminal as _;
+        if io::stdout().is_terminal() {
+            return self.document(text);
         }
         self.put(format_args!("{text}"))
     }
