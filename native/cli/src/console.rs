@@ -161,7 +161,7 @@ pub(crate) fn choose_color(choice: clap::ColorChoice) {
 /// Writes one `error:` line to standard error, and ignores it if that fails. Further lines of the message are indented.
 pub(crate) fn complain(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
-    let message = message.replace('\n', "\n  ");
+    let message = message.replace("\n  ", "\n").replace('\n', "\n  ");
     let message = Foreign(&message).lines();
     let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {message}");
 }
