@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{engines, pkg, reliability, sdk, setup, www};
+use crate::{deploy, engines, image, pkg, reliability, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     announce(sh)?;
@@ -23,9 +23,26 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     www::test(sh, &mut count)?;
     sdk::test(sh, &mut count)?;
     engines::test(sh, &mut count)?;
+    deploy::test(sh, &mut count, false)?;
+    // Last: it links the command line in another way.
+    image::test(sh, &mut count)?;
     let faults = reliability::check(&count.names);
     count.close()?;
     faults
+}
+
+/// Checks the image of the debug build alone.
+pub(crate) fn image(sh: &Shell) -> Result<()> {
+    let mut count = Count::default();
+    image::test(sh, &mut count)?;
+    count.close()
+}
+
+/// Runs the tests of what is deployed alone.
+pub(crate) fn deploy(sh: &Shell, update: bool) -> Result<()> {
+    let mut count = Count::default();
+    deploy::test(sh, &mut count, update)?;
+    count.close()
 }
 
 /// Runs the tests with the checkers of other engines alone.
@@ -68,6 +85,12 @@ fn announce(sh: &Shell) -> Result<()> {
         (
             "chromium and chromium-driver (apt-get)",
             Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists(),
+        ),
+        (
+            "skopeo, umoci, docker-registry, prometheus and lua5.1 (apt-get)",
+            ["skopeo", "umoci", "docker-registry", "promtool", "lua5.1"]
+                .iter()
+                .all(|program| Path::new("/usr/bin").join(program).exists()),
         ),
         (
             "the packages of tests/sdk/python/requirements.txt (Python registry, below target)",
@@ -196,7 +219,7 @@ impl Count {
     }
 
     /// The closing line of it all.
-    fn close(&self) -> Result<()> {
+    pub(crate) fn close(&self) -> Result<()> {
         for Broken { name, tail } in &self.broken {
             println!("\nThis run failed, and ended with:\n$ {name}");
             for line in tail {

@@ -10,7 +10,9 @@
 //! |---|---|
 //! | Objects, versions, the log of changes | [`store`] |
 //! | The verbs on the store, for HTTP and for callers in this process | [`requests`] |
+//! | What a write computes: beside the thread that writes, on large stacks | `workers` |
 //! | Paths, negotiation, answers, watch streams | [`serve`] |
+//! | The objects as manifests | [`export`] |
 //! | Admission by a hook of the caller | [`Admission`] |
 //! | What is served because a definition says so | `definitions` |
 //! | What happens after an owner is deleted, and what ends by itself | `collect` |

@@ -270,6 +270,10 @@ impl Asked {
     fn refused(&mut self, turned: Turned) -> Answer {
         let status = turned.refusal.status();
         self.entry.outcome = turned.refusal.code.to_string();
+        if turned.refusal.code == ErrorCode::InternalError {
+            // a fault of this machine, such as a full disk, and not of the client
+            self.entry.outcome += &format!(": {}", turned.refusal.message);
+        }
         let reply = turned.refusal.reply(&self.request_id, &self.host);
         let (kind, body) = match self.format {
             ReplyFormat::Xml => ("text/xml;charset=utf-8", reply.to_xml()),

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Cluster;
 use crate::api::ApiError;
-use crate::limits::BODIES_BYTES;
+use crate::limits::{BODIES_BYTES, WRITE_TIME};
 
 pub use page::File as PageFile;
 
@@ -47,6 +47,8 @@ pub struct Limits {
     pub watches: usize,
     /// Most bytes of request bodies that are held at once, over all connections.
     pub body_bytes: usize,
+    /// Longest time that one attempt of a write may compute: patch, admission, validation.
+    pub write_time: Duration,
     /// Longest time for a request head to come, and for a body.
     pub patience: Duration,
     /// Longest time that requests under way get when the server stops.
@@ -59,6 +61,7 @@ impl Default for Limits {
             connections: 1024,
             watches: 768,
             body_bytes: BODIES_BYTES,
+            write_time: WRITE_TIME,
             patience: Duration::from_secs(30),
             drain: Duration::from_secs(5),
         }
