@@ -135,6 +135,7 @@ impl fmt::Display for Shown<'_> {
             }
             Place::Github | Place::GithubProperty => {
                 let property = self.place == Place::GithubProperty;
+                let mut hashes = 0_u32;
                 for character in self.text.chars() {
                     match character {
                         '%' => f.write_str("%25")?,
@@ -142,9 +143,10 @@ impl fmt::Display for Shown<'_> {
                         ':' if property => f.write_str("%3A")?,
                         ',' if property => f.write_str("%2C")?,
                         // `##[` starts a command of the older form anywhere in a line
-                        '[' => f.write_str("%5B")?,
+                        '[' if hashes >= 2 => f.write_str("\\u{5b}")?,
                         other => one(other, f)?,
                     }
+                    hashes = count_hashes(hashes, character);
                 }
                 Ok(())
             }
@@ -211,13 +213,18 @@ fn line(text: &str, f: &mut impl fmt::Write) -> fmt::Result {
             '[' if hashes >= 2 => f.write_str("\\u{5b}")?,
             other => one(other, f)?,
         }
-        hashes = if character == '#' {
-            hashes.saturating_add(1)
-        } else {
-            0
-        };
+        hashes = count_hashes(hashes, character);
     }
     Ok(())
+}
+
+/// Returns the number of `#` in a row that end with this character.
+fn count_hashes(before: u32, character: char) -> u32 {
+    if character == '#' {
+        before.saturating_add(1)
+    } else {
+        0
+    }
 }
 
 fn one(character: char, f: &mut impl fmt::Write) -> fmt::Result {

@@ -15,8 +15,8 @@ pub(crate) const UNWRITABLE: &str = "cannot write standard output";
 
 /// Standard output of one run.
 ///
-/// Whether to colour is decided once, here. Nothing is written but by [`Console::line`], [`Console::styled`] and
-/// [`Console::document`], so that no text of a manifest or of a server steers the terminal or adds a line.
+/// Whether to colour is decided once, here. Nothing is written but by [`Console::line`], [`Console::styled`],
+/// [`Console::document`] and [`Console::manifests`], so that no text of a manifest or of a server steers the terminal or adds a line.
 pub(crate) struct Console {
     out: BufWriter<AutoStream<StdoutLock<'static>>>,
     color: bool,
@@ -118,6 +118,15 @@ impl Console {
         self.put(format_args!("{text}"))
     }
 
+    /// Prints manifests that are to be read back as they are. On a terminal they are shown as a document.
+    pub(crate) fn manifests(&mut self, text: &str) -> io::Result<()> {
+        use io::IsTerminal as _;
+        if io::stdout().is_terminal() {
+            return self.document(text);
+        }
+        self.put(format_args!("{text}"))
+    }
+
     fn put(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
         if self.reader == Reader::Gone {
             return Ok(());
@@ -154,7 +163,7 @@ pub(crate) fn choose_color(choice: clap::ColorChoice) {
 /// Writes one `error:` line to standard error, and ignores it if that fails. Further lines of the message are indented.
 pub(crate) fn complain(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
-    let message = message.replace('\n', "\n  ");
+    let message = message.replace("\n  ", "\n").replace('\n', "\n  ");
     let message = Foreign(&message).lines();
     let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {message}");
 }

@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anyhow::Context;
 use imagecache::reference::{self, Named, describe};
 
-use crate::console::{self, Console, UNWRITABLE};
+use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::encode;
 use crate::exit::Exit;
 use crate::usage::usage_error;
@@ -173,6 +173,7 @@ impl Printer {
         let mut group = Group::with_title(title.id(fault.class.as_str()));
         if let Err(error) = Named::parse(&described.input)
             && !described.input.is_empty()
+            && visible(&described.input) == described.input
         {
             let mark = AnnotationKind::Primary.span(error.at());
             let snippet = Snippet::source(described.input.as_str()).line_numbering(false);

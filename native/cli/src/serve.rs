@@ -129,8 +129,9 @@ impl Serve {
         if file == Path::new("-") {
             let mut text = Vec::new();
             export::write(&objects, &lost, &mut text).context(UNWRITABLE)?;
-            let text = String::from_utf8_lossy(&text);
-            console.document(&text).context(UNWRITABLE)?;
+            console
+                .manifests(&String::from_utf8_lossy(&text))
+                .context(UNWRITABLE)?;
         } else {
             let shown = || file.display().to_string();
             let mut file = new_file(file).with_context(shown)?;

@@ -6,6 +6,7 @@
 //! hexadecimal, and in base64 (standard and URL alphabet, padded or not, at each of the three alignments, once and twice,
 //! of the raw and of the escaped secret).
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use imagecache::eci::Secret;
@@ -38,11 +39,18 @@ const MAX_PATTERN: usize = 64 << 20;
 const MASK: &str = "***";
 
 /// One secret and the pattern of all its forms.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Known {
     secret: Secret,
     /// `None` if it cannot be compiled: then no text is shown.
     pattern: Option<Regex>,
+}
+
+/// A pattern holds the secret, so `Debug` shows neither.
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Known(***)")
+    }
 }
 
 /// The secrets that were sent, the newest last.

@@ -66,10 +66,10 @@ mod tests {
     #[test]
     fn github_command_terminators_are_escaped() {
         let text = Foreign("100%: a,b\r\nc##[");
-        assert_eq!(text.github().to_string(), "100%25: a,b\\r%0Ac##%5B");
+        assert_eq!(text.github().to_string(), "100%25: a,b\\r%0Ac##\\u{5b}");
         assert_eq!(
             text.github_property().to_string(),
-            "100%25%3A a%2Cb\\r%0Ac##%5B"
+            "100%25%3A a%2Cb\\r%0Ac##\\u{5b}"
         );
     }
 }

@@ -155,7 +155,12 @@ impl Webhook {
             async move {
                 let mut due = tokio::time::interval(WARNING_INTERVAL);
                 while stop.run_until_cancelled(due.tick()).await.is_some() {
-                    webhook.certificate.warn((webhook.now)());
+                    // it reads files
+                    let webhook = Arc::clone(&webhook);
+                    let warned = tokio::task::spawn_blocking(move || {
+                        webhook.certificate.warn((webhook.now)())
+                    });
+                    let _ = warned.await;
                 }
             }
         });
