@@ -219,7 +219,7 @@ impl Count {
     }
 
     /// The closing line of it all.
-    fn close(&self) -> Result<()> {
+    pub(crate) fn close(&self) -> Result<()> {
         for Broken { name, tail } in &self.broken {
             println!("\nThis run failed, and ended with:\n$ {name}");
             for line in tail {
