@@ -14,6 +14,7 @@
 //! | Which pods does this object describe, and what do they ask for? | [`pod`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
+//! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | Which functions does a foreign host call, with JSON? | `ffi` |
 //! | What must be done so that cluster and cloud agree? | `reconcile` (feature `eci`) |
@@ -27,6 +28,7 @@ pub mod eci;
 pub mod expiry;
 #[cfg(feature = "ffi")]
 pub mod ffi;
+pub mod foreign;
 mod image;
 pub mod matching;
 pub mod path;

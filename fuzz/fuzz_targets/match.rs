@@ -21,7 +21,8 @@ fuzz_target!(|text: &str| {
         }
     }
     let index: Index = inventory.caches.into_iter().collect();
-    let (rules, mut scratch) = (MatchRules { now: Some(now), ..MatchRules::default() }, SearchBuffers::default());
+    let (mut rules, mut scratch) = (MatchRules::default(), SearchBuffers::default());
+    rules.now = Some(now);
     for pod in &inventory.pods {
         let explained = index.explain_with(pod, &rules, &mut scratch);
         let verdict = index.winner_with(pod, &rules, &mut scratch);

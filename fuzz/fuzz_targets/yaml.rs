@@ -8,8 +8,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let options = ValidateOptions::default();
-    let judged = validate::text(text, TextFormat::Auto, &options);
-    for found in &judged.diagnostics {
+    let checked = validate::text(text, TextFormat::Auto, &options);
+    for found in &checked.diagnostics {
         if let Some(span) = found.span {
             assert!(text.get(span.start.offset..span.end.offset).is_some(), "{found:?}");
         }

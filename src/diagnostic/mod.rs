@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::foreign::{Foreign, steers};
 use crate::path::Path;
 
 mod code;
@@ -64,13 +65,12 @@ impl Diagnostic {
 }
 
 impl fmt::Display for Diagnostic {
-    /// Writes `spec.images: 21 images, at most 20 allowed`.
+    /// Writes `spec.images: 21 images, at most 20 allowed`, as one line: keys of the manifest are in the path.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "{}: {}", self.path, self.message)
+        if !self.path.is_empty() {
+            write!(f, "{}: ", Foreign(&self.path).line())?;
         }
+        write!(f, "{}", Foreign(&self.message).line())
     }
 }
 
@@ -105,7 +105,7 @@ impl fmt::Display for Between<'_> {
         f.write_str(mark)?;
         let mut characters = text.chars();
         for character in characters.by_ref().take(Quoted::LONGEST) {
-            if character.is_control() {
+            if steers(character) {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 f.write_char(character)?;
@@ -276,9 +276,7 @@ impl<'a> Report<'a> {
     /// run.
     #[must_use]
     pub fn finish(mut self) -> Vec<Diagnostic> {
-        let place =
-            |found: &Diagnostic| found.span.map(|span| (span.start.offset, span.end.offset));
-        self.found.sort_by_key(place);
+        sort_by_place(&mut self.found);
         if self.dropped > 0
             && let Some(severity) = self.levels.severity(Code::IC003)
         {
@@ -298,4 +296,12 @@ impl<'a> Report<'a> {
         }
         self.found
     }
+}
+
+/// Sorts findings by document, then by position in the text. Findings without a position come last, in their order.
+pub(crate) fn sort_by_place(found: &mut [Diagnostic]) {
+    found.sort_by_key(|found| {
+        let range = found.span.map(|span| (span.start.offset, span.end.offset));
+        (found.document, range.is_none(), range)
+    });
 }

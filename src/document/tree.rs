@@ -213,7 +213,7 @@ impl Tree {
     ) -> Vec<(u32, u32, &'a str)> {
         let keys = self.children(mapping).filter_map(|child| child.key);
         let mut keys: Vec<_> = keys.map(|at| (self.key(text, at), at)).collect();
-        keys.sort();
+        keys.sort_unstable();
         again
             .iter()
             .filter_map(|again| {
@@ -294,7 +294,7 @@ impl Table {
                 rows.truncate(before);
             }
         }
-        rows.sort();
+        rows.sort_unstable();
         Table(rows)
     }
 

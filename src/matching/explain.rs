@@ -48,6 +48,7 @@ impl Index {
             kind: pod.kind.clone(),
             winner: verdict.winner.map(Cache::named),
             candidates: contest.candidates(),
+            omitted: contest.standings.len().saturating_sub(rules.max_candidates),
             unrelated: self.len() - contest.standings.len(),
             auto_create: verdict.auto_create,
             pin: contest.pin(&verdict),
@@ -123,7 +124,7 @@ impl<'a> Contest<'a> {
             .into_iter()
             .map(|standing| (!contest.comes_first(&standing), standing))
             .collect();
-        ordered.sort_by(|(last_a, a), (last_b, b)| {
+        ordered.sort_unstable_by(|(last_a, a), (last_b, b)| {
             last_a
                 .cmp(last_b)
                 .then_with(|| index.compare(a, b, rules))
@@ -193,7 +194,8 @@ impl<'a> Contest<'a> {
                 created: cache.created,
             })
         };
-        self.standings.iter().filter_map(candidate).collect()
+        let best = self.standings.iter().take(self.rules.max_candidates);
+        best.filter_map(candidate).collect()
     }
 
     /// Describes the matches of the winner.
@@ -400,8 +402,8 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
             names.extend(key.names().map(|name| (&*name.text, image.text())));
         }
     }
-    names.sort();
-    repositories.sort();
+    names.sort_unstable();
+    repositories.sort_unstable();
     let have = |key: &Key| {
         let same = |name: &Name| first(&names, &name.text);
         match key.names().find_map(same) {

@@ -25,6 +25,8 @@ pub struct Explanation {
     /// The caches that share a repository with the pod, and the cache that it names: the winner first, then usable
     /// caches from best to worst, then unusable caches.
     pub candidates: Vec<Candidate>,
+    /// The number of further candidates, beyond [`super::MatchRules::max_candidates`].
+    pub omitted: usize,
     /// The number of further caches, which share nothing with the pod.
     pub unrelated: usize,
     /// The distinct images of the pod, and the match of the winner for each.

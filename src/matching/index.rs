@@ -171,7 +171,7 @@ impl Index {
                 held.push((self.version(repository, name), repository));
             }
         }
-        held.sort();
+        held.sort_unstable();
         held.dedup();
         let identity = match &cache.id {
             Some(id) => hash(&["id ", id]),
@@ -179,7 +179,7 @@ impl Index {
         };
         let record = self.record(&cache);
         let mut repositories: Vec<usize> = held.iter().map(|(_, repository)| *repository).collect();
-        repositories.sort();
+        repositories.sort_unstable();
         repositories.dedup();
         let places = held.iter().map(|(version, _)| {
             let at = self

@@ -94,6 +94,6 @@ pub use locality::{
     image_locality, image_signature, with_default_tag,
 };
 pub use reason::LossReason;
-pub use rules::{BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
+pub use rules::{BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, MAX_CANDIDATES, MatchRules, SizeTie};
 pub use select::SearchBuffers;
 pub use verdict::{Decision, PinRefusal, Selection};

@@ -10,6 +10,10 @@ use crate::time::Timestamp;
 /// starts in 50 s without a cache and in 5 s with one.
 pub const BYTES_PER_SECOND: u64 = 9_000_510;
 
+/// The default of [`MatchRules::max_candidates`]: an explanation is for people, and the output for a thousand pods and a
+/// thousand caches of one repository must not be a million candidates.
+pub const MAX_CANDIDATES: usize = 20;
+
 /// The architecture of a pod or cache that does not specify one. Source: the vendor's annotation list.
 pub const DEFAULT_ARCH: &str = "amd64";
 /// The operating system of a pod or cache that does not specify one. Source: the vendor's annotation list.
@@ -60,6 +64,11 @@ pub struct MatchRules {
     pub bytes_per_second: u64,
     /// List all caches of the index as candidates, including those that share nothing with the pod.
     pub explain_all: bool,
+    /// The maximum number of candidates in an explanation, from the best on. [`Explanation::omitted`] is the number of the
+    /// others. Default: [`MAX_CANDIDATES`].
+    ///
+    /// [`Explanation::omitted`]: super::Explanation::omitted
+    pub max_candidates: usize,
 }
 
 impl MatchRules {
@@ -87,6 +96,7 @@ impl Default for MatchRules {
             auto_match: None,
             bytes_per_second: BYTES_PER_SECOND,
             explain_all: false,
+            max_candidates: MAX_CANDIDATES,
         }
     }
 }

@@ -175,10 +175,11 @@ impl Pod {
         fn order(image: &Image) -> (Option<&str>, Option<&str>, &str) {
             (image.repository(), image.normalized(), image.text())
         }
-        self.images.sort_by(|a, b| order(a).cmp(&order(b)));
+        for images in [&mut self.images, &mut self.unreadable] {
+            images.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+        }
         self.images
             .dedup_by(|a, b| a.normalized() == b.normalized());
-        self.unreadable.sort_by(|a, b| a.text().cmp(b.text()));
         self.unreadable.dedup_by(|a, b| a.text() == b.text());
     }
 
@@ -279,9 +280,12 @@ impl Pod {
         pod.read_requirements(template);
         let mut images = Vec::new();
         for container in template.images.iter().chain(&template.missing) {
+            if let Value::String(text) = container.image.value {
+                images.push(Image::new(text));
+                continue;
+            }
             container.image.at(path, &mut |path| {
                 images.push(match container.image.value {
-                    Value::String(text) => Image::new(text),
                     Value::Null => {
                         if strict {
                             report.add(Code::IC023, path, IMAGE_MISSING, IMAGE_COUNTS);

@@ -43,7 +43,7 @@ mod workload;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::diagnostic::{Diagnostic, Levels, Report};
+use crate::diagnostic::{Diagnostic, Levels, Report, sort_by_place};
 use crate::document::{self, TextFormat, TextLimits};
 use crate::path::Path;
 use crate::resource::MAX_SIZE_GIB;
@@ -190,11 +190,7 @@ pub fn text_within(
         walk(document.value(), Opens::Manifests, &mut check);
         diagnostics.extend(report.finish());
     }
-    let place = |found: &Diagnostic| {
-        let range = found.span.map(|span| (span.start.offset, span.end.offset));
-        (found.document, range.is_none(), range)
-    };
-    diagnostics.sort_by_key(place);
+    sort_by_place(&mut diagnostics);
     Validation {
         diagnostics,
         objects,

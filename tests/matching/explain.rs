@@ -5,7 +5,8 @@ use std::fmt::Write;
 #[cfg(feature = "oci")]
 use imagecache::matching::ImageFactsError;
 use imagecache::matching::{
-    Cache, Explanation, Image, ImageFacts, Index, MatchRules, Pod, PodSource, SizeTie,
+    Cache, Explanation, Image, ImageFacts, Index, MAX_CANDIDATES, MatchRules, Pod, PodSource,
+    SearchBuffers, SizeTie,
 };
 #[cfg(feature = "oci")]
 use oci_spec::image::ImageManifest;
@@ -139,6 +140,7 @@ fn explain_every_other_cache_has_a_reason() {
 fn on_demand_strangers_are_listed_too() {
     let mut rules = rules();
     rules.explain_all = true;
+    rules.max_candidates = usize::MAX;
     let answer = explain(&index(), &pod(), &rules);
     assert_eq!(answer.candidates.len(), losers().len());
     let strangers = &answer.candidates[answer.candidates.len() - 2..];
@@ -538,4 +540,29 @@ fn image_manifest_gives_the_bytes_of_a_pull() {
         matches!(error, ImageFactsError::Reference { .. }),
         "{error}"
     );
+}
+
+/// The JSON of the explanations for this many pods and caches of one repository.
+fn explained_bytes(size: usize) -> usize {
+    let image = |number: usize| format!("team/app:{number}");
+    let caches =
+        (0..size).map(|number| entry(&format!("imc-{number:06}"), &[&image(number)], json!({})));
+    let index: Index = caches.collect();
+    let rules = MatchRules::default();
+    let explain = |number: usize| {
+        let mut pod = Pod::new("web", [Image::new(&image(number))]);
+        pod.region = Some("cn-hangzhou".to_owned());
+        pod.storage_gib = 30;
+        let answer = index.explain(&pod, &rules, &mut SearchBuffers::default());
+        assert_eq!(answer.candidates.len(), MAX_CANDIDATES);
+        assert_eq!(answer.omitted, size - MAX_CANDIDATES);
+        serde_json::to_string(&answer).unwrap().len()
+    };
+    (0..size).map(explain).sum()
+}
+
+#[test]
+fn explanation_output_grows_linearly_with_pods_and_caches() {
+    let (small, large) = (explained_bytes(50), explained_bytes(500));
+    assert!(large < small * 15, "{small} bytes, {large} bytes");
 }

@@ -109,6 +109,7 @@ fn rules() -> impl Strategy<Value = MatchRules> {
                 rules.auto_match = auto_match;
                 rules.require_storage = storage;
                 rules.explain_all = all;
+                rules.max_candidates = usize::MAX;
                 rules
             },
         )

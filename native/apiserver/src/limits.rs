@@ -38,6 +38,15 @@ pub const WRITE_ATTEMPTS: usize = 10;
 /// Most errors that one response lists; further errors are counted.
 pub const LISTED_ERRORS: usize = 100;
 
+/// Most memory for the compiled patterns of a definition, in bytes. A few characters can need megabytes.
+pub const PATTERN_BYTES: usize = 64 << 20;
+
+/// Longest path of a printer column, in bytes.
+pub const COLUMN_PATH_BYTES: usize = 1 << 10;
+
+/// Deepest nesting of brackets in the path of a printer column.
+pub const COLUMN_PATH_DEPTH: usize = 16;
+
 /// Longest rule in CEL, in bytes.
 pub const RULE_BYTES: usize = 8 << 10;
 

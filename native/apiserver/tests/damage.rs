@@ -104,10 +104,11 @@ fn check(directory: &Path, bytes: &[u8], whole: &BTreeMap<String, Value>, what: 
 #[test]
 fn store_with_any_flipped_bit_is_whole_or_names_recover() {
     let (directory, bytes, whole) = file();
-    // the pages that are used; a bit in an unused one changes nothing
+    // `DAMAGED_PLACES` is the number of flipped bits, for a longer run; a bit in an unused page changes nothing
     let used: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
     let mut damaged = 0;
-    for (nth, at) in used.iter().enumerate().step_by(used.len() / 100) {
+    let places = std::env::var("DAMAGED_PLACES").map_or(60, |places| places.parse().unwrap());
+    for (nth, at) in used.iter().enumerate().step_by(used.len() / places) {
         let mut flipped = bytes.clone();
         flipped[*at] ^= 1 << (nth % 8);
         damaged += u32::from(check(
@@ -117,7 +118,7 @@ fn store_with_any_flipped_bit_is_whole_or_names_recover() {
             &format!("byte {at}"),
         ));
     }
-    assert!(damaged > 20, "{damaged} damages were noticed");
+    assert!(damaged > 15, "{damaged} damages were noticed");
 }
 
 #[test]

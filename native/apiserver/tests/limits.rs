@@ -16,9 +16,11 @@ use imagecache_apiserver::api::ApiError;
 use imagecache_apiserver::api::patch::PatchKind;
 use imagecache_apiserver::api::write::Admitted;
 use imagecache_apiserver::cluster::requests::{Body, Place, Written};
+use imagecache_apiserver::cluster::serve::Limits;
 use imagecache_apiserver::cluster::{Admission, Cluster, Config};
 use imagecache_apiserver::limits::{
-    LISTED_ERRORS, OBJECT_DEPTH, OBJECT_VALUES, RULE_BYTES, RULE_DEPTH, RULE_OPERATORS,
+    COLUMN_PATH_BYTES, JSON_PATCH_COPY_BYTES, LISTED_ERRORS, OBJECT_DEPTH, OBJECT_VALUES,
+    RULE_BYTES, RULE_DEPTH, RULE_OPERATORS, WRITE_ATTEMPTS,
 };
 use serde_json::{Value, json};
 
@@ -220,6 +222,19 @@ async fn json_patches_that_copy_or_nest_without_end_are_refused() {
     }
     let error = patch(&cluster, &a, PatchKind::Json, json!(nest).to_string()).await;
     nested(&error.unwrap_err(), OBJECT_DEPTH + 1);
+    // one copy is the braces, the key and the text
+    let copies = JSON_PATCH_COPY_BYTES / (2 + 5 + 1003);
+    for (count, fault) in [
+        (copies, "etcdserver: request is too large"),
+        (copies + 1, bytes),
+    ] {
+        let exact: Vec<Value> = (0..count)
+            .map(|n| copy("/spec/x", &format!("/spec/e{n}")))
+            .collect();
+        let error = patch(&cluster, &a, PatchKind::Json, json!(exact).to_string()).await;
+        let error = error.unwrap_err();
+        assert!(error.message.contains(fault), "{count}: {error}");
+    }
     let small =
         json!([copy("/spec/x", "/spec/b"), {"op": "move", "from": "/spec/b", "path": "/spec/c"}]);
     patch(&cluster, &a, PatchKind::Json, small.to_string())
@@ -241,7 +256,7 @@ async fn rules_have_limits_before_they_are_parsed() {
     let unary = |count: usize| format!("{}true", "!!".repeat(count / 2));
     let sum = |operators: usize| format!("1{} > 0", "+1".repeat(operators - 1));
     let conditional = |depth: usize| format!("{}true", "true ? true : ".repeat(depth));
-    let fields = |depth: usize| format!("!has(self{})", ".a".repeat(depth - 3));
+    let fields = |dots: usize| format!("self == self || self{} == 1", ".a".repeat(dots - 6));
     let text = |length: usize| format!("'{}' != ''", "x".repeat(length - 8));
     for (fits, over, limit) in [
         (
@@ -259,10 +274,14 @@ async fn rules_have_limits_before_they_are_parsed() {
             unary(RULE_OPERATORS + 2),
             "502 operators, limit 500",
         ),
-        (sum(90), sum(RULE_OPERATORS + 1), "501 operators, limit 500"),
+        (
+            sum(RULE_OPERATORS),
+            sum(RULE_OPERATORS + 1),
+            "501 operators, limit 500",
+        ),
         (sum(90), sum(20_000), "40003 bytes, limit 8192"),
         (
-            fields(90),
+            fields(RULE_OPERATORS),
             fields(RULE_OPERATORS + 1),
             "501 operators, limit 500",
         ),
@@ -293,6 +312,29 @@ async fn rules_have_limits_before_they_are_parsed() {
         assert_eq!(created.object["spec"]["a"], "b");
         let a = place(&cluster, Some("a"));
         cluster.delete(&a, Default::default()).await.unwrap();
+    }
+}
+
+#[test]
+fn columns_of_a_definition_have_limits() {
+    for (path, limit) in [
+        (
+            format!(".{}", "a".repeat(COLUMN_PATH_BYTES)),
+            "is 1025 bytes long, limit 1024",
+        ),
+        (
+            format!(".a[?({}@.b{})]", "(".repeat(15), ")".repeat(15)),
+            "is nested 17 levels deep, limit 16",
+        ),
+    ] {
+        let mut definition = definition(anything());
+        let column = json!([{"name": "x", "type": "string", "jsonPath": path}]);
+        definition["spec"]["versions"][0]["additionalPrinterColumns"] = column;
+        let faults = imagecache_apiserver::api::definition_faults(&definition);
+        let [fault] = faults.as_slice() else {
+            panic!("{faults:?}")
+        };
+        assert!(fault.to_string().ends_with(limit), "{fault}");
     }
 }
 
@@ -427,6 +469,94 @@ async fn a_write_that_computes_long_does_not_hold_up_others() {
         start.elapsed()
     );
     long.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_write_that_computes_too_long_is_refused() {
+    let limits = Limits {
+        write_time: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let config = Config {
+        admission: Some(slow()),
+        limits,
+        ..Config::default()
+    };
+    let cluster = Cluster::open(config).await.unwrap();
+    let maps = cluster.place(MAPS, Some("default"), None).unwrap();
+    let late = cluster
+        .create(&maps, Body::json(&map("slow", ""), "test"))
+        .await;
+    let late = late.unwrap_err();
+    assert_eq!((late.code, late.reason), (504, "Timeout"));
+    assert!(
+        late.message.ends_with("took longer to process than 0.5 s"),
+        "{late}"
+    );
+    cluster
+        .create(&maps, Body::json(&map("fast", ""), "test"))
+        .await
+        .unwrap();
+    assert_eq!(cluster.list(&maps, &Default::default()).items.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_is_always_overtaken_is_a_conflict() {
+    // each admission asks the test to change the object first
+    let (ask, asked) = std::sync::mpsc::channel();
+    let (done, changed) = std::sync::mpsc::channel();
+    let both = std::sync::Mutex::new((ask, changed));
+    let admission = Admission::new(move |review| {
+        if review.request["operation"] == "UPDATE" {
+            let both = both.lock().unwrap();
+            both.0.send(()).unwrap();
+            let () = both.1.recv().unwrap();
+        }
+        Ok(Admitted {
+            object: review.object,
+            warnings: Vec::new(),
+        })
+    });
+    let config = Config {
+        admission: Some(admission),
+        ..Config::default()
+    };
+    let cluster = Cluster::open(config).await.unwrap();
+    let maps = cluster.place(MAPS, Some("default"), None).unwrap();
+    cluster
+        .create(&maps, Body::json(&map("a", ""), "test"))
+        .await
+        .unwrap();
+    let a = cluster.place(MAPS, Some("default"), Some("a")).unwrap();
+    let overtaker = tokio::task::spawn_blocking({
+        let (cluster, runtime) = (cluster.clone(), tokio::runtime::Handle::current());
+        move || {
+            let mut attempts = 0_usize;
+            while attempts < WRITE_ATTEMPTS {
+                asked.recv().unwrap();
+                attempts += 1;
+                let written = cluster.store().write(|transaction| {
+                    let key = "/configmaps/default/a";
+                    let object = transaction.get(key).unwrap().value.clone();
+                    transaction.put(key, object).map(drop)
+                });
+                runtime.block_on(written).unwrap();
+                done.send(()).unwrap();
+            }
+            asked
+        }
+    });
+    let change = json!({"data": {"b": "c"}}).to_string();
+    let refused = patch(&cluster, &a, PatchKind::Merge, change)
+        .await
+        .unwrap_err();
+    assert_eq!((refused.code, refused.reason), (409, "Conflict"));
+    assert!(
+        refused.message.contains("the object has been modified"),
+        "{refused}"
+    );
+    let asked = overtaker.await.unwrap();
+    assert!(asked.try_recv().is_err(), "an attempt beyond the limit");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{anyhow, bail};
 use imagecache::diagnostic::{Levels, QuotedPart};
-use imagecache::document::{Document, TextFormat, TextLimits, read_within};
+use imagecache::document::{Document, TextFormat, read_within};
 use imagecache::path::Path as Place;
 use imagecache_simulator::cluster::definition_faults;
 use serde_json::Value;

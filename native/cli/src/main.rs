@@ -20,6 +20,7 @@ mod expire;
 mod explain;
 mod input;
 mod kubeconfig;
+mod listen;
 mod log;
 mod man;
 mod match_locality;

@@ -9,11 +9,11 @@ use anyhow::{Context as _, bail};
 use imagecache::admission::{AdmissionMode, AdmissionSettings};
 use imagecache_apiserver::cluster::store::{History, Report, SetAside, Store, Unopened, salvage};
 use imagecache_apiserver::cluster::{Cluster, Config, export};
-use tokio::net::TcpListener;
 
-use crate::console::{self, Console, UNWRITABLE};
+use crate::console::{Console, UNWRITABLE};
 use crate::crd_file;
 use crate::exit::Exit;
+use crate::listen;
 use crate::log::Log;
 use crate::page;
 use crate::signal;
@@ -67,6 +67,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     admission: bool,
     #[command(flatten)]
+    names: listen::Names,
+    #[command(flatten)]
     log: Log,
 }
 
@@ -86,7 +88,7 @@ impl Serve {
     async fn serve(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let definition = self.crd.as_deref().map(crd_file::read).transpose()?;
         let stop = signal::stop()?;
-        let listener = listen(self.listen).await?;
+        let listener = listen::bind(self.listen).await?;
         let address = listener.local_addr().context("cannot listen")?;
         let settings = self.admission.then(|| {
             let mut settings = AdmissionSettings::default();
@@ -97,6 +99,7 @@ impl Serve {
             directory: self.data.clone(),
             recover: self.recover,
             page: Some(page::file),
+            allow_hosts: self.names.allow_host.clone(),
             ..imagecache_simulator::cluster::config(definition, settings)
         })
         .await?;
@@ -105,11 +108,7 @@ impl Serve {
             write_kubeconfig(path, address)?;
         }
         self.tell(console, address).context(UNWRITABLE)?;
-        if !address.ip().is_loopback() {
-            console::note(&format!(
-                "warning: {address} is open to the network, and there is no authentication"
-            ));
-        }
+        listen::warn_if_wide(address, "and there is no authentication");
         cluster.serve(listener, stop).await;
         Ok(Exit::Ok)
     }
@@ -162,14 +161,14 @@ impl Serve {
             Some(directory) => format!("state in {}", directory.display()),
             None => "state in memory".to_owned(),
         };
-        writeln!(console, "listening on {server}, {state}; Ctrl-C stops\n")?;
-        writeln!(console, "Try:")?;
-        writeln!(console, "  {kubectl} get imagecaches --watch")?;
-        writeln!(
-            console,
+        console.line(format_args!("listening on {server}, {state}; Ctrl-C stops"))?;
+        console.document("\n")?;
+        console.line(format_args!("Try:"))?;
+        console.line(format_args!("  {kubectl} get imagecaches --watch"))?;
+        console.line(format_args!(
             "  curl {server}/apis/eci.alibabacloud.com/v1/imagecaches"
-        )?;
-        writeln!(console, "  the page, in a browser: {server}/")?;
+        ))?;
+        console.line(format_args!("  the page, in a browser: {server}/"))?;
         console.flush()
     }
 }
@@ -209,17 +208,10 @@ fn new_file(path: &Path) -> std::io::Result<BufWriter<File>> {
     Ok(BufWriter::new(options.open(path)?))
 }
 
-pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    match TcpListener::bind(address).await {
-        Ok(listener) => Ok(listener),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            bail!("{address}: address in use; choose another address with --listen")
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot listen on {address}")),
-    }
-}
-
 pub(crate) fn write_kubeconfig(path: &Path, address: SocketAddr) -> anyhow::Result<()> {
+    if path.is_symlink() {
+        bail!("{}: is a symbolic link; name a file", path.display());
+    }
     match std::fs::read_to_string(path) {
         Ok(text) if text.starts_with(MARK) => {}
         Ok(_) => bail!(
@@ -248,5 +240,24 @@ users:
 current-context: imagecache
 "
     );
-    std::fs::write(path, text).with_context(|| path.display().to_string())
+    replace(path, &text).with_context(|| path.display().to_string())
+}
+
+/// Writes a file that its owner alone can read. It is made beside its place and moved there, so that a link that is put there
+/// meanwhile is replaced and not followed.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let made = path.with_file_name(name);
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.write(true).create_new(true).open(&made)?;
+    let written = file.write_all(text.as_bytes());
+    let moved = written.and_then(|()| std::fs::rename(&made, path));
+    if moved.is_err() {
+        let _ = std::fs::remove_file(&made);
+    }
+    moved
 }

@@ -1,6 +1,5 @@
 //! `imagecache sync`: the controller, as a process.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -210,7 +209,9 @@ impl Sync {
         if self.once {
             let tally = controller.once().await?;
             while let Ok(line) = told.try_recv() {
-                writeln!(console, "{line}").context(console::UNWRITABLE)?;
+                console
+                    .line(format_args!("{line}"))
+                    .context(console::UNWRITABLE)?;
             }
             for (name, why) in &tally.refused {
                 console::note(&format!(
@@ -251,7 +252,7 @@ impl Sync {
             tokio::select! {
                 () = &mut work => break,
                 Some(line) = told.recv() => {
-                    let written = writeln!(console, "{line}").context(console::UNWRITABLE);
+                    let written = console.line(format_args!("{line}")).context(console::UNWRITABLE);
                     written.and_then(|()| console.finish())?;
                 }
             }

@@ -269,7 +269,10 @@ fn simulate_on_a_full_disk_goes_on_when_there_is_room() {
     });
     assert_eq!(during.status.code(), Some(0), "{}", stderr(&during));
     let (_, log) = simulator.end("-KILL");
-    assert!(log.contains("a change could not be kept"), "{log}");
+    assert!(
+        log.contains("the change could not be kept: I/O error: "),
+        "{log}"
+    );
     let simulator = Simulator::start(&["--data", data, "--quiet"]);
     let list = simulator.run(&["list", "-o", "json"]);
     for name in ["before", "during"] {

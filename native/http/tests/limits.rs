@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use imagecache_http::{Body, BodyBudget, Limits, NoBody, body, hang_up, serve, whole};
+use imagecache_http::{Body, BodyBudget, Limits, NoBody, Visitors, body, hang_up, serve, whole};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -37,9 +37,15 @@ async fn start(limits: Limits) -> (String, CancellationToken, tokio::task::JoinH
     let address = listener.local_addr().unwrap().to_string();
     let stop = CancellationToken::new();
     let budget = BodyBudget::new(2 * LIMIT);
-    let served = serve(listener, None, limits, stop.clone(), move |request, _| {
-        handle(request, budget.clone())
-    });
+    let visitors = Visitors::of_any_name();
+    let served = serve(
+        listener,
+        None,
+        limits,
+        visitors,
+        stop.clone(),
+        move |request, _| handle(request, budget.clone()),
+    );
     (address, stop, tokio::spawn(served))
 }
 
@@ -153,4 +159,50 @@ async fn shutdown_finishes_requests_and_stops_accepting() {
         .unwrap()
         .unwrap();
     assert!(TcpStream::connect(&address).await.is_err());
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_keep_others_out() {
+    let limits = Limits {
+        connections: 3,
+        head: Duration::from_secs(60),
+        ..Limits::default()
+    };
+    let (address, ..) = start(limits).await;
+    let mut idle = Vec::new();
+    for _ in 0..10 {
+        idle.push(TcpStream::connect(&address).await.unwrap());
+        let answer = exchange(&address, &post("/", 0, 0)).await;
+        assert!(answer.ends_with("0 bytes"), "{answer}");
+    }
+    // the oldest are closed, the newest are not
+    let mut byte = [0];
+    let read = tokio::time::timeout(Duration::from_secs(5), idle[0].read(&mut byte)).await;
+    assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?}");
+    let newest = idle.last_mut().unwrap();
+    newest.write_all(&post("/", 0, 0)).await.unwrap();
+    let mut answer = Vec::new();
+    newest.read_to_end(&mut answer).await.unwrap();
+    assert!(String::from_utf8(answer).unwrap().contains("\r\ndate: "));
+}
+
+#[tokio::test]
+async fn requests_in_progress_are_never_closed_for_others() {
+    let limits = Limits {
+        connections: 2,
+        ..Limits::default()
+    };
+    let (address, ..) = start(limits).await;
+    let slow: Vec<_> = (0..2)
+        .map(|_| {
+            let address = address.clone();
+            tokio::spawn(async move { exchange(&address, &post("/slow", 0, 0)).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let third = exchange(&address, &post("/", 0, 0)).await;
+    assert!(third.ends_with("0 bytes"), "{third}");
+    for slow in slow {
+        assert!(slow.await.unwrap().ends_with("0 bytes"));
+    }
 }

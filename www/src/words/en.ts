@@ -89,6 +89,7 @@ export const en = {
   have: { exact: 'cached', repositoryOnly: 'cached in another version', nothing: 'not cached', invalid: 'no image reference' },
   candidates: 'Caches considered',
   noCandidates: 'No cache shares an image with this pod.',
+  omitted: (count: number) => `${count} more rank${count === 1 ? 's' : ''} lower.`,
   unrelated: (count: number) => `${count} more share${count === 1 ? 's' : ''} no image with it.`,
   cache: 'Cache',
   phase: 'Phase',

@@ -317,10 +317,10 @@ impl ApiError {
         Self::new(413, "RequestEntityTooLarge", message)
     }
 
-    /// 504: the write took longer than [`WRITE_TIME`](crate::limits::WRITE_TIME) to compute.
+    /// 504: a write took longer to compute than it may.
     #[must_use]
-    pub fn too_slow() -> Self {
-        let seconds = crate::limits::WRITE_TIME.as_secs();
+    pub fn too_slow(limit: std::time::Duration) -> Self {
+        let seconds = limit.as_secs_f64();
         let message = format!("Timeout: the request took longer to process than {seconds} s");
         Self::new(504, "Timeout", message)
     }

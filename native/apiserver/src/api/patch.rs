@@ -148,7 +148,7 @@ impl Budget {
     /// Refuses an operation that would copy too much, nest too deep or begin too late.
     fn spend(&mut self, object: &Value, operation: &PatchOperation) -> Result<(), ApiError> {
         if self.start.elapsed() > WRITE_TIME {
-            return Err(ApiError::too_slow());
+            return Err(ApiError::too_slow(WRITE_TIME));
         }
         let from = |pointer: &str| object.pointer(pointer).map(Weight::of).unwrap_or_default();
         let weight = match operation {

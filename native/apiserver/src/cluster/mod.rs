@@ -10,7 +10,9 @@
 //! |---|---|
 //! | Objects, versions, the log of changes | [`store`] |
 //! | The verbs on the store, for HTTP and for callers in this process | [`requests`] |
+//! | What a write computes: beside the thread that writes, on large stacks | `workers` |
 //! | Paths, negotiation, answers, watch streams | [`serve`] |
+//! | The objects as manifests | [`export`] |
 //! | Admission by a hook of the caller | [`Admission`] |
 //! | What is served because a definition says so | `definitions` |
 //! | What happens after an owner is deleted, and what ends by itself | `collect` |
@@ -33,7 +35,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagecache::time::Timestamp;
-use imagecache_http::BodyBudget;
+use imagecache_http::{Authority, BodyBudget};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +63,8 @@ pub struct Config {
     pub admission: Option<Admission>,
     /// Files for browsers by their path, served beside the API.
     pub page: Option<fn(&str) -> Option<PageFile>>,
+    /// Names of this server that requests may have as their `Host`, beside those of this machine.
+    pub allow_hosts: Vec<Authority>,
     /// What strangers may cost.
     pub limits: serve::Limits,
 }
@@ -92,6 +96,7 @@ struct Inner {
     store: Store,
     admission: Option<Admission>,
     page: Option<fn(&str) -> Option<PageFile>>,
+    allow_hosts: Vec<Authority>,
     limits: serve::Limits,
     watches: Arc<tokio::sync::Semaphore>,
     bodies: BodyBudget,
@@ -136,6 +141,7 @@ impl Cluster {
                 store,
                 admission: config.admission,
                 page: config.page,
+                allow_hosts: config.allow_hosts,
                 watches: Arc::new(tokio::sync::Semaphore::new(limits.watches)),
                 limits,
                 bodies: BodyBudget::new(limits.body_bytes),

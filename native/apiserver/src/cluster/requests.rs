@@ -15,7 +15,7 @@ use crate::api::patch::PatchKind;
 use crate::api::selector::Selector;
 use crate::api::write::{self, Context, Effect, Outcome, Subresource};
 use crate::api::{ApiError, Resource, meta};
-use crate::limits::{WRITE_ATTEMPTS, WRITE_TIME};
+use crate::limits::WRITE_ATTEMPTS;
 
 /// How often another random suffix is tried when a generated name is taken.
 const GENERATED_NAMES: usize = 8;
@@ -262,7 +262,7 @@ impl Cluster {
         + 'static,
     ) -> Result<Written, ApiError> {
         let key = place.own_key();
-        // Those who write one object wait here for each other, so that no one computes in vain.
+        // Those who write one object wait here for each other, so that no result is thrown away.
         let turn = self.inner.turns.of(&key);
         let _turn = turn.lock().await;
         let mut chance = Chance::new();
@@ -294,10 +294,13 @@ impl Cluster {
         // An answer that is not kept is one that was never stored.
         let dry_run = body.options.dry_run || !place.resource.kept;
         let work = Arc::new((place.clone(), body, compute));
-        let end = Instant::now() + WRITE_TIME;
+        let time = self.inner.limits.write_time;
+        let start = Instant::now();
         for _ in 0..WRITE_ATTEMPTS {
             let (cluster, task) = (Weak::new(self), Arc::clone(&work));
-            let time = end.saturating_duration_since(Instant::now());
+            if start.elapsed() > time {
+                return Err(ApiError::too_slow(time));
+            }
             let computed = self.inner.workers.run(time, move || {
                 let (place, body, compute) = &*task;
                 compute(&cluster.upgrade()?, place, body)

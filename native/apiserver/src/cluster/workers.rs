@@ -40,7 +40,7 @@ impl Workers {
         let runtime = self.0.as_ref().ok_or_else(broken)?;
         let computed = tokio::time::timeout(time, runtime.spawn_blocking(compute)).await;
         computed
-            .map_err(|_| ApiError::too_slow())?
+            .map_err(|_| ApiError::too_slow(time))?
             .map_err(|_| broken())?
     }
 }

@@ -7,10 +7,12 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use imagecache::admission::{self, CacheSource as Known};
+use imagecache::foreign::Foreign;
 use imagecache_http::{Body, NoBody, body, whole};
 use serde_json::{Value, json};
 
 use super::Webhook;
+use super::certificate::Validity;
 use super::metrics::Labels;
 
 /// Largest review, in bytes: an object and the old object, 3 MiB each, the limit of the API server, and the rest of a
@@ -267,6 +269,9 @@ fn look(webhook: &Webhook, path: &str) -> Response<Body> {
     match path {
         "/healthz" | "/livez" => respond(StatusCode::OK, TEXT, "ok\n".to_owned()),
         "/readyz" => {
+            if let Validity::Invalid(what) = webhook.certificate.validity((webhook.now)()) {
+                return respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{what}\n"));
+            }
             let caches = webhook.caches.read();
             match caches.index() {
                 Ok(index) => {
@@ -275,13 +280,21 @@ fn look(webhook: &Webhook, path: &str) -> Response<Body> {
                 }
                 // waiting for caches that never arrive would stop every pod, whatever the settings say
                 Err(why) if caches.asked() => {
+                    let why = Foreign(&why).line();
                     let text = format!("ok, without image caches: {why}\n");
                     respond(StatusCode::OK, TEXT, text)
                 }
-                Err(why) => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{why}\n")),
+                Err(why) => {
+                    let text = format!("{}\n", Foreign(&why).line());
+                    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
+                }
             }
         }
-        "/metrics" => respond(StatusCode::OK, OPEN_METRICS, webhook.metrics.text()),
+        "/metrics" => {
+            let ends = webhook.certificate.ends().seconds();
+            webhook.metrics.certificate_end.set(ends);
+            respond(StatusCode::OK, OPEN_METRICS, webhook.metrics.text())
+        }
         "/validate" | "/mutate" => wrong_method("POST"),
         path => nothing_at(path),
     }

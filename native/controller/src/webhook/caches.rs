@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use imagecache::admission::CachesUnavailable;
@@ -16,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
 use crate::cluster::chain;
+
+/// Longest time for the first list, before the webhook is ready without image caches.
+const FIRST_LIST: Duration = Duration::from_secs(10);
 
 /// The image caches of the cluster, as far as they are known.
 #[derive(Debug)]
@@ -64,8 +68,25 @@ impl Caches {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Watches the cluster until `stop`. A failed watch is restarted with exponential backoff.
+    /// Watches the cluster until `stop`. A failed watch is restarted with exponential backoff. A cluster that does not answer
+    /// within [`FIRST_LIST`] counts as asked.
     pub(super) async fn follow(&self, client: Client, metrics: &Metrics, stop: CancellationToken) {
+        let late = async {
+            let waited = tokio::time::sleep(FIRST_LIST);
+            if stop.run_until_cancelled(waited).await.is_some() {
+                self.change(|state| {
+                    if !state.asked {
+                        state.asked = true;
+                        let why = format!("the cluster has not answered within {FIRST_LIST:?}");
+                        state.fault = Some(why);
+                    }
+                });
+            }
+        };
+        tokio::join!(late, self.watch(client, metrics, stop.clone()));
+    }
+
+    async fn watch(&self, client: Client, metrics: &Metrics, stop: CancellationToken) {
         let resource = ApiResource::erase::<ImageCacheObject>(&());
         let api = Api::<DynamicObject>::all_with(client, &resource);
         let changes = watcher(api, watcher::Config::default()).default_backoff();

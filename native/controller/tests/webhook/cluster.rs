@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use hyper::{Request, Response, StatusCode};
 use imagecache_controller::webhook::{Caches, Policy};
-use imagecache_http::{Body, Limits, serve, whole};
+use imagecache_http::{Body, Limits, Visitors, serve, whole};
 use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -44,7 +44,15 @@ impl Fake {
             }
         };
         let stop = CancellationToken::new();
-        tokio::spawn(serve(listener, None, Limits::default(), stop, handler));
+        let visitors = Visitors::of_any_name();
+        tokio::spawn(serve(
+            listener,
+            None,
+            Limits::default(),
+            visitors,
+            stop,
+            handler,
+        ));
         let client = Client::try_from(Config::new(url.parse().unwrap())).unwrap();
         (fake, client)
     }

@@ -34,6 +34,7 @@ use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::request::{Operation, Request};
 use imagecache::time::Timestamp;
 use imagecache_apiserver::limits::BODIES_BYTES;
+use imagecache_http::Authority;
 use imagecache_http::BodyBudget;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -61,6 +62,8 @@ pub struct Config {
     pub throttle: Option<Throttle>,
     /// What goes wrong on purpose.
     pub faults: Faults,
+    /// Names of this server that requests may have as their `Host`, beside those of this machine.
+    pub allow_hosts: Vec<Authority>,
     /// Receives an entry for every request over HTTP.
     pub log: Option<Log>,
 }
@@ -74,6 +77,7 @@ impl Default for Config {
             settings: Settings::default(),
             throttle: None,
             faults: Faults::default(),
+            allow_hosts: Vec::new(),
             log: None,
         }
     }
@@ -121,6 +125,7 @@ struct Inner {
     state: Mutex<State>,
     gateway: Mutex<Gateway>,
     faults: Faults,
+    allow_hosts: Vec<Authority>,
     bodies: BodyBudget,
     log: Option<Log>,
     /// Requests over HTTP so far: which faults they meet depends on it.
@@ -202,6 +207,7 @@ impl Cloud {
             state: Mutex::new(State { world, kept }),
             gateway: Mutex::new(Gateway::new(config.keys, config.throttle)),
             faults: config.faults,
+            allow_hosts: config.allow_hosts,
             bodies: BodyBudget::new(BODIES_BYTES),
             log: config.log,
             requests: AtomicU64::new(0),

@@ -33,7 +33,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn open(folder: &Path) -> Result<(Self, Saved), String> {
-        std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+        make_private(folder).map_err(|error| error.to_string())?;
         let opened = guard(|| {
             let database = database::open(&folder.join(FILE))?;
             let saved = prepare(&database)?.then(|| read(&database)).transpose()?;
@@ -83,6 +83,24 @@ impl Store {
             write.commit()?;
             Ok(())
         })
+    }
+}
+
+/// Makes the folder and the file that are missing, readable by their owner only.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut directory = std::fs::DirBuilder::new();
+    let mut file = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+        directory.mode(0o700);
+        file.mode(0o600);
+    }
+    directory.recursive(true).create(folder)?;
+    let made = file.write(true).create_new(true).open(folder.join(FILE));
+    match made {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 

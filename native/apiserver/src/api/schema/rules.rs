@@ -15,16 +15,23 @@ use crate::api::path::Path;
 use crate::limits::{LISTED_ERRORS, RULE_BYTES, RULE_DEPTH, RULE_OPERATORS, RULE_STEPS};
 
 /// The stack of a thread that parses a rule, in bytes. Only what is used of it is allocated.
-const PARSER_STACK: usize = 256 << 20;
+const PARSER_STACK: usize = 64 << 20;
 
 /// A compiled rule.
 #[derive(Debug)]
 pub(super) struct Rule {
-    program: cel::Program,
+    parsed: Parsed,
     message: String,
     measure: Measure,
+}
+
+#[derive(Debug)]
+struct Parsed {
+    program: cel::Program,
     /// How many macros are nested in each other.
     loops: u32,
+    /// How many additions are in the list that a macro iterates over: each can add a list.
+    sums: u64,
 }
 
 impl Rule {
@@ -32,13 +39,12 @@ impl Rule {
         let text = |name: &str| json.get(name).and_then(Value::as_str);
         let rule = text("rule").ok_or("a rule without its expression")?;
         let measure = Measure::of(rule)?;
-        let (program, loops) = with_room(|| parse(rule))??;
+        let parsed = with_room(|| parse(rule))??;
         let message = text("message").map_or_else(|| format!("failed rule: {rule}"), str::to_owned);
         Ok(Rule {
-            program,
+            parsed,
             message,
             measure,
-            loops,
         })
     }
 
@@ -56,9 +62,8 @@ impl Rule {
             }
         }
         let measure = &self.measure;
-        // lists of the rule, and lists that it adds to each other
-        let items = (values + measure.commas).saturating_mul(measure.sums + 1);
-        let turns = items.saturating_pow(self.loops);
+        let items = (values + measure.commas).saturating_mul(self.parsed.sums + 1);
+        let turns = items.saturating_pow(self.parsed.loops);
         let a_turn = measure.operators + 1 + longest / 64;
         turns.saturating_mul(a_turn)
     }
@@ -70,7 +75,7 @@ impl Rule {
         if let Err(error) = context.add_variable("self", value) {
             return Some(format!("{} ({error})", self.message));
         }
-        match self.program.execute(&context) {
+        match self.parsed.program.execute(&context) {
             Ok(cel::Value::Bool(true)) => None,
             Ok(_) => Some(self.message.clone()),
             Err(error) => Some(format!("{} ({error})", self.message)),
@@ -80,12 +85,21 @@ impl Rule {
 
 static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
 
-/// Parses a rule; returns it with the number of its nested macros.
-fn parse(rule: &str) -> Result<(cel::Program, u32), String> {
+/// Parses a rule.
+fn parse(rule: &str) -> Result<Parsed, String> {
     let program = cel::Program::compile(rule).map_err(|error| format!("{rule}: {error}"))?;
-    let loops = loops(program.expression(), &mut vec!["self"]);
+    let mut shape = Shape {
+        known: vec!["self"],
+        sums: 0,
+    };
+    let loops = shape.loops(program.expression());
     let loops = loops.map_err(|error| format!("{rule}: {error}"))?;
-    Ok((program, loops))
+    let sums = shape.sums;
+    Ok(Parsed {
+        program,
+        loops,
+        sums,
+    })
 }
 
 /// Runs `act` on a thread with a stack that the parser does not exhaust within the limits of a rule.
@@ -102,29 +116,66 @@ fn with_room<T: Send>(act: impl FnOnce() -> T + Send) -> Result<T, String> {
     })
 }
 
-/// Returns how many macros are nested in each other.
-///
-/// # Errors
-/// Returns a variable that is neither `self` nor one of the macros around it.
-fn loops<'a>(expression: &'a IdedExpr, known: &mut Vec<&'a str>) -> Result<u32, String> {
+/// A walk through the tree of a rule.
+struct Shape<'a> {
+    /// The variables that are known here.
+    known: Vec<&'a str>,
+    /// See [`Parsed::sums`].
+    sums: u64,
+}
+
+impl<'a> Shape<'a> {
+    /// Returns how many macros are nested in each other.
+    ///
+    /// # Errors
+    /// Returns a variable that is neither `self` nor one of the macros around it.
+    fn loops(&mut self, expression: &'a IdedExpr) -> Result<u32, String> {
+        match &expression.expr {
+            Expr::Ident(name) if !self.known.contains(&name.as_str()) => {
+                Err(format!("{name} is not known here"))
+            }
+            Expr::Comprehension(made) => {
+                self.sums = self.sums.max(sums(&made.iter_range));
+                let once = self.most(vec![&made.iter_range, &made.accu_init])?;
+                let before = self.known.len();
+                self.known
+                    .extend([made.accu_var.as_str(), made.iter_var.as_str()]);
+                self.known.extend(made.iter_var2.as_deref());
+                let turns = self.most(vec![&made.loop_cond, &made.loop_step])?;
+                let result = self.loops(&made.result)?;
+                self.known.truncate(before);
+                Ok((1 + turns).max(once).max(result))
+            }
+            _ => self.most(parts(expression)),
+        }
+    }
+
+    fn most(&mut self, parts: Vec<&'a IdedExpr>) -> Result<u32, String> {
+        let mut most = 0;
+        for part in parts {
+            most = most.max(self.loops(part)?);
+        }
+        Ok(most)
+    }
+}
+
+/// Counts the additions of an expression.
+fn sums(expression: &IdedExpr) -> u64 {
+    let own = matches!(&expression.expr, Expr::Call(call) if call.func_name == "_+_");
+    u64::from(own) + parts(expression).into_iter().map(sums).sum::<u64>()
+}
+
+/// Returns the parts of an expression.
+fn parts(expression: &IdedExpr) -> Vec<&IdedExpr> {
     let mut parts: Vec<&IdedExpr> = Vec::new();
     match &expression.expr {
-        Expr::Ident(name) if !known.contains(&name.as_str()) => {
-            return Err(format!("{name} is not known here"));
-        }
-        Expr::Comprehension(made) => {
-            let once = most([&made.iter_range, &made.accu_init], known)?;
-            let before = known.len();
-            known.extend([made.accu_var.as_str(), made.iter_var.as_str()]);
-            known.extend(made.iter_var2.as_deref());
-            let turns = most([&made.loop_cond, &made.loop_step], known)?;
-            let result = loops(&made.result, known)?;
-            known.truncate(before);
-            return Ok((1 + turns).max(once).max(result));
-        }
         Expr::Call(call) => {
             parts.extend(call.target.as_deref());
             parts.extend(&call.args);
+        }
+        Expr::Comprehension(made) => {
+            parts.extend([&made.iter_range, &made.accu_init, &made.loop_cond]);
+            parts.extend([&made.loop_step, &made.result]);
         }
         Expr::List(list) => parts.extend(&list.elements),
         Expr::Select(select) => parts.push(&select.operand),
@@ -138,19 +189,7 @@ fn loops<'a>(expression: &'a IdedExpr, known: &mut Vec<&'a str>) -> Result<u32, 
             .for_each(|entry| add(&entry.expr, &mut parts)),
         Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
     }
-    most(parts, known)
-}
-
-fn most<'a>(
-    parts: impl IntoIterator<Item = &'a IdedExpr>,
-    known: &mut Vec<&'a str>,
-) -> Result<u32, String> {
-    let parts = parts.into_iter();
-    let mut most = 0;
-    for part in parts {
-        most = most.max(loops(part, known)?);
-    }
-    Ok(most)
+    parts
 }
 
 fn add<'a>(entry: &'a EntryExpr, parts: &mut Vec<&'a IdedExpr>) {
@@ -166,7 +205,6 @@ struct Measure {
     /// Characters of operators: each makes the tree of the rule one level deeper, at most.
     operators: u64,
     commas: u64,
-    sums: u64,
 }
 
 impl Measure {
@@ -202,7 +240,6 @@ impl Measure {
                 _ => {}
             }
             measure.operators += u64::from(c.is_ascii_punctuation() && c != '_');
-            measure.sums += u64::from(c == '+');
             rest = rest.get(c.len_utf8()..).unwrap_or_default();
         }
         if deepest > RULE_DEPTH {

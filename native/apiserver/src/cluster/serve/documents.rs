@@ -154,8 +154,7 @@ fn groups(
         });
     let Some(version) = aggregated.flatten() else {
         let document = if core {
-            let address = server.address.map(|address| address.to_string());
-            discovery::core_versions(&address.unwrap_or_default())
+            discovery::core_versions(&server.address.to_string())
         } else {
             discovery::groups(resources)
         };

@@ -1,7 +1,12 @@
 //! One store for every resource: objects by key, one order of changes, watches, lists of the recent past.
 //!
 //! * A write is a decision, run against the newest state by the one thread that writes ([`Store::write`]), so there are
-//!   no lost updates and no retries. Decisions that wait are made together and written to disk as one transaction.
+//!   no lost updates. Decisions that wait are made together and written to disk as one transaction. What takes long is
+//!   computed before (`requests`); the decision then checks that the object is still the one it was computed from.
+//! * Every object passes one gate ([`Object::checked`]): its limits, and the reader of the store, which reads it before
+//!   the commit.
+//! * After an error of the disk the file is opened again ([`Store::ready`]). A damaged file is opened by
+//!   [`Store::recover`].
 //! * A change becomes visible to its writer, to readers and to watchers after it is on the disk. So a crash loses no
 //!   change that was seen, and no change is seen twice.
 //! * A watcher holds no queue here: it reads the log of changes from its position, as fast as it can. If the log
