@@ -31,6 +31,7 @@ pub mod ffi;
 pub mod foreign;
 mod image;
 pub mod matching;
+mod messages;
 pub mod path;
 pub mod pod;
 #[cfg(feature = "eci")]

@@ -2,11 +2,11 @@
 //! `kubectl_complete-imagecache`.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 
 use anyhow::Context as _;
+use imagecache::foreign::Foreign;
 
-use crate::console::{Console, UNWRITABLE, visible};
+use crate::console::{Console, UNWRITABLE};
 use crate::exit::Exit;
 
 /// Directive of Cobra: do not complete names of files besides.
@@ -50,13 +50,16 @@ impl Complete {
             }
             let help = candidate.get_help().map(ToString::to_string);
             let help = help.as_deref().and_then(|help| help.lines().next());
-            match help {
-                Some(help) => writeln!(console, "{}\t{}", visible(&value), visible(help)),
-                None => writeln!(console, "{}", visible(&value)),
-            }
-            .context(UNWRITABLE)?;
+            let value = Foreign(&value).line();
+            let line = match help {
+                Some(help) => format!("{value}\t{}\n", Foreign(help).line()),
+                None => format!("{value}\n"),
+            };
+            console.document(&line).context(UNWRITABLE)?;
         }
-        writeln!(console, ":{directive}").context(UNWRITABLE)?;
+        console
+            .line(format_args!(":{directive}"))
+            .context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }
 }

@@ -1,7 +1,7 @@
 //! `-o gitlab`: a code-quality report, which GitLab shows beside the lines of a merge request.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 
 use imagecache::diagnostic::{Diagnostic, Severity};
 use serde::Serialize;
@@ -58,20 +58,20 @@ impl Form for Gitlab {
     }
 
     fn start(&mut self, console: &mut Console) -> io::Result<()> {
-        console.write_all(b"[")
+        console.document("[")
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
         if part.is_empty() {
             return Ok(());
         }
-        console.write_all(if self.begun { b",\n" } else { b"\n" })?;
+        console.document(if self.begun { ",\n" } else { "\n" })?;
         self.begun = true;
-        console.write_all(part.as_bytes())
+        console.document(&part)
     }
 
     fn end(&mut self, console: &mut Console, _tally: &Tally) -> io::Result<()> {
-        console.write_all(if self.begun { b"\n]\n" } else { b"]\n" })
+        console.document(if self.begun { "\n]\n" } else { "]\n" })
     }
 }
 
