@@ -35,6 +35,7 @@ pub enum SizeTie {
 /// The comparison of image names. ECI's documents do not define it; ACS compares names as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum NameComparison {
     /// Compare references in full: registry, namespace and a missing tag are filled in.
     #[default]

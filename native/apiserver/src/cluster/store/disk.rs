@@ -117,7 +117,13 @@ pub(super) fn file(directory: &Path) -> PathBuf {
 impl Disk {
     /// Opens the store of a directory, or makes one.
     pub(super) fn open(directory: &Path) -> Result<(Disk, Contents), Unopened> {
-        std::fs::create_dir_all(directory)
+        let mut builder = std::fs::DirBuilder::new();
+        // The store can hold Secrets.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+            .recursive(true)
+            .create(directory)
             .map_err(|error| Unopened::Disk(directory.to_owned(), error.to_string()))?;
         let path = file(directory);
         let opener = Box::new({
