@@ -102,7 +102,7 @@ impl Cache {
         Self::read_at(value, &Path::Root, report)
     }
 
-    pub(super) fn read_at(value: &Value, path: &Path<'_>, report: &mut Report<'_>) -> Option<Self> {
+    pub(crate) fn read_at(value: &Value, path: &Path<'_>, report: &mut Report<'_>) -> Option<Self> {
         let Some(view) = CacheView::of(value) else {
             let error = TypeError {
                 expected: "an image cache",

@@ -149,7 +149,7 @@ impl<F: FnMut(&Met<'_>, &mut Report<'_>)> Visitor for Visit<'_, '_, F> {
 }
 
 /// Visits every object of a document, in order; reports what is not opened.
-pub(super) fn each_object(
+pub(crate) fn each_object(
     document: &Value,
     report: &mut Report<'_>,
     visit: impl FnMut(&Met<'_>, &mut Report<'_>),
@@ -158,6 +158,6 @@ pub(super) fn each_object(
 }
 
 /// Returns the kind of an object, where it or its list has one.
-pub(super) fn kind<'m>(met: &Met<'m>) -> Option<&'m str> {
+pub(crate) fn kind<'m>(met: &Met<'m>) -> Option<&'m str> {
     Some(met.meta.kind).filter(|kind| !kind.is_empty())
 }

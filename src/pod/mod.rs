@@ -23,6 +23,7 @@ use crate::annotation;
 use crate::diagnostic::{Code, Report};
 use crate::matching::{Image, ImageFacts, PodSource};
 use crate::path::Path;
+use crate::resource::whole;
 use crate::resource::workload::{self, Workload};
 use node::NodeRequirements;
 
@@ -52,6 +53,8 @@ pub struct Pod {
     pub name: String,
     /// The name of the pod template in the object: `driver`. Empty where the kind has one template.
     pub template: String,
+    /// The number of pods that the object asks for, where it says so.
+    pub replicas: Option<u64>,
     /// The origin of the pod: decides whether automatic matching is on when no annotation says so.
     pub surface: PodSource,
     /// Where the pod runs.
@@ -221,6 +224,7 @@ impl Pod {
         pod.template.clone_from(&template.name);
         pod.wish = CacheRequest::of(template, &mut pod.warnings);
         pod.placement = Placement::of(template);
+        pod.read_replicas(template);
         pod.read_storage(template);
         pod.read_requirements(template);
         let mut images = Vec::new();
@@ -254,6 +258,20 @@ impl Pod {
         }
         pod.set_images(images);
         pod
+    }
+
+    fn read_replicas(&mut self, template: &Template<'_>) {
+        let Some(written) = &template.replicas else {
+            return;
+        };
+        let count = whole(written.value).and_then(|count| u64::try_from(count).ok());
+        if count.is_none() {
+            let found = serde_json::to_string(written.value).unwrap_or_default();
+            self.warnings.push(format!(
+                "the number of pods is `{found}`, not a number: ignored"
+            ));
+        }
+        self.replicas = count;
     }
 
     fn read_storage(&mut self, template: &Template<'_>) {
