@@ -71,8 +71,10 @@ pub(super) fn assemble(prepared: Prepared, table: &PriceTable, options: &PlanOpt
             solution.bound = part.bound_of(&solution.places).min(solution.cost);
         }
         *room = room.saturating_sub(part.caches(&solution.places) as u64);
-        cost = cost.saturating_add(solution.cost);
-        bound = bound.saturating_add(solution.bound);
+        // What leaving a need out is worth is not paid.
+        let unpaid = part.problem.skipped(&solution.places);
+        cost = cost.saturating_add(solution.cost.saturating_sub(unpaid));
+        bound = bound.saturating_add(solution.bound.saturating_sub(unpaid));
         for (need, place) in solution.places.iter().enumerate() {
             match place {
                 Place::Old(old) => {
@@ -402,7 +404,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Returns the images of a group as the first workload writes them.
+    /// Returns the images of a group as workloads write them.
     fn written(&self, part: &Part, group: &Group) -> Vec<PlannedImage> {
         let mut written: BTreeMap<&str, &str> = BTreeMap::new();
         for member in part.members.iter().flatten() {
@@ -413,7 +415,8 @@ impl<'a> Draft<'a> {
                 .map(|workload| &workload.demand.pod);
             for image in pod.into_iter().flat_map(|pod| pod.images()) {
                 if let Some(name) = image.normalized() {
-                    written.entry(name).or_insert(image.text());
+                    let text = written.entry(name).or_insert(image.text());
+                    *text = image.text().min(text);
                 }
             }
         }
@@ -749,11 +752,11 @@ impl Part {
     }
 
     pub(super) fn first_workload(&self, needs: &[usize], workloads: &[Counted]) -> String {
-        let first = needs.iter().flat_map(|need| self.workloads(*need)).min();
-        let name = first
-            .and_then(|at| workloads.get(at))
+        let all = needs.iter().flat_map(|need| self.workloads(*need));
+        let names = all
+            .filter_map(|at| workloads.get(at))
             .map(|workload| workload.demand.name());
-        name.unwrap_or_default()
+        names.min().unwrap_or_default()
     }
 }
 

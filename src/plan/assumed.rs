@@ -7,6 +7,7 @@ use super::options::PlanOptions;
 use super::prepare::{Prepared, Rates};
 use super::prices::PriceTable;
 use super::report::Plan;
+use crate::matching::Image;
 use crate::pod::Placement;
 use crate::resource::AUTO_NAME_PREFIX;
 
@@ -87,14 +88,12 @@ pub(super) fn assumptions(
             said.push(format!("{}: {assumed}", workload.demand.name()));
         }
     }
-    let used: BTreeSet<&str> = plan
-        .caches
-        .iter()
-        .flat_map(|cache| &cache.images)
-        .map(|image| image.image.as_str())
+    let planned = plan.caches.iter().flat_map(|cache| &cache.images);
+    let used: BTreeSet<String> = planned
+        .filter_map(|image| Image::new(&image.image).normalized().map(str::to_owned))
         .collect();
     for (image, (bytes, source)) in &prepared.sizes {
-        if source.starts_with("at most") && used.contains(image.as_str()) {
+        if source.starts_with("at most") && used.contains(image) {
             said.push(format!(
                 "size of `{image}`: {} {source}",
                 super::prepare::gib(*bytes)

@@ -1,6 +1,6 @@
 //! Branch and bound: the best plan, as far as the budget of steps reaches.
 
-use super::model::{Bounds, Group, Place, Problem};
+use super::model::{Bounds, Existing, Group, Place, Problem};
 
 /// Most needs for which the search is tried.
 pub(super) const MAX_NEEDS: usize = 64;
@@ -88,7 +88,7 @@ impl Search<'_> {
     /// Decides the need at this depth; `cost` is that of the decisions before. Returns false when the steps are used up.
     fn branch(&mut self, depth: usize, cost: u128) -> bool {
         let Some(&number) = self.order.get(depth) else {
-            if cost < self.best_cost {
+            if cost < self.best_cost && self.keeps_out() {
                 self.best_cost = cost;
                 self.best.clone_from(&self.now);
             }
@@ -114,6 +114,26 @@ impl Search<'_> {
             }
         }
         true
+    }
+
+    /// Returns true if no cache has all images of a need that is left out: ECI would use it all the same. That the need is
+    /// in the cache is another branch.
+    fn keeps_out(&self) -> bool {
+        self.now.iter().enumerate().all(|(number, place)| {
+            let left_out = self
+                .problem
+                .needs
+                .get(number)
+                .filter(|_| *place == Place::Skipped);
+            let in_old = |(at, old): (usize, &Existing)| {
+                let open = old.keep == 0 || self.open.get(at).copied().unwrap_or_default();
+                open && old.needs.binary_search(&number).is_ok()
+            };
+            left_out.is_none_or(|need| {
+                !self.groups.iter().any(|group| group.covers(need))
+                    && !self.problem.existing.iter().enumerate().any(in_old)
+            })
+        })
     }
 
     /// Makes a decision, decides the rest, and takes the decision back.

@@ -8,6 +8,8 @@
 //! size = the larger of the smallest size, of percent x bytes, and of the storage that its needs ask for
 //! ```
 //!
+//! A need that is left out must not have all its images in a cache of the plan: its pods would use that cache, and pay.
+//!
 //! Two facts carry the search. The cost of a group never falls when a need is added. And two groups without a common image
 //! never cost less as one: only the sharing of images saves something.
 
@@ -103,6 +105,14 @@ pub(super) struct Group {
     pub(super) cost: u128,
 }
 
+impl Group {
+    /// Returns true if the cache has all images of a need, and room for its storage.
+    pub(super) fn covers(&self, need: &Need) -> bool {
+        let has = |image: &u32| self.images.binary_search(image).is_ok();
+        self.size >= need.storage && need.images.iter().all(has)
+    }
+}
+
 impl Limits {
     /// Returns the size of a cache with so many bytes of images, at least `storage`; `None` if it is too large.
     pub(super) fn size(&self, bytes: u64, storage: u64) -> Option<u64> {
@@ -176,6 +186,15 @@ impl Problem {
             group = self.with(&group, self.needs.get(need)?)?;
         }
         Some(group)
+    }
+
+    /// Returns what the needs that a plan leaves out are worth.
+    pub(super) fn skipped(&self, places: &[Place]) -> u128 {
+        let needs = self.needs.iter().zip(places);
+        let skipped = needs.filter(|(_, place)| **place == Place::Skipped);
+        skipped.fold(0, |sum, (need, _)| {
+            sum.saturating_add(need.skip.unwrap_or_default())
+        })
     }
 
     /// Returns the cost of a plan.

@@ -41,6 +41,12 @@ impl Amount {
         u64::try_from(self.0.saturating_add(unit / 2) / unit).unwrap_or(u64::MAX)
     }
 
+    /// Returns the amount in 3,600,000ths of a billionth of the currency, unrounded.
+    #[must_use]
+    pub fn units(self) -> u128 {
+        self.0
+    }
+
     /// Returns the sum.
     #[must_use]
     pub fn plus(self, other: Amount) -> Amount {

@@ -37,7 +37,12 @@ pub(super) fn size(
             .iter()
             .flat_map(|need| part.workloads(*need))
             .filter_map(|at| workloads.get(at));
-        let most = asks.max_by_key(|workload| workload.demand.pod.storage_gib);
+        let most = asks.max_by_key(|workload| {
+            (
+                workload.demand.pod.storage_gib,
+                std::cmp::Reverse(workload.demand.name()),
+            )
+        });
         let name = most
             .map(|workload| workload.demand.name())
             .unwrap_or_default();

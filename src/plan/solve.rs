@@ -55,6 +55,7 @@ pub(super) fn solve(problem: &Problem, steps: &mut u64) -> Solution {
 fn solve_part(part: &Problem, steps: &mut u64) -> Solution {
     let bounds = Bounds::of(part);
     let mut places = greedy::plan(part, &bounds, steps);
+    settle(part, &mut places);
     let mut cost = part.cost(&places);
     let root = bounds.root(part).min(cost);
     let exact = cost == root || exact::improve(part, &bounds, &mut places, &mut cost, steps);
@@ -178,8 +179,8 @@ impl Problem {
     }
 }
 
-/// Moves each need to the smallest cache that has all its images, as ECI does, until nothing moves. No move costs
-/// anything: the disk is smaller, and caches that needs leave can only shrink.
+/// Moves each need to the smallest cache that has all its images, as ECI does, until nothing moves. No such move costs
+/// anything: the disk is smaller, and caches that needs leave can only shrink. Only needs that were left out may cost more.
 fn settle(problem: &Problem, places: &mut [Place]) {
     loop {
         let groups: BTreeMap<usize, Group> = problem
@@ -209,24 +210,14 @@ fn settle(problem: &Problem, places: &mut [Place]) {
                 Place::Old(at) => problem.existing.get(at).map(|old| old.size),
                 Place::Skipped => None,
             };
-            let Some(size) = size else {
-                continue;
-            };
-            let mut best = (size, place);
+            let mut best = (size.unwrap_or(u64::MAX), place);
             let rarest = need
                 .images
                 .iter()
                 .filter_map(|image| holders.get(image))
                 .min_by_key(|held| held.len());
             for other in rarest.into_iter().flatten() {
-                let fits = groups.get(other).filter(|group| {
-                    group.size >= need.storage
-                        && need.can_be_made
-                        && need
-                            .images
-                            .iter()
-                            .all(|image| group.images.binary_search(image).is_ok())
-                });
+                let fits = groups.get(other).filter(|group| group.covers(need));
                 if let Some(group) = fits.filter(|group| group.size < best.0) {
                     best = (group.size, Place::New(*other));
                 }

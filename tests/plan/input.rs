@@ -80,7 +80,7 @@ fn sizes_that_contradict_are_named_and_the_larger_is_used() {
         found(&input, &sample(), &json!({})),
         [
             "--image-size[1]: `docker.io/library/web:1`: 21474836480 bytes, but 10737418240 in --image-size[0]; the larger is used",
-            "--image-size[2]: `Web` is not an image reference: repository name must be lowercase",
+            "--image-size[2]: `Web` is not an image reference: invalid reference format: repository name (library/Web) must be lowercase",
             "--image-size[3]: `other`: 0 bytes, must be at least 1",
             "sizes.json[b]: `\"-1\"` is not a size, such as 405022965 or 1.5Gi",
             "sizes.json[c]: `true` is not a size, such as 405022965 or 1.5Gi",
@@ -125,7 +125,7 @@ fn workloads_that_cannot_be_covered_are_named() {
             "Deployment/many: 21 images, at most 20 fit into a cache",
             "Deployment/large: images of 17408.0 GiB are too large, a cache has at most 32768 GiB",
             "Deployment/unknown: unknown size of `unknown:1`",
-            "Deployment/bad: `Bad` is not an image reference: repository name must be lowercase",
+            "Deployment/bad: `Bad` is not an image reference: invalid reference format: repository name (library/Bad) must be lowercase",
             "Deployment/acs: runs on ACS, which has image caches of its own",
             "Deployment/off: automatic matching is off: k8s.aliyun.com/eci-auto-imc",
             "Deployment/pinned: the pod names image cache `imc-none`, which does not exist in its region",

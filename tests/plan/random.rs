@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use imagecache::diagnostic::{Levels, Report};
 use imagecache::document::{TextFormat, read};
 use imagecache::matching::{Index, Inventory, MatchRules, SearchBuffers};
-use imagecache::plan::{Plan, PlanInput, PlanOptions, PriceTable, plan};
+use imagecache::plan::{Amount, Plan, PlanInput, PlanOptions, PriceTable, plan};
 use imagecache::resource::Phase;
 use imagecache::time::Timestamp;
 use proptest::collection::{btree_set, vec};
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use super::reference::{Workload, World};
+use super::reference::{UNIT, Workload, World};
 use super::{deployment, input, options, prices};
 
 fn worlds(images: usize, workloads: usize) -> impl Strategy<Value = World> {
@@ -190,6 +190,25 @@ fn agrees_with_the_matcher(world: &World, plan: &Plan, options: &PlanOptions) {
     );
 }
 
+/// Units as millionths, rounded half up.
+fn micros(units: u128) -> u64 {
+    ((units + UNIT * 500) / (UNIT * 1_000)) as u64
+}
+
+/// The cost and the bound of a plan, with what it leaves out: a plan reports only what is paid.
+fn values(world: &World, plan: &Plan) -> (u64, u64) {
+    let mut left_out = 0;
+    for pod in &plan.uncovered {
+        let number = pod.pod.strip_prefix("Deployment/w").unwrap();
+        left_out += world.skip(number.parse().unwrap()).unwrap();
+    }
+    let all = |paid: Amount| micros(paid.units() + left_out);
+    let bound = plan.bound.unwrap();
+    // Nothing is a bound, too: then what is left out is worth more than any plan costs.
+    let bound = if bound == Amount::ZERO { 0 } else { all(bound) };
+    (all(plan.cost.unwrap()), bound)
+}
+
 fn run(cases: u32, strategy: impl Strategy<Value = World>, check: impl Fn(&World)) {
     let config = Config {
         cases,
@@ -208,7 +227,7 @@ fn run(cases: u32, strategy: impl Strategy<Value = World>, check: impl Fn(&World
 
 #[test]
 fn plan_costs_what_the_slow_planner_finds() {
-    run(400, worlds(5, 6), |world| {
+    run(250, worlds(5, 6), |world| {
         let (input, options) = read_world(world, false);
         let plan = plan(&input, &table(), &options);
         agrees_with_the_matcher(world, &plan, &options);
@@ -220,16 +239,16 @@ fn plan_costs_what_the_slow_planner_finds() {
             return;
         }
         assert!(plan.exact);
-        let cost = plan.cost.unwrap().micros();
-        assert_eq!(Some(cost), world.best(), "{}", plan.yaml());
-        assert_eq!(plan.bound.unwrap().micros(), cost);
+        let (cost, bound) = values(world, &plan);
+        assert_eq!(cost, micros(world.best().unwrap()), "{}", plan.yaml());
+        assert!(bound == cost || plan.covered.is_empty());
     });
 }
 
 #[test]
 fn plan_without_steps_is_above_its_bound_and_below_no_best() {
     let close = std::cell::Cell::new(0_u32);
-    run(400, worlds(5, 6), |world| {
+    run(250, worlds(5, 6), |world| {
         let (input, mut options) = read_world(world, false);
         options.steps = 0;
         let plan = plan(&input, &table(), &options);
@@ -241,14 +260,14 @@ fn plan_without_steps_is_above_its_bound_and_below_no_best() {
         {
             return;
         }
-        let best = world.best().unwrap();
-        let (cost, bound) = (plan.cost.unwrap().micros(), plan.bound.unwrap().micros());
+        let best = micros(world.best().unwrap());
+        let (cost, bound) = values(world, &plan);
         assert!(bound <= best && best <= cost, "{bound} {best} {cost}");
         assert!(!plan.exact || cost == best);
         close.set(close.get() + u32::from(cost - best <= best / 20));
     });
     // Greedy plans are mostly within 5 % of the best.
-    assert!(close.get() > 300, "{}", close.get());
+    assert!(close.get() > 190, "{}", close.get());
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(super) const STORE: u128 = 20_000_000;
 pub(super) const BUILDER: u128 = 19_240;
 
 /// Units: 1 / 3,600,000 of a billionth, so that every term is whole.
-const UNIT: u128 = 3_600_000;
+pub(super) const UNIT: u128 = 3_600_000;
 
 /// The seconds that a quarter of a GiB takes: the build rate of the tests is 40 s a GiB.
 const BUILD_SECONDS: u128 = 10;
@@ -79,7 +79,7 @@ impl World {
         Some(hours * size * USE * UNIT + self.keep(&images) + building)
     }
 
-    fn skip(&self, member: usize) -> Option<u128> {
+    pub(super) fn skip(&self, member: usize) -> Option<u128> {
         let workload = &self.workloads[member];
         let micros = u128::from(self.worth?);
         // One start of each pod a month; the pull rate of the tests is 2^20 bytes a second.
@@ -88,8 +88,8 @@ impl World {
         Some(milliseconds * micros * UNIT)
     }
 
-    /// Returns the least cost of any plan, in millionths of the currency; `None` if a workload cannot be covered.
-    pub(super) fn best(&self) -> Option<u64> {
+    /// Returns the least cost of any plan, and of what it leaves out, in units; `None` if a workload cannot be covered.
+    pub(super) fn best(&self) -> Option<u128> {
         let mut best = None;
         self.branch(
             0,
@@ -98,7 +98,39 @@ impl World {
             0,
             &mut best,
         );
-        best.map(|best: u128| ((best + UNIT * 500) / (UNIT * 1_000)) as u64)
+        best
+    }
+
+    /// ECI uses a cache that has all images of a workload, whatever the plan says.
+    fn covers_what_it_leaves_out(&self, groups: &[Vec<usize>], olds: &[Vec<usize>]) -> bool {
+        let placed: BTreeSet<usize> = groups.iter().chain(olds).flatten().copied().collect();
+        let mut caches: Vec<(BTreeSet<usize>, u64)> = Vec::new();
+        for group in groups {
+            let images: BTreeSet<usize> = group
+                .iter()
+                .flat_map(|member| self.workloads[*member].images.clone())
+                .collect();
+            let storage = group
+                .iter()
+                .map(|member| self.workloads[*member].storage)
+                .max()
+                .unwrap();
+            let size = self.size(&images, storage);
+            caches.push((images, size));
+        }
+        for (old, cache) in olds.iter().zip(&self.caches) {
+            if !old.is_empty() {
+                caches.push(cache.clone());
+            }
+        }
+        (0..self.workloads.len())
+            .filter(|member| !placed.contains(member))
+            .any(|member| {
+                let workload = &self.workloads[member];
+                caches.iter().any(|(images, size)| {
+                    workload.images.is_subset(images) && *size >= workload.storage
+                })
+            })
     }
 
     fn branch(
@@ -110,6 +142,9 @@ impl World {
         best: &mut Option<u128>,
     ) {
         if member == self.workloads.len() {
+            if self.covers_what_it_leaves_out(groups, olds) {
+                return;
+            }
             let mut cost = skipped;
             for group in groups.iter() {
                 match self.group(group) {
