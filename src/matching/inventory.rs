@@ -3,12 +3,14 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::cache::Cache;
+use super::cache::{Cache, CacheOrigin};
 use super::image::ImageFacts;
 use crate::diagnostic::Report;
 use crate::path::Path;
 use crate::pod::{self, Pod};
+use crate::resource::Phase;
 use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk, walk_item};
+use crate::time::Timestamp;
 
 /// The pods and caches of documents, in document order.
 ///
@@ -61,6 +63,33 @@ impl Inventory {
         self.pods
             .extend(Pod::read_all(met.value, kind(met), met.path, report));
         self.others += usize::from(self.pods.len() == before);
+    }
+
+    /// Counts the manifests of caches as caches that are `Ready` since `now`, and returns their number. A manifest has no
+    /// status and no creation time: a cluster has not stored it yet.
+    ///
+    /// ```
+    /// use imagecache::diagnostic::{Levels, Report};
+    /// use imagecache::matching::Inventory;
+    /// let levels = Levels::default();
+    /// let mut inventory = Inventory::default();
+    /// let cache = serde_json::json!({"kind": "ImageCache", "metadata": {"name": "web"}, "spec": {"images": ["web:1"]}});
+    /// inventory.add(&cache, &mut Report::new(&levels));
+    /// assert_eq!(inventory.assume_ready("2026-01-01T00:00:00Z".parse().unwrap()), 1);
+    /// assert_eq!(inventory.caches[0].phase.as_ref().unwrap().as_str(), "Ready");
+    /// ```
+    pub fn assume_ready(&mut self, now: Timestamp) -> usize {
+        let stored = |cache: &Cache| {
+            cache.id.is_some() || cache.phase.is_some() || cache.created.or(cache.updated).is_some()
+        };
+        let manifests = self.caches.iter_mut();
+        let manifests =
+            manifests.filter(|cache| cache.origin == CacheOrigin::Object && !stored(cache));
+        let ready = manifests.map(|cache| {
+            cache.phase = Some(Phase::Ready);
+            cache.created = Some(now);
+        });
+        ready.count()
     }
 
     /// Reads every image again with facts from registries.

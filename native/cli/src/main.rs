@@ -23,6 +23,7 @@ mod log;
 mod match_locality;
 mod match_pods;
 mod page;
+mod plan;
 mod progress;
 mod reference;
 mod report;

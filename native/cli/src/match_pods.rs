@@ -289,6 +289,13 @@ impl Match {
             console::complain(&nothing_to_match(&inventory));
             return Ok(Exit::Failure);
         }
+        let manifests = inventory.assume_ready(self.clock.now());
+        if manifests > 0 {
+            let caches = count(manifests, "image cache");
+            console::note(&format!(
+                "note: {caches} without a status, matched as if Ready"
+            ));
+        }
         let Inventory { caches, pods, .. } = inventory;
         let index: Index = caches.into_iter().collect();
         if index.is_empty() {
