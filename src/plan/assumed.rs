@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::hours::Life;
 use super::options::PlanOptions;
-use super::prepare::{Prepared, Rates};
+use super::prepare::Prepared;
 use super::prices::PriceTable;
+use super::rates::Rates;
 use super::report::Plan;
 use crate::matching::Image;
 use crate::pod::Placement;
@@ -69,7 +70,7 @@ pub(super) fn assumptions(
         .any(|workload| workload.demand.runs.life == Life::Always)
     {
         said.push(format!(
-            "a pod that always runs has {} hours a month, and starts {} times",
+            "a pod that always runs has {} hours a month; starts a month: {}",
             options.hours_per_month, options.starts_per_pod
         ));
     }
@@ -80,7 +81,7 @@ pub(super) fn assumptions(
         .count();
     if unspecified > 0 {
         said.push(format!(
-            "{unspecified} workloads do not say that they run on ECI: counted as if they do"
+            "workloads that do not say that they run on ECI: {unspecified}, counted as if they do"
         ));
     }
     for workload in &prepared.workloads {

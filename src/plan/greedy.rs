@@ -8,7 +8,9 @@ use super::model::{Bounds, Group, Place, Problem};
 
 /// Most groups that a group is compared with for each of its images. An image that every pod has would otherwise make
 /// the work quadratic.
-const NEIGHBOURS: usize = 24;
+const NEIGHBOURS: usize = 12;
+/// Most groups that a group is compared with.
+const MOST_NEIGHBOURS: usize = 48;
 /// Rounds of moves.
 const ROUNDS: usize = 4;
 
@@ -189,6 +191,9 @@ impl<'p> Draft<'p> {
             return found;
         };
         for &image in &member.group.images {
+            if found.len() >= MOST_NEIGHBOURS {
+                break;
+            }
             let Some(holders) = self.holders.get(image as usize) else {
                 continue;
             };

@@ -19,6 +19,7 @@ impl PlannedCache {
                 .iter()
                 .map(|image| image.image.clone())
                 .collect(),
+            image_pull_secrets: (!self.secrets.is_empty()).then(|| self.secrets.clone()),
             image_cache_size: i64::try_from(self.size_gib).ok(),
             retention_days: self
                 .retention_days
@@ -129,6 +130,14 @@ fn write(out: &mut String, cache: &ImageCache) {
     for image in &cache.spec.images {
         out.push_str("  - ");
         quoted(out, image);
+        out.push('\n');
+    }
+    if !cache.spec.secrets().is_empty() {
+        out.push_str("  imagePullSecrets:\n");
+    }
+    for secret in cache.spec.secrets() {
+        out.push_str("  - ");
+        quoted(out, secret);
         out.push('\n');
     }
     out.push_str(&format!("  imageCacheSize: {}\n", cache.spec.size_gib()));

@@ -48,6 +48,7 @@
 
 mod assemble;
 mod assumed;
+mod draft;
 mod exact;
 mod greedy;
 mod hours;
@@ -59,6 +60,7 @@ mod names;
 mod options;
 mod prepare;
 mod prices;
+mod rates;
 mod reasons;
 mod report;
 mod schedule;
@@ -67,7 +69,7 @@ mod solve;
 pub use hours::{Life, Runs};
 pub use input::{Demand, PlanInput};
 pub use money::Amount;
-pub use options::{Objective, PlanOptions};
+pub use options::{HoursByName, Objective, PlanOptions};
 pub use prices::{PriceTable, Prices, SAMPLE_PRICES, prices_schema};
 pub use report::{
     Action, Costs, CoveredPod, Finding, Plan, PlannedCache, PlannedImage, PriceSource, Totals,

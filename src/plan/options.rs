@@ -10,6 +10,9 @@ use crate::resource::{MAX_IMAGES, MAX_SIZE_GIB, MIN_SIZE_GIB};
 use crate::settings::{self, SettingErrors};
 use crate::time::Timestamp;
 
+/// Hours a month by the name of a workload: numbers, or decimal numbers as text.
+pub type HoursByName = BTreeMap<String, Value>;
+
 /// What a plan aims at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,7 +69,7 @@ pub struct PlanOptions {
     /// Starts a month of a pod that always runs: rollouts, evictions.
     pub starts_per_pod: u64,
     /// Hours a month during which the pods of a workload run, by `Kind/name` or `Kind/namespace/name`.
-    pub hours: BTreeMap<String, Value>,
+    pub hours: HoursByName,
     /// The region of pods that do not specify one.
     pub region: Option<String>,
     /// The architecture of pods that do not specify one. Default: `amd64`.
@@ -110,7 +113,7 @@ impl Default for PlanOptions {
             hours_per_month: 730,
             run_minutes: 60,
             starts_per_pod: 1,
-            hours: BTreeMap::new(),
+            hours: HoursByName::new(),
             region: None,
             arch: None,
             os: None,

@@ -83,7 +83,7 @@ pub(super) fn together(
 pub(super) fn apart(
     part: &Part,
     group: &Group,
-    others: &[(&Group, String)],
+    others: &[(&Group, &str)],
     currency: Option<&str>,
 ) -> Vec<String> {
     let mut found = Vec::new();
@@ -101,7 +101,7 @@ pub(super) fn apart(
         let more = both
             .as_ref()
             .map_or(u128::MAX, |both| both.cost.saturating_sub(apart));
-        found.push((more, name, image, apart, both));
+        found.push((more, *name, image, apart, both));
     }
     found.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
     found

@@ -127,6 +127,8 @@ pub struct PlannedCache {
     pub size_gib: u64,
     /// Days after which a new cache expires.
     pub retention_days: Option<u64>,
+    /// The image pull secrets of its workloads, `namespace:name`. Of one that exists: none.
+    pub secrets: Vec<String>,
     /// The region, where known.
     pub region: Option<String>,
     /// The architecture.
@@ -280,6 +282,7 @@ impl PlannedCache {
             images: Vec::new(),
             size_gib: 0,
             retention_days: None,
+            secrets: Vec::new(),
             region: region.clone(),
             arch: arch.clone(),
             os: os.clone(),

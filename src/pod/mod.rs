@@ -55,6 +55,8 @@ pub struct Pod {
     pub template: String,
     /// The number of pods that the object asks for, where it says so.
     pub replicas: Option<u64>,
+    /// The names of its image pull secrets, in its namespace.
+    pub pull_secrets: Vec<String>,
     /// The origin of the pod: decides whether automatic matching is on when no annotation says so.
     pub surface: PodSource,
     /// Where the pod runs.
@@ -225,6 +227,12 @@ impl Pod {
         pod.wish = CacheRequest::of(template, &mut pod.warnings);
         pod.placement = Placement::of(template);
         pod.read_replicas(template);
+        let secrets = template.spec("imagePullSecrets").and_then(Value::as_array);
+        let names = secrets
+            .into_iter()
+            .flatten()
+            .filter_map(|secret| secret.get("name")?.as_str());
+        pod.pull_secrets = names.map(str::to_owned).collect();
         pod.read_storage(template);
         pod.read_requirements(template);
         let mut images = Vec::new();

@@ -10,8 +10,8 @@ use super::{cache, deployment, input, options, planned, sample, summary};
 
 fn with_sizes(documents: &[serde_json::Value]) -> PlanInput {
     let mut input = input(documents);
-    let sizes =
-        json!({"web:1": "1Gi", "web:2": "1Gi", "db:1": "4Gi", "side:1": "2Gi", "big:1": "15Gi"});
+    let sizes = json!({"web:1": "1Gi", "web:2": "1Gi", "db:1": "4Gi", "side:1": "2Gi", "big:1": "15Gi",
+        "registry.cn-hangzhou.aliyuncs.com/a/b:1": "40Gi"});
     input.sizes("s", &sizes);
     input
 }
@@ -132,10 +132,17 @@ fn objective_leaves_out_what_a_saved_second_is_not_worth() {
 
 #[test]
 fn manifests_validate_clean_and_are_what_was_planned() {
+    let mut web = deployment(
+        "web",
+        2,
+        &["web:1", "side:1", "registry.cn-hangzhou.aliyuncs.com/a/b:1"],
+    );
+    web["spec"]["template"]["spec"]["imagePullSecrets"] = json!([{"name": "login"}]);
     let mut arm = deployment("arm", 1, &["db:1"]);
     arm["spec"]["template"]["spec"]["nodeSelector"] = json!({"kubernetes.io/arch": "arm64"});
     let plan = actions(&[
-        deployment("web", 2, &["web:1", "side:1"]),
+        web,
+        deployment("other", 2, &["web:1", "side:1"]),
         arm,
         cache("gone", &["nobody:1"], 20),
         cache("kept", &["web:1", "side:1"], 20),
@@ -164,5 +171,9 @@ fn manifests_validate_clean_and_are_what_was_planned() {
     for document in &documents {
         again.add(document.value(), &mut Report::new(&Levels::DEFAULT));
     }
-    assert_eq!(again.caches.len(), 2);
+    assert_eq!(again.caches.len(), 3);
+    assert!(
+        text.contains("  imagePullSecrets:\n  - \"default:login\"\n"),
+        "{text}"
+    );
 }

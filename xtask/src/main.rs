@@ -12,6 +12,7 @@ mod dev;
 mod engines;
 mod fuzz;
 mod pkg;
+mod plan;
 mod sdk;
 mod setup;
 mod test;
@@ -83,6 +84,12 @@ enum Chore {
     Sdk,
     /// Check what is made for other engines: types of CEL, schemas of Kubernetes objects.
     Engines,
+    /// Plan random worlds, and compare the costs with those of OR-Tools.
+    PlanWorlds {
+        /// The number of worlds.
+        #[arg(long, default_value_t = 10_000)]
+        worlds: u32,
+    },
     /// Print the sizes of what runs inside other programs, and hold them against their limits.
     Size,
     /// Fuzz the core's entries.
@@ -114,6 +121,7 @@ fn main() -> Result<()> {
         Chore::Www { test: false } => www::run(&sh),
         Chore::Www { test: true } => test::www(&sh),
         Chore::Sdk => test::sdk(&sh),
+        Chore::PlanWorlds { worlds } => test::plan_worlds(&sh, worlds),
         Chore::Engines => test::engines(&sh),
         Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{engines, pkg, sdk, setup, www};
+use crate::{engines, pkg, plan, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     announce(sh)?;
@@ -22,6 +22,14 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     www::test(sh, &mut count)?;
     sdk::test(sh, &mut count)?;
     engines::test(sh, &mut count)?;
+    plan::test(sh, &mut count, 300)?;
+    count.close()
+}
+
+/// Compares this many random plans with those of OR-Tools.
+pub(crate) fn plan_worlds(sh: &Shell, worlds: u32) -> Result<()> {
+    let mut count = Count::default();
+    plan::test(sh, &mut count, worlds)?;
     count.close()
 }
 
@@ -65,6 +73,10 @@ fn announce(sh: &Shell) -> Result<()> {
         (
             "the packages of tests/sdk/python/requirements.txt (Python registry, below target)",
             target.join("sdk-python/installed.txt").exists(),
+        ),
+        (
+            "the packages of tests/plan/requirements.txt (Python registry, below target)",
+            root.join("target/tools/plan/installed.txt").exists(),
         ),
         (
             "the packages of tests/sdk/node/package-lock.json (npm)",

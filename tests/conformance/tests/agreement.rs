@@ -80,6 +80,7 @@ fn half_of_the_corpus_is_random_and_no_call_is_forgotten() {
             "expire",
             "explain",
             "match",
+            "plan",
             "reference",
             "validate"
         ]
