@@ -6,7 +6,7 @@ use std::error::Error;
 
 use imagecache::diagnostic::{Levels, Report};
 use imagecache::document::{TextFormat, read};
-use imagecache::matching::{Index, Inventory, MatchRules, SearchBuffers};
+use imagecache::matching::{Index, Inventory, MatchRules};
 
 /// Returns one line for each pod of the texts.
 fn decisions(texts: &[String]) -> Vec<String> {
@@ -23,10 +23,9 @@ fn decisions(texts: &[String]) -> Vec<String> {
         }
     }
     let index: Index = inventory.caches.into_iter().collect();
-    let mut buffers = SearchBuffers::default();
     let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     for pod in &inventory.pods {
-        let answer = index.explain(pod, &MatchRules::default(), &mut buffers);
+        let answer = index.explain(pod, &MatchRules::default());
         let cache = answer.winner.map_or("-".to_owned(), |winner| winner.name);
         lines.push(format!(
             "{}: {} {cache}",

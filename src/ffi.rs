@@ -20,11 +20,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::admission::{self, AdmissionSettings, CacheSource};
-use crate::annotation;
 use crate::diagnostic::{Code, Diagnostic, Levels, Report, Severity};
 use crate::document::{self, Span, TextFormat};
 use crate::expiry::{self, Expiry, ExpiryFacts};
@@ -35,6 +34,7 @@ use crate::matching::{
 #[cfg(feature = "plan")]
 use crate::plan::{Plan, PlanInput, PlanOptions, PriceTable};
 use crate::reference::{self, Reference};
+use crate::resource::annotation;
 use crate::resource::{self, CrdVersion};
 use crate::settings::SettingErrors;
 use crate::time::{BadTimestamp, Timestamp};
@@ -44,11 +44,12 @@ use crate::validate::{self, ValidateOptions, Validation};
 pub const MAX_BYTES: usize = 32 << 20;
 
 /// An invalid argument. [`fmt::Display`] writes `argument: message`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case", tag = "error")]
 #[non_exhaustive]
 pub enum FfiError {
     /// The argument has the wrong form.
+    #[error("{argument}: {message}")]
     Invalid {
         /// The name of the argument: `manifest`, `caches[3]`.
         argument: String,
@@ -56,6 +57,7 @@ pub enum FfiError {
         message: String,
     },
     /// The argument is larger than [`MAX_BYTES`].
+    #[error("{argument}: {size} bytes, at most {MAX_BYTES} allowed")]
     TooLarge {
         /// The name of the argument.
         argument: String,
@@ -73,19 +75,6 @@ impl FfiError {
         }
     }
 }
-
-impl fmt::Display for FfiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            FfiError::Invalid { argument, message } => write!(f, "{argument}: {message}"),
-            FfiError::TooLarge { argument, size } => {
-                write!(f, "{argument}: {size} bytes, at most {MAX_BYTES} allowed")
-            }
-        }
-    }
-}
-
-impl std::error::Error for FfiError {}
 
 /// Checks the size of an argument. A host calls it before it copies a text.
 ///
@@ -155,7 +144,8 @@ pub fn validate_object(
 }
 
 /// An object of a text.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TextObject {
     /// The document of the text, from 0.
     pub document: usize,
@@ -168,7 +158,8 @@ pub struct TextObject {
 }
 
 /// The objects of a text.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TextObjects {
     /// The objects, in order.
     pub objects: Vec<TextObject>,
@@ -226,6 +217,7 @@ pub fn code(text: &str) -> Option<Code> {
 
 /// A rule of [`validate`](mod@crate::validate).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Rule {
     /// The code.
     pub code: Code,
@@ -271,6 +263,7 @@ pub fn crd(version: &str) -> Result<Value, FfiError> {
 /// The answer to an AdmissionReview.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum ReviewAnswer {
     /// An AdmissionReview with a response.
     Review(Value),
@@ -304,16 +297,19 @@ fn answer(
     let caches = || {
         caches
             .map(CacheSource::Index)
-            .ok_or_else(|| admission::NO_CACHES.to_owned())
+            .ok_or_else(|| admission::NO_CACHES.into())
     };
     Ok(match admission::review(review, &settings, caches, now) {
         Ok(review) => ReviewAnswer::Review(review),
-        Err(error) => ReviewAnswer::Unreadable { error },
+        Err(error) => ReviewAnswer::Unreadable {
+            error: error.to_string(),
+        },
     })
 }
 
 /// Documents with caches, read one by one: the caches of a cluster may together be larger than [`MAX_BYTES`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct CacheBatch {
     inventory: Inventory,
     report: Report<'static>,
@@ -343,6 +339,7 @@ impl CacheBatch {
 /// The answer for a pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum PodAnswer<T> {
     /// The object is a pod or has a pod template.
     Pod(T),
@@ -423,7 +420,7 @@ impl CacheIndex {
     ) -> Result<PodAnswer<Selection<'_>>, FfiError> {
         let rules = chosen("rules", rules, MatchRules::parse)?;
         Ok(match read(pod, &self.facts) {
-            Ok(pod) => PodAnswer::Pod(self.index.winner(&pod, &rules, &mut self.buffers)),
+            Ok(pod) => PodAnswer::Pod(self.index.winner_with(&pod, &rules, &mut self.buffers)),
             Err(diagnostics) => unreadable(diagnostics),
         })
     }
@@ -439,7 +436,7 @@ impl CacheIndex {
     ) -> Result<PodAnswer<Explanation>, FfiError> {
         let rules = chosen("rules", rules, MatchRules::parse)?;
         Ok(match read(pod, &self.facts) {
-            Ok(pod) => PodAnswer::Pod(self.index.explain(&pod, &rules, &mut self.buffers)),
+            Ok(pod) => PodAnswer::Pod(self.index.explain_with(&pod, &rules, &mut self.buffers)),
             Err(diagnostics) => unreadable(diagnostics),
         })
     }
@@ -459,10 +456,7 @@ impl CacheIndex {
 }
 
 fn read(pod: &Value, facts: &ImageFacts) -> Result<Pod, Vec<Diagnostic>> {
-    let mut report = Report::new(&Levels::DEFAULT);
-    let Some(mut pod) = Pod::read_named(pod, &mut report) else {
-        return Err(report.finish());
-    };
+    let mut pod = Pod::parse(pod).map_err(|error| error.diagnostics)?;
     if !facts.is_empty() {
         pod.apply(facts);
     }

@@ -8,20 +8,20 @@
 //! | question | module |
 //! |---|---|
 //! | Is this image reference right, and what does it mean? | [`mod@reference`] |
-//! | What is an `ImageCache`? | [`resource`], [`annotation`] |
+//! | What is an `ImageCache`? | [`resource`], [`resource::annotation`] |
 //! | Where in the text does this value stand? | [`document`], [`path`] |
 //! | What is wrong with this manifest? | [`validate`] → [`diagnostic`] |
 //! | Which pods does this object describe, and what do they ask for? | [`pod`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
 //! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
+//! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | Which functions does a foreign host call, with JSON? | `ffi` |
 //! | What must be done so that cluster and cloud agree? | `reconcile` (feature `eci`) |
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
 pub mod admission;
-pub mod annotation;
 pub mod diagnostic;
 pub mod document;
 #[cfg(feature = "eci")]
@@ -29,6 +29,8 @@ pub mod eci;
 pub mod expiry;
 #[cfg(feature = "ffi")]
 pub mod ffi;
+pub mod foreign;
+mod image;
 pub mod matching;
 pub mod path;
 #[cfg(feature = "plan")]
@@ -39,6 +41,7 @@ pub mod reconcile;
 pub mod reference;
 pub mod resource;
 pub mod settings;
+mod spelling;
 pub mod time;
 mod type_error;
 pub mod validate;

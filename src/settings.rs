@@ -10,10 +10,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::validate::nearest;
+use crate::spelling::nearest;
 
 /// One setting that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
 pub struct SettingError {
     /// Path of the setting: `mode`, `rules.now`, `levels[IC999]`; empty for the whole object.
     pub path: String,
@@ -40,10 +41,8 @@ impl fmt::Display for SettingError {
     }
 }
 
-impl std::error::Error for SettingError {}
-
 /// Every setting that cannot be used, by path. `Display` joins them with `; `.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(transparent)]
 pub struct SettingErrors(Vec<SettingError>);
 
@@ -82,45 +81,59 @@ impl fmt::Display for SettingErrors {
     }
 }
 
-impl std::error::Error for SettingErrors {}
-
 /// Reads settings. `null`, for one setting or for the whole object, is the default.
 pub(crate) fn read<T: Default + Serialize + DeserializeOwned>(
     value: &Value,
 ) -> Result<T, SettingErrors> {
-    let fields = match value {
-        Value::Null => return Ok(T::default()),
-        Value::Object(fields) => fields,
-        _ => return Err(SettingError::new("", "must be an object").into()),
-    };
-    let set = fields.iter().filter(|(_, value)| !value.is_null());
-    let set: Map<String, Value> = set.map(|(k, v)| (k.clone(), v.clone())).collect();
-    let whole = match T::deserialize(&Value::Object(set.clone())) {
+    if value.is_null() {
+        return Ok(T::default());
+    }
+    let set = set(value)?;
+    let whole = match T::deserialize(&set) {
         Ok(settings) => return Ok(settings),
-        Err(error) => error,
+        Err(error) => error.to_string(),
     };
     let defaults = serde_json::to_value(T::default()).unwrap_or_default();
+    let refusal = |settings: &Value| T::deserialize(settings).err().map(|e| e.to_string());
+    Err(errors(&set, &whole, &defaults, &refusal))
+}
+
+/// Returns the settings that are not null.
+fn set(value: &Value) -> Result<Value, SettingError> {
+    let Value::Object(fields) = value else {
+        return Err(SettingError::new("", "must be an object"));
+    };
+    let mut set = fields.clone();
+    set.retain(|_, value| !value.is_null());
+    Ok(Value::Object(set))
+}
+
+/// Returns every error of settings that serde refuses as a whole. `refusal` returns the message if serde refuses settings.
+fn errors(
+    set: &Value,
+    whole: &str,
+    defaults: &Value,
+    refusal: &dyn Fn(&Value) -> Option<String>,
+) -> SettingErrors {
     let mut errors = Vec::new();
-    for (name, value) in &set {
-        each::<T>(name, value, &defaults, &mut errors);
+    for (name, value) in set.as_object().into_iter().flatten() {
+        each(name, value, defaults, refusal, &mut errors);
     }
     if errors.is_empty() {
-        errors.push(SettingError::new("", reworded(&whole.to_string())));
+        errors.push(SettingError::new("", reworded(whole)));
     }
-    Err(SettingErrors(errors))
+    SettingErrors(errors)
 }
 
 /// Reads one setting by itself; an object of settings is read entry by entry.
-fn each<T: DeserializeOwned>(
+fn each(
     name: &str,
     value: &Value,
     defaults: &Value,
+    refusal: &dyn Fn(&Value) -> Option<String>,
     errors: &mut Vec<SettingError>,
 ) {
-    let read = |value: Value| {
-        let settings = Map::from_iter([(name.to_owned(), value)]);
-        T::deserialize(&Value::Object(settings)).err()
-    };
+    let read = |value: Value| refusal(&object(name, value));
     let default = defaults.get(name);
     if default.is_none() {
         return errors.push(SettingError::new(name, unknown(name, defaults)));
@@ -131,16 +144,11 @@ fn each<T: DeserializeOwned>(
     let before = errors.len();
     if let (Value::Object(entries), Some(known @ Value::Object(names))) = (value, default) {
         for (key, value) in entries {
-            let entry = Value::Object(Map::from_iter([(key.clone(), value.clone())]));
-            if let Some(error) = read(entry) {
+            if let Some(error) = read(object(key, value.clone())) {
                 // Settings have names of their own; a map, such as that of levels, has the keys that users choose.
                 errors.push(match (names.is_empty(), names.contains_key(key)) {
-                    (true, _) => {
-                        SettingError::new(format!("{name}[{key}]"), reworded(&error.to_string()))
-                    }
-                    (false, true) => {
-                        SettingError::new(format!("{name}.{key}"), reworded(&error.to_string()))
-                    }
+                    (true, _) => SettingError::new(format!("{name}[{key}]"), reworded(&error)),
+                    (false, true) => SettingError::new(format!("{name}.{key}"), reworded(&error)),
                     (false, false) => {
                         SettingError::new(format!("{name}.{key}"), unknown(key, known))
                     }
@@ -149,8 +157,15 @@ fn each<T: DeserializeOwned>(
         }
     }
     if errors.len() == before {
-        errors.push(SettingError::new(name, reworded(&error.to_string())));
+        errors.push(SettingError::new(name, reworded(&error)));
     }
+}
+
+/// Returns an object with one member.
+fn object(name: &str, value: Value) -> Value {
+    let mut members = Map::new();
+    members.insert(name.to_owned(), value);
+    Value::Object(members)
 }
 
 /// Describes a name that no setting has.

@@ -11,8 +11,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use imagecache::admission::{
-    AdmissionSettings, AdmissionVerdict, CacheSource, MAX_CAUSES, MAX_WARNING_RUNES,
-    MAX_WARNINGS_RUNES, PatchOp, decide,
+    AdmissionSettings, AdmissionVerdict, CacheSource, CachesUnavailable, DenialReason, MAX_CAUSES,
+    MAX_WARNING_RUNES, MAX_WARNINGS_RUNES, PatchOp, decide,
 };
 use imagecache::diagnostic::{Levels, Report};
 use imagecache::matching::{Cache, Index};
@@ -57,7 +57,7 @@ impl From<&AdmissionVerdict> for Expected {
         Expected {
             allowed: verdict.allowed,
             code: (!verdict.allowed).then_some(verdict.code),
-            reason: verdict.reason.to_owned(),
+            reason: verdict.reason.map_or("", DenialReason::as_str).to_owned(),
             message: verdict.message.clone(),
             warnings: verdict.warnings.clone(),
             audit_annotations: audit.map(|(k, v)| (k.clone(), v.clone())).collect(),
@@ -87,9 +87,13 @@ fn run(case: &Case) -> AdmissionVerdict {
     let list = || {
         asked.set(true);
         let caches = case.caches.as_ref().expect("nobody should ask for caches");
-        listed(caches).map(|text| CacheSource::Text(text.into_bytes()))
+        let text = listed(caches).map_err(CachesUnavailable)?;
+        Ok(CacheSource::Text(text.into_bytes()))
     };
     let verdict = decide(&case.request, &settings, list, None);
+    let json = serde_json::to_value(&verdict).unwrap();
+    let again: AdmissionVerdict = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&again).unwrap(), json, "{}", case.name);
     assert_eq!(
         asked.get(),
         case.caches.is_some(),
@@ -133,14 +137,16 @@ fn every_case_has_its_verdict() {
 /// JSON Patch as RFC 6902 says it, for the operations that occur.
 fn apply(mut object: Value, patch: &[PatchOp]) -> Value {
     for op in patch {
-        let (PatchOp::Add { path, value } | PatchOp::Replace { path, value }) = op;
+        let (PatchOp::Add { path, value } | PatchOp::Replace { path, value }) = op else {
+            panic!("{op:?}");
+        };
         let (parent, name) = path.rsplit_once('/').unwrap();
         let name = name.replace("~1", "/").replace("~0", "~");
         let parent = object.pointer_mut(parent).unwrap().as_object_mut().unwrap();
         let before = parent.insert(name, value.clone());
         match op {
             PatchOp::Add { .. } => assert!(before.is_none_or(|before| before.is_null()), "{path}"),
-            PatchOp::Replace { .. } => assert!(before.is_some(), "{path}"),
+            _ => assert!(before.is_some(), "{path}"),
         }
     }
     object
@@ -149,7 +155,9 @@ fn apply(mut object: Value, patch: &[PatchOp]) -> Value {
 /// Takes a patch back: what was there before is put where it stood, what was not there is removed.
 fn undo(mut object: Value, patch: &[PatchOp], original: &Value) -> Value {
     for op in patch.iter().rev() {
-        let (PatchOp::Add { path, .. } | PatchOp::Replace { path, .. }) = op;
+        let (PatchOp::Add { path, .. } | PatchOp::Replace { path, .. }) = op else {
+            panic!("{op:?}");
+        };
         let (parent, name) = path.rsplit_once('/').unwrap();
         let name = name.replace("~1", "/").replace("~0", "~");
         let parent = object.pointer_mut(parent).unwrap().as_object_mut().unwrap();
@@ -319,13 +327,13 @@ proptest! {
         let caches = || Ok(CacheSource::Text(list.clone().into_bytes()));
         let verdict = decide(&request, &pinning(), caches, None);
         prop_assert_eq!(verdict.allowed, verdict.message.is_empty());
-        let verdict = decide(&garbage, &pinning(), || Err(String::new()), None);
+        let verdict = decide(&garbage, &pinning(), || Err("".into()), None);
         prop_assert!(!verdict.allowed);
     }
 }
 
 #[test]
-fn what_is_told_stays_within_bounds() {
+fn admission_messages_stay_within_limits() {
     let images: Vec<String> = (0..250)
         .map(|i| format!("x{i}/{}", "y".repeat(i)))
         .collect();
@@ -339,7 +347,7 @@ fn what_is_told_stays_within_bounds() {
     let verdict = decide(
         &request,
         &AdmissionSettings::default(),
-        || Err(String::new()),
+        || Err("".into()),
         None,
     );
     let runes = |text: &String| text.chars().count();
@@ -379,7 +387,7 @@ fn settings_come_back_as_they_were_written_down() {
 }
 
 #[test]
-fn settings_without_effect_are_faults() {
+fn settings_without_effect_are_errors() {
     let faults =
         AdmissionSettings::parse(&json!({"mode": "off", "ifNotPresent": true, "onMiss": "warn"}))
             .unwrap_err();

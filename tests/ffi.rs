@@ -452,7 +452,7 @@ fn part_of_a_pod_has_each_known_annotation() {
     let mut caches = CacheIndex::default();
     let pod = json!({"kind": "Pod", "metadata": {"generateName": "web-", "annotations": {}},
         "spec": {"containers": [{"image": "nginx"}]}});
-    for known in imagecache::annotation::KNOWN {
+    for known in imagecache::resource::annotation::KNOWN {
         for value in ["true", "false", "imc-1", "5", "50Gi", ""] {
             let way = format!("/metadata/annotations/{}", known.name.replace('/', "~1"));
             assert_part_is_enough(&mut caches, &with(&pod, &way, &json!(value)), None);

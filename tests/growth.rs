@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use imagecache::admission::{AdmissionSettings, CacheSource, decide};
 use imagecache::diagnostic::{Levels, Report};
 use imagecache::document::TextFormat;
-use imagecache::matching::{Index, Inventory, MatchRules, Pod, SearchBuffers};
+use imagecache::matching::{Index, Inventory, MatchRules, Pod};
 use imagecache::reference::describe;
 use imagecache::validate::{self, ValidateOptions};
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ const CASES: [Case; 9] = [
     ("build an index and explain a pod", 30, |size| {
         let index = index(size);
         let pod = Pod::read(&pod(), &mut Report::new(&Levels::default())).unwrap();
-        black_box(index.explain(&pod, &MatchRules::default(), &mut SearchBuffers::default()));
+        black_box(index.explain(&pod, &MatchRules::default()));
     }),
     ("read a pod with many containers", 30, |size| {
         let containers: Vec<Value> = (0..size)

@@ -2,11 +2,13 @@
 //! panic. Each is read off the build itself.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test fails by panicking
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -156,6 +158,160 @@ fn workspace_arrows_match_architecture() {
             assert!(is_allowed, "{of} must not depend on {to}");
         }
     }
+}
+
+/// Public enums and structs of the core that users match or write whole. Every other one is `#[non_exhaustive]`, so that
+/// a new rule, code or kind is not a breaking release.
+const CLOSED: [(&str, &str); 5] = [
+    (
+        "complete by its definition: JSON, the grammar of references, a text, severities",
+        "Path Step AnyReference Digest Position Span Severity Level",
+    ),
+    (
+        "a host that misses a new case would do the wrong thing: its build must fail",
+        "Effect Outcome Retry Operation Part",
+    ),
+    (
+        "a host gives every field: its build must fail if one is missing",
+        "ApiCall CallContext Credential HttpRequest NodeImage NodeImages Observed PodImages RegistryLogin SecretLogins",
+    ),
+    (
+        "objects and replies as cluster and cloud write them, with a member for unknown fields or a schema of their own",
+        "CacheEvent ContainerGroupEntry EventEntry ImageCache ImageCacheEntry ImageCacheList ImageCacheObject Metadata \
+         Spec Status TagEntry Usage",
+    ),
+    (
+        "descriptions that callers build field by field",
+        "Cache CacheRequest",
+    ),
+];
+
+/// Returns the name and the attributes of each public enum, and of each public struct that can be written whole.
+fn open_types(text: &str) -> Vec<(String, String)> {
+    static ITEM: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+        r"(?m)^(?<attributes>(?:[ \t]*(?:#\[|//).*\n)*)(?<indent>[ \t]*)pub (?<what>enum|struct) (?<name>\w+)(?<rest>.*)$",
+    )
+    .unwrap()
+    });
+    static FIELD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?m)^ {4,8}(?<public>pub )?(?:pub\([a-z]+\) )?\w+: ").unwrap()
+    });
+    let mut types = Vec::new();
+    for found in ITEM.captures_iter(text) {
+        if &found["what"] == "struct" {
+            let end = format!("\n{}}}", &found["indent"]);
+            let body = &text[found.get(0).unwrap().end()..];
+            let body = body.split(&end).next().unwrap_or_default();
+            let is_whole = FIELD
+                .captures_iter(body)
+                .all(|field| field.name("public").is_some());
+            if !found["rest"].ends_with('{') || !is_whole {
+                continue;
+            }
+        }
+        types.push((found["name"].to_owned(), found["attributes"].to_owned()));
+    }
+    types
+}
+
+#[test]
+fn public_types_of_the_core_may_grow() {
+    let closed: BTreeSet<&str> = CLOSED
+        .iter()
+        .flat_map(|(_, names)| names.split_whitespace())
+        .collect();
+    let mut seen = BTreeSet::new();
+    for file in rust_files(&Path::new(ROOT).join("src")) {
+        for (name, attributes) in open_types(&code_with_attributes(&file)) {
+            let grows = attributes.contains("#[non_exhaustive]");
+            assert_ne!(
+                grows,
+                closed.contains(&*name),
+                "{}: `{name}` must be #[non_exhaustive] or in the list CLOSED",
+                file.display()
+            );
+            seen.insert(name);
+        }
+    }
+    assert!(seen.len() > 100, "{} types", seen.len());
+    let unknown: Vec<_> = closed
+        .iter()
+        .filter(|name| !seen.contains(**name))
+        .collect();
+    assert!(
+        unknown.is_empty(),
+        "CLOSED names what is not there: {unknown:?}"
+    );
+}
+
+#[test]
+fn public_types_of_the_core_have_one_name_each() {
+    let item = Regex::new(r"(?m)^ *pub (?:enum|struct|trait|type) (\w+)").unwrap();
+    let mut places: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for file in rust_files(&Path::new(ROOT).join("src")) {
+        for found in item.captures_iter(&code_with_attributes(&file)) {
+            let before = places.insert(found[1].to_owned(), file.clone());
+            assert_eq!(
+                before,
+                None,
+                "`{}` is also in {}",
+                &found[1],
+                file.display()
+            );
+        }
+    }
+}
+
+/// Returns the text of a file without its tests.
+fn code_with_attributes(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    text.split("#[cfg(test)]\nmod").next().unwrap().to_owned()
+}
+
+#[test]
+fn modules_of_the_core_form_no_cycle() {
+    let src = Path::new(ROOT).join("src");
+    let module = Regex::new(r"(?m)^(?:pub )?mod (\w+);").unwrap();
+    let used = Regex::new(r"\bcrate::(?:(\w+)|\{([^;]*)\};)").unwrap();
+    let word = Regex::new(r"\w+").unwrap();
+    let root = fs::read_to_string(src.join("lib.rs")).unwrap();
+    let mut uses: BTreeMap<String, BTreeSet<String>> = module
+        .captures_iter(&root)
+        .map(|found| (found[1].to_owned(), BTreeSet::new()))
+        .collect();
+    let modules: BTreeSet<String> = uses.keys().cloned().collect();
+    assert!(modules.contains("matching") && modules.contains("pod"));
+    for file in rust_files(&src) {
+        let path = file.strip_prefix(&src).unwrap();
+        let first = path.iter().next().unwrap().to_str().unwrap();
+        let Some(uses) = uses.get_mut(first.trim_end_matches(".rs")) else {
+            continue;
+        };
+        let code = code_of(&fs::read_to_string(&file).unwrap());
+        for found in used.captures_iter(&code) {
+            match (found.get(1), found.get(2)) {
+                (Some(name), _) => drop(uses.insert(name.as_str().to_owned())),
+                (_, Some(list)) => {
+                    uses.extend(word.find_iter(list.as_str()).map(|m| m.as_str().to_owned()))
+                }
+                _ => {}
+            }
+        }
+        uses.retain(|name| modules.contains(name) && *name != first.trim_end_matches(".rs"));
+    }
+    // Removes each module that uses none of the remaining ones; what is left is in a cycle or uses one.
+    while let Some(leaf) = uses.iter().find(|(_, uses)| uses.is_empty()) {
+        let leaf = leaf.0.clone();
+        uses.remove(&leaf);
+        for uses in uses.values_mut() {
+            uses.remove(&leaf);
+        }
+    }
+    assert!(
+        uses.is_empty(),
+        "modules in a cycle, with what they use: {uses:?}"
+    );
 }
 
 #[test]

@@ -88,7 +88,7 @@ proptest! {
 }
 
 #[test]
-fn older_spelling_of_the_last_update_is_read_and_the_newer_one_written() {
+fn status_older_spelling_of_last_update_is_read() {
     let write = |status: Value| {
         let status: Status = serde_json::from_value(status).unwrap();
         serde_json::to_value(status).unwrap()
@@ -311,7 +311,7 @@ fn nodes<'a>(path: &str, schema: &'a Value, found: &mut Vec<(String, &'a Value)>
 }
 
 #[test]
-fn definition_keeps_the_promises_that_a_schema_alone_does_not_show() {
+fn definition_has_columns_names_and_subresource() {
     let schema = v1_schema();
     let mut found = Vec::new();
     nodes("", &schema, &mut found);
@@ -546,7 +546,7 @@ fn editor_schema_takes_every_valid_object() {
 }
 
 #[test]
-fn editor_schema_takes_what_is_only_unusual() {
+fn editor_schema_accepts_unusual_values() {
     for object in [
         with(
             minimal(),
@@ -581,7 +581,7 @@ fn editor_schema_takes_what_is_only_unusual() {
 }
 
 #[test]
-fn editor_schema_refuses_what_the_definition_refuses_and_more() {
+fn editor_schema_is_stricter_than_the_definition() {
     for (name, object) in invalid() {
         assert_ne!(editor_errors(&object), [""; 0], "{name}");
     }
@@ -650,7 +650,7 @@ mod kube {
     use super::*;
 
     #[test]
-    fn object_tells_clients_where_it_lives() {
+    fn object_has_resource_metadata() {
         assert_eq!(ImageCacheObject::group(&()), "eci.alibabacloud.com");
         assert_eq!(ImageCacheObject::version(&()), "v1");
         assert_eq!(ImageCacheObject::kind(&()), "ImageCache");
@@ -666,7 +666,7 @@ mod kube {
     }
 
     #[test]
-    fn object_keeps_what_it_does_not_know() {
+    fn object_keeps_unknown_fields() {
         for (name, value) in valid() {
             let object: ImageCacheObject = serde_json::from_value(value.clone()).unwrap();
             assert_eq!(serde_json::to_value(&object).unwrap(), value, "{name}");

@@ -10,7 +10,7 @@ use imagecache::document::TextFormat;
 use imagecache::matching::{Cache, Image, Index, MatchRules, SearchBuffers};
 use imagecache::path::Step as PathStep;
 use imagecache::pod::{self, Placement, Pod, Template};
-use imagecache::resource::workload::{self, Step, WORKLOADS, Way, Workload};
+use imagecache::resource::workload::{self, WORKLOADS, Way, WayStep, Workload};
 use serde_json::{Map, Value, json};
 
 fn root() -> PathBuf {
@@ -130,19 +130,20 @@ fn matching_examples_have_the_pods_of_the_walker() {
 }
 
 /// Returns the smallest object in which a way leads to a value.
-fn minimal(steps: &[Step], value: Value) -> Value {
+fn minimal(steps: &[WayStep], value: Value) -> Value {
     let Some((step, rest)) = steps.split_first() else {
         return value;
     };
     let below = minimal(rest, value);
     match step {
-        Step::Field(name) => json!({ *name: below }),
-        Step::Each => json!([below]),
-        Step::Where { field, is } => {
+        WayStep::Field(name) => json!({ *name: below }),
+        WayStep::Each => json!([below]),
+        WayStep::Where { field, is } => {
             let mut item = below;
             item[*field] = json!(is.unwrap_or("main"));
             json!([item])
         }
+        other => panic!("{other:?}"),
     }
 }
 
@@ -159,7 +160,7 @@ fn merge(one: &mut Value, other: Value) {
     }
 }
 
-fn steps(way: Way) -> Vec<Step> {
+fn steps(way: Way) -> Vec<WayStep> {
     way.steps().collect()
 }
 
@@ -292,8 +293,8 @@ fn decision(pod: &Pod) -> &'static str {
     let cache = Cache::ready("imc-1", ["nginx:1.27"].map(Image::new));
     let index: Index = [cache].into_iter().collect();
     let (rules, mut buffers) = (MatchRules::default(), SearchBuffers::default());
-    let answer = index.explain(pod, &rules, &mut buffers);
-    let short = index.winner(pod, &rules, &mut buffers);
+    let answer = index.explain_with(pod, &rules, &mut buffers);
+    let short = index.winner_with(pod, &rules, &mut buffers);
     assert_eq!(answer.decision, short.decision);
     answer.decision.as_str()
 }

@@ -98,7 +98,7 @@ fn matching(c: &mut Criterion) {
                 b.iter(|| {
                     let pod = turn.next().unwrap();
                     index
-                        .winner(black_box(pod), &rules, &mut scratch)
+                        .winner_with(black_box(pod), &rules, &mut scratch)
                         .winner
                         .is_some()
                 });

@@ -37,7 +37,7 @@ spec:
   retentionDays: 30
 "#;
 
-/// A world of caches, as plain rows that ours and the peers are built from: `count` caches of five images each, drawn
+/// A set of caches, as plain rows that ours and the peers are built from: `count` caches of five images each, drawn
 /// from `count / 2` repositories of twenty versions, so that a pod finds some tens of caches that share a repository.
 #[must_use]
 pub fn world(count: usize) -> Vec<Row> {
@@ -54,14 +54,14 @@ pub fn world(count: usize) -> Vec<Row> {
         .collect()
 }
 
-/// What pods of three images find in a [`world`].
+/// What pods of three images match in a [`world`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Find {
     /// No repository of theirs is cached.
     Nothing,
     /// One cache has all three images; others share a repository.
     Exact,
-    /// Any images of the world: mostly caches with another version, some tens of them.
+    /// Any images of the set: mostly caches with another version, some tens of them.
     Any,
 }
 

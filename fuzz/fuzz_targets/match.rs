@@ -1,4 +1,4 @@
-//! Whatever stands in a text of pods and caches, the fast answer and the explained one agree.
+//! For any text of pods and caches, the fast answer and the explained one agree.
 #![no_main]
 
 use imagecache::diagnostic::{Levels, Report};
@@ -21,10 +21,11 @@ fuzz_target!(|text: &str| {
         }
     }
     let index: Index = inventory.caches.into_iter().collect();
-    let (rules, mut scratch) = (MatchRules { now: Some(now), ..MatchRules::default() }, SearchBuffers::default());
+    let (mut rules, mut scratch) = (MatchRules::default(), SearchBuffers::default());
+    rules.now = Some(now);
     for pod in &inventory.pods {
-        let explained = index.explain(pod, &rules, &mut scratch);
-        let verdict = index.winner(pod, &rules, &mut scratch);
+        let explained = index.explain_with(pod, &rules, &mut scratch);
+        let verdict = index.winner_with(pod, &rules, &mut scratch);
         assert_eq!(verdict.decision, explained.decision);
         assert_eq!(verdict.winner.map(|cache| cache.named()), explained.winner);
     }

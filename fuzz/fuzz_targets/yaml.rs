@@ -1,4 +1,4 @@
-//! Any text is judged without a panic; every finding lies within the text; without the text it is found just as well.
+//! Any text is validated without a panic; every finding lies within the text; the value alone gives the same findings.
 #![no_main]
 
 use imagecache::diagnostic::Levels;
@@ -8,8 +8,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let options = ValidateOptions::default();
-    let judged = validate::text(text, TextFormat::Auto, &options);
-    for found in &judged.diagnostics {
+    let checked = validate::text(text, TextFormat::Auto, &options);
+    for found in &checked.diagnostics {
         if let Some(span) = found.span {
             assert!(text.get(span.start.offset..span.end.offset).is_some(), "{found:?}");
         }

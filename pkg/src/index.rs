@@ -69,7 +69,7 @@ impl CacheIndex {
         let pod = read::pod("pod", pod)?;
         let mut caches = self.caches.borrow_mut();
         let selection = caches.select(&pod, rules.as_ref()).map_err(read::error)?;
-        write::json(&selection)
+        write::members(&selection)
     }
 
     /// Returns which cache a pod uses, and why.

@@ -50,7 +50,7 @@ pub fn objects(text: &JsValue) -> Answer {
 pub fn expiry(cache: &JsValue, now: &JsValue) -> Answer {
     let cache = read::json("cache", cache)?;
     let expiry = ffi::expiry(&cache, &read::time("now", now)?);
-    write::json(&expiry.map_err(read::error)?)
+    write::members(&expiry.map_err(read::error)?)
 }
 
 /// Plans which caches to have for workloads.
@@ -69,7 +69,7 @@ pub fn plan(objects: &JsValue, facts: &JsValue, options: &JsValue) -> Answer {
 #[wasm_bindgen(js_name = parseReference)]
 pub fn parse_reference(text: &JsValue) -> Answer {
     let reference = ffi::reference(&read::string("text", text)?);
-    write::json(&reference.map_err(read::error)?)
+    write::members(&reference.map_err(read::error)?)
 }
 
 /// Answers an AdmissionReview with the caches that are given, if any.

@@ -1,15 +1,15 @@
 //! Arguments as Rust values. An error is a `TypeError` or a `RangeError` that begins with the name of the argument.
 //!
-//! Objects cross as JSON, which the engine writes faster than a module can ask for the members one by one
-//! (`docs/sizes.md`). Of a Pod only the part that matching reads crosses: [`ffi::POD`].
+//! Objects cross as JSON, which the engine writes faster than a module can get all members one by one
+//! (`docs/sizes.md`). Of a Pod only the members that matching reads are needed: they are read one by one.
 
 use std::fmt;
 
 use imagecache::ffi::{self, FfiError, Part};
 use js_sys::{
-    Array, ArrayBuffer, Date, JSON, JsString, Object, RangeError, Reflect, TypeError, Uint8Array,
+    Array, ArrayBuffer, Date, JSON, JsString, RangeError, Reflect, TypeError, Uint8Array,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use wasm_bindgen::prelude::*;
 
 /// The JavaScript error for an invalid argument.
@@ -42,18 +42,54 @@ fn thrown(argument: &str, exception: &JsValue) -> JsValue {
     invalid(argument, format_args!("cannot be read: {message}"))
 }
 
-fn member(argument: &str, object: &JsValue, name: &JsValue) -> Result<JsValue, JsValue> {
-    Reflect::get(object, name).map_err(|exception| thrown(argument, &exception))
+#[wasm_bindgen]
+extern "C" {
+    type Members;
+
+    // `object[name]`, which is faster than `Reflect::get`.
+    #[wasm_bindgen(method, catch, structural, indexing_getter)]
+    fn get(this: &Members, name: &JsValue) -> Result<JsValue, JsValue>;
+}
+
+/// Returns a member of an object, an item of an array.
+fn get(argument: &str, object: &JsValue, name: &JsValue) -> Result<JsValue, JsValue> {
+    let member = object.unchecked_ref::<Members>().get(name);
+    member.map_err(|exception| thrown(argument, &exception))
 }
 
 /// Reads a string.
 pub(crate) fn string(argument: &str, value: &JsValue) -> Result<String, JsValue> {
-    let Some(text) = value.dyn_ref::<JsString>() else {
-        return Err(wrong_type(argument, "a string", value));
-    };
-    let size = usize::try_from(text.length()).unwrap_or(usize::MAX);
-    ffi::check_size(argument, size).map_err(error)?;
-    Ok(text.into())
+    match value.dyn_ref::<JsString>() {
+        Some(text) => Size::of(argument).copy(text),
+        None => Err(wrong_type(argument, "a string", value)),
+    }
+}
+
+/// The size of what was copied of an argument. The module has no memory for more than [`ffi::MAX_BYTES`].
+struct Size<'a> {
+    argument: &'a str,
+    copied: usize,
+}
+
+impl<'a> Size<'a> {
+    fn of(argument: &'a str) -> Self {
+        Size {
+            argument,
+            copied: 0,
+        }
+    }
+
+    /// Checks the size before more is copied.
+    fn add(&mut self, more: u32) -> Result<(), JsValue> {
+        let more = usize::try_from(more).unwrap_or(usize::MAX);
+        self.copied = self.copied.saturating_add(more);
+        ffi::check_size(self.argument, self.copied).map_err(error)
+    }
+
+    fn copy(&mut self, text: &JsString) -> Result<String, JsValue> {
+        self.add(text.length())?;
+        Ok(text.into())
+    }
 }
 
 /// Reads a time: RFC 3339 text, or a `Date`.
@@ -77,7 +113,7 @@ pub(crate) fn time(argument: &str, value: &JsValue) -> Result<String, JsValue> {
 pub(crate) fn is_array(argument: &str, value: &JsValue) -> Result<bool, JsValue> {
     if value.is_object() {
         // `Array.isArray` throws for a revoked proxy, as this does.
-        member(argument, value, &JsValue::from_str("length"))?;
+        get(argument, value, &"length".into())?;
     }
     Ok(Array::is_array(value))
 }
@@ -97,7 +133,8 @@ pub(crate) fn json(argument: &str, value: &JsValue) -> Result<Value, JsValue> {
         return ffi::json(argument, &text).map_err(error);
     }
     // `toJSON` may return undefined.
-    whole(argument, value)?.ok_or_else(|| wrong_type(argument, "an object", &JsValue::UNDEFINED))
+    whole(&mut Size::of(argument), value)?
+        .ok_or_else(|| wrong_type(argument, "an object", &JsValue::UNDEFINED))
 }
 
 /// Reads an argument that may be left out.
@@ -123,19 +160,19 @@ pub(crate) fn review(
 }
 
 /// Reads any value; `None` if JSON leaves it out, as it does with functions.
-fn whole(argument: &str, value: &JsValue) -> Result<Option<Value>, JsValue> {
-    if value.is_string() {
-        return string(argument, value).map(|text| Some(Value::String(text)));
+fn whole(size: &mut Size<'_>, value: &JsValue) -> Result<Option<Value>, JsValue> {
+    if let Some(text) = value.dyn_ref::<JsString>() {
+        return size.copy(text).map(|text| Some(Value::String(text)));
     }
     if value.is_null() {
         return Ok(Some(Value::Null));
     }
-    let text = JSON::stringify(value).map_err(|exception| thrown(argument, &exception))?;
+    let text = JSON::stringify(value).map_err(|exception| thrown(size.argument, &exception))?;
     if text.is_undefined() {
         return Ok(None);
     }
-    let text = string(argument, &text)?;
-    ffi::json(argument, &text).map(Some).map_err(error)
+    let text = size.copy(&text)?;
+    ffi::json(size.argument, &text).map(Some).map_err(error)
 }
 
 /// Reads a pod: the part of a Pod that matching reads, the whole of any other object.
@@ -143,57 +180,78 @@ pub(crate) fn pod(argument: &str, value: &JsValue) -> Result<Value, JsValue> {
     if !value.is_object() || ArrayBuffer::is_view(value) {
         return json(argument, value);
     }
-    let text = POD.with(|shape| pod_json(value, shape));
-    let text = text.map_err(|exception| thrown(argument, &exception))?;
-    if text.is_undefined() {
-        return Err(wrong_type(argument, "an object", &text));
-    }
-    ffi::json(argument, &string(argument, &text)?).map_err(error)
+    let read = POD.with(|pod| {
+        let members = pod.read(&mut Size::of(argument), value)?;
+        let member = |name| members.as_ref().and_then(|members| members.get(name));
+        let is_pod = member("kind").is_some_and(|kind| kind == "Pod")
+            && member("apiVersion").is_none_or(|version| version == "v1");
+        Ok(members.filter(|_| is_pod))
+    });
+    read.and_then(|pod| pod.map_or_else(|| json(argument, value), Ok))
 }
 
 thread_local! {
-    static POD: JsValue = shape(&ffi::POD);
+    static POD: Shape = Shape::of(&ffi::POD);
+    static TO_JSON: JsValue = "toJSON".into();
 }
 
-/// A [`Part`] as JavaScript reads it: true, a list of pairs, or an object with the shape of the items.
-fn shape(part: &Part) -> JsValue {
-    match part {
-        Part::Whole => JsValue::TRUE,
-        Part::Members(members) => members
-            .iter()
-            .map(|(name, part)| Array::of2(&(*name).into(), &shape(part)))
-            .collect::<Array>()
-            .into(),
-        Part::Items(part) => {
-            let items = Object::new();
-            let _ = Reflect::set(&items, &"items".into(), &shape(part));
-            items.into()
+/// A [`Part`] with the names of members as JavaScript strings, which are made once.
+enum Shape {
+    Whole,
+    Members(Vec<(&'static str, JsValue, Shape)>),
+    Items(Box<Shape>),
+}
+
+impl Shape {
+    fn of(part: &Part) -> Self {
+        match part {
+            Part::Whole => Shape::Whole,
+            Part::Members(members) => {
+                let member = |(name, part): &(&'static str, Part)| {
+                    (*name, JsValue::from_str(name), Shape::of(part))
+                };
+                Shape::Members(members.iter().map(member).collect())
+            }
+            Part::Items(part) => Shape::Items(Box::new(Shape::of(part))),
+        }
+    }
+
+    /// Reads the part of a value, member by member; `None` if JSON leaves the value out.
+    fn read(&self, size: &mut Size<'_>, value: &JsValue) -> Result<Option<Value>, JsValue> {
+        let argument = size.argument;
+        if matches!(self, Shape::Whole) || !value.is_object() || has_json(argument, value)? {
+            return whole(size, value);
+        }
+        match (self, value.dyn_ref::<Array>()) {
+            (Shape::Items(item), Some(list)) => {
+                // As JSON, each item has at least a character and a comma.
+                size.add(list.length().saturating_mul(2))?;
+                let mut items = Vec::new();
+                for at in 0..list.length() {
+                    let found = get(argument, value, &at.into())?;
+                    items.push(item.read(size, &found)?.unwrap_or_default());
+                }
+                Ok(Some(Value::Array(items)))
+            }
+            (Shape::Members(members), None) => {
+                let mut read = Map::new();
+                for (name, key, shape) in members {
+                    let member = get(argument, value, key)?;
+                    if !member.is_undefined()
+                        && let Some(member) = shape.read(size, &member)?
+                    {
+                        read.insert((*name).to_owned(), member);
+                    }
+                }
+                Ok(Some(Value::Object(read)))
+            }
+            _ => whole(size, value),
         }
     }
 }
 
-// In one call: a call for each member takes longer than the JSON of a small pod.
-#[wasm_bindgen(inline_js = "
-function part(value, shape) {
-  if (shape === true || typeof value !== 'object' || value === null || value.toJSON !== undefined) return value;
-  if (!Array.isArray(shape)) return Array.isArray(value) ? value.map((item) => part(item, shape.items)) : value;
-  if (Array.isArray(value)) return value;
-  const copy = {};
-  for (let at = 0; at < shape.length; at += 1) {
-    const [name, inner] = shape[at];
-    const member = value[name];
-    if (member !== undefined) copy[name] = part(member, inner);
-  }
-  return copy;
-}
-export function podJson(pod, shape) {
-  const { apiVersion } = pod;
-  const core = apiVersion === undefined || apiVersion === 'v1';
-  return JSON.stringify(core && pod.kind === 'Pod' ? part(pod, shape) : pod);
-}
-")]
-extern "C" {
-    /// The JSON of a pod: of a Pod only the part.
-    #[wasm_bindgen(catch, js_name = podJson)]
-    fn pod_json(pod: &JsValue, shape: &JsValue) -> Result<JsValue, JsValue>;
+/// Reports whether an object says itself what its JSON is.
+fn has_json(argument: &str, object: &JsValue) -> Result<bool, JsValue> {
+    let to_json = TO_JSON.with(|name| get(argument, object, name))?;
+    Ok(!to_json.is_undefined())
 }

@@ -1,4 +1,4 @@
-// Every example of the README runs and prints what stands behind its arrows; so does `example.mjs`.
+// Every example of the README runs and prints what is written after its arrows; so does `example.mjs`.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

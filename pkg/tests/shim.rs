@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
 use imagecache_wasm::{CacheIndex, code, expiry, objects, parse_reference, validate};
-use js_sys::{JSON, Reflect, TypeError};
+use js_sys::{Function, JSON, RangeError, Reflect, TypeError};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -60,6 +60,58 @@ fn match_reads_a_pod_and_its_json_alike() {
     assert_eq!(text(&members), text(&json));
     let members = index.explain(&parse(POD), NONE).unwrap();
     assert_eq!(text(&members), text(&index.explain(&bytes, NONE).unwrap()));
+}
+
+#[wasm_bindgen_test]
+fn match_hostile_pods_are_errors_or_read_as_json() {
+    let index = CacheIndex::new(&parse(CACHE), NONE).unwrap();
+    let hostile = |code: &str| {
+        let pod = Function::new_no_args(&format!("return {code};"));
+        index.select(&pod.call0(NONE).unwrap(), NONE)
+    };
+    let errors = [
+        ("{kind: 'Pod', get spec() { throw Error('no') }}", "no"),
+        (
+            "{kind: 'Pod', spec: {containers: [{get image() { throw Error('no') }}]}}",
+            "no",
+        ),
+        ("{kind: 'Pod', toJSON: () => undefined}", "undefined"),
+        ("{kind: 'Pod', spec: {nodeSelector: {a: 1n}}}", "BigInt"),
+    ];
+    for (code, expected) in errors {
+        let message = message(&hostile(code).unwrap_err());
+        assert!(
+            message.starts_with("pod: ") && message.contains(expected),
+            "{message}"
+        );
+    }
+    let large = [
+        "{kind: 'Pod', spec: {containers: Array(4e9)}}",
+        "{kind: 'Pod', spec: {containers: Array(9).fill({image: 'x'.repeat(4 << 20)})}}",
+    ];
+    for code in large {
+        assert!(
+            hostile(code).unwrap_err().is_instance_of::<RangeError>(),
+            "{code}"
+        );
+    }
+    let pods = [
+        "{kind: 'Pod', spec: {containers: 'nginx:1.27'}}",
+        "{kind: 'Pod', spec: {containers: [{image: () => 1}, , undefined, 7]}}",
+        "{kind: 'Pod', spec: {containers: {image: 'nginx:1.27'}}}",
+        "{kind: 'Pod', spec: [], metadata: 7}",
+        "{kind: 'Pod', spec: {toJSON: () => ({containers: [{image: 'nginx:1.27'}]})}}",
+        "{kind: 'Pod', toJSON: () => ({kind: 'Pod', spec: {containers: [{image: 'nginx:1.27'}]}})}",
+        "{kind: 'Pod', spec: {containers: [{image: 'nginx:1.27'}], nodeName: new Date(0), affinity: {nodeAffinity: {}}}}",
+        "{kind: 'Pod', apiVersion: null, spec: {containers: [{image: 'nginx:1.27'}]}}",
+        "{kind: 'Deployment', spec: {template: {spec: {containers: [{image: 'nginx:1.27'}]}}}}",
+    ];
+    for code in pods {
+        let json = Function::new_no_args(&format!("return JSON.parse(JSON.stringify({code}));"));
+        let plain = json.call0(NONE).unwrap();
+        let expected = text(&index.select(&plain, NONE).unwrap());
+        assert_eq!(text(&hostile(code).unwrap()), expected, "{code}");
+    }
 }
 
 #[wasm_bindgen_test]

@@ -1,4 +1,4 @@
-//! Every number in the code that names a place takes five bytes until the linker is told to take out the padding: a
+//! Every number in the code that names a place takes five bytes until the linker removes the padding: a
 //! twelfth of the module. It cannot where debug information names places, too.
 
 use std::env;

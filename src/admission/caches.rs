@@ -4,11 +4,26 @@ use serde_json::Value;
 
 use super::list_scanner::Items;
 use super::pod::Found;
-use crate::matching::{Cache, Index, MatchRules, Pod, SearchBuffers};
+use crate::matching::{Cache, Index, MatchRules, Pod};
 use crate::reference::Named;
+
+/// The reason why a host cannot list the caches of its cluster: a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CachesUnavailable(
+    /// The sentence.
+    pub String,
+);
+
+impl From<&str> for CachesUnavailable {
+    fn from(sentence: &str) -> Self {
+        CachesUnavailable(sentence.to_owned())
+    }
+}
 
 /// The caches of a cluster, in the form that a host has them. The verdict is the same for each.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum CacheSource<'a> {
     /// Held ready by the host.
     Index(&'a Index),
@@ -20,24 +35,23 @@ pub enum CacheSource<'a> {
 }
 
 impl CacheSource<'_> {
-    /// The cache that a pod gets. A broken cache hides no other.
+    /// Returns the cache that a pod gets. A cache that cannot be read does not hide the others.
     ///
     /// # Errors
-    /// A sentence that says why the text is no list.
-    pub(super) fn winner(&self, pod: &Pod, rules: &MatchRules) -> Result<Found, String> {
-        let mut scratch = SearchBuffers::default();
+    /// Returns [`CachesUnavailable`] if the text is not a list of objects.
+    pub(super) fn winner(&self, pod: &Pod, rules: &MatchRules) -> Result<Found, CachesUnavailable> {
         let index = match self {
-            CacheSource::Index(index) => return Ok(index.winner(pod, rules, &mut scratch).into()),
+            CacheSource::Index(index) => return Ok(index.winner(pod, rules).into()),
             CacheSource::Objects(objects) => objects
                 .iter()
                 .filter_map(Cache::read_quietly)
                 .collect::<Index>(),
             CacheSource::Text(text) => {
-                let text = str::from_utf8(text).map_err(|_| "the list is not UTF-8".to_owned())?;
+                let text = str::from_utf8(text).map_err(|_| "the list is not UTF-8")?;
                 let paths = paths(pod);
                 // What a cache must name to concern the pod.
                 let words: Vec<String> = paths.iter().chain(&pod.wish.explicit).cloned().collect();
-                let items = Items::of(text, &words).ok_or("the answer is no list of objects")?;
+                let items = Items::of(text, &words).ok_or("the answer is not a list of objects")?;
                 let mut caches = Vec::new();
                 for item in items {
                     let item = item.ok_or("the list is cut off")?;
@@ -52,7 +66,7 @@ impl CacheSource<'_> {
                 caches.into_iter().collect()
             }
         };
-        Ok(index.winner(pod, rules, &mut scratch).into())
+        Ok(index.winner(pod, rules).into())
     }
 }
 

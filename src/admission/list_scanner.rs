@@ -22,7 +22,7 @@ impl<'a> Items<'a> {
     /// Finds `items` in the object; without it, or where it is null, the list is empty. `None` for anything but an
     /// object, and where `items` is anything else.
     ///
-    /// A word is named where it stands at the beginning of a string or behind a slash, and no letter of a name follows
+    /// A word is named where it is at the beginning of a string or after a slash, and no letter of a name follows
     /// it: `shop/web` in `registry.example.com/shop/web:1`, and not in `shop/web-admin:1`.
     pub(super) fn of(text: &'a str, words: &'a [String]) -> Option<Self> {
         let mut items = Items {
@@ -182,7 +182,7 @@ impl<'a> Iterator for Items<'a> {
         }
         let item = self.value();
         self.done = item.is_none() || self.expect(b',').is_none();
-        // Behind the last item the list must end.
+        // After the last item the list must end.
         let cut = self.done && item.is_some() && self.expect(b']').is_none();
         Some(item.filter(|_| !cut))
     }
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_named_as_a_whole_behind_a_quote_or_a_slash() {
+    fn list_scanner_finds_whole_words_only() {
         for (text, named) in [
             ("shop/web", true),
             ("shop/web:1", true),
@@ -226,7 +226,7 @@ mod tests {
 
     /// The long way: every byte by itself.
     #[test]
-    fn eight_bytes_at_once_find_what_one_by_one_finds() {
+    fn list_scanner_agrees_with_byte_search() {
         let alphabet = [
             "a", "\"", "/", "\\", "\u{1}", "\u{21}", "\u{23}", "!", "é", "\u{a2}", ".",
         ];

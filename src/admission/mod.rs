@@ -37,12 +37,12 @@ use crate::resource::workload::{self, WORKLOADS, Workload};
 use crate::time::Timestamp;
 use crate::validate::{self, ValidateOptions};
 
-pub use caches::CacheSource;
+pub use caches::{CacheSource, CachesUnavailable};
 pub use patch::PatchOp;
 #[cfg(feature = "review")]
-pub use review::review;
+pub use review::{ReviewError, review};
 pub use settings::{AdmissionMode, AdmissionSettings, AdmittedPods, OnMiss, OnUnavailable};
-pub use verdict::{AdmissionCause, AdmissionVerdict};
+pub use verdict::{AdmissionCause, AdmissionVerdict, DenialReason};
 pub use warnings::{MAX_WARNING_RUNES, MAX_WARNINGS_RUNES};
 
 /// The number of errors in the message of a denial; further errors are only counted.
@@ -66,7 +66,7 @@ pub const NO_CACHES: &str = "no caches were given";
 ///         "spec": {"images": ["nginx:1.27"], "imageCacheSize": 10},
 ///     },
 /// });
-/// let verdict = decide(&request, &AdmissionSettings::default(), || Err("not asked for".to_owned()), None);
+/// let verdict = decide(&request, &AdmissionSettings::default(), || Err("not asked for".into()), None);
 /// assert!(!verdict.allowed);
 /// assert_eq!(verdict.code, 422);
 /// assert!(verdict.message.starts_with("spec.imageCacheSize: "));
@@ -74,7 +74,7 @@ pub const NO_CACHES: &str = "no caches were given";
 pub fn decide<'c>(
     request: &Value,
     settings: &AdmissionSettings,
-    caches: impl FnOnce() -> Result<CacheSource<'c>, String>,
+    caches: impl FnOnce() -> Result<CacheSource<'c>, CachesUnavailable>,
     now: Option<Timestamp>,
 ) -> AdmissionVerdict {
     let request = match Request::read(request) {
@@ -116,6 +116,7 @@ fn not_validated(why: &str) -> String {
 
 /// Kinds of one API group, as the rules of a webhook name them.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AdmittedKinds {
     /// The API group; empty for the core group.
     pub group: &'static str,

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 /// One operation of a JSON Patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum PatchOp {
     /// Puts a member that was not there (or was `null`) into an object.
     Add {

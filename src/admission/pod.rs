@@ -2,21 +2,21 @@
 
 use serde_json::Value;
 
-use super::caches::CacheSource;
+use super::caches::{CacheSource, CachesUnavailable};
 use super::patch::Edit;
 use super::settings::{AdmissionMode, AdmissionSettings, AdmittedPods, OnMiss, OnUnavailable};
-use super::verdict::AdmissionVerdict;
-use crate::annotation::POD_CACHE_ID;
+use super::verdict::{AdmissionVerdict, DenialReason};
 use crate::diagnostic::{Levels, Report};
 use crate::matching::{self, Cache, Decision, Image, PinRefusal};
 use crate::pod::{Placement, Pod};
 use crate::reference::{DEFAULT_TAG, Named};
+use crate::resource::annotation::POD_CACHE_ID;
 
 /// Matches a new pod and changes it as the settings say.
 pub(super) fn admit<'c>(
     object: &Value,
     settings: &AdmissionSettings,
-    caches: impl FnOnce() -> Result<CacheSource<'c>, String>,
+    caches: impl FnOnce() -> Result<CacheSource<'c>, CachesUnavailable>,
     verdict: &mut AdmissionVerdict,
 ) {
     if !settings.asks_for_caches() || !applies(Placement::of_pod(object), settings.pods) {
@@ -33,7 +33,7 @@ pub(super) fn admit<'c>(
     }
     match caches().and_then(|caches| caches.winner(&pod, &settings.rules)) {
         Ok(found) => follow(object, &pod, &found, settings, verdict),
-        Err(mut fault) => {
+        Err(CachesUnavailable(mut fault)) => {
             if fault.is_empty() {
                 fault.push_str(NO_REASON);
             }
@@ -41,7 +41,9 @@ pub(super) fn admit<'c>(
             verdict.audit("caches-unavailable", fault);
             match settings.on_caches_unavailable {
                 OnUnavailable::Warn => verdict.warnings.push(not_matched(&message)),
-                OnUnavailable::Reject => verdict.refuse(503, "ServiceUnavailable", message),
+                OnUnavailable::Reject => {
+                    verdict.refuse(503, DenialReason::ServiceUnavailable, message)
+                }
             }
         }
     }
@@ -70,6 +72,7 @@ fn applies(placement: Placement, pods: AdmittedPods) -> bool {
 /// The cache that a pod gets.
 pub(super) struct Found {
     pub(super) decision: Decision,
+    pub(super) refusal: Option<PinRefusal>,
     pub(super) cache: Option<Cache>,
     pub(super) exact: usize,
     pub(super) repository_only: usize,
@@ -81,6 +84,7 @@ impl From<matching::Selection<'_>> for Found {
         Found {
             cache: verdict.winner.cloned(),
             decision: verdict.decision,
+            refusal: verdict.refusal,
             exact: verdict.exact,
             repository_only: verdict.repository_only,
             images: verdict.images,
@@ -171,22 +175,22 @@ fn moves(image: &str) -> bool {
 }
 
 fn miss(pod: &Pod, found: &Found, settings: &AdmissionSettings, verdict: &mut AdmissionVerdict) {
-    let message = match &found.decision {
+    let message = match (found.decision, &found.refusal) {
         // Caches without an ImageCache are not visible here, so this is not a reason to deny.
-        Decision::Refused(PinRefusal::NotFound { id }) => {
+        (_, Some(PinRefusal::NotFound { id })) => {
             if settings.on_miss != OnMiss::Allow {
                 verdict.warnings.push(unknown_cache(id));
             }
             return;
         }
-        Decision::Refused(refusal) => refusal.to_string(),
-        Decision::NotEci => return,
-        Decision::Hit | Decision::Partial | Decision::Miss => no_cache_fits(pod, found.images),
+        (_, Some(refusal)) => refusal.to_string(),
+        (Decision::NotEci, None) => return,
+        (_, None) => no_cache_fits(pod, found.images),
     };
     match settings.on_miss {
         OnMiss::Allow => {}
         OnMiss::Warn => verdict.warnings.push(message),
-        OnMiss::Reject => verdict.refuse(403, "Forbidden", message),
+        OnMiss::Reject => verdict.refuse(403, DenialReason::Forbidden, message),
     }
 }
 

@@ -4,39 +4,73 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::caches::CacheSource;
+use super::caches::{CacheSource, CachesUnavailable};
 use super::decide;
 use super::settings::AdmissionSettings;
-use super::verdict::AdmissionVerdict;
+use super::verdict::{AdmissionVerdict, DenialReason};
 use crate::time::Timestamp;
 
 /// The only version of AdmissionReview that is answered.
 const API_VERSION: &str = "admission.k8s.io/v1";
 
+/// A value that is not an AdmissionReview of version v1 with a request. There is no request to answer: a webhook responds
+/// with HTTP 400.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReviewError {
+    /// `apiVersion` or `kind` has another value.
+    #[error("{field}: `{found}`, `{wanted}` expected")]
+    Other {
+        /// The field.
+        field: &'static str,
+        /// The value of the field.
+        found: String,
+        /// The value that is required.
+        wanted: &'static str,
+    },
+    /// `apiVersion` or `kind` is missing or not a string.
+    #[error("{field}: missing, `{wanted}` expected")]
+    Missing {
+        /// The field.
+        field: &'static str,
+        /// The value that is required.
+        wanted: &'static str,
+    },
+    /// `request` is missing.
+    #[error("request: missing")]
+    NoRequest,
+    /// `request.uid` is missing or empty.
+    #[error("request.uid: missing, so nothing can be answered")]
+    NoUid,
+}
+
 /// Answers an AdmissionReview with an AdmissionReview: the `uid` is the request's, the patch a base64 JSON Patch.
 ///
 /// # Errors
-/// A sentence, when the value is no AdmissionReview of version v1 or its request has no `uid`: then there is nothing
-/// that could be answered to, and a webhook answers HTTP 400.
+/// Returns [`ReviewError`] if the value is not an AdmissionReview of version v1 or its request has no `uid`.
 pub fn review<'c>(
     review: &Value,
     settings: &AdmissionSettings,
-    caches: impl FnOnce() -> Result<CacheSource<'c>, String>,
+    caches: impl FnOnce() -> Result<CacheSource<'c>, CachesUnavailable>,
     now: Option<Timestamp>,
-) -> Result<Value, String> {
-    let is = |field: &str, wanted: &str| match review.get(field).and_then(Value::as_str) {
+) -> Result<Value, ReviewError> {
+    let is = |field, wanted| match review.get(field).and_then(Value::as_str) {
         Some(found) if found == wanted => Ok(()),
-        Some(found) => Err(format!("{field}: `{found}`, `{wanted}` expected")),
-        None => Err(format!("{field}: missing, `{wanted}` expected")),
+        Some(found) => Err(ReviewError::Other {
+            field,
+            found: found.to_owned(),
+            wanted,
+        }),
+        None => Err(ReviewError::Missing { field, wanted }),
     };
     is("apiVersion", API_VERSION)?;
     is("kind", "AdmissionReview")?;
-    let request = review.get("request").ok_or("request: missing")?;
+    let request = review.get("request").ok_or(ReviewError::NoRequest)?;
     let uid = request
         .get("uid")
         .and_then(Value::as_str)
         .filter(|uid| !uid.is_empty());
-    let uid = uid.ok_or("request.uid: missing, so nothing can be answered")?;
+    let uid = uid.ok_or(ReviewError::NoUid)?;
     let verdict = decide(request, settings, caches, now);
     Ok(object(&mut [
         ("apiVersion", API_VERSION.into()),
@@ -112,7 +146,10 @@ fn status(request: &Value, verdict: &AdmissionVerdict) -> Value {
     };
     object(&mut [
         ("code", verdict.code.into()),
-        ("reason", verdict.reason.into()),
+        (
+            "reason",
+            verdict.reason.map_or("", DenialReason::as_str).into(),
+        ),
         ("message", verdict.message.as_str().into()),
         ("details", details),
     ])

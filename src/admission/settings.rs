@@ -11,6 +11,7 @@ use crate::settings::{self, SettingError, SettingErrors};
 /// What becomes of the cache annotations of a new pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum AdmissionMode {
     /// The id of the best cache is written on the pod, unless the pod names a cache or refuses matching.
     Pin,
@@ -24,6 +25,7 @@ pub enum AdmissionMode {
 /// Which pods are taken to run on ECI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum AdmittedPods {
     /// Those that ask for it: by the label `alibabacloud.com/eci: "true"` or by naming a virtual node.
     #[default]
@@ -35,6 +37,7 @@ pub enum AdmittedPods {
 /// What an unwelcome fact leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OnMiss {
     /// Nothing.
     #[default]
@@ -48,6 +51,7 @@ pub enum OnMiss {
 /// What happens when the caches cannot be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OnUnavailable {
     /// The pod passes unchanged, with a warning: an absent CRD or an API server in trouble stops no deployment.
     #[default]
@@ -69,8 +73,9 @@ pub enum OnUnavailable {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AdmissionSettings {
-    /// Judge image caches, pods and workloads: errors deny, warnings warn. `true` unless set.
+    /// Validate image caches, pods and workloads: errors deny, warnings warn. Default `true`.
     pub validate: bool,
     /// What becomes of the cache annotations of a new pod. [`AdmissionMode::Auto`] unless set.
     pub mode: AdmissionMode,
@@ -87,7 +92,7 @@ pub struct AdmissionSettings {
     pub levels: Levels,
     /// Largest `spec.imageCacheSize` in GiB, 32768 unless set.
     pub max_size_gib: i64,
-    /// The rules of matching. `now` in it overrides the time that the host or the request tells.
+    /// The rules of matching. `now` in it overrides the time of the host or of the request.
     pub rules: MatchRules,
 }
 
@@ -126,7 +131,7 @@ impl AdmissionSettings {
         SettingErrors::none_or(settings.contradictions(), settings)
     }
 
-    /// What a validating webhook does of these settings: objects are judged, pods are neither matched nor changed.
+    /// The part of these settings for a validating webhook: objects are validated, pods are neither matched nor changed.
     #[must_use]
     pub fn judging(&self) -> AdmissionSettings {
         AdmissionSettings {
@@ -137,7 +142,7 @@ impl AdmissionSettings {
         }
     }
 
-    /// What a mutating webhook does of these settings: pods are matched and changed, nothing is judged. What a pod is
+    /// The part of these settings for a mutating webhook: pods are matched and changed, nothing is validated. What a pod is
     /// denied for because of the caches that there are is its to say.
     #[must_use]
     pub fn changing(&self) -> AdmissionSettings {

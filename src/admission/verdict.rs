@@ -1,6 +1,6 @@
 //! What becomes of a request.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::patch::PatchOp;
@@ -9,7 +9,8 @@ use crate::diagnostic::Diagnostic;
 use crate::settings::SettingErrors;
 
 /// One fault that a request is denied for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct AdmissionCause {
     /// The code of the rule.
     pub code: crate::diagnostic::Code,
@@ -19,18 +20,78 @@ pub struct AdmissionCause {
     pub message: String,
 }
 
+/// Kubernetes' word for the status of a denial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum DenialReason {
+    /// 400: the request cannot be read.
+    BadRequest,
+    /// 403: settings refuse the object.
+    Forbidden,
+    /// 422: the object has errors.
+    Invalid,
+    /// 500: the settings are invalid.
+    InternalError,
+    /// 503: the caches cannot be listed.
+    ServiceUnavailable,
+}
+
+impl DenialReason {
+    /// Returns the word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DenialReason::BadRequest => "BadRequest",
+            DenialReason::Forbidden => "Forbidden",
+            DenialReason::Invalid => "Invalid",
+            DenialReason::InternalError => "InternalError",
+            DenialReason::ServiceUnavailable => "ServiceUnavailable",
+        }
+    }
+}
+
+/// Writes a missing reason as an empty string.
+mod empty_if_none {
+    use serde::de::IntoDeserializer as _;
+    use serde::de::value::{Error, StringDeserializer};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::DenialReason;
+
+    pub(super) fn serialize<S: Serializer>(
+        reason: &Option<DenialReason>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(reason.map_or("", DenialReason::as_str))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<DenialReason>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let text: StringDeserializer<Error> = text.into_deserializer();
+        DenialReason::deserialize(text)
+            .map(Some)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
 /// What becomes of a request.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct AdmissionVerdict {
     /// Whether the object may pass.
     pub allowed: bool,
     /// HTTP status of a denial: 422 for faults of the object, 403 where settings refuse, 400 for a request that cannot
     /// be read, 503 while caches cannot be listed, 500 for faulty settings. 200 when allowed.
     pub code: u16,
-    /// Kubernetes' word for the code: `Invalid`, `Forbidden`, `BadRequest`, `ServiceUnavailable`, `InternalError`.
-    /// Empty when allowed.
-    pub reason: &'static str,
+    /// Kubernetes' word for the code; `None` when allowed, in JSON an empty string.
+    #[serde(with = "empty_if_none")]
+    pub reason: Option<DenialReason>,
     /// Why it is denied: every cause as `path: fact, limit`, joined by `; `. Empty when allowed.
     pub message: String,
     /// The faults of the object, at most [`MAX_CAUSES`].
@@ -52,7 +113,7 @@ impl AdmissionVerdict {
         AdmissionVerdict {
             allowed: true,
             code: 200,
-            reason: "",
+            reason: None,
             message: String::new(),
             causes: Vec::new(),
             warnings: Vec::new(),
@@ -63,13 +124,13 @@ impl AdmissionVerdict {
         }
     }
 
-    /// The answer to a request that is no request.
+    /// The answer to a malformed request.
     #[must_use]
     pub fn unreadable(fault: &str) -> Self {
         let mut verdict = Self::allowed();
         verdict.refuse(
             400,
-            "BadRequest",
+            DenialReason::BadRequest,
             format!("the request cannot be read: {fault}"),
         );
         verdict
@@ -80,14 +141,14 @@ impl AdmissionVerdict {
     pub fn unconfigured(errors: &SettingErrors) -> Self {
         let mut verdict = Self::allowed();
         let message = format!("the settings are invalid: {errors}");
-        verdict.refuse(500, "InternalError", message);
+        verdict.refuse(500, DenialReason::InternalError, message);
         verdict
     }
 
-    pub(super) fn refuse(&mut self, code: u16, reason: &'static str, message: String) {
+    pub(super) fn refuse(&mut self, code: u16, reason: DenialReason, message: String) {
         self.allowed = false;
         self.code = code;
-        self.reason = reason;
+        self.reason = Some(reason);
         self.message = message;
     }
 
@@ -99,7 +160,7 @@ impl AdmissionVerdict {
         }
         let separator = if self.causes.is_empty() { "" } else { "; " };
         let message = format!("{}{separator}{found}", self.message);
-        self.refuse(422, "Invalid", message);
+        self.refuse(422, DenialReason::Invalid, message);
         let (field, message) = (found.path.clone(), found.message.clone());
         self.causes.push(AdmissionCause {
             code: found.code,
@@ -122,7 +183,7 @@ impl AdmissionVerdict {
         self.audit_annotations.insert(key.to_owned(), value.into());
     }
 
-    /// Drops what a change has mended, keeps what is told within bounds.
+    /// Drops the findings that a change has resolved and keeps the rest within the limits.
     pub(super) fn finish(mut self) -> Self {
         if self.uncounted > 0 {
             self.message

@@ -1,11 +1,13 @@
 //! Warnings within the bounds of the API server, which cuts what is longer without saying so.
 
+use crate::foreign::steers;
+
 /// Longest warning, in characters (Go's runes). Source: the API server's warning filter.
 pub const MAX_WARNING_RUNES: usize = 256;
 /// All warnings of one answer together, in characters. Source: the API server's warning filter.
 pub const MAX_WARNINGS_RUNES: usize = 4096;
 
-/// Room kept for the line that counts what is left out.
+/// Bytes reserved for the line that counts what is left out.
 const LAST_LINE: usize = 32;
 
 /// Each warning once, on one line, within both bounds. What does not fit is counted in a last one.
@@ -34,11 +36,7 @@ pub(super) fn bounded(warnings: Vec<String>) -> Vec<String> {
 /// At most [`MAX_WARNING_RUNES`], without control characters: a header cannot carry them.
 fn one_line(warning: &str) -> String {
     let clean = |letter: char| {
-        if letter.is_control() {
-            '\u{fffd}'
-        } else {
-            letter
-        }
+        if steers(letter) { '\u{fffd}' } else { letter }
     };
     let long = warning.chars().nth(MAX_WARNING_RUNES).is_some();
     let keep = if long {

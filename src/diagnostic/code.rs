@@ -20,6 +20,7 @@ macro_rules! codes {
         /// assert_eq!(code, "too-many-images".parse().unwrap());
         /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         pub enum Code { $(#[doc = $summary] $code,)* }
 
         impl Code {
@@ -124,23 +125,12 @@ impl fmt::Display for Code {
 }
 
 /// An unknown code or name of a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown diagnostic code `{0}`; codes look like `IC022` or `too-many-images`")]
 pub struct UnknownCode(
     /// The unknown text.
     pub String,
 );
-
-impl fmt::Display for UnknownCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "unknown diagnostic code `{}`; codes look like `IC022` or `too-many-images`",
-            self.0
-        )
-    }
-}
-
-impl std::error::Error for UnknownCode {}
 
 impl FromStr for Code {
     type Err = UnknownCode;

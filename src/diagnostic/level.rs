@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,25 @@ impl fmt::Display for Severity {
     }
 }
 
+impl FromStr for Severity {
+    type Err = UnknownLevel;
+
+    /// Parses `hint`, `warning` or `error`.
+    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
+        let all = [Severity::Hint, Severity::Warning, Severity::Error];
+        let found = all.into_iter().find(|severity| severity.as_str() == text);
+        found.ok_or_else(|| UnknownLevel(text.to_owned()))
+    }
+}
+
+/// A text that is not a level or not a severity.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown level `{0}`; levels are `off`, `hint`, `warning` and `error`")]
+pub struct UnknownLevel(
+    /// The text.
+    pub String,
+);
+
 /// The level that a code is configured to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -49,6 +69,46 @@ pub enum Level {
     Warning,
     /// Findings are errors.
     Error,
+}
+
+impl Level {
+    /// Returns `off`, `hint`, `warning` or `error`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.severity().map_or("off", Severity::as_str)
+    }
+
+    /// Returns the severity of findings at this level; `None` if they are off.
+    #[must_use]
+    pub fn severity(self) -> Option<Severity> {
+        match self {
+            Level::Off => None,
+            Level::Hint => Some(Severity::Hint),
+            Level::Warning => Some(Severity::Warning),
+            Level::Error => Some(Severity::Error),
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Level {
+    type Err = UnknownLevel;
+
+    /// Parses `off`, `hint`, `warning` or `error`.
+    fn from_str(text: &str) -> Result<Self, UnknownLevel> {
+        match text {
+            "off" => Ok(Level::Off),
+            "hint" => Ok(Level::Hint),
+            "warning" => Ok(Level::Warning),
+            "error" => Ok(Level::Error),
+            _ => Err(UnknownLevel(text.to_owned())),
+        }
+    }
 }
 
 /// The configured level of each code. A code without one keeps its default severity.
@@ -94,10 +154,7 @@ impl Levels {
     pub fn severity(&self, code: Code) -> Option<Severity> {
         match self.0.get(code as usize).copied().flatten() {
             None => Some(code.severity()),
-            Some(Level::Off) => None,
-            Some(Level::Hint) => Some(Severity::Hint),
-            Some(Level::Warning) => Some(Severity::Warning),
-            Some(Level::Error) => Some(Severity::Error),
+            Some(level) => level.severity(),
         }
     }
 }

@@ -8,23 +8,27 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Places, Span, Text};
+use crate::foreign::{Foreign, steers};
 use crate::path::Path;
 
 mod code;
 mod level;
+mod text;
 
 pub use code::{Code, UnknownCode};
-pub use level::{Level, Levels, Severity};
+pub use level::{Level, Levels, Severity, UnknownLevel};
+pub use text::{Position, Span, Text};
+pub(crate) use text::{flat_span, u32_of, usize_of};
 
 /// One finding. Its JSON is the same in every host: `line`, `column` and the other members of [`Span`] are members of
 /// the finding, and null if the input was not text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// The document of the text, from 0.
     pub document: usize,
     /// The place in the text; `None` if the input was not text.
-    #[serde(flatten, with = "crate::document::flat_span")]
+    #[serde(flatten, with = "flat_span")]
     pub span: Option<Span>,
     /// The severity after [`Levels`].
     pub severity: Severity,
@@ -38,14 +42,35 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
-impl fmt::Display for Diagnostic {
-    /// Writes `spec.images: 21 images, at most 20 allowed`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "{}: {}", self.path, self.message)
+impl Diagnostic {
+    /// Returns a finding of the default severity of its code, about a whole document. The caller sets other fields.
+    ///
+    /// ```
+    /// use imagecache::diagnostic::{Code, Diagnostic, Severity};
+    /// let found = Diagnostic::new(Code::IC005, "cannot be read");
+    /// assert_eq!((found.severity, found.to_string()), (Severity::Error, "cannot be read".to_owned()));
+    /// ```
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Diagnostic {
+            document: 0,
+            span: None,
+            severity: code.severity(),
+            code,
+            path: String::new(),
+            message: message.into(),
+            help: None,
         }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// Writes `spec.images: 21 images, at most 20 allowed`, as one line: keys of the manifest are in the path.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", Foreign(&self.path).line())?;
+        }
+        write!(f, "{}", Foreign(&self.message).line())
     }
 }
 
@@ -80,7 +105,7 @@ impl fmt::Display for Between<'_> {
         f.write_str(mark)?;
         let mut characters = text.chars();
         for character in characters.by_ref().take(Quoted::LONGEST) {
-            if character.is_control() {
+            if steers(character) {
                 write!(f, "{}", character.escape_default())?;
             } else {
                 f.write_char(character)?;
@@ -95,6 +120,7 @@ impl fmt::Display for Between<'_> {
 
 /// The part of a value that a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum QuotedPart {
     /// The whole value.
     Value,
@@ -102,6 +128,19 @@ pub enum QuotedPart {
     Key,
     /// A range of bytes of a string value, counted in the decoded string.
     Bytes(Range<usize>),
+}
+
+/// Where the parts of a value stand in a text: what a report asks of a [`Document`](crate::document::Document). A host that
+/// never reads text carries none of the code that answers.
+pub(crate) trait Places {
+    /// Returns the place of a part of the value at `path`.
+    fn locate(&self, path: &Path<'_>, part: &QuotedPart) -> Span;
+}
+
+impl fmt::Debug for dyn Places + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Document")
+    }
 }
 
 /// Collects the findings of one document.
@@ -132,15 +171,11 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Creates a report on a document of a text. Its findings have spans.
-    #[must_use]
-    pub fn on(document: &'a Document, levels: &'a Levels) -> Self {
+    /// Creates a report on a document of a text.
+    pub(crate) fn placed(places: &'a dyn Places, index: usize, levels: &'a Levels) -> Self {
         Report {
-            places: Some(document),
-            index: document.index(),
-            levels,
-            found: Vec::new(),
-            dropped: 0,
+            places: Some(places),
+            ..Report::at(index, levels)
         }
     }
 
@@ -241,9 +276,7 @@ impl<'a> Report<'a> {
     /// run.
     #[must_use]
     pub fn finish(mut self) -> Vec<Diagnostic> {
-        let place =
-            |found: &Diagnostic| found.span.map(|span| (span.start.offset, span.end.offset));
-        self.found.sort_by_key(place);
+        sort_by_place(&mut self.found);
         if self.dropped > 0
             && let Some(severity) = self.levels.severity(Code::IC003)
         {
@@ -263,4 +296,12 @@ impl<'a> Report<'a> {
         }
         self.found
     }
+}
+
+/// Sorts findings by document, then by position in the text. Findings without a position come last, in their order.
+pub(crate) fn sort_by_place(found: &mut [Diagnostic]) {
+    found.sort_by_key(|found| {
+        let range = found.span.map(|span| (span.start.offset, span.end.offset));
+        (found.document, range.is_none(), range)
+    });
 }

@@ -7,8 +7,8 @@ use crate::diagnostic::{Code, Report};
 use crate::path::Path;
 
 use super::MAX_DEPTH;
-use super::text::Text;
 use super::tree::{Kind, Tree};
+use crate::diagnostic::Text;
 
 /// Why a document cannot be read.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Fault {
     pub(super) range: Range<usize>,
     pub(super) message: String,
     pub(super) help: String,
-    /// Nothing behind it can be read either. (A fault of JSON always ends the text.)
+    /// Nothing after it can be read either. (A JSON error always ends the text.)
     #[cfg_attr(not(feature = "yaml"), expect(dead_code))]
     pub(super) ends_text: bool,
 }
@@ -96,7 +96,7 @@ impl<'t, 'l> Build<'t, 'l> {
         }
     }
 
-    /// Counts keys and values, the last of which stands here.
+    /// Counts keys and values up to the one here.
     pub(super) fn take(&mut self, nodes: usize, at: usize) -> Result<(), Fault> {
         let left = self.left.checked_sub(nodes);
         self.left = left.unwrap_or_default();

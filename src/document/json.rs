@@ -16,7 +16,7 @@ pub(super) struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    /// Reads a text from its start, behind a byte order mark.
+    /// Reads a text from its start, after a byte order mark.
     pub(super) fn new(text: &'t str) -> Self {
         let mark = if text.starts_with('\u{feff}') { 3 } else { 0 };
         Reader {
@@ -39,7 +39,7 @@ impl<'t> Reader<'t> {
     /// The next value of the stream, and its places.
     pub(super) fn document(&mut self, build: &mut Build<'_, '_>) -> Result<Value, Fault> {
         let value = self.value(build, &Path::Root)?;
-        // As for `serde_json`, `1true` is no stream of two values; `{}{}` and `"a"1` are.
+        // As in `serde_json`, `1true` is not a stream of two values; `{}{}` and `"a"1` are.
         if matches!(value, Value::Null | Value::Bool(_) | Value::Number(_))
             && !matches!(
                 self.byte(),
@@ -61,7 +61,7 @@ impl<'t> Reader<'t> {
         self.at = self.at.saturating_add(1);
     }
 
-    /// Passes white space; the byte behind it.
+    /// Skips white space and returns the byte after it.
     fn peek(&mut self) -> Option<u8> {
         while let Some(byte) = self.byte() {
             if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
@@ -169,7 +169,7 @@ impl<'t> Reader<'t> {
         Ok(Value::Array(items))
     }
 
-    /// Behind a member or item: is this the end of the object or array, or does a comma lead to the next?
+    /// After a member or item: is this the end of the object or array, or does a comma lead to the next?
     fn ends(&mut self, opened: usize, close: u8) -> Result<bool, Fault> {
         match self.peek() {
             Some(b',') => {
@@ -271,7 +271,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The end of the line that a byte stands on.
+    /// The end of the line of a byte.
     fn line_end(&self, at: usize) -> usize {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let length = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
@@ -321,7 +321,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// Where the first byte stands that does not stand for itself in a string: a quote, a backslash, a control character.
+/// The offset of the first byte of a string that is not plain text: a quote, a backslash, a control character.
 fn first_special(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);

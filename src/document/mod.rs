@@ -30,7 +30,6 @@ mod json;
 mod place;
 #[cfg(feature = "yaml")]
 mod scalar;
-mod text;
 mod tree;
 #[cfg(feature = "yaml")]
 mod yaml;
@@ -45,14 +44,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::diagnostic::{Code, Diagnostic, Levels, QuotedPart, Report};
+use crate::diagnostic::{Code, Diagnostic, Levels, Places, QuotedPart, Report, usize_of};
 use crate::path::Path;
 
-pub(crate) use text::flat_span;
-pub use text::{Position, Span, Text};
+pub use crate::diagnostic::{Position, Span, Text};
 
 use builder::{Build, Fault};
-use text::usize_of;
 use tree::Tree;
 
 /// The deepest nesting of mappings and sequences.
@@ -61,6 +58,7 @@ pub const MAX_DEPTH: usize = 100;
 /// How much is read of one text before a finding ([`Code::IC003`]) ends it. The default holds for texts of anybody: a
 /// megabyte that wants to be slow is answered within some milliseconds. The time is linear in every limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TextLimits {
     /// Bytes of text, up to 4 GiB. One Kubernetes object is at most 1.5 MiB.
     pub bytes: usize,
@@ -91,20 +89,26 @@ pub const MAX_ALIAS_BYTES: usize = 16 << 20;
 /// What a value counts in [`MAX_ALIAS_BYTES`], beside the bytes of its text and keys: about its size in memory.
 pub const NODE_BYTES: usize = 64;
 
+impl TextLimits {
+    /// The limits for untrusted texts.
+    pub const DEFAULT: TextLimits = TextLimits {
+        bytes: MAX_BYTES,
+        documents: MAX_DOCUMENTS,
+        nodes: MAX_NODES,
+        yaml_nodes: MAX_YAML_NODES,
+    };
+}
+
 impl Default for TextLimits {
-    /// For texts of anybody.
+    /// Returns [`TextLimits::DEFAULT`].
     fn default() -> Self {
-        TextLimits {
-            bytes: MAX_BYTES,
-            documents: MAX_DOCUMENTS,
-            nodes: MAX_NODES,
-            yaml_nodes: MAX_YAML_NODES,
-        }
+        Self::DEFAULT
     }
 }
 
 /// How a text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum TextFormat {
     /// JSON when the first character is `{` or `[` and the text reads as JSON, else YAML.
     #[default]
@@ -115,26 +119,21 @@ pub enum TextFormat {
     Yaml,
 }
 
-/// Where the parts of a value stand in a text: what a report asks of a [`Document`]. A host that never reads text carries
-/// none of what it takes to tell.
-pub(crate) trait Places {
-    /// See [`Document::locate`].
-    fn locate(&self, path: &Path<'_>, part: &QuotedPart) -> Span;
-}
-
 impl Places for Document {
     fn locate(&self, path: &Path<'_>, part: &QuotedPart) -> Span {
         self.locate(path, part)
     }
 }
 
-impl std::fmt::Debug for dyn Places + '_ {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Document")
+impl<'a> Report<'a> {
+    /// Creates a report on a document of a text. Its findings have spans.
+    #[must_use]
+    pub fn on(document: &'a Document, levels: &'a Levels) -> Self {
+        Report::placed(document, document.index, levels)
     }
 }
 
-/// One document of a text: its value, and where each part of it stands.
+/// One document of a text: its value, and the place of each part of it.
 #[derive(Debug, Clone)]
 pub struct Document {
     index: usize,
@@ -163,18 +162,18 @@ impl Document {
         &self.text
     }
 
-    /// Where the document stands: from its first value to the end of its last.
+    /// The place of the document: from its first value to the end of its last.
     #[must_use]
     pub fn span(&self) -> Span {
         self.text.span(self.tree.span(0))
     }
 
-    /// Where the part of the value at `path` stands, to underline it.
+    /// The place of the part of the value at `path`, to underline it.
     ///
     /// A scalar on one line is shown itself, with its quotes; a mapping, a sequence or a longer text is shown by its
     /// key, a list item without a key by its beginning. Bytes of a string are exact where the text has them as they are,
-    /// and the whole scalar where it has not (escapes, folded lines). What an alias stands for is shown where it is used
-    /// (`*name`). When nothing stands at the path, the nearest value above it is shown by its key.
+    /// and the whole scalar where it has not (escapes, folded lines). The value of an alias is shown where it is used
+    /// (`*name`). When the path does not exist, the nearest value above it is shown by its key.
     #[must_use]
     pub fn locate(&self, path: &Path<'_>, part: &QuotedPart) -> Span {
         let place = place::find(&self.tree, self.text.as_str(), &self.value, &path.steps());
@@ -182,7 +181,7 @@ impl Document {
             .span(place.range(&self.tree, self.text.as_str(), part))
     }
 
-    /// Does the text say the value at `path` at a place of its own? Not when nothing stands there, and not when it comes
+    /// Does the text say the value at `path` at a place of its own? Not when the path does not exist, and not when it comes
     /// from an alias or a merge: an edit would then change other values, too.
     #[must_use]
     pub fn is_exact(&self, path: &Path<'_>) -> bool {
@@ -205,7 +204,8 @@ pub fn read(text: &str, format: TextFormat, levels: &Levels) -> (Vec<Document>, 
 /// use imagecache::diagnostic::{Code, Levels};
 /// use imagecache::document::{TextFormat, TextLimits, read_within};
 ///
-/// let limits = TextLimits { documents: 1, ..TextLimits::default() };
+/// let mut limits = TextLimits::default();
+/// limits.documents = 1;
 /// let (documents, findings) = read_within("a: 1\n---\nb: 2\n", TextFormat::Auto, &Levels::default(), &limits);
 /// assert_eq!(documents.len(), 1);
 /// assert_eq!(findings[0].code, Code::IC003);
@@ -246,7 +246,7 @@ pub fn read_within(
     if format == TextFormat::Json || fault.is_none_or(|fault| fault.code != Code::IC001) {
         return reading.finish();
     }
-    // No JSON. YAML has braces and brackets, too; if it is no YAML either, the language it looks like has the word.
+    // Not JSON. YAML has braces and brackets, too; if it is not YAML either, the errors of the language it looks like are reported.
     let mut yaml = Reading::new(text, levels, limits);
     if yaml.read_yaml() && looks_like_json(text) {
         return reading.finish();

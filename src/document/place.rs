@@ -137,7 +137,7 @@ impl Place<'_> {
     }
 }
 
-/// Where a byte of a literal block scalar stands: the same line, behind the indentation. The caller compares.
+/// The place of a byte of a literal block scalar: the same line, after the indentation. The caller compares.
 fn in_literal(text: &str, span: Range<usize>, byte: usize) -> Option<usize> {
     let line_start = text.get(..span.start)?.rfind('\n')?.checked_add(1)?;
     let indent = span.start.checked_sub(line_start)?;
@@ -177,7 +177,7 @@ fn value(tree: &Tree, text: &str, at: u32) -> Option<Range<usize>> {
     (!multi_line).then_some(span)
 }
 
-/// What stands for a value without a key: how it begins.
+/// The text shown for a value without a key: how it begins.
 fn opening(tree: &Tree, text: &str, mut at: u32) -> Range<usize> {
     loop {
         let span = tree.span(at);

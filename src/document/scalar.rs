@@ -24,7 +24,7 @@ pub(super) enum Tag {
     Null,
     Binary,
     Merge,
-    /// `!`, or a tag that nobody resolves: the scalar is its text.
+    /// `!`, or a tag that is not resolved: the scalar is its text.
     Other,
 }
 
@@ -111,7 +111,7 @@ fn number(text: &str) -> Option<Meaning<'static>> {
     }
     let mut digits = Cow::Borrowed(text);
     if text.contains('_') {
-        // Behind a leading point Go wants each underscore between two digits; elsewhere they just vanish.
+        // After a leading point Go wants each underscore between two digits; elsewhere they are ignored.
         let between_digits = |around: &[u8]| match around {
             [before, b'_', after] => before.is_ascii_digit() && after.is_ascii_digit(),
             _ => true,
@@ -305,7 +305,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_a_number_to_the_standard_library_is_one(text in "[+-]?[0-9]{0,25}[.]?[0-9]{0,25}([eE][+-]?[0-9]{0,3})?") {
+        fn number_agrees_with_the_standard_library(text in "[+-]?[0-9]{0,25}[.]?[0-9]{0,25}([eE][+-]?[0-9]{0,3})?") {
             let ours = float(&text);
             match text.parse::<f64>().ok().filter(|float| float.is_finite()) {
                 // The reader of JSON rounds twice.

@@ -6,15 +6,15 @@ use std::sync::OnceLock;
 
 use crate::path::Step;
 
-use super::text::{u32_of, usize_of};
+use crate::diagnostic::{u32_of, usize_of};
 
-/// Where a value stands. Nodes lie in document order, children right behind their parent; the children of a mapping are
+/// The place of a value. Nodes are in document order, children directly after their parent; the children of a mapping are
 /// key, value, key, value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node {
     start: u32,
     end: u32,
-    /// The node behind this one's last descendant. For an alias, which has none, the node that it stands for.
+    /// The node after this one's last descendant. For an alias, which has none, the node that it refers to.
     next: u32,
     pub(super) kind: Kind,
 }
@@ -32,9 +32,9 @@ pub(super) enum Kind {
     Quoted,
     /// A literal block scalar (`|`).
     Literal,
-    /// A scalar whose value is not the text as it stands. A key of this kind has its string beside the tree.
+    /// A scalar whose value differs from its text. A key of this kind has its string beside the tree.
     Other,
-    /// The key `<<`, which is no member of the value: its mapping takes the members of others in.
+    /// The key `<<`, which is not a member of the value: its mapping takes the members of others in.
     Merge,
     /// `[…]` or `- …`.
     Sequence,
@@ -61,7 +61,7 @@ pub(super) struct Child {
     pub(super) value: u32,
 }
 
-/// The first so many children are looked through one by one; more are looked up in a table.
+/// This many children are searched one by one; more are looked up in a table.
 const SHORT: usize = 32;
 
 /// The nodes of one document.
@@ -79,7 +79,7 @@ pub(super) struct Tree {
 struct Table(Vec<(u32, u64, u32)>);
 
 impl Tree {
-    /// Makes room for the nodes of a small document.
+    /// Allocates for the nodes of a small document.
     pub(super) fn for_text(bytes: usize) -> Self {
         Tree {
             nodes: Vec::with_capacity((bytes / 16).clamp(4, 64)),
@@ -105,7 +105,7 @@ impl Tree {
         at
     }
 
-    /// Adds an alias of a node that stands before it.
+    /// Adds an alias of an earlier node.
     #[cfg(feature = "yaml")]
     pub(super) fn push_alias(&mut self, span: Range<usize>, target: u32) -> u32 {
         let at = self.push(Kind::Alias, span);
@@ -148,7 +148,7 @@ impl Tree {
         self.node(at).map_or(0..0, Node::span)
     }
 
-    /// The node that an alias stands for.
+    /// The node that an alias refers to.
     pub(super) fn target(&self, at: u32) -> Option<u32> {
         self.node(at)
             .filter(|node| node.kind == Kind::Alias)
@@ -192,7 +192,7 @@ impl Tree {
         })
     }
 
-    /// The string of a key that stands in the text as it is.
+    /// The string of a key that is written in the text without escapes.
     fn written_key<'t>(&self, text: &'t str, at: u32) -> Option<&'t str> {
         let node = self.node(at)?;
         let span = node.span();
@@ -213,7 +213,7 @@ impl Tree {
     ) -> Vec<(u32, u32, &'a str)> {
         let keys = self.children(mapping).filter_map(|child| child.key);
         let mut keys: Vec<_> = keys.map(|at| (self.key(text, at), at)).collect();
-        keys.sort();
+        keys.sort_unstable();
         again
             .iter()
             .filter_map(|again| {
@@ -226,7 +226,7 @@ impl Tree {
             .collect()
     }
 
-    /// One step down from a container. Where a key stands twice the last one counts, as it does in the value.
+    /// One step down from a container. Of a duplicate key the last one counts, as it does in the value.
     pub(super) fn child(&self, text: &str, at: u32, step: Step<'_>) -> Option<Child> {
         let is_it = |place: usize, child: &Child| match (step, child.key) {
             (Step::Key(name), Some(key)) => self.key(text, key) == Some(name),
@@ -294,7 +294,7 @@ impl Table {
                 rows.truncate(before);
             }
         }
-        rows.sort();
+        rows.sort_unstable();
         Table(rows)
     }
 

@@ -141,7 +141,7 @@ fn is_empty(mut text: &str) -> bool {
     }
 }
 
-/// What an anchor stands for.
+/// The value of an anchor.
 struct Anchor {
     node: u32,
     value: Value,

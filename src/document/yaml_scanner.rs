@@ -152,7 +152,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// The byte so many after the current one; 0 after the end.
+    /// The byte at this distance from the current one; 0 after the end.
     pub(super) fn peek(&self, ahead: usize) -> u8 {
         let at = self.at.saturating_add(ahead);
         self.text.as_bytes().get(at).copied().unwrap_or_default()
@@ -166,7 +166,7 @@ impl<'t> Scanner<'t> {
         matches!(self.peek(ahead), b' ' | b'\t')
     }
 
-    /// The bytes of the line break so many bytes ahead; 0 if there is none.
+    /// The length in bytes of the line break at this distance; 0 if there is none.
     pub(super) fn break_at(&self, ahead: usize) -> usize {
         let peek = |more: usize| self.peek(ahead.saturating_add(more));
         match peek(0) {
@@ -187,7 +187,7 @@ impl<'t> Scanner<'t> {
         self.is_blank(ahead) || self.is_break_or_end(ahead)
     }
 
-    /// Takes one character, which is no line break.
+    /// Takes one character, which is not a line break.
     pub(super) fn skip(&mut self) {
         let width = match self.peek(0) {
             0..0x80 => 1,

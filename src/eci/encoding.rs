@@ -1,7 +1,5 @@
 //! Percent-encoding as the signatures want it: RFC 3986, stricter than forms and most libraries.
 
-use std::fmt;
-
 /// Appends `text`, keeping only `A–Z a–z 0–9 - _ . ~`; every other byte of its UTF-8 becomes `%XX` in upper case.
 pub fn encode_into(text: &str, out: &mut String) {
     const HEX: [char; 16] = [
@@ -32,16 +30,9 @@ pub fn encode(text: &str) -> String {
 }
 
 /// A piece of a query or a form that cannot be decoded: `%` without two hexadecimal digits, or bytes that are not UTF-8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a parameter is not percent-encoded UTF-8")]
 pub struct BadEncoding;
-
-impl fmt::Display for BadEncoding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a parameter is not percent-encoded UTF-8")
-    }
-}
-
-impl std::error::Error for BadEncoding {}
 
 /// Decodes one name or value of a query or a form: `%XX` is a byte, `+` is a space.
 ///

@@ -285,7 +285,9 @@ impl ErrorCode {
 }
 
 /// Why a request is refused, before it is given ids and becomes an [`ErrorReply`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("{code}: {message}")]
 pub struct ApiError {
     /// The code.
     pub code: ErrorCode,
@@ -336,17 +338,10 @@ impl ApiError {
     }
 }
 
-impl fmt::Display for ApiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
-    }
-}
-
-impl std::error::Error for ApiError {}
-
 /// The body of an error answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
 pub struct ErrorReply {
     /// Id of the request, an upper-case UUID.
     #[serde(default)]
@@ -449,5 +444,3 @@ impl fmt::Display for ErrorReply {
         Ok(())
     }
 }
-
-impl std::error::Error for ErrorReply {}

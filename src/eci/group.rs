@@ -21,9 +21,9 @@ use super::object::{CallContext, Unfit, check_count, client_token, comma_list, r
 use super::reply::{ContainerGroupEntry, EventEntry};
 use super::request::{Container, CreateContainerGroup, MAX_IMAGES, MAX_REGISTRY_CREDENTIALS, Tag};
 use super::target::ID_PREFIX;
-use crate::annotation;
 use crate::diagnostic::{Levels, Report};
 use crate::matching::{self, CacheRequest, HIT, Image, Pod, PodSource, storage_bytes};
+use crate::resource::annotation;
 use crate::time::Timestamp;
 
 /// Tag of a group that runs a pod: the pod's uid. This project's own name.
@@ -307,12 +307,16 @@ pub fn refused(refusal: &ApiError, cache: Option<&str>, at: Timestamp) -> EventE
     };
     let (kind, reason, message) = match known {
         Some(event) => (event.kind, event.reason, event.message),
-        None => ("Warning", "ProviderCreateFailed", refusal.to_string()),
+        None => (
+            "Warning".to_owned(),
+            "ProviderCreateFailed".to_owned(),
+            refusal.to_string(),
+        ),
     };
     EventEntry {
         count: Some(1),
-        r#type: Some(kind.to_owned()),
-        reason: Some(reason.to_owned()),
+        r#type: Some(kind),
+        reason: Some(reason),
         message: Some(message),
         first_timestamp: Some(at.to_string()),
         last_timestamp: Some(at.to_string()),

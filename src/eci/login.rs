@@ -5,7 +5,6 @@
 //! if an image needs it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -35,13 +34,17 @@ pub struct RegistryLogin {
 }
 
 /// A secret that holds no readable docker config. Says where, never what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BadSecret {
     /// Neither `.dockerconfigjson` nor `.dockercfg` is in it.
+    #[error("neither .dockerconfigjson nor .dockercfg; only secrets of docker's types hold logins")]
     NoConfig,
     /// The value of this key is not base64.
+    #[error("data[{0}]: no base64")]
     NoBase64(&'static str),
     /// The value of this key is not a docker config, from this line and column on.
+    #[error("data[{key}]: no docker config, line {line} column {column}")]
     NoDockerConfig {
         /// The key in the secret.
         key: &'static str,
@@ -51,30 +54,12 @@ pub enum BadSecret {
         column: usize,
     },
     /// The `auth` of this registry is not the base64 of `user:password`.
+    #[error("auths[{registry}].auth: not the base64 of user:password")]
     BadAuth {
         /// The registry, as written.
         registry: String,
     },
 }
-
-impl fmt::Display for BadSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BadSecret::NoConfig => f.write_str(
-                "neither .dockerconfigjson nor .dockercfg; only secrets of docker's types hold logins",
-            ),
-            BadSecret::NoBase64(key) => write!(f, "data[{key}]: no base64"),
-            BadSecret::NoDockerConfig { key, line, column } => {
-                write!(f, "data[{key}]: no docker config, line {line} column {column}")
-            }
-            BadSecret::BadAuth { registry } => {
-                write!(f, "auths[{registry}].auth: not the base64 of user:password")
-            }
-        }
-    }
-}
-
-impl std::error::Error for BadSecret {}
 
 #[derive(Deserialize)]
 struct DockerConfig {

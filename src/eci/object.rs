@@ -17,8 +17,6 @@
 //!
 //! Annotations that are not in this table have no effect.
 
-use std::fmt;
-
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -29,12 +27,13 @@ use super::request::{
     AcrRegistryInfo, CreateImageCache, MAX_ACR_REGISTRIES, MAX_IMAGES, MAX_REGISTRY_CREDENTIALS,
     UpdateImageCache,
 };
-use crate::annotation;
+use crate::resource::annotation;
 use crate::resource::{ImageCache, MAX_EVENTS, Status};
 use crate::time::Timestamp;
 
 /// What holds for every cache of a cluster that does not say otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct CallDefaults {
     /// vSwitches of the builder, comma separated.
     pub vswitch_ids: Option<String>,
@@ -83,21 +82,15 @@ pub struct CallContext<'a> {
 }
 
 /// An object that cannot be put into a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {fact}")]
+#[non_exhaustive]
 pub struct Unfit {
     /// Where in the object.
     pub path: String,
     /// What is wrong, and the limit.
     pub fact: String,
 }
-
-impl fmt::Display for Unfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.fact)
-    }
-}
-
-impl std::error::Error for Unfit {}
 
 pub(super) fn unfit(path: impl Into<String>, fact: impl Into<String>) -> Unfit {
     Unfit {

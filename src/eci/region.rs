@@ -41,6 +41,7 @@ const REGIONS: [(&str, &str); 35] = [
 
 /// From where a service is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Network {
     /// From the Internet: `eci.<region>.aliyuncs.com`.
     #[default]

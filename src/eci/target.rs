@@ -7,6 +7,7 @@ pub const ID_PREFIX: &str = "imc-";
 
 /// What a text names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Target<'a> {
     /// One cache, whether it exists or not.
     Id(&'a str),

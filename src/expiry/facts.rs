@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 /// The retention that a cache asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
 pub enum Retention {
     /// Unknown: replies of the ECI API do not repeat it.
     #[default]
@@ -25,6 +26,7 @@ pub enum Retention {
 
 /// The source of facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
 pub enum ExpirySource {
     /// An `ImageCache` object.
     #[default]
@@ -43,6 +45,7 @@ pub enum ExpirySource {
 /// assert_eq!(facts.retention, Retention::Days(7));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
 pub struct ExpiryFacts {
     /// Source of the facts.
     pub origin: ExpirySource,

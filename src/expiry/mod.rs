@@ -6,9 +6,9 @@
 //! | has a retention of N days | N × 24 h after its creation | `retention` |
 //! | was made automatically, never used | 7 days after its creation | `automatic-unused` |
 //! | was made automatically, and used | 30 days after its last use | `automatic-used` |
-//! | its retention is not told, but an end is recorded | then | `recorded` |
+//! | its retention is unknown, but an end is recorded | then | `recorded` |
 //! | has no retention | never | `no-retention` |
-//! | has a retention that ECI does not take | never, as far as one can tell | `retention-invalid` |
+//! | has a retention that ECI does not take | never, as far as is known | `retention-invalid` |
 //!
 //! The first row that fits counts. Source: the vendor's field tables and its comparison of manual and automatic
 //! caches.
@@ -20,11 +20,11 @@
 //!
 //! **What is recorded** (`status.expireDateTime`) is compared with the rule, never believed over it: a difference of
 //! more than [`TOLERANCE`] is a [`Disagreement`], and where the start itself is only inferred (a failure, a last use),
-//! one of more than [`TOLERANCE_INFERRED`]. Where the rule lacks a start, the recorded time stands in.
+//! one of more than [`TOLERANCE_INFERRED`]. Where the rule lacks a start, the recorded time is used.
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 mod facts;
 mod rule;
@@ -46,14 +46,15 @@ pub const AUTOMATIC_UNUSED_DAYS: i64 = 7;
 /// Days from the last use of an automatic cache to its removal. Source: the same comparison.
 pub const AUTOMATIC_USED_DAYS: i64 = 30;
 /// Largest difference in seconds between a recorded and a computed end that agree. The vendor's samples show creation and start 1 to 2 s
-/// apart; a minute leaves room for clocks.
+/// apart; a minute allows for clocks that differ.
 pub const TOLERANCE: i64 = 60;
 /// [`TOLERANCE`] where the start is inferred: a controller may write a status minutes after the event.
 pub const TOLERANCE_INFERRED: i64 = 900;
 
 /// The state of a cache with respect to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ExpiryState {
     /// The cache is kept until it is deleted.
     Never,
@@ -64,8 +65,9 @@ pub enum ExpiryState {
 }
 
 /// The end of a cache. [`fmt::Display`] writes a sentence: `ends in 6d 3h (retention 7 days)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Expiry {
     /// Name of the cache.
     pub name: Option<String>,
@@ -80,30 +82,31 @@ pub struct Expiry {
     /// Seconds from `now` to `at`; negative once the cache has expired.
     pub seconds_left: Option<i64>,
     /// True when the end is after the year 9999; `at` is then the last second of that year.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub saturated: bool,
     /// Seconds from `now` to the creation, when more than [`TOLERANCE`]: one of the clocks is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_ahead: Option<i64>,
     /// Recorded time of expiry.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Timestamp>,
     /// Contradiction between the record and the rule.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disagreement: Option<Disagreement>,
 }
 
 /// A recorded end that differs from the rule: the content of a finding of [`Code::IC082`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Disagreement {
     /// [`Code::IC082`].
     pub code: Code,
     /// Path of the record: `status.expireDateTime`, or `ExpireDateTime` in a reply.
-    pub path: &'static str,
+    pub path: String,
     /// Fact and rule.
     pub message: String,
     /// Help.
-    pub help: &'static str,
+    pub help: String,
 }
 
 /// Returns the end of the cache, as of `now`.
@@ -184,9 +187,9 @@ pub fn disagreement(cache: &ExpiryFacts) -> Option<Disagreement> {
     };
     Some(Disagreement {
         code: Code::IC082,
-        path,
+        path: path.to_owned(),
         message,
-        help: rule.help(cache, recorded),
+        help: rule.help(cache, recorded).to_owned(),
     })
 }
 
@@ -218,8 +221,9 @@ impl Expiry {
     fn fmt_without_start(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
             ExpiryReason::Failed => f.write_str("ends 24 h after its failure"),
-            ExpiryReason::Retention(1) => f.write_str("ends 1 day after its creation"),
-            ExpiryReason::Retention(days) => write!(f, "ends {days} days after its creation"),
+            ExpiryReason::Retention(None) => f.write_str("ends after its retention"),
+            ExpiryReason::Retention(Some(1)) => f.write_str("ends 1 day after its creation"),
+            ExpiryReason::Retention(Some(days)) => write!(f, "ends {days} days after its creation"),
             _ => write!(
                 f,
                 "ends {AUTOMATIC_UNUSED_DAYS} days after its creation, unless used"

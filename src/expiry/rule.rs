@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::{
     AUTOMATIC_UNUSED_DAYS, AUTOMATIC_USED_DAYS, ExpiryFacts, FAILED_KEPT, Retention, TOLERANCE,
@@ -12,21 +12,23 @@ use crate::resource::{MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Phase};
 use crate::time::{DAY, Timestamp};
 
 /// Why a cache ends when it does. Written as a stable name, `automatic-unused`; [`super`] has the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ExpiryReason {
     /// No retention was asked for.
     NoRetention,
-    /// The retention is no number of days that ECI takes.
+    /// The retention is not a number of days that ECI accepts.
     RetentionInvalid,
-    /// This retention, in days of 24 h.
-    Retention(i64),
+    /// This retention, in days of 24 h. The JSON form does not contain the days: they are `None` in a value read from it.
+    Retention(#[serde(skip)] Option<i64>),
     /// Its creation failed.
     Failed,
     /// Made automatically, never used.
     AutomaticUnused,
     /// Made automatically, used since.
     AutomaticUsed,
-    /// The rules cannot tell; the end is the recorded one.
+    /// The rules give no end; the recorded one is used.
     Recorded,
 }
 
@@ -57,7 +59,7 @@ impl ExpiryReason {
         let valid = MIN_RETENTION_DAYS..=MAX_RETENTION_DAYS;
         match cache.retention {
             _ if cache.phase == Some(Phase::Failed) => ExpiryReason::Failed,
-            Retention::Days(days) if valid.contains(&days) => ExpiryReason::Retention(days),
+            Retention::Days(days) if valid.contains(&days) => ExpiryReason::Retention(Some(days)),
             Retention::Days(_) | Retention::Unreadable if cache.recorded.is_none() => {
                 ExpiryReason::RetentionInvalid
             }
@@ -79,8 +81,9 @@ impl fmt::Display for ExpiryReason {
                 f,
                 "retention is not {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS} days"
             ),
-            ExpiryReason::Retention(1) => f.write_str("retention 1 day"),
-            ExpiryReason::Retention(days) => write!(f, "retention {days} days"),
+            ExpiryReason::Retention(None) => f.write_str("retention"),
+            ExpiryReason::Retention(Some(1)) => f.write_str("retention 1 day"),
+            ExpiryReason::Retention(Some(days)) => write!(f, "retention {days} days"),
             ExpiryReason::Failed => f.write_str("failed, kept 24 h"),
             ExpiryReason::AutomaticUnused => {
                 write!(f, "automatic, {AUTOMATIC_UNUSED_DAYS} days unless used")
@@ -93,13 +96,7 @@ impl fmt::Display for ExpiryReason {
     }
 }
 
-impl Serialize for ExpiryReason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-/// The rule that ends a cache: so long after a start.
+/// The rule that ends a cache: this long after a start.
 pub(super) struct Rule {
     pub(super) reason: ExpiryReason,
     /// Where the clock starts, if that is known.
@@ -118,7 +115,10 @@ impl Rule {
             ExpiryReason::NoRetention | ExpiryReason::RetentionInvalid | ExpiryReason::Recorded => {
                 (None, 0, 0)
             }
-            ExpiryReason::Retention(days) => (created, days.saturating_mul(DAY), TOLERANCE),
+            ExpiryReason::Retention(days) => {
+                let kept = days.unwrap_or_default().saturating_mul(DAY);
+                (created, kept, TOLERANCE)
+            }
             ExpiryReason::AutomaticUnused => (created, AUTOMATIC_UNUSED_DAYS * DAY, TOLERANCE),
             ExpiryReason::AutomaticUsed => {
                 let kept = AUTOMATIC_USED_DAYS * DAY;
@@ -142,7 +142,7 @@ impl Rule {
         Some(self.start?.plus(self.kept))
     }
 
-    /// Whether the end lies behind the last second that can be written, which then stands for it.
+    /// Whether the end is after the last second that can be written, which is then used instead.
     pub(super) fn saturates(&self) -> bool {
         self.start
             .is_some_and(|start| Timestamp::MAX.since(start) < self.kept)

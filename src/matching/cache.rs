@@ -1,12 +1,12 @@
 //! A cache in the form that matching uses.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::image::{Image, ImageFacts};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use crate::diagnostic::{Code, Report};
 use crate::expiry;
+use crate::image::{Image, ImageFacts};
 use crate::path::Path;
 use crate::resource::view::{CacheForm, CacheView};
 use crate::resource::{self, Phase};
@@ -15,6 +15,7 @@ use crate::type_error::TypeError;
 
 /// The source of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
 pub enum CacheOrigin {
     /// An `ImageCache` object of a cluster. It has architecture and operating system, but no region.
     #[default]
@@ -72,8 +73,9 @@ pub struct Cache {
 }
 
 /// Id and name of a cache, in answers.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct CacheName {
     /// `imc-…`, once ECI has assigned one.
     pub image_cache_id: Option<String>,

@@ -1,15 +1,16 @@
 //! The pod events in which ECI reports the result of matching, in its own words.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An event of the pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PodEvent {
     /// `Normal` or `Warning`.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: String,
     /// Its reason: `ImageCacheMissed`, …
-    pub reason: &'static str,
+    pub reason: String,
     /// Its message.
     pub message: String,
 }
@@ -18,18 +19,18 @@ pub struct PodEvent {
 pub(crate) const HIT: &str = "SuccessfulHitImageCache";
 
 impl PodEvent {
-    fn normal(reason: &'static str, message: String) -> Self {
+    fn normal(reason: &str, message: String) -> Self {
         PodEvent {
-            kind: "Normal",
-            reason,
+            kind: "Normal".to_owned(),
+            reason: reason.to_owned(),
             message,
         }
     }
 
-    fn warning(reason: &'static str, message: String) -> Self {
+    fn warning(reason: &str, message: String) -> Self {
         PodEvent {
-            kind: "Warning",
-            reason,
+            kind: "Warning".to_owned(),
+            reason: reason.to_owned(),
             message,
         }
     }

@@ -5,14 +5,14 @@ use super::event::PodEvent;
 use super::explanation::{
     Candidate, Creation, Explanation, FoundImage, ImageMatch, NextSteps, Pin, RefusedPin,
 };
-use super::image::{Key, Name};
 use super::index::{Index, Record};
-use super::reason::LossReason;
+use super::reason::Loss;
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
 use super::select::{Filter, Requirements, Score, SearchBuffers, Strategy};
 use super::verdict::{Decision, PinRefusal, RUNS_ON_ACS, Selection};
+use crate::image::{Key, Name};
 use crate::pod::Pod;
-use crate::{annotation, resource};
+use crate::resource::{self, annotation};
 
 impl Index {
     /// Explains the decision for a pod: the winner of [`Index::winner`], the reason of each other cache that shares a
@@ -20,7 +20,13 @@ impl Index {
     ///
     /// Takes time linear in the number of the pod's images and of the caches that share a repository with one, and
     /// sorts the latter.
-    pub fn explain(
+    #[must_use]
+    pub fn explain(&self, pod: &Pod, rules: &MatchRules) -> Explanation {
+        self.explain_with(pod, rules, &mut SearchBuffers::default())
+    }
+
+    /// Returns the same as [`Index::explain`], and reuses the buffers. Use it to explain many pods.
+    pub fn explain_with(
         &self,
         pod: &Pod,
         rules: &MatchRules,
@@ -42,6 +48,7 @@ impl Index {
             kind: pod.kind.clone(),
             winner: verdict.winner.map(Cache::named),
             candidates: contest.candidates(),
+            omitted: contest.standings.len().saturating_sub(rules.max_candidates),
             unrelated: self.len() - contest.standings.len(),
             auto_create: verdict.auto_create,
             pin: contest.pin(&verdict),
@@ -51,14 +58,11 @@ impl Index {
                 bytes.saturating_add(half).checked_div(rate)
             }),
             bytes_saved,
-            error: match &verdict.decision {
-                Decision::Refused(refusal) => Some(RefusedPin {
-                    http: refusal.http(),
-                    code: refusal.code(),
-                    message: refusal.to_string(),
-                }),
-                _ => None,
-            },
+            error: verdict.refusal.as_ref().map(|refusal| RefusedPin {
+                http: refusal.http(),
+                code: refusal.code().to_owned(),
+                message: refusal.to_string(),
+            }),
             warnings: contest.warnings(),
             decision: verdict.decision,
             next,
@@ -120,7 +124,7 @@ impl<'a> Contest<'a> {
             .into_iter()
             .map(|standing| (!contest.comes_first(&standing), standing))
             .collect();
-        ordered.sort_by(|(last_a, a), (last_b, b)| {
+        ordered.sort_unstable_by(|(last_a, a), (last_b, b)| {
             last_a
                 .cmp(last_b)
                 .then_with(|| index.compare(a, b, rules))
@@ -176,21 +180,22 @@ impl<'a> Contest<'a> {
     fn candidates(&self) -> Vec<Candidate> {
         let candidate = |standing: &Score| {
             let cache = self.cache(standing)?;
-            let reason = self.reason(standing);
+            let loss = self.loss(standing);
             Some(Candidate {
                 cache: cache.named(),
                 exact: standing.exact,
                 repository_only: standing.repository_only,
-                why: reason
+                why: loss
                     .as_ref()
-                    .map_or_else(|| self.praise(standing), LossReason::to_string),
-                reason,
+                    .map_or_else(|| self.praise(standing), Loss::to_string),
+                reason: loss.as_ref().map(Loss::reason),
                 phase: cache.phase.clone(),
                 size_gib: cache.size_gib,
                 created: cache.created,
             })
         };
-        self.standings.iter().filter_map(candidate).collect()
+        let best = self.standings.iter().take(self.rules.max_candidates);
+        best.filter_map(candidate).collect()
     }
 
     /// Describes the matches of the winner.
@@ -213,7 +218,7 @@ impl<'a> Contest<'a> {
     }
 
     /// Returns the reason for which a cache is not selected; `None` for the winner.
-    fn reason(&self, standing: &Score) -> Option<LossReason> {
+    fn loss(&self, standing: &Score) -> Option<Loss> {
         if self
             .winner
             .is_some_and(|winner| winner.number == standing.number)
@@ -225,11 +230,11 @@ impl<'a> Contest<'a> {
             _ => None,
         };
         if standing.exact + standing.repository_only == 0 && !self.is_named(standing) {
-            Some(LossReason::NothingShared)
+            Some(Loss::NothingShared)
         } else if let Some(id) = named {
-            Some(LossReason::NotNamed { id })
+            Some(Loss::NotNamed { id })
         } else if matches!(self.course, Strategy::Off) {
-            Some(LossReason::MatchingOff)
+            Some(Loss::MatchingOff)
         } else {
             self.bar(standing)
                 .or_else(|| Some(self.lost(standing, &self.winner?)))
@@ -237,7 +242,7 @@ impl<'a> Contest<'a> {
     }
 
     /// Returns the reason for which a cache is not a candidate.
-    fn bar(&self, standing: &Score) -> Option<LossReason> {
+    fn bar(&self, standing: &Score) -> Option<Loss> {
         let cache = self.cache(standing)?;
         if let Some(filter) = self.needs.filter(&self.record(standing)) {
             return Some(self.filtered(filter, cache));
@@ -245,23 +250,23 @@ impl<'a> Contest<'a> {
         let (exact, images) = (standing.exact, self.pod.distinct());
         if exact < self.needs.exact {
             Some(if self.pod.wish.perfect {
-                LossReason::NotPerfect { exact, images }
+                Loss::NotPerfect { exact, images }
             } else {
-                LossReason::BelowCount {
+                Loss::BelowCount {
                     exact,
                     count: self.needs.exact,
                 }
             })
         } else if exact + standing.repository_only == 0 {
-            Some(LossReason::NothingShared)
+            Some(Loss::NothingShared)
         } else if exact == 0 && self.rules.strict {
-            Some(LossReason::OtherVersionsOnly)
+            Some(Loss::OtherVersionsOnly)
         } else {
             None
         }
     }
 
-    fn filtered(&self, filter: Filter, cache: &Cache) -> LossReason {
+    fn filtered(&self, filter: Filter, cache: &Cache) -> Loss {
         let of = |pod: &Option<String>, rules: &Option<String>, default: &str| {
             pod.as_deref()
                 .or(rules.as_deref())
@@ -272,25 +277,25 @@ impl<'a> Contest<'a> {
             |word: &Option<String>, default: &str| word.as_deref().unwrap_or(default).to_owned();
         let (pod, rules) = (self.pod, self.rules);
         match filter {
-            Filter::Region => LossReason::OtherRegion {
+            Filter::Region => Loss::OtherRegion {
                 cache: value(&cache.region, ""),
                 pod: of(&pod.region, &rules.region, ""),
             },
-            Filter::Phase => LossReason::NotReady {
+            Filter::Phase => Loss::NotReady {
                 phase: cache.phase.clone(),
             },
-            Filter::Expired => LossReason::Ended {
+            Filter::Expired => Loss::Ended {
                 at: cache.expires.unwrap_or_default(),
             },
-            Filter::Arch => LossReason::OtherArchitecture {
+            Filter::Arch => Loss::OtherArchitecture {
                 cache: value(&cache.arch, DEFAULT_ARCH),
                 pod: of(&pod.arch, &rules.arch, DEFAULT_ARCH),
             },
-            Filter::Os => LossReason::OtherSystem {
+            Filter::Os => Loss::OtherSystem {
                 cache: value(&cache.os, DEFAULT_OS),
                 pod: of(&pod.os, &rules.os, DEFAULT_OS),
             },
-            Filter::Size => LossReason::TooSmall {
+            Filter::Size => Loss::TooSmall {
                 size: cache.size_gib,
                 need: self.needs.storage_gib,
             },
@@ -298,35 +303,35 @@ impl<'a> Contest<'a> {
     }
 
     /// Returns the first property in which the winner is better than a candidate, in the order of [`Index::compare`].
-    fn lost(&self, standing: &Score, winner: &Score) -> LossReason {
+    fn lost(&self, standing: &Score, winner: &Score) -> Loss {
         let (record, best) = (self.record(standing), self.record(winner));
         let repositories = !self.rules.strict && standing.repository_only != winner.repository_only;
         if standing.exact != winner.exact {
-            LossReason::FewerExact {
+            Loss::FewerExact {
                 exact: standing.exact,
                 winner: winner.exact,
             }
         } else if repositories {
             let (count, winner) = (standing.repository_only, winner.repository_only);
-            LossReason::FewerByRepository { count, winner }
+            Loss::FewerByRepository { count, winner }
         } else if self.rules.size_tie == SizeTie::Closest && record.size_gib != best.size_gib {
-            LossReason::LargerSurplus {
+            Loss::LargerSurplus {
                 size: record.size_gib,
                 winner: best.size_gib,
             }
         } else if self.rules.size_tie == SizeTie::MatchedBytes && standing.bytes != winner.bytes {
-            LossReason::FewerBytes {
+            Loss::FewerBytes {
                 bytes: standing.bytes,
                 winner: winner.bytes,
             }
         } else if record.created != best.created {
             let created = |standing| self.cache(standing).and_then(|cache| cache.created);
-            LossReason::Older {
+            Loss::Older {
                 created: created(standing),
                 winner: created(winner),
             }
         } else {
-            LossReason::LaterInOrder {
+            Loss::LaterInOrder {
                 winner: self.cache(winner).map(label).unwrap_or_default(),
             }
         }
@@ -337,19 +342,17 @@ impl<'a> Contest<'a> {
         let searched = matches!(self.course, Strategy::Search);
         let value = verdict.winner.filter(|_| searched)?.id.clone()?;
         Some(Pin {
-            annotation: annotation::POD_CACHE_ID,
+            annotation: annotation::POD_CACHE_ID.to_owned(),
             value,
         })
     }
 
     fn events(&self, verdict: &Selection<'_>) -> Vec<PodEvent> {
-        let event = match (&verdict.decision, verdict.winner, &self.course) {
-            (Decision::Refused(PinRefusal::NotFound { id } | PinRefusal::Ended { id, .. }), ..) => {
+        let event = match (&verdict.refusal, verdict.winner, &self.course) {
+            (Some(PinRefusal::NotFound { id } | PinRefusal::Ended { id, .. }), ..) => {
                 Some(PodEvent::not_found(id))
             }
-            (Decision::Refused(PinRefusal::NotReady { id, .. }), ..) => {
-                Some(PodEvent::not_complete(id))
-            }
+            (Some(PinRefusal::NotReady { id, .. }), ..) => Some(PodEvent::not_complete(id)),
             (_, Some(cache), _) => Some(PodEvent::hit(&label(cache))),
             (_, None, Strategy::Search) => Some(PodEvent::missed()),
             (_, None, _) => None,
@@ -399,8 +402,8 @@ fn found(pod: &Pod, winner: Option<&Cache>) -> Vec<FoundImage> {
             names.extend(key.names().map(|name| (&*name.text, image.text())));
         }
     }
-    names.sort();
-    repositories.sort();
+    names.sort_unstable();
+    repositories.sort_unstable();
     let have = |key: &Key| {
         let same = |name: &Name| first(&names, &name.text);
         match key.names().find_map(same) {
@@ -432,7 +435,7 @@ fn first<'a>(sorted: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
 }
 
 fn next(pod: &Pod, verdict: &Selection<'_>, images: &[FoundImage]) -> NextSteps {
-    if matches!(verdict.decision, Decision::Refused(_) | Decision::NotEci) {
+    if matches!(verdict.decision, Decision::Refused | Decision::NotEci) {
         return NextSteps {
             pull: Vec::new(),
             create: None,

@@ -1,6 +1,6 @@
 //! The explanation of a match: the decision for a pod, with every reason.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cache::CacheName;
 use super::event::PodEvent;
@@ -10,8 +10,9 @@ use crate::resource::Phase;
 use crate::time::Timestamp;
 
 /// The decision for a pod, with every reason. Its JSON is the stable output of `imagecache match`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Explanation {
     /// `namespace/name` of the pod, or only its name.
     pub pod: String,
@@ -24,6 +25,8 @@ pub struct Explanation {
     /// The caches that share a repository with the pod, and the cache that it names: the winner first, then usable
     /// caches from best to worst, then unusable caches.
     pub candidates: Vec<Candidate>,
+    /// The number of further candidates, beyond [`super::MatchRules::max_candidates`].
+    pub omitted: usize,
     /// The number of further caches, which share nothing with the pod.
     pub unrelated: usize,
     /// The distinct images of the pod, and the match of the winner for each.
@@ -47,8 +50,9 @@ pub struct Explanation {
 }
 
 /// A cache that was considered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Candidate {
     /// The cache.
     #[serde(flatten)]
@@ -70,8 +74,9 @@ pub struct Candidate {
 }
 
 /// An image of the pod and its match in the winner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct FoundImage {
     /// The image as the pod writes it.
     pub image: String,
@@ -82,8 +87,9 @@ pub struct FoundImage {
 }
 
 /// The match of an image in a cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum ImageMatch {
     /// The same image.
     Exact,
@@ -96,8 +102,9 @@ pub enum ImageMatch {
 }
 
 /// The next steps of ECI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct NextSteps {
     /// The images that ECI pulls, as the pod writes them. Of an image that matches in another version, only the differing
     /// layers are pulled.
@@ -107,8 +114,9 @@ pub struct NextSteps {
 }
 
 /// A cache that ECI creates by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Creation {
     /// Its name. The instance id is a placeholder until the instance exists.
     pub name: String,
@@ -119,21 +127,23 @@ pub struct Creation {
 }
 
 /// The annotation that pins a pod to a cache.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Pin {
     /// Its name.
-    pub annotation: &'static str,
+    pub annotation: String,
     /// Its value.
     pub value: String,
 }
 
 /// The error with which ECI refuses a pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RefusedPin {
     /// HTTP status.
     pub http: u16,
     /// Error code.
-    pub code: &'static str,
+    pub code: String,
     /// The message, in the words of this project.
     pub message: String,
 }

@@ -3,25 +3,24 @@
 use std::sync::Arc;
 
 use super::cache::Cache;
-use super::image::{Key, Name};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use super::slab::{Table, hash};
+use crate::image::{Key, Name};
 use crate::resource::Phase;
 
 /// Caches that pods are matched against.
 ///
 /// ```
-/// use imagecache::matching::{Cache, Image, Index, Pod, MatchRules, SearchBuffers};
+/// use imagecache::matching::{Cache, Image, Index, Pod, MatchRules};
 /// let mut index: Index = [
 ///     Cache::ready("imc-1", [Image::new("nginx:1.27")]),
 ///     Cache::ready("imc-2", ["nginx:1.27", "redis:7"].map(Image::new)),
 /// ].into_iter().collect();
 /// let pod = Pod::new("web", ["nginx:1.27", "redis:7"].map(Image::new));
-/// let mut buffers = SearchBuffers::default();
-/// let verdict = index.winner(&pod, &MatchRules::default(), &mut buffers);
+/// let verdict = index.winner(&pod, &MatchRules::default());
 /// assert_eq!(verdict.winner.unwrap().id.as_deref(), Some("imc-2"));
 /// index.remove("imc-2");
-/// let verdict = index.winner(&pod, &MatchRules::default(), &mut buffers);
+/// let verdict = index.winner(&pod, &MatchRules::default());
 /// assert_eq!(verdict.winner.unwrap().id.as_deref(), Some("imc-1"));
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -172,7 +171,7 @@ impl Index {
                 held.push((self.version(repository, name), repository));
             }
         }
-        held.sort();
+        held.sort_unstable();
         held.dedup();
         let identity = match &cache.id {
             Some(id) => hash(&["id ", id]),
@@ -180,7 +179,7 @@ impl Index {
         };
         let record = self.record(&cache);
         let mut repositories: Vec<usize> = held.iter().map(|(_, repository)| *repository).collect();
-        repositories.sort();
+        repositories.sort_unstable();
         repositories.dedup();
         let places = held.iter().map(|(version, _)| {
             let at = self

@@ -1,11 +1,11 @@
 //! Pods and caches from manifests, lists and replies of the API, in any combination.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::cache::{Cache, CacheOrigin};
-use super::image::ImageFacts;
 use crate::diagnostic::Report;
+use crate::image::ImageFacts;
 use crate::path::Path;
 use crate::pod::{self, Pod};
 use crate::resource::Phase;
@@ -31,6 +31,7 @@ use crate::time::Timestamp;
 /// assert_eq!(report.finish()[0].to_string(), "ImageCaches[1]: expected an image cache, found the number `17`");
 /// ```
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Inventory {
     /// The caches that could be read.
     pub caches: Vec<Cache>,
@@ -100,8 +101,9 @@ impl Inventory {
 }
 
 /// The role of an object in a match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ObjectRole {
     /// An `ImageCache`, or an entry of a DescribeImageCaches reply.
     Cache,
@@ -112,7 +114,8 @@ pub enum ObjectRole {
 }
 
 /// An object of a document, for hosts that handle each object separately.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DocumentObject {
     /// Role in a match.
     pub role: ObjectRole,

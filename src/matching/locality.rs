@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::inventory::{each_object, kind};
@@ -60,7 +60,8 @@ pub struct NodeImage {
 }
 
 /// A pod, and the score of each node for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PodScores {
     /// `namespace/name` of the pod or workload, or its name alone.
     pub pod: String,
@@ -71,7 +72,8 @@ pub struct PodScores {
 }
 
 /// The score of one node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct NodeScore {
     /// Name of the node.
     pub node: String,
@@ -101,6 +103,7 @@ pub struct NodeScore {
 /// assert_eq!((scores.nodes[1].node.as_str(), scores.nodes[1].score), ("a", 0));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct LocalityInventory {
     /// Every pod, in the order of the documents.
     pub pods: Vec<PodImages>,

@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use imagecache::diagnostic::{Levels, Report};
-//! use imagecache::matching::{Index, Inventory, MatchRules, SearchBuffers};
+//! use imagecache::matching::{Index, Inventory, MatchRules};
 //! let reply = serde_json::json!({"ImageCaches": [
 //!     {"ImageCacheId": "imc-1", "Images": ["nginx:1.27"], "Status": "Ready"},
 //!     {"ImageCacheId": "imc-2", "Images": ["nginx:1.27", "redis:7"], "Status": "Creating"},
@@ -21,7 +21,7 @@
 //! inventory.add(&reply, &mut report);
 //! inventory.add(&pod, &mut report);
 //! let index: Index = inventory.caches.into_iter().collect();
-//! let answer = index.explain(&inventory.pods[0], &MatchRules::default(), &mut SearchBuffers::default());
+//! let answer = index.explain(&inventory.pods[0], &MatchRules::default());
 //! assert_eq!(answer.decision.as_str(), "Partial");
 //! assert_eq!(answer.candidates[1].why, "is Creating, only Ready caches are used");
 //! ```
@@ -67,7 +67,6 @@ mod cache_store;
 mod event;
 mod explain;
 mod explanation;
-mod image;
 mod index;
 mod inventory;
 mod locality;
@@ -77,7 +76,8 @@ mod select;
 mod slab;
 mod verdict;
 
-pub use crate::pod::{CacheRequest, GIB, Pod, storage_bytes};
+pub use crate::image::{Image, ImageFacts, ImageFactsError};
+pub use crate::pod::{CacheRequest, GIB, Pod, PodSource, storage_bytes};
 pub use crate::resource::MAX_LIST_DEPTH as MAX_NESTING;
 pub use cache::{Cache, CacheName, CacheOrigin};
 pub use cache_store::CacheStore;
@@ -87,7 +87,6 @@ pub use event::PodEvent;
 pub use explanation::{
     Candidate, Creation, Explanation, FoundImage, ImageMatch, NextSteps, Pin, RefusedPin,
 };
-pub use image::{Image, ImageFacts, manifest_bytes};
 pub use index::Index;
 pub use inventory::{DocumentObject, Inventory, ObjectRole, subjects};
 #[cfg(feature = "plan")]
@@ -97,6 +96,6 @@ pub use locality::{
     image_locality, image_signature, with_default_tag,
 };
 pub use reason::LossReason;
-pub use rules::{BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, MatchRules, PodSource, SizeTie};
+pub use rules::{BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, MAX_CANDIDATES, MatchRules, SizeTie};
 pub use select::SearchBuffers;
 pub use verdict::{Decision, PinRefusal, Selection};

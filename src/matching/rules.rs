@@ -10,33 +10,19 @@ use crate::time::Timestamp;
 /// starts in 50 s without a cache and in 5 s with one.
 pub const BYTES_PER_SECOND: u64 = 9_000_510;
 
+/// The default of [`MatchRules::max_candidates`]: an explanation is for people, and the output for a thousand pods and a
+/// thousand caches of one repository must not be a million candidates.
+pub const MAX_CANDIDATES: usize = 20;
+
 /// The architecture of a pod or cache that does not specify one. Source: the vendor's annotation list.
 pub const DEFAULT_ARCH: &str = "amd64";
 /// The operating system of a pod or cache that does not specify one. Source: the vendor's annotation list.
 pub const DEFAULT_OS: &str = "linux";
 
-/// The origin of a pod. Automatic matching is on by default in Kubernetes, and off by default in the OpenAPI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum PodSource {
-    /// A pod of a cluster.
-    #[default]
-    Kubernetes,
-    /// A container group of the OpenAPI.
-    OpenApi,
-}
-
-impl PodSource {
-    /// Returns true if automatic matching is on by default.
-    #[must_use]
-    pub fn auto_match(self) -> bool {
-        self == PodSource::Kubernetes
-    }
-}
-
 /// The meaning of "size" among caches that match equally well. Documents mention both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum SizeTie {
     /// Prefer the cache whose size is closest to the storage that the pod requests.
     #[default]
@@ -49,6 +35,7 @@ pub enum SizeTie {
 /// decide what documents leave open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct MatchRules {
     /// The region of pods that do not specify one. A cache of another region is not a candidate. A cache of unknown region
     /// (`ImageCache` objects have none) is assumed to be in the same region.
@@ -71,12 +58,17 @@ pub struct MatchRules {
     /// ECI creates a cache by itself if not all images match exactly.
     pub auto_create: bool,
     /// The cluster's default of automatic matching, for pods without the annotation. Default:
-    /// [`PodSource::auto_match`].
+    /// [`PodSource::auto_match`](crate::pod::PodSource::auto_match).
     pub auto_match: Option<bool>,
     /// The pull rate in bytes per second, for the time that a cache saves.
     pub bytes_per_second: u64,
     /// List all caches of the index as candidates, including those that share nothing with the pod.
     pub explain_all: bool,
+    /// The maximum number of candidates in an explanation, from the best on. [`Explanation::omitted`] is the number of the
+    /// others. Default: [`MAX_CANDIDATES`].
+    ///
+    /// [`Explanation::omitted`]: super::Explanation::omitted
+    pub max_candidates: usize,
 }
 
 impl MatchRules {
@@ -104,6 +96,7 @@ impl Default for MatchRules {
             auto_match: None,
             bytes_per_second: BYTES_PER_SECOND,
             explain_all: false,
+            max_candidates: MAX_CANDIDATES,
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::image::{Key, Name};
 use super::index::{Index, Record, Stage, UNTOLD};
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS, MatchRules, SizeTie};
 use super::verdict::{PinRefusal, Selection};
+use crate::image::{Key, Name};
 use crate::pod::{Placement, Pod};
 
 /// Buffers of a search, for reuse by the next one. They grow to the size of the largest index; then a search does not
@@ -96,10 +96,17 @@ pub(super) enum Strategy {
 
 impl Index {
     /// Returns the cache that this pod uses, with its score: the same answer as [`Index::explain`], without reasons.
+    #[must_use]
+    pub fn winner<'i>(&'i self, pod: &Pod, rules: &MatchRules) -> Selection<'i> {
+        self.winner_with(pod, rules, &mut SearchBuffers::default())
+    }
+
+    /// Returns the same as [`Index::winner`], and allocates nothing once the buffers are large enough. Use it to match many
+    /// pods.
     ///
     /// Takes time linear in the number of the pod's images and of the caches that share one of them: exactly, or,
     /// where no cache does, by repository.
-    pub fn winner<'i>(
+    pub fn winner_with<'i>(
         &'i self,
         pod: &Pod,
         rules: &MatchRules,

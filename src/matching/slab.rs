@@ -13,15 +13,6 @@ pub(super) fn hash(parts: &[&str]) -> u64 {
     hasher.finish()
 }
 
-/// Returns the hash of the first part, and of both parts.
-pub(super) fn hashes(first: &str, second: &str) -> (u64, u64) {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(first.as_bytes());
-    let of_first = hasher.finish();
-    hasher.write(second.as_bytes());
-    (of_first, hasher.finish())
-}
-
 /// A hasher for keys that are hashes already.
 #[derive(Debug, Clone, Default)]
 struct Ready(u64);

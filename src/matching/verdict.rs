@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
 use super::index::Index;
@@ -12,7 +12,8 @@ use crate::resource::Phase;
 use crate::time::Timestamp;
 
 /// The decision for a pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Decision {
     /// It starts from a cache that has all its images exactly.
     Hit,
@@ -20,8 +21,8 @@ pub enum Decision {
     Partial,
     /// It starts without a cache; everything is pulled.
     Miss,
-    /// It is not created: the named cache cannot be used.
-    Refused(PinRefusal),
+    /// It is not created: the named cache cannot be used. [`Selection::refusal`] has the reason.
+    Refused,
     /// It does not run on ECI but on ACS, whose image caches follow other rules: nothing is predicted.
     NotEci,
 }
@@ -32,25 +33,26 @@ pub(super) const RUNS_ON_ACS: &str = "runs on ACS: its image caches follow other
 impl Decision {
     /// Returns `Hit`, `Partial`, `Miss`, `Refused` or `NotEci`.
     #[must_use]
-    pub fn as_str(&self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Decision::Hit => "Hit",
             Decision::Partial => "Partial",
             Decision::Miss => "Miss",
-            Decision::Refused(_) => "Refused",
+            Decision::Refused => "Refused",
             Decision::NotEci => "NotEci",
         }
     }
 }
 
-impl Serialize for Decision {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
 /// The reason for which a pod that names a cache is not created. `Display` is the message of the error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PinRefusal {
     /// The cache does not exist in the region.
     NotFound {
@@ -112,14 +114,16 @@ impl fmt::Display for PinRefusal {
     }
 }
 
-impl std::error::Error for PinRefusal {}
-
 /// The decision for a pod, without the reasons: see [`Index::winner`].
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Selection<'i> {
     /// The decision.
     pub decision: Decision,
+    /// The reason why the pod is refused.
+    #[serde(skip)]
+    pub refusal: Option<PinRefusal>,
     /// The cache that the pod starts from; only its names in JSON.
     #[serde(serialize_with = "named")]
     pub winner: Option<&'i Cache>,
@@ -139,7 +143,10 @@ fn named<S: serde::Serializer>(winner: &Option<&Cache>, serializer: S) -> Result
 
 impl<'i> Selection<'i> {
     pub(super) fn refused(pod: &Pod, refusal: PinRefusal) -> Self {
-        Self::without_search(pod, Decision::Refused(refusal))
+        Selection {
+            refusal: Some(refusal),
+            ..Self::without_search(pod, Decision::Refused)
+        }
     }
 
     pub(super) fn not_eci(pod: &Pod) -> Self {
@@ -149,6 +156,7 @@ impl<'i> Selection<'i> {
     fn without_search(pod: &Pod, decision: Decision) -> Self {
         Selection {
             decision,
+            refusal: None,
             winner: None,
             exact: 0,
             repository_only: 0,
@@ -168,6 +176,7 @@ impl<'i> Selection<'i> {
         Selection {
             auto_create: auto_create && exact < images,
             decision,
+            refusal: None,
             winner: best.and_then(|best| Some(&index.caches.get(best.number)?.cache)),
             exact,
             repository_only: best.map_or(0, |best| best.repository_only),

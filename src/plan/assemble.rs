@@ -36,16 +36,16 @@ pub(super) fn assemble(prepared: Prepared, table: &PriceTable, options: &PlanOpt
     let mut findings = prepared.findings.clone();
     let mut left_out: BTreeMap<usize, String> = BTreeMap::new();
     let mut news: Vec<New> = Vec::new();
-    let mut room: BTreeMap<Option<&str>, u64> = BTreeMap::new();
+    let mut free: BTreeMap<Option<&str>, u64> = BTreeMap::new();
     for (at, part) in prepared.parts.iter().enumerate() {
         let region = part.scope.0.as_deref();
         let mut solution = solve(&part.problem, &mut left);
         exact &= solution.bound == solution.cost;
         let quota = options.quota.unwrap_or(u64::MAX);
-        let room = room
+        let free = free
             .entry(region)
             .or_insert_with(|| quota.saturating_sub(kept.len() as u64));
-        let most = usize::try_from(*room).unwrap_or(usize::MAX);
+        let most = usize::try_from(*free).unwrap_or(usize::MAX);
         let needed = part.caches(&solution.places);
         if needed > most {
             exact = false;
@@ -65,7 +65,7 @@ pub(super) fn assemble(prepared: Prepared, table: &PriceTable, options: &PlanOpt
             solution.cost = part.problem.cost(&solution.places);
             solution.bound = part.bound_of(&solution.places).min(solution.cost);
         }
-        *room = room.saturating_sub(part.caches(&solution.places) as u64);
+        *free = free.saturating_sub(part.caches(&solution.places) as u64);
         // What leaving a need out is worth is not paid.
         let unpaid = part.problem.skipped(&solution.places);
         cost = cost.saturating_add(solution.cost.saturating_sub(unpaid));
@@ -184,7 +184,7 @@ fn keep_equal(prepared: &Prepared, news: &mut Vec<New>, kept: &mut BTreeSet<usiz
 }
 
 /// Decides which new cache updates or replaces one that exists: the one with most images in common, then most
-/// repositories.
+/// repositories, then fewest other images.
 fn change(prepared: &Prepared, news: &mut [New], kept: &BTreeSet<usize>) {
     let mut pairs = Vec::new();
     for (at, new) in news.iter().enumerate() {
@@ -211,13 +211,20 @@ fn change(prepared: &Prepared, news: &mut [New], kept: &BTreeSet<usize>) {
                 let grows = same == before.len()
                     && present.usable
                     && present.cache.size_gib <= new.group.size;
-                pairs.push((!grows, usize::MAX - same, usize::MAX - alike, number, at));
+                pairs.push((
+                    !grows,
+                    usize::MAX - same,
+                    usize::MAX - alike,
+                    names.len(),
+                    number,
+                    at,
+                ));
             }
         }
     }
     pairs.sort_unstable();
     let mut taken = BTreeSet::new();
-    for (replaces, _, _, number, at) in pairs {
+    for (replaces, _, _, _, number, at) in pairs {
         if let Some(new) = news.get_mut(at)
             && new.before.is_none()
             && taken.insert(number)

@@ -340,7 +340,7 @@ impl<'a> Draft<'a> {
         }
         for (at, workload) in self.prepared.workloads.iter().enumerate() {
             let pod = &workload.demand.pod;
-            let selection = index.winner(pod, &rules, &mut buffers);
+            let selection = index.winner_with(pod, &rules, &mut buffers);
             let winner = selection.winner;
             let listed =
                 winner.and_then(|cache| self.listed.get(&(cache.id.clone(), cache.name.clone())));
@@ -382,7 +382,7 @@ impl<'a> Draft<'a> {
                 .as_ref()
                 .map(|refusal| refusal.reason.clone());
             let reason = match &selection.decision {
-                Decision::Refused(refusal) => Some(refusal.to_string()),
+                Decision::Refused => selection.refusal.as_ref().map(ToString::to_string),
                 Decision::Partial if pod.wish.explicit.is_some() => {
                     Some("the cache that it names does not have all its images".to_owned())
                 }
@@ -439,7 +439,7 @@ impl<'a> Draft<'a> {
             ..Totals::default()
         };
         for workload in &self.prepared.workloads {
-            let selection = index.winner(&workload.demand.pod, &rules, &mut buffers);
+            let selection = index.winner_with(&workload.demand.pod, &rules, &mut buffers);
             let Some(cache) = selection.winner else {
                 continue;
             };

@@ -24,6 +24,7 @@ pub struct Runs {
 
 /// The kind of life of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Life {
     /// It runs all the time.
     #[default]

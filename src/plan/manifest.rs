@@ -1,8 +1,9 @@
 //! The plan as manifests.
 
 use super::report::{Action, Plan, PlannedCache};
-use crate::annotation::{CPU_ARCH, OS_TYPE};
+use crate::foreign::Foreign;
 use crate::matching::{DEFAULT_ARCH, DEFAULT_OS};
+use crate::resource::annotation::{CPU_ARCH, OS_TYPE};
 use crate::resource::{ImageCache, Spec};
 
 impl PlannedCache {
@@ -102,14 +103,14 @@ impl Plan {
 
 /// Adds a comment of one line, whatever the text holds.
 fn comment(out: &mut String, text: &str) {
-    out.push_str("# ");
-    out.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    out.push_str(&format!("# {}", Foreign(text).line()));
     out.push('\n');
 }
 
 /// Adds a string, in quotes as JSON has them: YAML reads them alike.
 fn quoted(out: &mut String, text: &str) {
-    out.push_str(&serde_json::Value::from(text).to_string());
+    let json = serde_json::Value::from(text).to_string();
+    out.push_str(&Foreign(&json).json().to_string());
 }
 
 fn write(out: &mut String, cache: &ImageCache) {

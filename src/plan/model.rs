@@ -106,7 +106,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Returns true if the cache has all images of a need, and room for its storage.
+    /// Returns true if the cache has all images of a need, and is large enough for it.
     pub(super) fn covers(&self, need: &Need) -> bool {
         let has = |image: &u32| self.images.binary_search(image).is_ok();
         self.size >= need.storage && need.images.iter().all(has)
@@ -114,7 +114,7 @@ impl Group {
 }
 
 impl Limits {
-    /// Returns the size of a cache with so many bytes of images, at least `storage`; `None` if it is too large.
+    /// Returns the size of a cache with these bytes of images, at least `storage`; `None` if it is too large.
     pub(super) fn size(&self, bytes: u64, storage: u64) -> Option<u64> {
         let needed = u128::from(bytes).saturating_mul(u128::from(self.share));
         let gib = u64::try_from(needed.div_ceil(10_000 * GIB)).ok()?;
@@ -243,7 +243,7 @@ pub(super) struct Bounds {
     image: Vec<u128>,
     /// The needs of each image.
     pub(super) holders: Vec<Vec<usize>>,
-    /// Each image is at least in so many caches.
+    /// Each image is at least in this number of caches.
     copies: Vec<u128>,
     /// A cache that exists may hold the image: paid for one need, it costs nothing for the next.
     in_old: Vec<bool>,
@@ -308,8 +308,8 @@ impl Bounds {
                 .collect();
             beside.sort_unstable();
             beside.dedup();
-            let room = problem.limits.max_images.saturating_sub(1).max(1);
-            beside.len().saturating_sub(1).div_ceil(room).max(1) as u128
+            let beside_it = problem.limits.max_images.saturating_sub(1).max(1);
+            beside.len().saturating_sub(1).div_ceil(beside_it).max(1) as u128
         });
         let copies = copies.collect();
         Bounds {

@@ -59,7 +59,7 @@ impl Amount {
         Amount(self.0.saturating_sub(other.0))
     }
 
-    /// Returns this amount so many times.
+    /// Returns this amount this many times.
     #[must_use]
     pub fn times(self, count: u128) -> Amount {
         Amount(self.0.saturating_mul(count))

@@ -44,7 +44,7 @@ impl Names {
     }
 }
 
-/// Returns the last part of a repository, as a name of Kubernetes may begin, with `-` behind it.
+/// Returns the last part of a repository, as a name of Kubernetes may begin, with `-` after it.
 fn stem(image: &str) -> String {
     let read = Image::new(image);
     let repository = read.repository().unwrap_or("images");
@@ -65,7 +65,7 @@ fn stem(image: &str) -> String {
     }
 }
 
-/// FNV-1a: a hash that is the same for ever, because names depend on it.
+/// FNV-1a: a hash that never changes, because names depend on it.
 struct Fnv(u64);
 
 impl Default for Fnv {

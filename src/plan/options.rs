@@ -16,6 +16,7 @@ pub type HoursByName = BTreeMap<String, Value>;
 /// What a plan aims at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum Objective {
     /// As many workloads as possible start from a cache, at the least cost.
     #[default]
@@ -36,6 +37,7 @@ pub enum Objective {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct PlanOptions {
     /// What the plan aims at.
     pub objective: Objective,
@@ -44,7 +46,7 @@ pub struct PlanOptions {
     /// The size of a cache as a percentage of the compressed size of its images. Source: the vendor advises twice the
     /// size of the images.
     pub size_percent: u64,
-    /// Further room in a cache, in percent.
+    /// Further free space in a cache, in percent.
     pub headroom_percent: u64,
     /// Smallest size of a cache in GiB.
     pub min_size_gib: u64,

@@ -460,7 +460,7 @@ pub(super) fn fits(cache: &Cache, (region, arch, os): &Scope) -> bool {
         && cache.os.as_deref().unwrap_or(DEFAULT_OS) == os
 }
 
-/// Returns true if the cache has every image of the workload, and room enough.
+/// Returns true if the cache has every image of the workload, and is large enough.
 fn covers(cache: &Cache, workload: &Counted) -> bool {
     let pod = &workload.demand.pod;
     let has = |image: &Image| {

@@ -57,7 +57,7 @@ impl Rates {
         }
     }
 
-    /// Returns the cost to keep so many bytes of images; `None` without a price.
+    /// Returns the cost to keep these bytes of images; `None` without a price.
     fn keep(&self, bytes: u64, days: u64) -> Option<u128> {
         let unpacked = u128::from(bytes).saturating_mul(u128::from(self.percent));
         let price = u128::from(self.store?)
@@ -127,7 +127,7 @@ impl Rates {
         hours.saturating_mul(UNITS_PER_NANO / u128::from(MILLIS))
     }
 
-    /// Returns the thousandths of seconds a month that a workload saves if its cache has so many bytes of its images.
+    /// Returns the thousandths of seconds a month that a workload saves if its cache has these bytes of its images.
     pub(super) fn saved(&self, usage: &Usage, bytes: u64) -> u64 {
         let product = u128::from(bytes).saturating_mul(u128::from(usage.starts));
         u64::try_from(product / u128::from(self.bytes_per_second)).unwrap_or(u64::MAX)

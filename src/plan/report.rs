@@ -10,6 +10,7 @@ use crate::matching::CacheName;
 
 /// An input that cannot be used; the rest is planned. `Display` writes `path: message`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// The place: a file and a field, an option, an image.
     pub path: String,
@@ -35,6 +36,7 @@ impl fmt::Display for Finding {
 /// What to do with a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Action {
     /// It exists and stays as it is.
     Keep,
@@ -68,6 +70,7 @@ impl Action {
 /// An image of a planned cache.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct PlannedImage {
     /// The image, as the first workload or the cache writes it.
     pub image: String,
@@ -80,6 +83,7 @@ pub struct PlannedImage {
 /// What a cache costs in a month. `None`: a price is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Costs {
     /// The instance and the disk that make it.
     #[serde(rename = "makeMicros")]
@@ -112,6 +116,7 @@ impl Costs {
 /// A cache of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct PlannedCache {
     /// What to do.
     pub action: Action,
@@ -152,6 +157,7 @@ pub struct PlannedCache {
 /// A workload that starts from a cache that has all its images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct CoveredPod {
     /// `Kind/namespace/name`.
     pub pod: String,
@@ -171,6 +177,7 @@ pub struct CoveredPod {
 /// A workload that does not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct UncoveredPod {
     /// `Kind/namespace/name`.
     pub pod: String,
@@ -186,6 +193,7 @@ pub struct UncoveredPod {
 /// What all caches together cost and save in a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Totals {
     /// The number of caches.
     pub caches: u64,
@@ -201,6 +209,7 @@ pub struct Totals {
 /// Prices that were used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct PriceSource {
     /// The region; `None` for every region.
     pub region: Option<String>,
@@ -213,6 +222,7 @@ pub struct PriceSource {
 /// Which caches to have, what they cost and save, and why. All costs are of a month, in millionths of the currency.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Plan {
     /// The currency; `None` without prices.
     pub currency: Option<String>,

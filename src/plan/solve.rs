@@ -241,7 +241,7 @@ fn settle(problem: &Problem, places: &mut [Place]) {
     }
 }
 
-/// Reduces a plan to so many caches: joins the caches whose joining costs least, else leaves out those of the fewest
+/// Reduces a plan to this many caches: joins the caches whose joining costs least, else leaves out those of the fewest
 /// workloads. Returns the needs that were left out.
 pub(super) fn fit(
     problem: &Problem,

@@ -17,12 +17,15 @@ mod request;
 mod storage;
 mod template;
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::annotation;
-use crate::diagnostic::{Code, Report};
-use crate::matching::{Image, ImageFacts, PodSource};
+use crate::diagnostic::{Code, Diagnostic, Levels, Report};
+use crate::image::{Image, ImageFacts};
 use crate::path::Path;
+use crate::resource::annotation;
 use crate::resource::whole;
 use crate::resource::workload::{self, Workload};
 use node::NodeRequirements;
@@ -31,6 +34,26 @@ pub use placement::Placement;
 pub use request::{CacheRequest, DecidingAnnotations};
 pub use storage::{GIB, storage_bytes};
 pub use template::{ContainerImage, Located, Misfit, Template, search, templates, values};
+
+/// The origin of a pod. Automatic matching is on by default in Kubernetes, and off by default in the OpenAPI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum PodSource {
+    /// A pod of a cluster.
+    #[default]
+    Kubernetes,
+    /// A container group of the OpenAPI.
+    OpenApi,
+}
+
+impl PodSource {
+    /// Returns true if automatic matching is on by default.
+    #[must_use]
+    pub fn auto_match(self) -> bool {
+        self == PodSource::Kubernetes
+    }
+}
 
 /// A pod: its images, and what decides which image cache it gets.
 ///
@@ -77,6 +100,24 @@ pub struct Pod {
     pub warnings: Vec<String>,
     images: Vec<Image>,
     unreadable: Vec<Image>,
+}
+
+/// An object that describes no pod. `Display` joins the findings with `; `.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub struct PodError {
+    /// The findings, at least one.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl fmt::Display for PodError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, found) in self.diagnostics.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{found}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Pod {
@@ -139,10 +180,11 @@ impl Pod {
         fn order(image: &Image) -> (Option<&str>, Option<&str>, &str) {
             (image.repository(), image.normalized(), image.text())
         }
-        self.images.sort_by(|a, b| order(a).cmp(&order(b)));
+        for images in [&mut self.images, &mut self.unreadable] {
+            images.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+        }
         self.images
             .dedup_by(|a, b| a.normalized() == b.normalized());
-        self.unreadable.sort_by(|a, b| a.text().cmp(b.text()));
         self.unreadable.dedup_by(|a, b| a.text() == b.text());
     }
 
@@ -158,14 +200,27 @@ impl Pod {
         Some(pod)
     }
 
-    /// Reads the first pod of an object, and reports an object that describes none.
-    #[must_use]
-    pub fn read_named(value: &Value, report: &mut Report<'_>) -> Option<Self> {
-        let pod = Self::read(value, report);
-        if pod.is_none() {
+    /// Parses the first pod of an object: a Pod, or an object with a pod template. An image that is not a reference does not
+    /// fail; it is in [`Pod::unreadable`].
+    ///
+    /// ```
+    /// use imagecache::pod::Pod;
+    /// let object = serde_json::json!({"kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}});
+    /// assert_eq!(Pod::parse(&object).unwrap().images()[0].text(), "nginx:1.27");
+    /// let error = Pod::parse(&serde_json::json!({"kind": "Service"})).unwrap_err();
+    /// assert_eq!(error.to_string(), "neither a Pod nor an object with a pod template");
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`PodError`] if the object describes no pod.
+    pub fn parse(value: &Value) -> Result<Self, PodError> {
+        let mut report = Report::new(&Levels::DEFAULT);
+        Self::read(value, &mut report).ok_or_else(|| {
             report.add(Code::IC011, &Path::Root, NOT_A_POD, "");
-        }
-        pod
+            PodError {
+                diagnostics: report.finish(),
+            }
+        })
     }
 
     /// Reads the pods that an object describes, one for each pod template with an image: a Pod, an object of a kind in
@@ -237,9 +292,12 @@ impl Pod {
         pod.read_requirements(template);
         let mut images = Vec::new();
         for container in template.images.iter().chain(&template.missing) {
+            if let Value::String(text) = container.image.value {
+                images.push(Image::new(text));
+                continue;
+            }
             container.image.at(path, &mut |path| {
                 images.push(match container.image.value {
-                    Value::String(text) => Image::new(text),
                     Value::Null => {
                         if strict {
                             report.add(Code::IC023, path, IMAGE_MISSING, IMAGE_COUNTS);

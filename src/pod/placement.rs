@@ -1,10 +1,12 @@
 //! Where a pod runs, as far as the pod says.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::template::{Template, templates};
-use crate::annotation::{ACS_COMPUTE_CLASS, ACS_LABEL, ECI_BURST, ECI_INSTANCE_ID, ECI_LABEL};
+use crate::resource::annotation::{
+    ACS_COMPUTE_CLASS, ACS_LABEL, ECI_BURST, ECI_INSTANCE_ID, ECI_LABEL,
+};
 use crate::resource::workload;
 
 /// The prefixes of the names of virtual nodes. Pods on a virtual node run on ECI.
@@ -31,8 +33,9 @@ const VIRTUAL_NODE_TAINT: &str = "virtual-kubelet.io/";
 /// | a toleration with a key `virtual-kubelet.io/…` | possibly ECI |
 /// | a node affinity | possibly ECI |
 /// | none of these | unspecified |
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum Placement {
     /// The pod runs on ECI.
     Eci,

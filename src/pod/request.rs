@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::template::Template;
-use crate::annotation;
+use crate::resource::annotation;
 
 /// What a pod asks for. Of several annotations the first that is present and readable decides: the new name of an
 /// explicit cache, the old one, the new name of automatic matching, the old one. (Documents rank explicit above
@@ -37,6 +37,7 @@ pub struct CacheRequest {
 
 /// The names of the annotations that a [`CacheRequest`] was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct DecidingAnnotations {
     /// The annotation that names a cache.
     pub explicit: Option<&'static str>,

@@ -13,11 +13,11 @@ use super::template::Template;
 /// Bytes of a GiB, the unit of cache sizes.
 pub const GIB: u128 = 1 << 30;
 
-/// Significant digits that are read of a quantity; a non-zero digit behind them rounds up.
+/// Significant digits that are read of a quantity; a non-zero digit after them rounds up.
 const DIGITS: u32 = 20;
 
 /// Bytes of a Kubernetes quantity (`50Gi`, `1.5G`, `2e9`, `100m`), a part of a byte rounded up. `None` when the text
-/// is no quantity or negative; more than `u128` holds is the most it holds.
+/// is not a quantity, or is negative; more than `u128` holds is the most it holds.
 ///
 /// ```
 /// use imagecache::pod::storage_bytes;
@@ -93,7 +93,7 @@ fn scale(suffix: &str) -> Option<(u32, i64)> {
     })
 }
 
-/// Whole GiB that hold so many bytes.
+/// The smallest whole number of GiB that holds this many bytes.
 pub(super) fn gib(bytes: u128) -> u64 {
     u64::try_from(bytes.div_ceil(GIB)).unwrap_or(u64::MAX)
 }

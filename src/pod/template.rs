@@ -6,7 +6,7 @@ use std::ptr;
 use serde_json::Value;
 
 use crate::path::{self, Path};
-use crate::resource::workload::{PodTemplate, Step, Way, Workload};
+use crate::resource::workload::{PodTemplate, Way, WayStep, Workload};
 
 /// Values that are visited outside the part of a pod template, for all templates of one object together. Ten thousand
 /// tasks that share ten thousand sidecars would otherwise cost their product.
@@ -17,6 +17,7 @@ const MAX_SEARCH_DEPTH: usize = 64;
 
 /// A value of an object, and its place.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Located<'v> {
     /// The value.
     pub value: &'v Value,
@@ -33,6 +34,7 @@ impl Located<'_> {
 
 /// The image of a container, or the place where one is missing.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ContainerImage<'v> {
     /// The image as written; null where it is missing.
     pub image: Located<'v>,
@@ -75,6 +77,7 @@ impl ContainerImage<'_> {
 
 /// A value of the wrong type in the place of containers.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Misfit<'v> {
     /// The value.
     pub found: Located<'v>,
@@ -84,6 +87,7 @@ pub struct Misfit<'v> {
 
 /// One pod template in an object: a pod is made from it, if it has an image.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Template<'v> {
     /// The name of the template and of the pod in it: `driver`, `task build`. Empty where the kind has one template.
     pub name: String,
@@ -131,7 +135,7 @@ impl<'v> Template<'v> {
     pub(crate) fn ephemeral_containers(&self) -> Vec<ContainerImage<'v>> {
         let mut found = Vec::new();
         for spec in &self.pod_specs {
-            for list in follow(&[Step::Field("ephemeralContainers")], spec.value) {
+            for list in follow(&[WayStep::Field("ephemeralContainers")], spec.value) {
                 let siblings = list.value().as_array().map_or(0, Vec::len);
                 for met in list.each() {
                     let container = met.container("image", siblings);
@@ -198,11 +202,11 @@ pub fn values(way: Way, object: &Value) -> Vec<Located<'_>> {
 }
 
 fn matches(way: Way, object: &Value) -> Vec<Match<'_>> {
-    let steps: Vec<Step> = way.steps().collect();
+    let steps: Vec<WayStep> = way.steps().collect();
     follow(&steps, object)
 }
 
-fn follow<'v>(steps: &[Step], object: &'v Value) -> Vec<Match<'v>> {
+fn follow<'v>(steps: &[WayStep], object: &'v Value) -> Vec<Match<'v>> {
     let mut found = Vec::new();
     let mut unlimited = usize::MAX;
     Match::object(object).follow(steps, None, &mut unlimited, &mut |met| {
@@ -222,25 +226,25 @@ fn read<'v>(row: &PodTemplate, at: &Match<'v>, budget: &mut usize) -> Template<'
     };
     let mut template = Template::default();
     for way in row.annotations {
-        let mut steps: Vec<Step> = way.steps().collect();
+        let mut steps: Vec<WayStep> = way.steps().collect();
         reader.follow(*way, &steps, budget, &mut |met| {
             template.annotations.push(met.located());
         });
         if let Some(last) = steps.last_mut() {
-            *last = Step::Field("labels");
+            *last = WayStep::Field("labels");
         }
         reader.follow(*way, &steps, budget, &mut |met| {
             template.labels.push(met.located());
         });
     }
     for way in row.pod_specs {
-        let steps: Vec<Step> = way.steps().collect();
+        let steps: Vec<WayStep> = way.steps().collect();
         reader.follow(*way, &steps, budget, &mut |met| {
             template.pod_specs.push(met.located());
         });
     }
     if let Some(way) = row.replicas {
-        let steps: Vec<Step> = way.steps().collect();
+        let steps: Vec<WayStep> = way.steps().collect();
         reader.follow(way, &steps, budget, &mut |met| {
             if !met.value().is_null() {
                 template.replicas.get_or_insert_with(|| met.located());
@@ -272,7 +276,7 @@ impl<'v> Reader<'_, 'v> {
     fn follow(
         &self,
         way: Way,
-        steps: &[Step],
+        steps: &[WayStep],
         budget: &mut usize,
         visit: &mut dyn FnMut(&Match<'v>),
     ) {
@@ -332,13 +336,13 @@ impl<'v> Reader<'_, 'v> {
         budget: &mut usize,
         visit: &mut dyn FnMut(Result<ContainerImage<'v>, Misfit<'v>>),
     ) {
-        let mut steps: Vec<Step> = way.steps().collect();
-        let Some(Step::Field(field)) = steps.pop() else {
+        let mut steps: Vec<WayStep> = way.steps().collect();
+        let Some(WayStep::Field(field)) = steps.pop() else {
             return;
         };
         let selector = steps.last().copied();
         let selector = selector
-            .filter(|step| !matches!(step, Step::Field(_)))
+            .filter(|step| !matches!(step, WayStep::Field(_)))
             .filter(|_| way.shared(self.row.at) < steps.len());
         if selector.is_some() {
             steps.pop();
@@ -398,7 +402,7 @@ impl<'v> Match<'v> {
     fn absent(way: Way, object: &'v Value) -> Option<Self> {
         let mut at = Match::object(object);
         for step in way.steps() {
-            let Step::Field(field) = step else {
+            let WayStep::Field(field) = step else {
                 return None;
             };
             let value = at.value().get(field).unwrap_or(&Value::Null);
@@ -412,7 +416,7 @@ impl<'v> Match<'v> {
     fn each(&self) -> Vec<Self> {
         let mut found = Vec::new();
         let mut unlimited = usize::MAX;
-        self.follow(&[Step::Each], None, &mut unlimited, &mut |met| {
+        self.follow(&[WayStep::Each], None, &mut unlimited, &mut |met| {
             found.push(met.clone())
         });
         found
@@ -449,14 +453,14 @@ impl<'v> Match<'v> {
     fn name(&self, row: &PodTemplate) -> Option<String> {
         let Some(way) = row.named_by else {
             return match self.path.last() {
-                Some(path::Step::Key(key)) if row.at.steps().last() == Some(Step::Each) => {
+                Some(path::Step::Key(key)) if row.at.steps().last() == Some(WayStep::Each) => {
                     Some((*key).to_owned())
                 }
                 _ => None,
             };
         };
         let shared = way.shared(row.at);
-        let steps: Vec<Step> = way.steps().skip(shared).collect();
+        let steps: Vec<WayStep> = way.steps().skip(shared).collect();
         let mut name = None;
         let mut budget = MAX_SHARED_VISITS;
         self.ancestor(shared)
@@ -480,7 +484,7 @@ impl<'v> Match<'v> {
     /// Visits each value that the steps lead to. Each visit is taken from the budget; nothing is visited without one.
     fn follow(
         &self,
-        steps: &[Step],
+        steps: &[WayStep],
         name: Option<&str>,
         budget: &mut usize,
         visit: &mut dyn FnMut(&Match<'v>),
@@ -491,7 +495,7 @@ impl<'v> Match<'v> {
 
     fn walk(
         &mut self,
-        steps: &[Step],
+        steps: &[WayStep],
         name: Option<&str>,
         budget: &mut usize,
         visit: &mut dyn FnMut(&Match<'v>),
@@ -512,22 +516,22 @@ impl<'v> Match<'v> {
             self.values.pop();
         };
         match (step, value) {
-            (Step::Field(field), Value::Object(members)) => {
+            (WayStep::Field(field), Value::Object(members)) => {
                 if let Some((key, value)) = members.get_key_value(*field) {
                     enter(path::Step::Key(key), value, budget);
                 }
             }
-            (Step::Each, Value::Object(members)) => {
+            (WayStep::Each, Value::Object(members)) => {
                 for (key, value) in members {
                     enter(path::Step::Key(key), value, budget);
                 }
             }
-            (Step::Each, Value::Array(items)) => {
+            (WayStep::Each, Value::Array(items)) => {
                 for (index, value) in items.iter().enumerate() {
                     enter(path::Step::Index(index), value, budget);
                 }
             }
-            (Step::Where { field, is }, Value::Array(items)) => {
+            (WayStep::Where { field, is }, Value::Array(items)) => {
                 let wanted = is.or(name);
                 for (index, value) in items.iter().enumerate() {
                     *budget = budget.saturating_sub(1);

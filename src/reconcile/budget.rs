@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::SETTLE;
 use super::effect::{Effect, Outcome};
 use super::listing::{Listing, owner};
-use crate::annotation::OWNER_TAG;
 use crate::eci::request::CreateImageCache;
 use crate::resource::DEFAULT_SIZE_GIB;
+use crate::resource::annotation::OWNER_TAG;
 use crate::time::Timestamp;
 
 /// The time over which creations are counted, in seconds.
@@ -17,6 +17,7 @@ const WINDOW: i64 = 3600;
 /// Limits of what a controller creates. They count every cache that carries an owner tag, also those of other clusters of
 /// the region.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Budget {
     /// Creations for one object within an hour.
     pub creations_per_object_hour: u32,

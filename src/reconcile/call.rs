@@ -77,7 +77,7 @@ impl<'a> Turn<'a> {
         self.call(Effect::Update { call, generation })
     }
 
-    /// A call that may be sent, or what is done instead: to wait while a fault bars it, to read secrets, to tell what is
+    /// A call that may be sent, or what is done instead: to wait after an error, to read Secrets, to report what is
     /// wrong with the object.
     fn sendable<C>(
         &self,

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::foreign::{Foreign, cut};
 use crate::time::Timestamp;
 
 /// The condition that says whether pods can start from the cache.
@@ -114,12 +115,11 @@ pub(super) fn word(text: &str) -> String {
 /// Longest message of a condition or an Event, in characters; Kubernetes takes 1024 bytes of an Event's.
 const MAX_MESSAGE: usize = 250;
 
-/// A message within its length.
+/// A message within its length, as one line: ECI's and the manifest's words are in it.
 pub(super) fn sentence(text: &str) -> String {
-    if text.chars().count() <= MAX_MESSAGE {
-        return text.to_owned();
+    let shown = Foreign(text).line().to_string();
+    if shown.chars().count() <= MAX_MESSAGE {
+        return shown;
     }
-    let mut cut: String = text.chars().take(MAX_MESSAGE - 1).collect();
-    cut.push('…');
-    cut
+    cut(&shown, MAX_MESSAGE - 1)
 }

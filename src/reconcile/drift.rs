@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::condition::{Condition, SYNCED};
 use super::effect::{EventNote, patched};
-use crate::annotation::FINALIZER;
+use crate::resource::annotation::FINALIZER;
 
 /// Written with every change, and the reason of none.
 const STAMP: &str = "lastUpdatedTime";
@@ -110,7 +110,7 @@ impl Altered {
     pub(super) fn bar(&self, object: &Value) -> Option<EventNote> {
         if self.unheld && self.generation == generation(object) {
             return Some(note(
-                "the cluster does not keep the finalizer, without which a cache could be left behind; something there \
+                "the cluster does not keep the finalizer, without which a cache could be left over; something there \
                  changes what is stored",
             ));
         }

@@ -13,16 +13,17 @@ use crate::eci::request::{
 
 /// What to do about an object now.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct ReconcileDecision {
     /// The one act, if there is any. When it is performed and learnt ([`super::ReconcileRecord::record`]), ask again.
     pub act: Option<Effect>,
     /// The Events of the object, published after the effect has succeeded.
     pub notes: Vec<EventNote>,
-    /// Ask again so long from now, whatever happens.
+    /// Ask again after this time, whatever happens.
     pub after: Option<Duration>,
     /// A listing newer than the last is needed to go on.
     pub listing: bool,
-    /// What is wrong, where the object itself cannot tell it: for the log and an Event, once.
+    /// What is wrong, when the object's status cannot carry it: for the log and an Event, once.
     pub problem: Option<EventNote>,
 }
 
@@ -149,6 +150,7 @@ impl fmt::Display for Effect {
 
 /// An Event of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventNote {
     /// `Warning`, not `Normal`.
     pub warning: bool,

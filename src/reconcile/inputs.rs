@@ -8,11 +8,11 @@ use super::condition::{reason, sentence};
 use super::subject::Subject;
 use super::trust::not_found;
 use super::{Observed, ReconcileSettings};
-use crate::annotation::OWNER_TAG;
 use crate::diagnostic::Severity;
 use crate::eci::login::{BadSecret, RegistryLogin};
 use crate::eci::object::{CallContext, client_token, create, update};
 use crate::eci::request::{CreateImageCache, Tag, UpdateImageCache};
+use crate::resource::annotation::OWNER_TAG;
 use crate::resource::{API_VERSION, ImageCache, KIND};
 use crate::time::Timestamp;
 use crate::validate;
@@ -28,6 +28,7 @@ pub struct SecretLogins {
 
 /// Why a secret gives no login.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SecretFault {
     /// There is none, or it may not be used.
     Missing,
@@ -100,7 +101,7 @@ impl Intake {
             // items of a list lack them
             fields.insert("apiVersion".to_owned(), API_VERSION.into());
             fields.insert("kind".to_owned(), KIND.into());
-            // what was written there is not to be judged, and what is to be sent does not depend on it
+            // the recorded value is not validated, and what is to be sent does not depend on it
             fields.remove("status");
         }
         let found = validate::object(&object, &validate::ValidateOptions::default());
@@ -196,13 +197,11 @@ pub(super) fn difference(
     subject: &Subject<'_>,
     entry: &crate::eci::reply::ImageCacheEntry,
 ) -> Option<String> {
-    let spec = subject.object.get("spec")?;
-    let mut wanted: Vec<&str> = spec
-        .get("images")
-        .and_then(Value::as_array)?
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
+    let view = &subject.view;
+    if view.lacks_images() {
+        return None;
+    }
+    let mut wanted: Vec<&str> = view.images().iter().filter_map(Value::as_str).collect();
     let mut held: Vec<&str> = entry.images.iter().map(String::as_str).collect();
     for images in [&mut wanted, &mut held] {
         images.sort_unstable();
@@ -215,8 +214,7 @@ pub(super) fn difference(
         let odd = odd.or_else(|| lacking().map(|image| format!("`{image}` is not in it")));
         return Some(odd.unwrap_or_default());
     }
-    let size = spec.get("imageCacheSize").and_then(crate::resource::whole);
-    match (size, entry.image_cache_size) {
+    match (view.written_size_gib(), entry.image_cache_size) {
         // ECI raises a size that is too small, and says so
         (Some(wanted), Some(held)) if held < wanted => {
             Some(format!("it has {held} GiB, {wanted} are asked for"))

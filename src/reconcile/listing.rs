@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{EMPTY_FOR, Monotonic, Spending};
-use crate::annotation::OWNER_TAG;
 use crate::eci::reply::ImageCacheEntry;
 use crate::expiry::TOLERANCE;
+use crate::resource::annotation::OWNER_TAG;
 use crate::time::Timestamp;
 
 /// All caches of a region, from one run through all pages; found by id and by the object they were made for.
@@ -136,7 +136,7 @@ impl Listing {
         &self.entries
     }
 
-    /// Whether `before` told the same of the caches that concern an object of this uid which claims `id`.
+    /// Whether `before` agrees about the caches that concern an object of this uid which claims `id`.
     #[must_use]
     pub fn same_for(&self, before: &Listing, uid: &str, id: Option<&str>) -> bool {
         let of_id = |listing: &'_ Listing| id.and_then(|id| listing.get(id).cloned());

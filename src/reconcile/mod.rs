@@ -14,7 +14,7 @@
 //! The process may die between any two of these, and any answer may be lost. What is sent is therefore written down
 //! first: the condition `Synced` is `False` from the intent until ECI has accepted, and its `observedGeneration` and
 //! `lastTransitionTime` are in the `ClientToken`. The next process sends the same token, and ECI makes no second cache.
-//! Every cache also carries a tag with the object's uid ([`crate::annotation::OWNER_TAG`]), by which one that no status
+//! Every cache also carries a tag with the object's uid ([`crate::resource::annotation::OWNER_TAG`]), by which one that no status
 //! noted is found again. An act on the cloud is only decided on an object that was read just now ([`Observed::live`]).
 //!
 //! # What is believed
@@ -120,6 +120,7 @@ pub const EMPTY_FOR: Duration = Duration::from_secs(300);
 
 /// What holds for all objects.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct ReconcileSettings {
     /// The region.
     pub region_id: String,

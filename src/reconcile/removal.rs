@@ -6,7 +6,7 @@ use super::listing::Listing;
 use super::step::Turn;
 use super::subject::Policy;
 use super::{DELETE_AGAIN, SETTLE};
-use crate::annotation::{DELETION_PROTECTION, FINALIZER};
+use crate::resource::annotation::{DELETION_PROTECTION, FINALIZER};
 
 /// The number of pods that a message names.
 const NAMED_PODS: usize = 3;

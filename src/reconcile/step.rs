@@ -12,10 +12,10 @@ use super::record::{Accepted, ReconcileRecord, Sighting};
 use super::status::Draft;
 use super::subject::Subject;
 use super::{AdoptionClaim, Observed, ReconcileSettings, SETTLE, UPDATE_AGAIN};
-use crate::annotation::{ADOPT, FINALIZER};
 use crate::eci::reply::ImageCacheEntry;
 use crate::eci::request::DescribeImageCaches;
 use crate::resource::Phase;
+use crate::resource::annotation::{ADOPT, FINALIZER};
 use crate::time::{DAY, Timestamp};
 
 /// What to do about an object now.
@@ -523,7 +523,7 @@ impl<'a> Turn<'a> {
         let message = if failed {
             format!("the failed cache {id} is gone; another is made")
         } else {
-            format!("{id} is no longer in ECI; another is made")
+            format!("{id} is not in ECI any longer; another is created")
         };
         let generation = self.subject.generation;
         self.draft()
@@ -552,7 +552,7 @@ fn why(entry: &ImageCacheEntry) -> String {
     }
     if said.is_empty() {
         let id = &entry.image_cache_id;
-        return format!("ECI tells no reason; its console may, for {id}");
+        return format!("ECI gives no reason; its console may, for {id}");
     }
     sentence(&said.join("; "))
 }

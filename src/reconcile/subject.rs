@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::ReconcileRecord;
 use super::condition::{Condition, SYNCED, reason};
-use crate::annotation;
 use crate::expiry;
 use crate::resource::Phase;
+use crate::resource::annotation;
 use crate::resource::view::{CacheForm, CacheView};
 use crate::time::Timestamp;
 
@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone)]
 pub(super) struct Subject<'a> {
     pub(super) object: &'a Value,
-    view: CacheView<'a>,
+    pub(super) view: CacheView<'a>,
     pub(super) name: &'a str,
     pub(super) uid: &'a str,
     pub(super) version: &'a str,

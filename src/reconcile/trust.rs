@@ -6,17 +6,18 @@ use std::collections::BTreeSet;
 use super::condition::reason;
 use super::inputs::{Held, blocked};
 use super::listing::owner;
-use crate::annotation::{
-    ACR_INSTANCE_IDS, ACR_SERVICE_ARNS, ACR_USER_ARNS, PLAIN_HTTP_REGISTRY, RESOURCE_GROUP_ID,
-    SECURITY_GROUP_ID, VSWITCH_IDS,
-};
 use crate::eci::login::{RegistryLogin, credentials_for, registry_host};
 use crate::eci::object::items;
 use crate::eci::reply::ImageCacheEntry;
 use crate::resource::ImageCache;
+use crate::resource::annotation::{
+    ACR_INSTANCE_IDS, ACR_SERVICE_ARNS, ACR_USER_ARNS, PLAIN_HTTP_REGISTRY, RESOURCE_GROUP_ID,
+    SECURITY_GROUP_ID, VSWITCH_IDS,
+};
 
 /// The names that something is allowed for; none by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Allowed {
     /// These names.
     Only(BTreeSet<String>),
@@ -64,6 +65,7 @@ impl Allowed {
 
 /// What objects may use.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Trust {
     /// The namespaces whose Secrets objects may name in `spec.imagePullSecrets`. Secrets of other namespaces are never
     /// read.

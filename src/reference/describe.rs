@@ -1,5 +1,8 @@
 //! The description of a reference that the command line and `ffi` return.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::{ReferenceError, ReferenceFaultClass};
@@ -7,6 +10,7 @@ use super::named::Named;
 
 /// The description of a text as an image reference. Fields that do not apply are null in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Reference {
     /// The text as given.
     pub input: String,
@@ -31,8 +35,34 @@ pub struct Reference {
     pub error: Option<ReferenceFault>,
 }
 
+impl fmt::Display for Reference {
+    /// Writes the canonical text, or the text as given if it is not a reference.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.normalized.as_ref().unwrap_or(&self.input))
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceFault;
+
+    /// Parses a text as [`describe`] does, and returns the error of an invalid one.
+    ///
+    /// ```
+    /// use imagecache::reference::Reference;
+    /// let nginx: Reference = "nginx".parse().unwrap();
+    /// assert_eq!(nginx.to_string(), "docker.io/library/nginx:latest");
+    /// assert_eq!("Nginx".parse::<Reference>().unwrap_err().class.as_str(), "uppercase");
+    /// ```
+    fn from_str(text: &str) -> Result<Self, ReferenceFault> {
+        let mut described = describe(text);
+        described.error.take().map_or(Ok(described), Err)
+    }
+}
+
 /// The error of an invalid reference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+#[non_exhaustive]
 pub struct ReferenceFault {
     /// The class of the error.
     pub class: ReferenceFaultClass,

@@ -10,6 +10,7 @@ use super::grammar::GrammarError;
 /// The class of a reference error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ReferenceFaultClass {
     /// The text does not follow the grammar.
     InvalidFormat,
@@ -63,7 +64,7 @@ impl fmt::Display for ReferenceFaultClass {
 /// assert_eq!(error.at(), 22..23);
 /// assert_eq!(error.rule(), "repository name must be lowercase");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ReferenceError<'a> {
     class: ReferenceFaultClass,
     at: Range<usize>,
@@ -232,8 +233,6 @@ impl fmt::Display for ReferenceError<'_> {
         }
     }
 }
-
-impl std::error::Error for ReferenceError<'_> {}
 
 /// Returns the bytes of the character at `at`; an empty range at the end.
 pub(super) fn character(text: &str, at: usize) -> Range<usize> {

@@ -30,6 +30,7 @@ const HEX: &str = "a digest must be at least 32 hexadecimal digits after its alg
 
 /// The parts of a text that the grammar accepts. The grammar does not check lengths and digest algorithms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ReferenceParts<'a> {
     /// Domain and path as written.
     pub name: &'a str,
@@ -45,6 +46,7 @@ pub struct ReferenceParts<'a> {
 
 /// The position at which a text does not follow the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GrammarError {
     /// The byte offset of the first character that is not allowed here; the length of the text if it ends too early.
     pub at: usize,

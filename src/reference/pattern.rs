@@ -1,6 +1,5 @@
 //! Shell patterns over the familiar form, as in `docker images 'team/*:1.?'`: Go's `FamiliarMatch` and `path.Match`.
 
-use std::fmt;
 use std::str::Chars;
 
 use super::any::AnyReference;
@@ -9,29 +8,16 @@ use super::any::AnyReference;
 pub const MATCH_STEPS_MAX: usize = 1 << 20;
 
 /// An invalid pattern.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BadPattern {
     /// A class is not closed or is empty, a range has no end, or `\` is last.
+    #[error("syntax error in pattern")]
     Malformed,
     /// Matching could take more than [`MATCH_STEPS_MAX`] steps.
+    #[error("pattern times reference: more than {MATCH_STEPS_MAX} steps")]
     TooMuchWork,
 }
-
-impl fmt::Display for BadPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BadPattern::Malformed => f.write_str("syntax error in pattern"),
-            BadPattern::TooMuchWork => {
-                write!(
-                    f,
-                    "pattern times reference: more than {MATCH_STEPS_MAX} steps"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for BadPattern {}
 
 /// Returns true if the pattern matches the whole familiar form of the reference, with or without its tag and digest. `*` and
 /// `?` match anything but `/`, `[a-z]` and `[^a-z]` one character, `\` escapes the next character.

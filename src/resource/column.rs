@@ -6,6 +6,7 @@ use crate::time::Timestamp;
 
 /// A printer column of the CRD.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Column {
     /// The header; `kubectl` prints it in capitals.
     pub name: &'static str,

@@ -10,6 +10,7 @@ use super::{
 
 /// A version of the CustomResourceDefinition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum CrdVersion {
     /// `apiextensions.k8s.io/v1`: bounds, rules and descriptions for `kubectl explain`. Kubernetes 1.16 and newer; the
     /// CEL rules apply from 1.25 on, and older clusters drop them.

@@ -3,6 +3,7 @@
 //! For an `ImageCache`, ECI pulls a list of images once to a disk and takes a snapshot of the disk. Later pods start with
 //! a disk made from that snapshot. An `ImageCache` is cluster scoped: every namespace may use it.
 
+pub mod annotation;
 mod column;
 mod crd;
 #[cfg(feature = "kube")]
@@ -45,7 +46,7 @@ pub const CATEGORIES: [&str; 1] = ["all"];
 /// Name of the CustomResourceDefinition.
 pub const CRD_NAME: &str = "imagecaches.eci.alibabacloud.com";
 
-/// The fields of `spec`, as written. Newer features are annotations (see [`crate::annotation`]).
+/// The fields of `spec`, as written. Newer features are annotations (see [`crate::resource::annotation`]).
 pub const SPEC_FIELDS: [&str; 4] = [
     "images",
     "imagePullSecrets",

@@ -139,7 +139,7 @@ pub struct Metadata {
     /// Labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
-    /// Annotations, see [`crate::annotation`].
+    /// Annotations, see [`crate::resource::annotation`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
     /// Unknown fields.

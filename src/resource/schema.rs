@@ -7,7 +7,7 @@ use super::{
     MAX_RETENTION_DAYS, MAX_SECRET_LENGTH, MAX_SECRETS, MAX_SIZE_GIB, MIN_RETENTION_DAYS,
     MIN_SIZE_GIB, Phase, SECRET_PATTERN,
 };
-use crate::annotation::{AnnotationHolder, KNOWN, KnownAnnotation, ValueForm};
+use crate::resource::annotation::{AnnotationHolder, KNOWN, KnownAnnotation, ValueForm};
 
 /// An RFC 1123 subdomain: the form of an object name.
 const NAME_PATTERN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";

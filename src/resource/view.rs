@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{DEFAULT_SIZE_GIB, whole};
-use crate::annotation;
 use crate::diagnostic::{Code, Report};
 use crate::path::Path;
+use crate::resource::annotation;
 use crate::time::Timestamp;
 use crate::type_error::TypeError;
 
@@ -283,9 +283,13 @@ impl<'v> CacheView<'v> {
 
     /// Returns the size in GiB, [`DEFAULT_SIZE_GIB`] when absent or negative.
     pub(crate) fn size_gib(&self) -> u64 {
-        let written = self.value(&SIZE).and_then(whole);
-        let size = written.filter(|size| *size >= 0);
+        let size = self.written_size_gib().filter(|size| *size >= 0);
         u64::try_from(size.unwrap_or(DEFAULT_SIZE_GIB)).unwrap_or_default()
+    }
+
+    /// Returns the size in GiB as written; `None` when absent or not a whole number.
+    pub(crate) fn written_size_gib(&self) -> Option<i64> {
+        self.value(&SIZE).and_then(whole)
     }
 
     /// Returns the retention as written. Objects without one are kept until they are deleted; replies do not repeat it.

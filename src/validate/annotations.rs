@@ -9,12 +9,14 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::images::MAX_ITEMS;
-use super::spelling::nearest;
 use super::value::InQuotes;
 use super::{form, labels};
-use crate::annotation::{self, AnnotationHolder, KNOWN, KnownAnnotation, PREFIX, ValueForm};
 use crate::diagnostic::{Code, QuotedPart, Report};
 use crate::path::Path;
+use crate::resource::annotation::{
+    self, AnnotationHolder, KNOWN, KnownAnnotation, PREFIX, ValueForm,
+};
+use crate::spelling::nearest;
 use crate::type_error::TypeError;
 
 /// What has the annotations.

@@ -8,10 +8,10 @@ use super::value::not_a;
 use super::{
     ValidateOptions, annotations, fields, images, labels, name, retention, secrets, size, status,
 };
-use crate::annotation::ACR_INSTANCE_IDS;
 use crate::diagnostic::{Code, Report};
 use crate::expiry::{ExpiryFacts, disagreement};
 use crate::path::Path;
+use crate::resource::annotation::ACR_INSTANCE_IDS;
 
 pub(super) fn check(
     value: &Value,

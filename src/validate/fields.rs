@@ -9,11 +9,11 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::messages::define;
-use super::spelling::nearest;
-use crate::annotation;
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
 use crate::resource::SPEC_FIELDS;
+use crate::resource::annotation;
+use crate::spelling::nearest;
 
 define! { fields:
     unknown(field) "unknown field {field}";

@@ -9,9 +9,9 @@ use std::ops::Range;
 
 use super::messages::define;
 use super::name;
-use crate::annotation::{ValueForm, parse_bool};
 use crate::diagnostic::Quoted;
 use crate::matching::storage_bytes;
+use crate::resource::annotation::{ValueForm, parse_bool};
 
 define! { form:
     item(index, fault) "item {index}: {fault}";

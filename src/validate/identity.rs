@@ -6,13 +6,13 @@
 use serde_json::{Map, Value};
 
 use super::messages::define;
-use super::spelling::nearest;
 use super::value::not_a_string;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::resource::walk::TypeMeta;
 use crate::resource::workload::{self, Workload};
 use crate::resource::{API_VERSION, GROUP, KIND, LIST_KIND};
+use crate::spelling::nearest;
 
 define! { identity:
     required() "required";

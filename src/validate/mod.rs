@@ -8,7 +8,7 @@
 //! | apiVersion and kind | `identity.rs` |
 //! | names, namespaces | `name.rs` |
 //! | labels, keys and size of annotations | `labels.rs` |
-//! | unknown fields, with a suggestion | `fields.rs`, `spelling.rs` |
+//! | unknown fields, with a suggestion | `fields.rs` |
 //! | images, and registries that want a login | `images.rs`, `registry.rs` |
 //! | image pull secrets | `secrets.rs` |
 //! | size, retention | `size.rs`, `retention.rs` |
@@ -36,7 +36,6 @@ mod registry;
 mod retention;
 mod secrets;
 mod size;
-mod spelling;
 mod status;
 mod value;
 mod workload;
@@ -44,7 +43,7 @@ mod workload;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::diagnostic::{Diagnostic, Levels, Report};
+use crate::diagnostic::{Diagnostic, Levels, Report, sort_by_place};
 use crate::document::{self, TextFormat, TextLimits};
 use crate::path::Path;
 use crate::resource::MAX_SIZE_GIB;
@@ -53,10 +52,10 @@ use crate::settings::{self, SettingErrors};
 use identity::Subject;
 
 pub use crate::resource::MAX_LIST_DEPTH;
+pub use crate::spelling::nearest;
 pub use images::MAX_ITEMS;
 pub use labels::MAX_ANNOTATION_BYTES;
 pub use messages::messages;
-pub use spelling::nearest;
 
 /// The options of a validation.
 ///
@@ -71,6 +70,7 @@ pub use spelling::nearest;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ValidateOptions {
     /// Severities by code.
     pub levels: Levels,
@@ -103,6 +103,7 @@ impl Default for ValidateOptions {
 /// An object of a document, checked or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct CheckedObject {
     /// Which document of the text, from 0.
     pub document: usize,
@@ -122,6 +123,7 @@ pub struct CheckedObject {
 
 /// The result of a validation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Validation {
     /// Findings by document, then by place.
     pub diagnostics: Vec<Diagnostic>,
@@ -188,11 +190,7 @@ pub fn text_within(
         walk(document.value(), Opens::Manifests, &mut check);
         diagnostics.extend(report.finish());
     }
-    let place = |found: &Diagnostic| {
-        let range = found.span.map(|span| (span.start.offset, span.end.offset));
-        (found.document, range.is_none(), range)
-    };
-    diagnostics.sort_by_key(place);
+    sort_by_place(&mut diagnostics);
     Validation {
         diagnostics,
         objects,

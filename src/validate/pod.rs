@@ -13,13 +13,13 @@ use serde_json::Value;
 use super::annotations::{self, Place};
 use super::images::{self, MAX_ITEMS};
 use super::value::not_a_string;
-use crate::annotation::{
-    ACS_ENABLE_CACHE, ECI_INSTANCE_ID, POD_MATCH_COUNT, POD_PERFECT_MATCH, parse_bool,
-};
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
 use crate::path::Path;
 use crate::pod::{CacheRequest, ContainerImage, Located, Placement, Template};
 use crate::reference::Named;
+use crate::resource::annotation::{
+    ACS_ENABLE_CACHE, ECI_INSTANCE_ID, POD_MATCH_COUNT, POD_PERFECT_MATCH, parse_bool,
+};
 use crate::resource::workload::Workload;
 
 /// The pods of one object. Its templates may share annotations and images: each is reported once.

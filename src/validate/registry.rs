@@ -6,10 +6,10 @@
 use std::fmt;
 
 use super::messages::define;
-use crate::annotation::ACR_INSTANCE_IDS;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::reference::Named;
+use crate::resource::annotation::ACR_INSTANCE_IDS;
 use core::net::Ipv4Addr;
 
 define! { registry:

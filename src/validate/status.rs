@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::form;
 use super::messages::define;
-use super::spelling::nearest;
-use crate::annotation::ValueForm;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::resource::Phase;
+use crate::resource::annotation::ValueForm;
+use crate::spelling::nearest;
 use crate::time::Timestamp;
 use crate::type_error::TypeError;
 

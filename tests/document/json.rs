@@ -120,7 +120,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_nearly_json_is_taken_or_refused_as_by_serde_json(text in pieces()) {
+    fn json_near_misses_agree_with_serde_json(text in pieces()) {
         prop_assume!(!text.starts_with('\u{feff}'));
         prop_assert_eq!(ours(&text), reference(&text), "{:?}", text);
     }
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn a_value_with_one_byte_changed_is_taken_or_refused_as_by_serde_json(
+    fn json_one_byte_changed_agrees_with_serde_json(
         value in value(), at in any::<prop::sample::Index>(), byte in prop::sample::select(b" ,:[]{}\"\\01ae-+.\n".to_vec()), insert: bool,
     ) {
         let mut bytes = serde_json::to_vec(&value).unwrap();

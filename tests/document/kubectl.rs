@@ -1,6 +1,6 @@
 //! What a real `kubectl` makes of YAML, and what this reader makes of it.
 //!
-//! `kubectl-yaml.json` was recorded with `kubectl label --local -f - -o json` (1.32.4), each text behind [`HEAD`];
+//! `kubectl-yaml.json` was recorded with `kubectl label --local -f - -o json` (1.32.4), each text after [`HEAD`];
 //! `kubectl-streams.json` holds whole texts. A row's `differs` says why this reader answers otherwise, and its `ours`
 //! what it answers.
 
@@ -51,7 +51,7 @@ fn alike(ours: &Value, theirs: &Value) -> bool {
 }
 
 #[test]
-fn yaml_means_what_kubectl_says_it_means() {
+fn yaml_values_match_kubectl() {
     let rows: Vec<Row> =
         serde_json::from_str(include_str!("../data/document/kubectl-yaml.json")).unwrap();
     let mut wrong = Vec::new();
@@ -166,7 +166,7 @@ struct Manifest {
 }
 
 #[test]
-fn manifests_of_real_faults_are_read_as_kubectl_reads_them() {
+fn yaml_reported_manifests_match_kubectl() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/document");
     let text = std::fs::read_to_string(folder.join("manifests.json")).unwrap();
     let rows: std::collections::BTreeMap<String, Manifest> = serde_json::from_str(&text).unwrap();

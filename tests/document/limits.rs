@@ -92,7 +92,7 @@ fn one_document_too_deep_leaves_the_others_whole() {
 fn documents_are_counted_empty_ones_too() {
     let message = "more than 10000 documents";
     kept(&"---\n1\n".repeat(MAX_DOCUMENTS - 1));
-    // What stands above the first line `---` is a document, too.
+    // The text above the first line `---` is a document, too.
     let read = passed(&"---\n1\n".repeat(MAX_DOCUMENTS), message);
     assert_eq!(read, MAX_DOCUMENTS - 1);
     passed(&"---\n".repeat(MAX_DOCUMENTS), "more than 10000 documents");
@@ -157,10 +157,8 @@ fn aliases_of_a_long_text_end_at_their_bytes() {
         let aliases = vec![format!("*a{}", at - 1); 10].join(",");
         bomb += &format!("a{at}: &a{at} [{aliases}]\n");
     }
-    let trusted = TextLimits {
-        yaml_nodes: usize::MAX,
-        ..TextLimits::default()
-    };
+    let mut trusted = TextLimits::default();
+    trusted.yaml_nodes = usize::MAX;
     let (_, findings) = read_within(&bomb, TextFormat::Yaml, &Levels::default(), &trusted);
     assert_eq!(findings[0].message, message);
 }
@@ -182,24 +180,19 @@ fn findings_are_limited() {
 #[test]
 fn a_host_may_allow_more_or_less() {
     let large = "- a\n".repeat(MAX_YAML_NODES);
-    let more = TextLimits {
-        yaml_nodes: usize::MAX,
-        ..TextLimits::default()
-    };
+    let mut more = TextLimits::default();
+    more.yaml_nodes = usize::MAX;
     let (documents, findings) = read_within(&large, TextFormat::Auto, &Levels::default(), &more);
     assert_eq!((documents.len(), findings.len()), (1, 0));
-    let less = TextLimits {
-        bytes: 3,
-        ..TextLimits::default()
-    };
+    let mut less = TextLimits::default();
+    less.bytes = 3;
     let (documents, findings) = read_within("a: 1", TextFormat::Auto, &Levels::default(), &less);
     assert_eq!((documents.len(), findings[0].code), (0, Code::IC003));
-    let none = TextLimits {
-        nodes: 0,
-        yaml_nodes: 0,
-        documents: 0,
-        bytes: 0,
-    };
+    let mut none = TextLimits::default();
+    none.nodes = 0;
+    none.yaml_nodes = 0;
+    none.documents = 0;
+    none.bytes = 0;
     assert_eq!(
         read_within("", TextFormat::Auto, &Levels::default(), &none)
             .1

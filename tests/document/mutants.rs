@@ -374,7 +374,7 @@ fn annotated(value: &Value) -> Value {
     value
 }
 
-/// Whether `kubectl` shows the document as it is: not what is no object, nor a list, which it takes apart.
+/// Whether `kubectl` shows the document as it is: not a value that is not an object, nor a list, which it takes apart.
 fn is_shown(document: &Value) -> bool {
     let is_text = |key: &str| document[key].as_str().is_some_and(|text| !text.is_empty());
     is_text("apiVersion") && is_text("kind") && !document["items"].is_array()
@@ -404,7 +404,7 @@ fn ours(text: &str) -> (Answer, String) {
     )
 }
 
-/// Asks `kubectl` about some texts at once. A marker after each file tells apart what it prints.
+/// Asks `kubectl` about some texts at once. A marker after each file separates what it prints.
 fn kubectl(texts: &[&String]) -> Vec<Answer> {
     let folder = std::env::temp_dir().join(format!("imagecache-mutants-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
@@ -498,7 +498,7 @@ fn record(answers: &BTreeMap<String, Vec<Answer>>) -> String {
 
 #[test]
 #[ignore = "asks kubectl about 20,000 texts"]
-fn mutants_recording_is_what_kubectl_answers() {
+fn yaml_mutants_recording_matches_kubectl() {
     let ask = |(name, texts): (String, Vec<String>)| {
         let texts: Vec<&String> = texts.iter().collect();
         (name, texts.chunks(250).flat_map(kubectl).collect())
@@ -540,7 +540,7 @@ fn kind(answer: Answer) -> &'static str {
 }
 
 #[test]
-fn mutants_mean_what_kubectl_says_they_mean() {
+fn yaml_mutants_match_kubectl() {
     let Classes { class: classes } =
         toml::from_str(&fs::read_to_string(data("mutants.toml")).unwrap()).unwrap();
     assert!(classes.len() <= 10, "at most ten classes of difference");
@@ -579,7 +579,7 @@ fn mutants_mean_what_kubectl_says_they_mean() {
     for (name, text, ours, theirs, message) in &met {
         let agree = match (*ours, *theirs) {
             (Answer::Unknown, _) => true,
-            // `kubectl` stops at the first document that is no object.
+            // `kubectl` stops at the first document that is not an object.
             (Answer::Refused(_), Answer::Unknown) => text.contains("\n---"),
             (_, Answer::Unknown) => true,
             (ours, theirs) => ours == theirs,

@@ -1,4 +1,4 @@
-//! Every place of a text, drawn, so that a person can judge it.
+//! Every place of a text, drawn, so that a person can check it.
 
 use std::fmt::Write;
 
@@ -181,7 +181,7 @@ fn snapshot(name: &str, file: &str) {
 }
 
 #[test]
-fn every_fault_is_named_at_its_place() {
+fn document_errors_have_their_place() {
     snapshot(
         "document-broken",
         include_str!("../data/document/broken.toml"),

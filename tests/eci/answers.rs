@@ -17,7 +17,7 @@ fn round_trip<T: Serialize + DeserializeOwned>(name: &str, body: &Value) -> T {
 }
 
 #[test]
-fn every_documented_answer_is_read_and_written_back_alike() {
+fn reply_documented_round_trips() {
     let mut read = 0;
     for (name, fixture) in json_files("openapi") {
         let Some(name) = name.strip_suffix(".response.json") else {
@@ -133,7 +133,7 @@ fn retries_are_for_throttling_failures_and_conflicts_only() {
 }
 
 #[test]
-fn bodies_that_are_no_error_are_not_taken_for_one() {
+fn reply_body_not_an_error_is_not_read_as_one() {
     for body in [
         "",
         "<html>502</html>",

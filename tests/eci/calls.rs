@@ -27,7 +27,7 @@ fn sorted(params: &Params) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_documented_request_is_read_whole_and_written_back_alike() {
+fn request_documented_round_trips() {
     let mut read = 0;
     for (name, fixture) in json_files("openapi") {
         if !name.ends_with(".request.json") {
@@ -145,7 +145,7 @@ fn switches_are_read_in_any_case_and_empty_ones_are_absent() {
 }
 
 #[test]
-fn what_no_field_knows_is_kept_apart_under_its_own_name() {
+fn request_unknown_parameters_are_kept() {
     let strange = [
         ("Image", "no list"),
         ("Image.1.Digest", "sha256"),
@@ -344,7 +344,7 @@ proptest! {
     #![proptest_config(crate::cases(150))]
 
     #[test]
-    fn a_call_comes_back_as_it_went_in_whatever_order(call in any_create(), seed in any::<u64>()) {
+    fn request_round_trips_in_any_order(call in any_create(), seed in any::<u64>()) {
         let mut flat: Vec<_> = sorted(&call.to_params());
         let len = flat.len().max(1) as u64;
         for at in (1..flat.len()).rev() {
@@ -357,7 +357,7 @@ proptest! {
     }
 
     #[test]
-    fn no_parameters_are_lost_whatever_they_are_called(
+    fn request_any_parameter_name_is_kept(
         pairs in prop::collection::btree_map(
             "(Image|Tag|Flash|AcrRegistryInfo|New|1Domain|Domain|1|2|07|Key|\\.){1,6}", "true|1|", 0..8
         ),

@@ -51,7 +51,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
         .unwrap_or_else(|| panic!("no text at {pointer} of {value}"))
 }
 
-/// So many random cases; failing ones are printed, not kept in a file.
+/// The number of random cases; failing ones are printed, not kept in a file.
 fn cases(cases: u32) -> proptest::test_runner::Config {
     proptest::test_runner::Config {
         cases,

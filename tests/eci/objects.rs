@@ -87,7 +87,7 @@ fn every_annotation_finds_its_parameter() {
 }
 
 #[test]
-fn what_an_object_does_not_say_comes_from_the_profile_or_is_left_out() {
+fn object_unset_fields_come_from_profile() {
     let bare = object(
         json!({"k8s.aliyun.com/imc-cpu-arch": "amd64", "k8s.aliyun.com/imc-os-type": "linux"}),
         json!({"images": ["nginx"]}),
@@ -145,7 +145,7 @@ fn the_old_name_of_reuse_works_and_the_new_one_wins() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_told_with_its_place() {
+fn object_unsendable_field_has_place() {
     let told = |annotations: Value, spec: Value, logins: &[RegistryLogin]| {
         let context = CallContext {
             region_id: "r",
@@ -207,7 +207,7 @@ fn what_cannot_be_sent_is_told_with_its_place() {
 }
 
 #[test]
-fn a_client_token_tells_attempts_apart_and_fits() {
+fn client_token_is_unique_per_attempt_and_fits() {
     let uid = "e83a1c53-f663-11e9-a0d4-fa13fc175b32";
     let tokens = [
         client_token(uid, 1, "create", 0),
@@ -273,7 +273,7 @@ fn secrets_of_both_docker_types_are_read() {
 }
 
 #[test]
-fn an_unreadable_secret_is_told_without_its_content() {
+fn secret_unreadable_is_reported_without_content() {
     let bad = |secret: Value| logins(&secret).unwrap_err();
     assert_eq!(
         bad(json!({"data": {"username": "YQ=="}})),
@@ -303,7 +303,7 @@ fn an_unreadable_secret_is_told_without_its_content() {
 }
 
 #[test]
-fn only_logins_that_an_image_needs_are_sent_and_the_narrowest_wins() {
+fn logins_narrowest_of_needed_ones_is_sent() {
     let logins = [
         login("harbor.example.com", "", "everyone"),
         login("harbor.example.com", "team", "team"),
@@ -382,7 +382,7 @@ fn entry(name: &str) -> ImageCacheEntry {
 }
 
 #[test]
-fn an_answer_becomes_a_status_in_the_shape_that_kubernetes_shows() {
+fn status_from_reply_has_the_recorded_shape() {
     let now = Timestamp::from_seconds(1_768_743_857);
     let ready = status(&entry("describe-ready.response.json"), None, now);
     insta::assert_snapshot!("status", serde_json::to_string_pretty(&ready).unwrap());
@@ -396,7 +396,7 @@ fn an_answer_becomes_a_status_in_the_shape_that_kubernetes_shows() {
 }
 
 #[test]
-fn a_status_keeps_what_eci_does_not_know_and_its_date_when_nothing_changed() {
+fn status_keeps_foreign_fields_and_unchanged_dates() {
     let before: Status = serde_json::from_value(json!({
         "phase": "Creating", "progress": "10%", "expireDateTime": "2030-01-01T00:00:00Z",
         "lastUpdatedTime": "2026-01-18T13:44:17Z", "conditions": [{"type": "Ready"}], "vendorField": 7,

@@ -20,7 +20,7 @@ fn pairs(value: &Value) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn every_vector_gives_its_canonical_form_its_string_to_sign_and_its_signature() {
+fn signature_vectors_match() {
     let vectors = json_files("signatures");
     assert_eq!(vectors.len(), 17);
     for (name, vector) in &vectors {
@@ -156,7 +156,7 @@ proptest! {
     #![proptest_config(crate::cases(200))]
 
     #[test]
-    fn what_is_signed_verifies_and_comes_through_unchanged(
+    fn signature_signed_request_verifies(
         params in any_params(),
         host in "[a-z0-9./:-]{1,30}",
         token in prop::option::of("[A-Za-z0-9+/=]{1,40}"),
@@ -268,7 +268,7 @@ fn every_byte_of_a_signature_counts() {
 }
 
 #[test]
-fn plus_and_percent_20_bare_and_encoded_star_are_the_same_to_the_verifier() {
+fn signature_equivalent_encodings_verify() {
     let params = Params::from_iter([("Tag.1.Value", "a b*c")]);
     for scheme in [Scheme::V1, Scheme::V3] {
         let sent = sign(scheme, &params, "localhost:8080", None);
@@ -284,7 +284,7 @@ fn plus_and_percent_20_bare_and_encoded_star_are_the_same_to_the_verifier() {
 }
 
 #[test]
-fn the_host_is_signed_as_it_stands_whatever_it_holds() {
+fn signature_covers_host_unchanged() {
     let params = Params::from_iter([("RegionId", "cn-hangzhou")]);
     for host in [
         "http://127.0.0.1:18110",
@@ -321,7 +321,7 @@ fn headers_are_folded_by_trimming_and_sorting_their_values() {
 }
 
 #[test]
-fn an_unsigned_or_half_signed_request_gets_the_documented_refusal() {
+fn signature_missing_parts_are_refused() {
     let v1_body = |drop: &str, add: &str| {
         let params = Params::from_iter([("RegionId", "cn-hangzhou")]);
         let sent = sign(Scheme::V1, &params, "localhost", None);
@@ -424,7 +424,7 @@ fn an_unsigned_or_half_signed_request_gets_the_documented_refusal() {
 }
 
 #[test]
-fn a_request_is_good_for_fifteen_minutes_either_way() {
+fn signature_is_valid_for_fifteen_minutes() {
     let mut received =
         Received::read(&sign(Scheme::V3, &Params::new(), "localhost", None).as_http()).unwrap();
     let signed: Timestamp = received.date.parse().unwrap();
@@ -469,7 +469,7 @@ fn the_form_of_the_answer_follows_format_or_accept() {
 }
 
 #[test]
-fn what_people_see_of_a_request_holds_no_secret() {
+fn request_debug_output_has_no_secret() {
     let params = Params::from_iter([
         ("ClientToken", "0001"),
         ("ImageCacheName", "demo"),

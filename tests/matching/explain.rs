@@ -2,10 +2,14 @@
 
 use std::fmt::Write;
 
+#[cfg(feature = "oci")]
+use imagecache::matching::ImageFactsError;
 use imagecache::matching::{
-    Cache, Explanation, Image, ImageFacts, Index, MatchRules, Pod, PodSource, SizeTie,
-    manifest_bytes,
+    Cache, Explanation, Image, ImageFacts, Index, MAX_CANDIDATES, MatchRules, Pod, PodSource,
+    SearchBuffers, SizeTie,
 };
+#[cfg(feature = "oci")]
+use oci_spec::image::ImageManifest;
 use serde_json::{Value, json};
 
 use super::{cache, explain};
@@ -88,10 +92,9 @@ fn losers() -> Vec<Cache> {
 }
 
 fn rules() -> MatchRules {
-    MatchRules {
-        now: Some("2026-02-01T00:00:00Z".parse().unwrap()),
-        ..MatchRules::default()
-    }
+    let mut rules = MatchRules::default();
+    rules.now = Some("2026-02-01T00:00:00Z".parse().unwrap());
+    rules
 }
 
 fn index() -> Index {
@@ -129,16 +132,15 @@ fn contract(answer: &Explanation) -> String {
 }
 
 #[test]
-fn every_loser_is_told_why() {
+fn explain_every_other_cache_has_a_reason() {
     insta::assert_snapshot!(table(&explain(&index(), &pod(), &rules())));
 }
 
 #[test]
 fn on_demand_strangers_are_listed_too() {
-    let rules = MatchRules {
-        explain_all: true,
-        ..rules()
-    };
+    let mut rules = rules();
+    rules.explain_all = true;
+    rules.max_candidates = usize::MAX;
     let answer = explain(&index(), &pod(), &rules);
     assert_eq!(answer.candidates.len(), losers().len());
     let strangers = &answer.candidates[answer.candidates.len() - 2..];
@@ -153,7 +155,7 @@ fn on_demand_strangers_are_listed_too() {
 }
 
 #[test]
-fn perfect_match_counts_and_strictness_bar_with_their_own_words() {
+fn explain_perfect_match_and_strictness_reasons() {
     let [nginx, redis] = PODS;
     let caches = [
         entry("imc-one", &[nginx], json!({})),
@@ -171,10 +173,8 @@ fn perfect_match_counts_and_strictness_bar_with_their_own_words() {
     let mut count = pod();
     count.wish.count = Some(2);
     text.push_str(&table(&explain(&index, &count, &rules())));
-    let strict = MatchRules {
-        strict: true,
-        ..rules()
-    };
+    let mut strict = rules();
+    strict.strict = true;
     text.push_str(&table(&explain(
         &index,
         &Pod::new("redis", [Image::new(redis)]),
@@ -267,14 +267,11 @@ fn automatic_matching_follows_pod_then_cluster_then_surface() {
     ] {
         let mut pod = pod();
         (pod.wish.auto, pod.surface) = (pod_says, surface);
-        let answer = explain(
-            &caches(),
-            &pod,
-            &MatchRules {
-                auto_match: cluster_says,
-                ..rules()
-            },
-        );
+        let answer = explain(&caches(), &pod, &{
+            let mut rules = rules();
+            rules.auto_match = cluster_says;
+            rules
+        });
         assert_eq!(
             answer.winner.is_some(),
             matched,
@@ -292,13 +289,11 @@ fn automatic_matching_follows_pod_then_cluster_then_surface() {
 
 #[test]
 fn pod_speaks_before_the_rules() {
-    let rules = MatchRules {
-        region: Some("cn-beijing".to_owned()),
-        arch: Some("arm64".to_owned()),
-        os: Some("windows".to_owned()),
-        require_storage: 50,
-        ..rules()
-    };
+    let mut rules = rules();
+    rules.region = Some("cn-beijing".to_owned());
+    rules.arch = Some("arm64".to_owned());
+    rules.os = Some("windows".to_owned());
+    rules.require_storage = 50;
     let mut pod = pod();
     let why = |pod: &Pod, rules: &MatchRules| {
         let index = [entry("imc-1", &PODS, json!({}))].into_iter().collect();
@@ -329,16 +324,14 @@ fn pod_speaks_before_the_rules() {
         why(&pod, &rules),
         "40 GiB; the pod requests 60 GiB of temporary storage"
     );
-    let less = MatchRules {
-        require_storage: 40,
-        ..rules
-    };
+    let mut less = rules;
+    less.require_storage = 40;
     pod.storage_gib = 0;
     assert_eq!(why(&pod, &less), "has 2 of 2 images exactly");
 }
 
 #[test]
-fn image_that_is_no_reference_matches_nothing_and_is_told_so() {
+fn explain_invalid_image_matches_nothing() {
     let bad = "registry.example.com/demo/Nginx:1";
     let caches = [cache(
         &json!({"ImageCacheId": "imc-1", "Images": [PODS[0]], "Status": "Ready"}),
@@ -364,7 +357,7 @@ fn image_that_is_no_reference_matches_nothing_and_is_told_so() {
 }
 
 #[test]
-fn savings_are_told_as_far_as_sizes_are_known() {
+fn explain_savings_need_known_sizes() {
     let saved = |sizes: &[(&str, u64)], rate: u64| {
         let mut facts = ImageFacts::default();
         for (reference, bytes) in sizes {
@@ -373,14 +366,11 @@ fn savings_are_told_as_far_as_sizes_are_known() {
         let mut pod = pod();
         pod.apply(&facts);
         let index = [entry("imc-1", &PODS, json!({}))].into_iter().collect();
-        let answer = explain(
-            &index,
-            &pod,
-            &MatchRules {
-                bytes_per_second: rate,
-                ..rules()
-            },
-        );
+        let answer = explain(&index, &pod, &{
+            let mut rules = rules();
+            rules.bytes_per_second = rate;
+            rules
+        });
         (answer.bytes_saved, answer.seconds_saved)
     };
     let documented = imagecache::matching::BYTES_PER_SECOND;
@@ -419,10 +409,8 @@ fn larger_matched_images_win_where_bytes_break_ties() {
     facts.size(redis, 200).unwrap();
     let mut pod = pod();
     pod.apply(&facts);
-    let bytes = MatchRules {
-        size_tie: SizeTie::MatchedBytes,
-        ..rules()
-    };
+    let mut bytes = rules();
+    bytes.size_tie = SizeTie::MatchedBytes;
     let answer = explain(&index, &pod, &bytes);
     assert_eq!(
         answer.candidates[0].cache.image_cache_id.as_deref(),
@@ -440,7 +428,7 @@ fn larger_matched_images_win_where_bytes_break_ties() {
 }
 
 #[test]
-fn same_content_under_two_tags_is_one_image_once_digests_are_known() {
+fn digests_make_two_tags_one_image() {
     let digest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     let by_digest = format!("nginx@{digest}");
     let mut facts = ImageFacts::default();
@@ -470,7 +458,7 @@ fn same_content_under_two_tags_is_one_image_once_digests_are_known() {
 }
 
 #[test]
-fn addresses_of_one_registry_are_one_only_where_told() {
+fn registry_aliases_are_used_only_where_given() {
     let [public, vpc, other] = ["public.example.com", "vpc.example.com", "third.example.com"]
         .map(|host| format!("{host}/a:1"));
     let decision = |facts: &ImageFacts, wanted: &str| {
@@ -483,7 +471,7 @@ fn addresses_of_one_registry_are_one_only_where_told() {
             .as_str()
     };
     assert_eq!(decision(&ImageFacts::default(), &vpc), "Miss");
-    // Three addresses, told of in pairs, in any order.
+    // Three addresses, reported in pairs, in any order.
     let pairs = [
         ("vpc.example.com", "third.example.com"),
         ("third.example.com", "public.example.com"),
@@ -502,55 +490,79 @@ fn addresses_of_one_registry_are_one_only_where_told() {
         facts
             .size("Bad", 1)
             .unwrap_err()
-            .starts_with("`Bad` is no image reference: ")
+            .to_string()
+            .starts_with("`Bad` is not an image reference: ")
     );
     let image = Image::read("nginx", &facts);
     let mirrored = Image::read("mirror.example.com/library/nginx:latest", &facts);
     assert_eq!(image.normalized(), mirrored.normalized());
 }
 
-#[test]
-fn manifests_tell_what_travels() {
-    let layers = json!([{"size": 1}, {"size": 2}]);
-    assert_eq!(
-        manifest_bytes(&json!({"config": {"size": 3}, "layers": layers})),
-        Some(6)
-    );
-    assert_eq!(
-        manifest_bytes(&json!({"config": {"size": 3}, "layers": []})),
-        Some(3)
-    );
-    for broken in [
-        json!({"layers": []}),
-        json!({"config": {"size": -1}, "layers": []}),
-        json!({"config": {"size": 1}, "layers": [{"size": "1"}]}),
-        json!({"config": {"size": u64::MAX}, "layers": [{"size": 1}]}),
-        json!({"manifests": [{"size": 1}]}),
-        json!([]),
-    ] {
-        assert_eq!(manifest_bytes(&broken), None, "{broken}");
-    }
-}
-
 #[cfg(feature = "oci")]
 #[test]
-fn typed_manifests_tell_the_same_as_their_json() {
-    let manifest = json!({
-        "schemaVersion": 2,
-        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 7_023,
-            "digest": "sha256:b5b2b2c507a0944348e0303114d8d93aaaa081732b86451d9bce1f432a537bc7"},
-        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": 32_654,
-            "digest": "sha256:9834876dcfb05cb167a5c24953eba58c4ac89b1adf57f28f2f9d09af107ee8f0"}],
-    });
-    let mut facts = ImageFacts::default();
-    facts
-        .manifest(PODS[0], &serde_json::from_value(manifest.clone()).unwrap())
-        .unwrap();
-    let mut pod = pod();
-    pod.apply(&facts);
-    let index = [entry("imc-1", &PODS, json!({}))].into_iter().collect();
-    assert_eq!(
-        explain(&index, &pod, &rules()).bytes_saved,
-        manifest_bytes(&manifest)
+fn image_manifest_gives_the_bytes_of_a_pull() {
+    let part = |kind: &str, size: u64| json!({"mediaType": kind, "size": size, "digest": format!("sha256:{}", "a".repeat(64))});
+    let oci = "application/vnd.oci.image";
+    let docker = "application/vnd.docker";
+    for (config, layer) in [
+        (
+            format!("{oci}.config.v1+json"),
+            format!("{oci}.layer.v1.tar+gzip"),
+        ),
+        (
+            format!("{docker}.container.image.v1+json"),
+            format!("{docker}.image.rootfs.diff.tar.gzip"),
+        ),
+    ] {
+        let sizes = |config_bytes, layers: &[u64]| {
+            let layers: Vec<_> = layers.iter().map(|size| part(&layer, *size)).collect();
+            let manifest = json!({"schemaVersion": 2, "config": part(&config, config_bytes), "layers": layers});
+            let mut facts = ImageFacts::default();
+            let manifest = serde_json::from_value(manifest).unwrap();
+            facts.manifest(PODS[0], &manifest).unwrap();
+            let mut pod = pod();
+            pod.apply(&facts);
+            let index = [entry("imc-1", &PODS, json!({}))].into_iter().collect();
+            explain(&index, &pod, &rules()).bytes_saved
+        };
+        assert_eq!(sizes(7_023, &[32_654, 16_724]), Some(56_401));
+        assert_eq!(sizes(3, &[]), Some(3));
+        assert_eq!(sizes(u64::MAX, &[1]), Some(u64::MAX), "sums saturate");
+    }
+    let manifest: ImageManifest = serde_json::from_value(json!({
+        "schemaVersion": 2, "config": part("a/b", 1), "layers": [],
+    }))
+    .unwrap();
+    let error = ImageFacts::default()
+        .manifest("Bad", &manifest)
+        .unwrap_err();
+    assert!(
+        matches!(error, ImageFactsError::Reference { .. }),
+        "{error}"
     );
+}
+
+/// The JSON of the explanations for this many pods and caches of one repository.
+fn explained_bytes(size: usize) -> usize {
+    let image = |number: usize| format!("team/app:{number}");
+    let caches =
+        (0..size).map(|number| entry(&format!("imc-{number:06}"), &[&image(number)], json!({})));
+    let index: Index = caches.collect();
+    let rules = MatchRules::default();
+    let explain = |number: usize| {
+        let mut pod = Pod::new("web", [Image::new(&image(number))]);
+        pod.region = Some("cn-hangzhou".to_owned());
+        pod.storage_gib = 30;
+        let answer = index.explain(&pod, &rules, &mut SearchBuffers::default());
+        assert_eq!(answer.candidates.len(), MAX_CANDIDATES);
+        assert_eq!(answer.omitted, size - MAX_CANDIDATES);
+        serde_json::to_string(&answer).unwrap().len()
+    };
+    (0..size).map(explain).sum()
+}
+
+#[test]
+fn explanation_output_grows_linearly_with_pods_and_caches() {
+    let (small, large) = (explained_bytes(50), explained_bytes(500));
+    assert!(large < small * 15, "{small} bytes, {large} bytes");
 }

@@ -125,7 +125,7 @@ fn locality_reads_pods_and_nodes_from_objects_and_lists() {
 }
 
 #[test]
-fn locality_reports_and_counts_what_it_cannot_read() {
+fn locality_unreadable_nodes_are_counted() {
     let (inventory, findings) = read(&[
         json!({"kind": "Pod", "spec": {"containers": [{"image": 7}, {"name": "b"}],
             "initContainers": {}, "volumes": [{"image": {"reference": []}}]}}),

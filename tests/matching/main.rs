@@ -12,8 +12,8 @@ mod explain;
 mod locality;
 mod mirror;
 mod naive;
+mod random;
 mod views;
-mod worlds;
 
 use std::fs;
 
@@ -52,8 +52,10 @@ fn inventory(documents: &[Value]) -> (Inventory, Vec<String>) {
 /// The full answer, once it agrees with the fast one.
 fn explain(index: &Index, pod: &Pod, rules: &MatchRules) -> Explanation {
     let mut scratch = SearchBuffers::default();
-    let answer = index.explain(pod, rules, &mut scratch);
-    let verdict = index.winner(pod, rules, &mut scratch);
+    let answer = index.explain_with(pod, rules, &mut scratch);
+    let json = serde_json::to_value(&answer).unwrap();
+    assert_eq!(serde_json::from_value::<Explanation>(json).unwrap(), answer);
+    let verdict = index.winner_with(pod, rules, &mut scratch);
     assert_eq!(verdict.decision, answer.decision);
     assert_eq!(verdict.winner.map(Cache::named), answer.winner);
     assert_eq!(verdict.auto_create, answer.auto_create);

@@ -55,7 +55,7 @@ fn sorted(index: &Index) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn a_mirror_holds_what_an_index_built_anew_holds(changes in changes()) {
+    fn mirror_equals_a_fresh_index(changes in changes()) {
         let mut mirror = CacheStore::default();
         let mut objects = BTreeMap::new();
         for change in changes {
@@ -83,7 +83,7 @@ proptest! {
 }
 
 #[test]
-fn what_has_no_name_changes_nothing() {
+fn mirror_object_without_name_changes_nothing() {
     let mut mirror = CacheStore::default();
     for odd in [
         json!(null),

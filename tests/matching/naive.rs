@@ -11,7 +11,7 @@ pub(crate) const DIGEST: &str =
     "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 /// Ways to write images, with the repository and the version that they mean, read by a person. An empty repository
-/// is no reference.
+/// is not a reference.
 pub(crate) const WRITTEN: [(&str, &str, &str); 18] = [
     ("nginx", "docker.io/library/nginx", ":latest"),
     ("nginx:latest", "docker.io/library/nginx", ":latest"),
@@ -41,7 +41,7 @@ pub(crate) fn written(number: usize) -> String {
     WRITTEN[number].0.replace("DIGEST", DIGEST)
 }
 
-/// What registries tell in a world where they tell anything: `a.io` is `vpc.a.io`, `nginx:1` is what `latest` is,
+/// What registries would answer if they were asked: `a.io` is `vpc.a.io`, `nginx:1` is what `latest` is,
 /// `a.io/app:2` is the content DIGEST.
 pub(crate) fn facts() -> ImageFacts {
     let mut facts = ImageFacts::default();
@@ -339,6 +339,7 @@ pub(crate) fn decide(
         let size = match rules.size_tie {
             SizeTie::Closest => u64::from(cache.size),
             SizeTie::MatchedBytes => u64::MAX - bytes,
+            other => panic!("{other:?}"),
         };
         (
             Reverse(*exact),

@@ -1,4 +1,4 @@
-//! What is read of pods, caches, lists and replies, and what is told of the broken ones.
+//! What is read of pods, caches, lists and replies, and what is reported of the broken ones.
 
 use std::collections::BTreeMap;
 
@@ -147,7 +147,7 @@ fn lists_arrays_and_printed_answers_are_opened() {
 }
 
 #[test]
-fn broken_entries_are_told_one_by_one_and_hide_no_other() {
+fn list_broken_entries_are_reported_each() {
     let (inventory, found) = inventory(&[
         json!({"ImageCaches": [
             {"ImageCacheId": "imc-1", "Images": ["a"], "Status": "Ready"},
@@ -255,7 +255,7 @@ fn images_of_a_pod_are_distinct_after_normalisation() {
 
 /// Annotations, and what is read of them: explicit id, automatic matching, perfect match, count, warnings.
 #[test]
-fn new_explicit_beats_old_explicit_beats_new_auto_beats_old_auto() {
+fn ranking_explicit_before_automatic_newest_first() {
     const NEW_ID: &str = "k8s.aliyun.com/eci-imc-id";
     const OLD_ID: &str = "k8s.aliyun.com/eci-image-snapshot-id";
     const NEW_AUTO: &str = "k8s.aliyun.com/eci-auto-imc";
@@ -455,7 +455,7 @@ fn quantities_of_any_length_are_read_in_one_pass() {
 }
 
 #[test]
-fn cache_told_of_twice_is_one_cache_whatever_the_order() {
+fn duplicate_cache_is_one_in_any_order() {
     let object = json!({
         "kind": "ImageCache",
         "metadata": {"name": "web", "annotations": {"k8s.aliyun.com/imc-cpu-arch": "arm64"}},

@@ -38,8 +38,8 @@ fn action_create_drop_grow_and_replace() {
         deployment("grown", 1, &["web:1", "side:1"]),
         deployment("moved", 1, &["big:1"]),
         cache("web", &["web:1"], 20),
-        cache("gone", &["nobody:1"], 20),
-        cache("wide", &["big:1", "nobody:2"], 100),
+        cache("gone", &["unused:1"], 20),
+        cache("wide", &["big:1", "unused:2"], 100),
     ]);
     assert_eq!(
         summary(&plan),
@@ -47,7 +47,7 @@ fn action_create_drop_grow_and_replace() {
             "create 20 db:1",
             "grow 20 side:1 web:1",
             "replace 30 big:1",
-            "drop 20 docker.io/library/nobody:1",
+            "drop 20 docker.io/library/unused:1",
         ]
     );
     let grown = plan.cache("web").unwrap();
@@ -144,7 +144,7 @@ fn manifests_validate_clean_and_are_what_was_planned() {
         web,
         deployment("other", 2, &["web:1", "side:1"]),
         arm,
-        cache("gone", &["nobody:1"], 20),
+        cache("gone", &["unused:1"], 20),
         cache("kept", &["web:1", "side:1"], 20),
     ]);
     let text = plan.yaml();

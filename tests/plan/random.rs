@@ -1,10 +1,10 @@
-//! Random worlds: the plan costs what the slow planner finds, its bound holds, and each covered pod hits its cache.
+//! Random cases: the plan costs what the slow planner finds, its bound holds, and each covered pod hits its cache.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use imagecache::diagnostic::{Levels, Report};
 use imagecache::document::{TextFormat, read};
-use imagecache::matching::{Index, Inventory, MatchRules, SearchBuffers};
+use imagecache::matching::{Index, Inventory, MatchRules};
 use imagecache::plan::{Amount, Plan, PlanInput, PlanOptions, PriceTable, plan};
 use imagecache::resource::Phase;
 use imagecache::time::Timestamp;
@@ -13,10 +13,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use super::reference::{UNIT, Workload, World};
+use super::reference::{Setup, UNIT, Workload};
 use super::{deployment, input, options, prices};
 
-fn worlds(images: usize, workloads: usize) -> impl Strategy<Value = World> {
+fn setups(images: usize, workloads: usize) -> impl Strategy<Value = Setup> {
     let size = prop_oneof![3 => 1_u64..16, 2 => 16_u64..50, 1 => 50_u64..90];
     let workload = (
         btree_set(0..images, 1..4.min(images)),
@@ -40,7 +40,7 @@ fn worlds(images: usize, workloads: usize) -> impl Strategy<Value = World> {
         .prop_map(|(sizes, workloads, mut caches, max_images, worth)| {
             caches.sort();
             caches.dedup_by(|a, b| a.0 == b.0);
-            World {
+            Setup {
                 sizes,
                 workloads,
                 caches,
@@ -58,10 +58,10 @@ fn texts(images: &BTreeSet<usize>) -> Vec<String> {
     images.iter().map(|number| image(*number)).collect()
 }
 
-/// The documents of a world.
-fn documents(world: &World) -> Vec<Value> {
+/// The documents of a setup.
+fn documents(setup: &Setup) -> Vec<Value> {
     let mut documents = Vec::new();
-    for (number, workload) in world.workloads.iter().enumerate() {
+    for (number, workload) in setup.workloads.iter().enumerate() {
         let images = texts(&workload.images);
         let images: Vec<&str> = images.iter().map(String::as_str).collect();
         let mut object = deployment(&format!("w{number}"), workload.pods, &images);
@@ -71,30 +71,30 @@ fn documents(world: &World) -> Vec<Value> {
         }
         documents.push(object);
     }
-    for (number, (images, size)) in world.caches.iter().enumerate() {
+    for (number, (images, size)) in setup.caches.iter().enumerate() {
         documents.push(json!({"ImageCaches": [{"ImageCacheId": format!("imc-{number}"), "Status": "Ready",
             "ImageCacheName": format!("c{number}"), "Images": texts(images), "ImageCacheSize": size}]}));
     }
     documents
 }
 
-fn read_world(world: &World, reversed: bool) -> (PlanInput, PlanOptions) {
-    let mut documents = documents(world);
+fn read_setup(setup: &Setup, reversed: bool) -> (PlanInput, PlanOptions) {
+    let mut documents = documents(setup);
     if reversed {
         documents.reverse();
     }
     let mut input = input(&documents);
-    for (number, quarters) in world.sizes.iter().enumerate() {
+    for (number, quarters) in setup.sizes.iter().enumerate() {
         input.size("s", &image(number), quarters << 28);
     }
     let mut options = options(&json!({
-        "buildSecondsPerGib": 40, "bytesPerSecond": 1 << 20, "maxImages": world.max_images,
+        "buildSecondsPerGib": 40, "bytesPerSecond": 1 << 20, "maxImages": setup.max_images,
     }));
-    if let Some(worth) = world.worth {
+    if let Some(worth) = setup.worth {
         options.objective = imagecache::plan::Objective::CostPerSecond;
         options.micros_per_second = worth;
     }
-    for (number, workload) in world.workloads.iter().enumerate() {
+    for (number, workload) in setup.workloads.iter().enumerate() {
         options
             .hours
             .insert(format!("Deployment/w{number}"), json!(workload.hours));
@@ -111,10 +111,10 @@ fn table() -> PriceTable {
 }
 
 /// Each pod that the plan calls covered hits the cache that it names, by the manifests that it prints.
-fn agrees_with_the_matcher(world: &World, plan: &Plan, options: &PlanOptions) {
+fn agrees_with_the_matcher(setup: &Setup, plan: &Plan, options: &PlanOptions) {
     let levels = Levels::default();
     let mut inventory = Inventory::default();
-    for document in documents(world) {
+    for document in documents(setup) {
         inventory.add(&document, &mut Report::new(&levels));
     }
     // After the plan: of the caches that exist only those that are kept, and what the manifests make.
@@ -159,11 +159,9 @@ fn agrees_with_the_matcher(world: &World, plan: &Plan, options: &PlanOptions) {
         .collect();
     let mut hits = 0;
     for pod in &inventory.pods {
-        let rules = MatchRules {
-            now: options.now,
-            ..MatchRules::default()
-        };
-        let selection = index.winner(pod, &rules, &mut SearchBuffers::default());
+        let mut rules = MatchRules::default();
+        rules.now = options.now;
+        let selection = index.winner(pod, &rules);
         let name = format!("Deployment/{}", pod.name);
         if let Some(cache) = covered.get(&*name) {
             hits += 1;
@@ -186,7 +184,7 @@ fn agrees_with_the_matcher(world: &World, plan: &Plan, options: &PlanOptions) {
     assert_eq!(hits, plan.covered.len());
     assert_eq!(
         plan.covered.len() + plan.uncovered.len(),
-        world.workloads.len()
+        setup.workloads.len()
     );
 }
 
@@ -196,11 +194,11 @@ fn micros(units: u128) -> u64 {
 }
 
 /// The cost and the bound of a plan, with what it leaves out: a plan reports only what is paid.
-fn values(world: &World, plan: &Plan) -> (u64, u64) {
+fn values(setup: &Setup, plan: &Plan) -> (u64, u64) {
     let mut left_out = 0;
     for pod in &plan.uncovered {
         let number = pod.pod.strip_prefix("Deployment/w").unwrap();
-        left_out += world.skip(number.parse().unwrap()).unwrap();
+        left_out += setup.skip(number.parse().unwrap()).unwrap();
     }
     let all = |paid: Amount| micros(paid.units() + left_out);
     let bound = plan.bound.unwrap();
@@ -209,7 +207,7 @@ fn values(world: &World, plan: &Plan) -> (u64, u64) {
     (all(plan.cost.unwrap()), bound)
 }
 
-fn run(cases: u32, strategy: impl Strategy<Value = World>, check: impl Fn(&World)) {
+fn run(cases: u32, strategy: impl Strategy<Value = Setup>, check: impl Fn(&Setup)) {
     let config = Config {
         cases,
         failure_persistence: None,
@@ -218,8 +216,8 @@ fn run(cases: u32, strategy: impl Strategy<Value = World>, check: impl Fn(&World
     let mut runner =
         TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     runner
-        .run(&strategy, |world| {
-            check(&world);
+        .run(&strategy, |setup| {
+            check(&setup);
             Ok(())
         })
         .unwrap();
@@ -227,10 +225,10 @@ fn run(cases: u32, strategy: impl Strategy<Value = World>, check: impl Fn(&World
 
 #[test]
 fn plan_costs_what_the_slow_planner_finds() {
-    run(250, worlds(5, 6), |world| {
-        let (input, options) = read_world(world, false);
+    run(250, setups(5, 6), |setup| {
+        let (input, options) = read_setup(setup, false);
         let plan = plan(&input, &table(), &options);
-        agrees_with_the_matcher(world, &plan, &options);
+        agrees_with_the_matcher(setup, &plan, &options);
         let impossible = plan
             .caches
             .iter()
@@ -239,8 +237,8 @@ fn plan_costs_what_the_slow_planner_finds() {
             return;
         }
         assert!(plan.exact);
-        let (cost, bound) = values(world, &plan);
-        assert_eq!(cost, micros(world.best().unwrap()), "{}", plan.yaml());
+        let (cost, bound) = values(setup, &plan);
+        assert_eq!(cost, micros(setup.best().unwrap()), "{}", plan.yaml());
         assert!(bound == cost || plan.covered.is_empty());
     });
 }
@@ -248,11 +246,11 @@ fn plan_costs_what_the_slow_planner_finds() {
 #[test]
 fn plan_without_steps_is_above_its_bound_and_below_no_best() {
     let close = std::cell::Cell::new(0_u32);
-    run(250, worlds(5, 6), |world| {
-        let (input, mut options) = read_world(world, false);
+    run(250, setups(5, 6), |setup| {
+        let (input, mut options) = read_setup(setup, false);
         options.steps = 0;
         let plan = plan(&input, &table(), &options);
-        agrees_with_the_matcher(world, &plan, &options);
+        agrees_with_the_matcher(setup, &plan, &options);
         if plan
             .caches
             .iter()
@@ -260,8 +258,8 @@ fn plan_without_steps_is_above_its_bound_and_below_no_best() {
         {
             return;
         }
-        let best = micros(world.best().unwrap());
-        let (cost, bound) = values(world, &plan);
+        let best = micros(setup.best().unwrap());
+        let (cost, bound) = values(setup, &plan);
         assert!(bound <= best && best <= cost, "{bound} {best} {cost}");
         assert!(!plan.exact || cost == best);
         close.set(close.get() + u32::from(cost - best <= best / 20));
@@ -272,9 +270,9 @@ fn plan_without_steps_is_above_its_bound_and_below_no_best() {
 
 #[test]
 fn plan_does_not_depend_on_the_order_of_its_input() {
-    run(100, worlds(12, 14), |world| {
-        let (forward, options) = read_world(world, false);
-        let (backward, _) = read_world(world, true);
+    run(100, setups(12, 14), |setup| {
+        let (forward, options) = read_setup(setup, false);
+        let (backward, _) = read_setup(setup, true);
         let mut one = plan(&forward, &table(), &options);
         let mut two = plan(&backward, &table(), &options);
         // Workloads are listed in the order of the input.
@@ -285,6 +283,6 @@ fn plan_does_not_depend_on_the_order_of_its_input() {
             plan.caches.iter_mut().for_each(|cache| cache.pods.sort());
         }
         assert_eq!(one, two);
-        agrees_with_the_matcher(world, &one, &options);
+        agrees_with_the_matcher(setup, &one, &options);
     });
 }

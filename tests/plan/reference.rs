@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-/// A small world: sizes of images in quarters of a GiB, workloads, caches that exist.
+/// A small case: sizes of images in quarters of a GiB, workloads, caches that exist.
 #[derive(Debug, Clone)]
-pub(super) struct World {
+pub(super) struct Setup {
     pub(super) sizes: Vec<u64>,
     pub(super) workloads: Vec<Workload>,
     pub(super) caches: Vec<(BTreeSet<usize>, u64)>,
@@ -32,7 +32,7 @@ pub(super) const UNIT: u128 = 3_600_000;
 /// The seconds that a quarter of a GiB takes: the build rate of the tests is 40 s a GiB.
 const BUILD_SECONDS: u128 = 10;
 
-impl World {
+impl Setup {
     fn bytes(&self, images: &BTreeSet<usize>) -> u128 {
         images
             .iter()

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use crate::exhaustive::explore;
-use crate::world::{Budget, Move, REAL, World, image};
+use crate::model::{Budget, Model, Move, REAL, image};
 
 fn drop_field(status: &mut Value, name: &str) {
     if let Some(status) = status.as_object_mut() {
@@ -81,15 +81,15 @@ const SERVERS: [Server; 9] = [
     ),
 ];
 
-fn made(world: &World) -> usize {
-    let caches = world.cloud.caches.iter();
+fn made(model: &Model) -> usize {
+    let caches = model.cloud.caches.iter();
     caches
         .filter(|cache| cache.owner.as_deref() == Some("uid-0"))
         .count()
 }
 
 #[test]
-fn whatever_a_server_makes_of_a_status_there_is_one_cache_and_then_nothing_is_written() {
+fn altered_status_leads_to_one_cache_and_rest() {
     for (name, alters, safe) in SERVERS {
         let budget = Budget {
             crashes: 1,
@@ -97,32 +97,32 @@ fn whatever_a_server_makes_of_a_status_there_is_one_cache_and_then_nothing_is_wr
             edits: 1,
             ..Budget::default()
         };
-        let mut world = World::new(REAL, 1, budget).altering(alters);
+        let mut model = Model::new(REAL, 1, budget).altering(alters);
         // coming to rest takes three looks in a row, half an hour apart, at which nothing is written
-        world.rest(&mut HashSet::new());
-        assert_eq!(world.broken, None, "it {name}");
-        assert_eq!(made(&world), usize::from(safe), "it {name}");
-        let before = world.writes;
+        model.rest(&mut HashSet::new());
+        assert_eq!(model.broken, None, "it {name}");
+        assert_eq!(made(&model), usize::from(safe), "it {name}");
+        let before = model.writes;
         assert!(before < 12, "it {name}: {before} writes");
-        world.budget.crashes = 1;
-        world.make(Move::Crash);
-        world.rest(&mut HashSet::new());
-        assert_eq!(world.broken, None, "it {name}");
+        model.budget.crashes = 1;
+        model.make(Move::Crash);
+        model.rest(&mut HashSet::new());
+        assert_eq!(model.broken, None, "it {name}");
         // what is constant and wrong is as good as what was sent to one that never saw this
         assert!(
-            made(&world) <= 1 && made(&world) >= usize::from(safe),
+            made(&model) <= 1 && made(&model) >= usize::from(safe),
             "it {name}"
         );
         assert!(
-            world.writes <= before + 2,
+            model.writes <= before + 2,
             "it {name}: {} writes after a start",
-            world.writes - before
+            model.writes - before
         );
-        world.budget.edits = 1;
-        world.make(Move::Edit(0));
-        world.rest(&mut HashSet::new());
-        assert_eq!(world.broken, None, "it {name}");
-        let mut caches = world.cloud.caches.iter();
+        model.budget.edits = 1;
+        model.make(Move::Edit(0));
+        model.rest(&mut HashSet::new());
+        assert_eq!(model.broken, None, "it {name}");
+        let mut caches = model.cloud.caches.iter();
         let own = caches.find(|cache| cache.owner.as_deref() == Some("uid-0"));
         let asked = own.is_some_and(|cache| cache.images == [image(0, 2)]);
         assert!(asked || !safe, "it {name}: {own:?}");
@@ -130,14 +130,14 @@ fn whatever_a_server_makes_of_a_status_there_is_one_cache_and_then_nothing_is_wr
 }
 
 #[test]
-fn whatever_goes_wrong_besides_no_cache_is_made_twice() {
+fn altered_status_with_failures_makes_one_cache() {
     for (name, alters, _) in SERVERS {
         let budget = Budget {
             crashes: 1,
             faults: 1,
             ..Budget::default()
         };
-        if let Err(breach) = explore(World::new(REAL, 1, budget).altering(alters), 40_000) {
+        if let Err(breach) = explore(Model::new(REAL, 1, budget).altering(alters), 40_000) {
             panic!("it {name}: {breach:?}");
         }
     }

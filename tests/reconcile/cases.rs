@@ -50,15 +50,15 @@ fn entry(changes: Value) -> ImageCacheEntry {
 }
 
 fn settings() -> ReconcileSettings {
-    ReconcileSettings {
-        region_id: "cn-hangzhou".to_owned(),
-        trust: Trust {
-            secret_namespaces: Allowed::of(["default"]),
-            adoption: Allowed::of(["imc-1"]),
-            ..Trust::default()
-        },
-        ..ReconcileSettings::default()
-    }
+    let mut settings = ReconcileSettings::default();
+    settings.region_id = "cn-hangzhou".to_owned();
+    settings.trust = {
+        let mut trust = Trust::default();
+        trust.secret_namespaces = Allowed::of(["default"]);
+        trust.adoption = Allowed::of(["imc-1"]);
+        trust
+    };
+    settings
 }
 
 fn decide(
@@ -115,7 +115,7 @@ fn told(decision: &ReconcileDecision) -> String {
 }
 
 #[test]
-fn each_state_of_object_and_cache_has_its_act() {
+fn step_every_state_has_its_effect() {
     let own = "imagecache.eci.alibabacloud.com";
     let annotated = |name: &str, value: &str| json!({"metadata": {"annotations": {format!("{own}/{name}"): value}}});
     let deleting = json!({"metadata": {"deletionTimestamp": NOW}});
@@ -289,7 +289,7 @@ fn proof() -> ReconcileRecord {
 }
 
 #[test]
-fn pods_that_name_a_cache_keep_it_until_they_go_or_protection_is_switched_off() {
+fn step_pods_naming_a_cache_protect_it() {
     let deleting = json!({"metadata": {"deletionTimestamp": NOW}});
     let pods = ["a/1", "a/2", "b/1", "b/2", "c/1"].map(str::to_owned);
     let kept = decide(
@@ -323,7 +323,7 @@ fn pods_that_name_a_cache_keep_it_until_they_go_or_protection_is_switched_off() 
 }
 
 #[test]
-fn a_retention_that_was_taken_back_is_told_and_everything_else_is_ready() {
+fn step_removed_retention_is_reported() {
     let changes = json!({
         "metadata": {"generation": 2}, "status": {"expireDateTime": "2026-03-18T13:40:58Z"},
     });
@@ -352,7 +352,7 @@ fn a_retention_that_was_taken_back_is_told_and_everything_else_is_ready() {
 }
 
 #[test]
-fn what_passes_by_itself_is_told_only_when_it_lasts_and_waits_longer_each_time() {
+fn step_transient_errors_back_off_then_report() {
     let object = object(json!({"metadata": {"generation": 2}}));
     let update = Effect::Update {
         call: Box::default(),
@@ -393,7 +393,7 @@ fn what_passes_by_itself_is_told_only_when_it_lasts_and_waits_longer_each_time()
 }
 
 #[test]
-fn a_cluster_that_drops_the_conditions_is_told_of_before_a_cache_is_made() {
+fn step_dropped_conditions_stop_creation() {
     let object = json!({
         "metadata": {
             "name": "base", "uid": "uid-1", "resourceVersion": "7", "generation": 1,

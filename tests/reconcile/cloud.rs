@@ -11,7 +11,7 @@ use imagecache::reconcile::Outcome;
 use imagecache::time::Timestamp;
 
 /// A cache that has no tag.
-pub(crate) const NOBODYS: &str = "imc-nobody";
+pub(crate) const NOBODYS: &str = "imc-untagged";
 
 /// A call on the wire.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +36,7 @@ pub(crate) struct Cache {
 impl Cache {
     pub(crate) fn entry(&self) -> ImageCacheEntry {
         let tag = |uid: &String| TagEntry {
-            key: imagecache::annotation::OWNER_TAG.to_owned(),
+            key: imagecache::resource::annotation::OWNER_TAG.to_owned(),
             value: uid.clone(),
             ..TagEntry::default()
         };
@@ -177,7 +177,7 @@ impl Cloud {
         Outcome::Accepted
     }
 
-    /// What a call is told that ECI refuses for want of room; it quotes what was sent, passwords and all.
+    /// ECI's answer to a call that it refuses because a quota is used up; it quotes what was sent, passwords included.
     pub(crate) fn refuse(call: &Call) -> Outcome {
         let params = match call {
             Call::Create(call) => call.to_params(),

@@ -1,8 +1,8 @@
-//! Every state of small worlds, breadth first: the first breach found is a shortest one.
+//! Every state of small models, breadth first: the first breach found is a shortest one.
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::world::{Budget, Move, REAL, StepFn, World};
+use crate::model::{Budget, Model, Move, REAL, StepFn};
 
 /// A way to a breach.
 #[derive(Debug)]
@@ -11,15 +11,15 @@ pub(crate) struct Breach {
     pub(crate) moves: Vec<Move>,
 }
 
-/// Visits every state that can be reached; from each, lets the world come to rest and sees that both sides agree. Returns
+/// Visits every state that can be reached; from each, lets the model come to rest and sees that both sides agree. Returns
 /// how many states there are.
-pub(crate) fn explore(world: World, most: usize) -> Result<usize, Box<Breach>> {
-    let mut seen = HashSet::from([world.key()]);
+pub(crate) fn explore(model: Model, most: usize) -> Result<usize, Box<Breach>> {
+    let mut seen = HashSet::from([model.key()]);
     let mut rested = HashSet::new();
     // the way to a state: the place of the state before it, and the move
     let mut ways: Vec<Option<(usize, Move)>> = vec![None];
-    let mut todo = VecDeque::from([(world, 0)]);
-    while let Some((world, place)) = todo.pop_front() {
+    let mut todo = VecDeque::from([(model, 0)]);
+    while let Some((model, place)) = todo.pop_front() {
         let way = |last: Option<Move>| {
             let mut moves: Vec<Move> = last.into_iter().collect();
             let mut at = place;
@@ -30,15 +30,15 @@ pub(crate) fn explore(world: World, most: usize) -> Result<usize, Box<Breach>> {
             moves.reverse();
             moves
         };
-        let mut resting = world.clone();
+        let mut resting = model.clone();
         resting.rest(&mut rested);
         if let Some(what) = resting.broken {
             let (what, moves) = (format!("afterwards: {what}"), way(None));
             return Err(Box::new(Breach { what, moves }));
         }
         let mut next = Vec::new();
-        for one in world.moves() {
-            let mut after = world.clone();
+        for one in model.moves() {
+            let mut after = model.clone();
             after.make(one);
             if let Some(what) = after.broken {
                 return Err(Box::new(Breach {
@@ -56,80 +56,80 @@ pub(crate) fn explore(world: World, most: usize) -> Result<usize, Box<Breach>> {
         }
         assert!(
             seen.len() <= most,
-            "more than {most} states: the world is larger than it was"
+            "more than {most} states: the model is larger than it was"
         );
     }
     Ok(seen.len())
 }
 
 /// An object wants the cache without an owner; an older one, which is making a cache of its own, comes to want it, too.
-pub(crate) fn late_wish(step: StepFn) -> World {
+pub(crate) fn late_wish(step: StepFn) -> Model {
     let budget = Budget {
         wishes: 1,
         ..Budget::default()
     };
-    World::new(step, 2, budget)
+    Model::new(step, 2, budget)
         .patient()
-        .adopting(1, "imc-nobody")
+        .adopting(1, "imc-untagged")
         .asking_for_nobodys(1)
         .until_each_has_one()
 }
 
 /// No listing ever shows the cache.
-pub(crate) fn hidden(step: StepFn, budget: Budget) -> World {
-    World::new(step, 1, budget).patient().prompt().hiding()
+pub(crate) fn hidden(step: StepFn, budget: Budget) -> Model {
+    Model::new(step, 1, budget).patient().prompt().hiding()
 }
 
 /// The object is `Ready`, and a listing shows no cache at all.
-pub(crate) fn emptied(step: StepFn) -> World {
+pub(crate) fn emptied(step: StepFn) -> Model {
     let budget = Budget {
         empty_listings: 1,
         minutes: 8,
         ..Budget::default()
     };
-    World::new(step, 1, budget).patient().prompt().at_rest()
+    Model::new(step, 1, budget).patient().prompt().at_rest()
 }
 
 /// A listing shows no cache at all before one is made.
-pub(crate) fn emptied_early(step: StepFn) -> World {
+pub(crate) fn emptied_early(step: StepFn) -> Model {
     let budget = Budget {
         empty_listings: 1,
         minutes: 1,
         ..Budget::default()
     };
-    World::new(step, 1, budget).patient().prompt()
+    Model::new(step, 1, budget).patient().prompt()
 }
 
 /// The controller of another cluster adopts the cache that the object wants.
-pub(crate) fn robbed(step: StepFn) -> World {
+pub(crate) fn robbed(step: StepFn) -> Model {
     let budget = Budget {
         robberies: 1,
         deletions: 1,
         ..Budget::default()
     };
-    World::new(step, 1, budget)
-        .adopting(0, "imc-nobody")
+    Model::new(step, 1, budget)
+        .adopting(0, "imc-untagged")
         .asking_for_nobodys(0)
 }
 
 /// Somebody who may not adopt anything writes ids of others' caches into the status.
-pub(crate) fn hostile(step: StepFn) -> World {
+pub(crate) fn hostile(step: StepFn) -> Model {
     let budget = Budget {
         forgeries: 1,
         edits: 1,
         deletions: 1,
         ..Budget::default()
     };
-    World::new(step, 1, budget)
+    Model::new(step, 1, budget)
         .patient()
         .prompt()
         .without_adoption()
 }
 
-/// The worlds: each one is small in its own way.
-pub(crate) fn worlds(step: StepFn) -> Vec<(&'static str, World)> {
-    let one = |budget| World::new(step, 1, budget);
-    let two = |budget| World::new(step, 2, budget).patient();
+/// The models: each one is small in its own way.
+pub(crate) fn models(step: StepFn) -> Vec<(&'static str, Model)> {
+    let one = |budget| Model::new(step, 1, budget);
+    let two = |budget| Model::new(step, 2, budget).patient();
     let none = Budget::default();
     vec![
         (
@@ -240,8 +240,8 @@ pub(crate) fn worlds(step: StepFn) -> Vec<(&'static str, World)> {
             "two objects that want one cache, a crash",
             two(Budget { crashes: 1, ..none })
                 .prompt()
-                .adopting(0, "imc-nobody")
-                .adopting(1, "imc-nobody"),
+                .adopting(0, "imc-untagged")
+                .adopting(1, "imc-untagged"),
         ),
         (
             "two objects that want one cache, a deletion",
@@ -250,8 +250,8 @@ pub(crate) fn worlds(step: StepFn) -> Vec<(&'static str, World)> {
                 ..none
             })
             .prompt()
-            .adopting(0, "imc-nobody")
-            .adopting(1, "imc-nobody"),
+            .adopting(0, "imc-untagged")
+            .adopting(1, "imc-untagged"),
         ),
         (
             "two objects of which one comes to want the cache that the other wants",
@@ -264,7 +264,7 @@ pub(crate) fn worlds(step: StepFn) -> Vec<(&'static str, World)> {
                 crashes: 1,
                 ..none
             })
-            .adopting(0, crate::world::FOREIGN),
+            .adopting(0, crate::model::FOREIGN),
         ),
         (
             "a listing that lags by two, a crash",
@@ -324,22 +324,22 @@ pub(crate) fn worlds(step: StepFn) -> Vec<(&'static str, World)> {
         ("an author who forges the status, a deletion", hostile(step)),
         (
             "an author who forges the status and wants all caches",
-            hostile(step).adopting(0, "imc-nobody"),
+            hostile(step).adopting(0, "imc-untagged"),
         ),
     ]
 }
 
 #[test]
-fn every_state_of_every_small_world_keeps_the_promises_and_comes_to_rest() {
+fn every_state_of_every_model_holds_the_invariants() {
     let mut told = Vec::new();
-    // `RECONCILE_WORLD=lags` visits only the worlds with this in their names
-    let only = std::env::var("RECONCILE_WORLD").unwrap_or_default();
-    for (name, world) in worlds(REAL) {
+    // `RECONCILE_MODEL=lags` visits only the models with this in their names
+    let only = std::env::var("RECONCILE_MODEL").unwrap_or_default();
+    for (name, model) in models(REAL) {
         if !name.contains(&only) {
             continue;
         }
         let start = std::time::Instant::now();
-        match explore(world, 60_000) {
+        match explore(model, 60_000) {
             Ok(states) => told.push(format!("{name}: {states} states")),
             Err(breach) => panic!("{name}: {}\n{:?}", breach.what, breach.moves),
         }

@@ -1,19 +1,19 @@
-//! Every promise would be broken by some wrong step, and the worlds see it: each mutant is wrong in one way.
+//! Shows that the models detect a wrong step: each mutant is wrong in one way and must break its invariant.
 
-use imagecache::annotation::{FINALIZER, OWNER_TAG};
 use imagecache::eci::reply::TagEntry;
 use imagecache::eci::request::{DeleteImageCache, DescribeImageCaches};
 use imagecache::reconcile::{
     Allowed, Effect, GONE_AFTER, Listing, Observed, Outcome, ReconcileDecision, ReconcileRecord,
     ReconcileSettings, Spending, patched, step,
 };
+use imagecache::resource::annotation::{FINALIZER, OWNER_TAG};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::exhaustive::{emptied, emptied_early, explore, hidden, hostile, late_wish, robbed};
-use crate::world::{Budget, FOREIGN, Fate, Move, PASSWORD, REAL, StepFn, World};
+use crate::model::{Budget, FOREIGN, Fate, Model, Move, PASSWORD, REAL, StepFn};
 
-/// No call has a token: nothing tells a repeated call from a new one.
+/// No call has a token: a repeated call cannot be recognised.
 fn forgets_tokens(
     object: &Value,
     seen: &Observed<'_>,
@@ -77,13 +77,14 @@ fn lets_go_at_once(
         .is_some_and(|list| list.contains(&json!(FINALIZER)));
     if held && object["metadata"].get("deletionTimestamp").is_some() {
         let metadata = &object["metadata"];
-        return ReconcileDecision {
-            act: Some(Effect::Finalizers {
+        return {
+            let mut made = ReconcileDecision::default();
+            made.act = Some(Effect::Finalizers {
                 patch: json!({"metadata": {
                     "resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"], "finalizers": [],
                 }}),
-            }),
-            ..ReconcileDecision::default()
+            });
+            made
         };
     }
     step(object, seen, settings, memory, now)
@@ -157,7 +158,7 @@ fn writes_always(
     decision
 }
 
-/// What was sent stands in the status.
+/// What was sent is in the status.
 fn tells_passwords(
     object: &Value,
     seen: &Observed<'_>,
@@ -173,7 +174,7 @@ fn tells_passwords(
     decision
 }
 
-/// A cache that nobody else is seen to want is taken without a word.
+/// A cache that no other object is seen to want is adopted without an announcement.
 fn takes_at_once(
     object: &Value,
     seen: &Observed<'_>,
@@ -195,7 +196,7 @@ fn takes_at_once(
     step(&patched(object, patch), &seen, settings, memory, now)
 }
 
-/// Once it has announced that it takes a cache, it looks at nobody else.
+/// Once it has announced that it adopts a cache, it looks at no other claim.
 fn looks_at_nobody(
     object: &Value,
     seen: &Observed<'_>,
@@ -370,7 +371,7 @@ fn old_listing_at_deletion(step: StepFn) -> Option<String> {
         minutes: 1,
         ..Budget::default()
     };
-    let mut world = World::new(step, 1, budget).patient().prompt();
+    let mut model = Model::new(step, 1, budget).patient().prompt();
     let done = Move::Step(0, Fate::Done);
     let lost = Move::Step(0, Fate::AnswerLost);
     let moves = [
@@ -383,9 +384,9 @@ fn old_listing_at_deletion(step: StepFn) -> Option<String> {
         Move::Minute,
     ];
     for one in moves.into_iter().chain([Move::Tell, done]) {
-        world.make(one);
+        model.make(one);
     }
-    world.broken
+    model.broken
 }
 
 /// Somebody removes each cache that is made, for most of an hour.
@@ -395,21 +396,21 @@ fn drained(step: StepFn) -> Option<String> {
         minutes: 50,
         ..Budget::default()
     };
-    let mut world = World::new(step, 1, budget).creating_at_most(2);
+    let mut model = Model::new(step, 1, budget).creating_at_most(2);
     for _ in 0..50 {
-        world.round();
-        world.round();
-        let caches = world.cloud.caches.iter();
+        model.round();
+        model.round();
+        let caches = model.cloud.caches.iter();
         let ready = caches
             .clone()
             .position(|cache| cache.owner.as_deref() == Some("uid-0") && cache.status == "Ready");
         if let Some(place) = ready {
-            world.make(Move::Remove(place));
+            model.make(Move::Remove(place));
         }
-        world.make(Move::Minute);
+        model.make(Move::Minute);
     }
-    assert!(world.cloud.creations.len() >= 2 || world.broken.is_some());
-    world.broken
+    assert!(model.cloud.creations.len() >= 2 || model.broken.is_some());
+    model.broken
 }
 
 #[test]
@@ -438,7 +439,7 @@ fn listing_older_than_call_believed_lets_go_too_early() {
 fn mutants_of_trust_and_proof_are_caught() {
     let none = Budget::default();
     let unproved = "without proof";
-    let cases: [(&str, World, &str); 7] = [
+    let cases: [(&str, Model, &str); 7] = [
         (
             "believes_one_listing",
             hidden(believes_one_listing, none),
@@ -446,7 +447,7 @@ fn mutants_of_trust_and_proof_are_caught() {
         ),
         (
             "believes_one_listing, lagging",
-            World::new(believes_one_listing, 1, none).lagging(2),
+            Model::new(believes_one_listing, 1, none).lagging(2),
             unproved,
         ),
         (
@@ -461,7 +462,7 @@ fn mutants_of_trust_and_proof_are_caught() {
         ),
         (
             "adopts_without_leave",
-            hostile(adopts_without_leave).adopting(0, "imc-nobody"),
+            hostile(adopts_without_leave).adopting(0, "imc-untagged"),
             "touches what is not ours",
         ),
         (
@@ -475,8 +476,8 @@ fn mutants_of_trust_and_proof_are_caught() {
             "has no tag",
         ),
     ];
-    for (name, world, words) in cases {
-        match explore(world, 40_000) {
+    for (name, model, words) in cases {
+        match explore(model, 40_000) {
             Ok(states) => panic!("{name} passes, in {states} states"),
             Err(breach) => assert!(
                 breach.what.contains(words),
@@ -487,16 +488,16 @@ fn mutants_of_trust_and_proof_are_caught() {
 }
 
 #[test]
-fn a_wrong_adoption_is_seen_to_give_a_cache_to_two() {
+fn mutant_adoption_gives_one_cache_to_two_objects() {
     for mutant in [takes_at_once, looks_at_nobody] {
         let breach = explore(late_wish(mutant), 40_000).unwrap_err();
         assert!(breach.what.contains("two objects have one"), "{breach:?}");
     }
 }
 
-/// An act of a promise-breaker, the world in which it shows, and the words of the breach.
+/// A mutant, the model that detects it, and the text of the breach.
 #[test]
-fn every_wrong_step_is_seen_to_break_its_promise() {
+fn mutants_each_break_their_invariant() {
     let none = Budget::default();
     let cases: [(&str, StepFn, Budget, &str); 7] = [
         (
@@ -548,7 +549,7 @@ fn every_wrong_step_is_seen_to_break_its_promise() {
         ("tells_passwords", tells_passwords, none, "a secret"),
     ];
     for (name, mutant, budget, words) in cases {
-        match explore(World::new(mutant, 1, budget), 40_000) {
+        match explore(Model::new(mutant, 1, budget), 40_000) {
             Ok(states) => panic!("{name} passes, in {states} states"),
             Err(breach) => {
                 assert!(

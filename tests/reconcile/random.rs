@@ -1,9 +1,9 @@
-//! Larger worlds, by seed: long walks with many faults, then rest. A seed that fails is walked again with
+//! Larger models, by seed: long walks with many faults, then rest. A seed that fails is walked again with
 //! `RECONCILE_SEED=17 cargo test --features eci --test reconcile random`.
 
 use std::collections::HashSet;
 
-use crate::world::{Budget, Move, REAL, World};
+use crate::model::{Budget, Model, Move, REAL};
 
 /// Numbers without meaning (xorshift64*).
 struct Chance(u64);
@@ -35,31 +35,31 @@ fn walk(seed: u64) -> Result<(), String> {
         minutes: 10,
         days: 2,
     };
-    let mut world = World::new(REAL, 3, budget)
-        .adopting(2, "imc-nobody")
+    let mut model = Model::new(REAL, 3, budget)
+        .adopting(2, "imc-untagged")
         .retaining(1, 30);
     let mut moves: Vec<Move> = Vec::new();
     for _ in 0..250 {
-        let possible = world.moves();
+        let possible = model.moves();
         if possible.is_empty() {
             break;
         }
         let one = possible[chance.below(possible.len())];
         moves.push(one);
-        world.make(one);
-        if let Some(what) = &world.broken {
+        model.make(one);
+        if let Some(what) = &model.broken {
             return Err(format!("seed {seed}: {what}\n{moves:?}"));
         }
     }
-    world.rest(&mut HashSet::new());
-    match world.broken {
+    model.rest(&mut HashSet::new());
+    match model.broken {
         Some(what) => Err(format!("seed {seed}, afterwards: {what}\n{moves:?}")),
         None => Ok(()),
     }
 }
 
 #[test]
-fn long_random_walks_keep_the_promises_and_come_to_rest() {
+fn random_walks_hold_the_invariants() {
     let seeds = match std::env::var("RECONCILE_SEED") {
         Ok(seed) => {
             let seed = seed.parse().unwrap();

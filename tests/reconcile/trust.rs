@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use imagecache::annotation::OWNER_TAG;
 use imagecache::eci::login::RegistryLogin;
 use imagecache::eci::reply::ImageCacheEntry;
 use imagecache::eci::request::{CreateImageCache, DescribeImageCaches, Tag};
@@ -10,6 +9,7 @@ use imagecache::reconcile::{
     Allowed, Budget, EMPTY_FOR, Effect, GONE_AFTER, Listing, Observed, Outcome, ReconcileDecision,
     ReconcileRecord, ReconcileSettings, SecretFault, SecretLogins, Spending, Trust, patched, step,
 };
+use imagecache::resource::annotation::OWNER_TAG;
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -70,10 +70,8 @@ struct Given {
 
 impl Given {
     fn trusting(trust: Trust) -> Self {
-        let settings = ReconcileSettings {
-            trust,
-            ..ReconcileSettings::default()
-        };
+        let mut settings = ReconcileSettings::default();
+        settings.trust = trust;
         Given {
             settings,
             ..Given::default()
@@ -125,10 +123,9 @@ fn login(host: &str) -> SecretLogins {
 }
 
 fn allowing_secrets(namespace: &str) -> Trust {
-    Trust {
-        secret_namespaces: Allowed::of([namespace]),
-        ..Trust::default()
-    }
+    let mut trust = Trust::default();
+    trust.secret_namespaces = Allowed::of([namespace]);
+    trust
 }
 
 #[test]
@@ -174,9 +171,10 @@ fn annotation_network_refused_unless_allowed() {
                  --allow-network-annotations"
             )
         );
-        let allowed = Given::trusting(Trust {
-            network_annotations: true,
-            ..Trust::default()
+        let allowed = Given::trusting({
+            let mut trust = Trust::default();
+            trust.network_annotations = true;
+            trust
         });
         assert!(allowed.synced(&object).starts_with("Submitting: "));
     }
@@ -195,9 +193,10 @@ fn annotation_network_refused_unless_allowed() {
 fn plain_http_refused_unless_listed_and_never_with_login() {
     let name = "k8s.aliyun.com/plain-http-registry";
     let plain = annotated(name, "registry.example.com:80");
-    let trust = |hosts: &[&str]| Trust {
-        plain_http_registries: hosts.iter().map(|host| (*host).to_owned()).collect(),
-        ..allowing_secrets("team")
+    let trust = |hosts: &[&str]| {
+        let mut trust = allowing_secrets("team");
+        trust.plain_http_registries = hosts.iter().map(|host| (*host).to_owned()).collect();
+        trust
     };
     assert_eq!(
         Given::trusting(trust(&["other.example.com"])).synced(&fresh(plain.clone())),
@@ -239,9 +238,10 @@ fn adoption_refused_unless_id_or_name_allowed() {
     let object = fresh(annotated(own, "imc-1"));
     let adopting = |names: &[&str], uid: Option<&str>| Given {
         entries: vec![entry("imc-1", uid, json!({}))],
-        ..Given::trusting(Trust {
-            adoption: Allowed::of(names),
-            ..Trust::default()
+        ..Given::trusting({
+            let mut trust = Trust::default();
+            trust.adoption = Allowed::of(names);
+            trust
         })
     };
     let refused = format!(
@@ -268,9 +268,10 @@ fn adoption_done_then_update_writes_owner_tag() {
     let object = ready(patched(&adopt, &intent));
     let given = Given {
         entries: vec![entry("imc-1", None, json!({}))],
-        ..Given::trusting(Trust {
-            adoption: Allowed::All,
-            ..Trust::default()
+        ..Given::trusting({
+            let mut trust = Trust::default();
+            trust.adoption = Allowed::All;
+            trust
         })
     };
     let decision = given.step(&object);
@@ -289,9 +290,10 @@ fn status_id_alone_gives_no_right() {
     // an untagged cache, though everything may be adopted: the object has no annotation
     let given = |entries: Vec<ImageCacheEntry>| Given {
         entries,
-        ..Given::trusting(Trust {
-            adoption: Allowed::All,
-            ..Trust::default()
+        ..Given::trusting({
+            let mut trust = Trust::default();
+            trust.adoption = Allowed::All;
+            trust
         })
     };
     let foreign = given(vec![entry("imc-1", None, json!({}))]);
@@ -376,10 +378,8 @@ fn budget_of_object_used_says_when_it_frees() {
 
 #[test]
 fn budget_refused_creation_is_not_counted() {
-    let budget = Budget {
-        creations_per_object_hour: 1,
-        ..Budget::default()
-    };
+    let mut budget = Budget::default();
+    budget.creations_per_object_hour = 1;
     let mut given = Given::default();
     given.settings.budget = budget;
     let object = fresh(json!({}));
@@ -520,7 +520,7 @@ fn cache_unlisted_is_asked_for_until_proved_gone() {
 }
 
 #[test]
-fn cache_unlisted_no_answer_is_no_absence() {
+fn cache_unlisted_without_answer_is_not_absent() {
     let object = ready(json!({}));
     let mut given = Given::default();
     for minute in 0..30 {

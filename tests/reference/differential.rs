@@ -391,7 +391,7 @@ proptest! {
 }
 
 #[test]
-fn every_row_of_the_suites_and_every_prefix_of_it_is_answered_like_the_oracle() {
+fn reference_suites_and_prefixes_match_the_oracle() {
     let file: serde_json::Value = serde_json::from_str(include_str!(
         "../data/reference/distribution-reference.json"
     ))

@@ -150,7 +150,7 @@ fn tags_and_digests_are_added_as_docker_does() {
 }
 
 #[test]
-fn canonical_names_are_told_from_short_ones() {
+fn reference_canonical_and_short_names_differ() {
     for row in suite("TestParseNamed") {
         let input = text(&row, "input");
         let parsed = Named::parse(input);
@@ -252,7 +252,7 @@ fn patterns_match_the_familiar_form() {
 }
 
 #[test]
-fn the_grammar_matches_what_dockers_expressions_match() {
+fn reference_grammar_matches_docker_expressions() {
     let subs = |row: &Value| -> Vec<String> {
         let subs = row["subs"].as_array().into_iter().flatten();
         subs.map(|sub| sub.as_str().unwrap().to_owned()).collect()
@@ -339,7 +339,7 @@ fn kubernetes_reads_the_same_images() {
 }
 
 #[test]
-fn an_empty_text_is_empty_when_described_and_bad_format_when_normalised() {
+fn reference_empty_text_has_its_own_error() {
     assert_eq!(
         describe("").error.unwrap().class,
         ReferenceFaultClass::Empty
@@ -390,7 +390,7 @@ fn only_two_letters_beyond_ascii_become_ascii() {
 
 /// What a person reads about a bad reference: the place, what Go says, and which rule it is.
 #[test]
-fn faults_are_shown_in_their_place() {
+fn reference_errors_are_shown_in_place() {
     let long_path = format!("registry.example/{}", "a".repeat(256));
     let long_tag = format!("app:{}", "v".repeat(129));
     let hex = |digits: &str| format!("app:1@sha256:{}", digits.repeat(32));

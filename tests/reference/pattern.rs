@@ -27,7 +27,7 @@ fn expression(pattern: &str) -> Option<(Regex, bool)> {
         if let Some(any) = group("any") {
             text += if any == "*" { "[^/]*" } else { "[^/]" };
         } else if let Some(class) = group("class") {
-            // With nothing behind its `^` a class is malformed; the expression above takes the `^` for a member.
+            // With nothing after its `^` a class is malformed; the expression above takes the `^` for a member.
             if class == "^" {
                 return None;
             }
@@ -80,7 +80,7 @@ proptest! {
         let matched = familiar_match(&pattern, &reference);
         match expression(&pattern) {
             None => prop_assert_eq!(matched, Err(BadPattern::Malformed)),
-            // Go stays with the first place where the part behind a star fits. An expression looks on, and finds more
+            // Go stays with the first place where the part after a star fits. An expression looks on, and finds more
             // where a class takes the `/` that no star goes past.
             Some((_, true)) if pattern.contains('*') => prop_assert!(matched.is_ok()),
             Some((expression, _)) => {

@@ -1,4 +1,4 @@
-// Files from outside: dropped, or chosen. What is no text is told so, and opens nothing.
+// Files from outside: dropped, or chosen. A file that is not text is refused with a message.
 import { MAX_FILE_BYTES, open } from './state/files';
 import { say } from './state/notice';
 import { words } from './words';

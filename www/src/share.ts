@@ -1,4 +1,4 @@
-// Documents in a link: packed into the part behind `#`, which browsers do not send to any server.
+// Documents in a link: packed into the part after `#`, which browsers do not send to any server.
 import { copy } from './parts/copy';
 import { files, textOf } from './state/files';
 import { say } from './state/notice';

@@ -133,7 +133,7 @@ describe('documents', () => {
     await page.getByRole('button', { name: 'Close mine.yaml' }).click();
     await settle(page);
     assert.equal(await tabs(page).count(), 1);
-    assert.match(await page.locator('.panel').textContent(), /Nothing to judge yet/);
+    assert.match(await page.locator('.panel').textContent(), /Nothing to validate yet/);
     await page.getByRole('button', { name: 'Choose a sample' }).click();
     await page.getByRole('dialog').getByRole('heading', { name: 'Samples' }).waitFor();
   });

@@ -28,7 +28,7 @@ for (const file of first) first.push(...namedBy(file).filter((name) => !first.in
 const files = readdirSync(dist, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && entry.name !== 'sw.js')
   .map((entry) => join(entry.parentPath, entry.name).slice(dist.length));
-/** What the words of the other language add, for whoever reads in it. */
+/** What the words of the other language add, for users of it. */
 const chinese = files.filter((name) => name.startsWith('assets/zh-'));
 /** What comes once the page is of use, or is asked for. */
 export const later = files.filter((name) => !first.includes(name));

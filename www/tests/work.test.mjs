@@ -1,5 +1,5 @@
 // How much the thread of the page works: what it does not do itself, and the time that the rest takes it. Counted in the
-// thread's own time, which stands still while others have the processor, and as the median of many: a busy machine
+// thread's own time, which does not advance while others have the processor, and as the median of many: a busy machine
 // changes neither. What a clock on the wall shows is printed.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

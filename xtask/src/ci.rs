@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{bundles, setup, words};
+use crate::{bundles, reliability, setup, words};
 
 const DENY: &str = "0.20.2";
 const HACK: &str = "0.6.46";
@@ -14,7 +14,8 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     cmd!(sh, "cargo fmt --all --check")
         .run()
         .context("run `cargo fmt --all`")?;
-    words::run(sh, false)?;
+    words::run(sh)?;
+    reliability::page(true)?;
     rust_version()?;
     cmd!(
         sh,

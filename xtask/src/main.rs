@@ -13,6 +13,7 @@ mod engines;
 mod fuzz;
 mod pkg;
 mod plan;
+mod reliability;
 mod sdk;
 mod setup;
 mod test;
@@ -42,12 +43,10 @@ enum Chore {
     Test,
     /// Check everything but the tests: format, lints, documents, features, package, a short fuzz run.
     Ci,
-    /// Check comments and documents for words not to use.
-    Words {
-        /// Write the numbers of words that are left; their sum can only shrink.
-        #[arg(long)]
-        write: bool,
-    },
+    /// Write the table of faults in docs/reliability.md.
+    Reliability,
+    /// Check comments, documents and messages for words not to use.
+    Words,
     /// Build the policy bundles, and write every file in them that has a source elsewhere.
     Bundles {
         /// Only say which files are not current.
@@ -84,11 +83,11 @@ enum Chore {
     Sdk,
     /// Check what is made for other engines: types of CEL, schemas of Kubernetes objects.
     Engines,
-    /// Plan random worlds, and compare the costs with those of OR-Tools.
-    PlanWorlds {
-        /// The number of worlds.
+    /// Plan random cases, and compare the costs with those of OR-Tools.
+    PlanSolver {
+        /// The number of cases.
         #[arg(long, default_value_t = 10_000)]
-        worlds: u32,
+        cases: u32,
     },
     /// Print the sizes of what runs inside other programs, and hold them against their limits.
     Size,
@@ -108,7 +107,8 @@ fn main() -> Result<()> {
     match Args::parse().chore {
         Chore::Dev { arguments } => dev::run(&sh, &arguments),
         Chore::Check => check::run(&sh),
-        Chore::Words { write } => words::run(&sh, write),
+        Chore::Reliability => reliability::page(false),
+        Chore::Words => words::run(&sh),
         Chore::Test => test::run(&sh),
         Chore::Ci => ci::run(&sh),
         Chore::Bench { cloud: true, .. } => bench::cloud::print(&sh),
@@ -121,7 +121,7 @@ fn main() -> Result<()> {
         Chore::Www { test: false } => www::run(&sh),
         Chore::Www { test: true } => test::www(&sh),
         Chore::Sdk => test::sdk(&sh),
-        Chore::PlanWorlds { worlds } => test::plan_worlds(&sh, worlds),
+        Chore::PlanSolver { cases } => test::plan_solver(&sh, cases),
         Chore::Engines => test::engines(&sh),
         Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),

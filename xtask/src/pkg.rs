@@ -21,7 +21,7 @@ mod types;
 /// A module of the package: its folder in `dist`, the features of the crate, whether it also comes as text in a file.
 const MODULES: [(&str, &str, bool); 2] = [("full", "yaml", true), ("json", "", false)];
 
-/// What stands beside every module, as it is written in `pkg/js`.
+/// The files beside every module, as they are written in `pkg/js`.
 const BESIDE: [&str; 7] = [
     "api.js",
     "node.js",
@@ -70,8 +70,8 @@ pub(crate) fn size(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// What is only told and never decided on: every rule with its page, the CustomResourceDefinition, the JSON Schemas.
-/// Beside the module bundlers leave it out where nobody asks for it.
+/// Data that is only read, never decided on: every rule with its page, the CustomResourceDefinition, the JSON Schemas.
+/// Beside the module bundlers leave it out where it is not imported.
 fn texts() -> Result<String> {
     let rules = Code::ALL.iter().map(|code| {
         let rule = json!({
@@ -113,7 +113,7 @@ fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
         text.contains(guess),
         "the glue has another form than expected"
     );
-    // What the functions mean is told in `api.d.ts`.
+    // The functions are documented in `api.d.ts`.
     let comment = |line: &&str| {
         let line = line.trim();
         line == "*"

@@ -35,15 +35,31 @@ pub(crate) fn wasm_target(sh: &Shell) -> Result<()> {
 
 /// Installs a browser and its driver, unless they are there.
 pub(crate) fn chromium(sh: &Shell) -> Result<()> {
-    for program in ["/usr/bin/chromium", "/usr/bin/chromedriver"] {
-        if !Path::new(program).exists() {
-            cmd!(sh, "apt-get update -qq").run().context(
-                "chromium is needed: install the packages `chromium` and `chromium-driver`",
-            )?;
-            cmd!(sh, "apt-get install -y -qq chromium chromium-driver").run()?;
-        }
+    let present = ["/usr/bin/chromium", "/usr/bin/chromedriver"]
+        .iter()
+        .all(|program| Path::new(program).exists());
+    if present {
+        return Ok(());
     }
-    Ok(())
+    apt(sh, &["chromium", "chromium-driver"])
+}
+
+/// Installs valgrind, unless it is there.
+pub(crate) fn valgrind(sh: &Shell) -> Result<()> {
+    let found = cmd!(sh, "valgrind --version").quiet().ignore_stderr();
+    if found.read().is_ok() {
+        return Ok(());
+    }
+    apt(sh, &["valgrind"])
+}
+
+/// Installs packages of the distribution.
+pub(crate) fn apt(sh: &Shell, packages: &[&str]) -> Result<()> {
+    let needed = || format!("these packages are needed: {}", packages.join(", "));
+    cmd!(sh, "apt-get update -qq").run().with_context(needed)?;
+    cmd!(sh, "apt-get install -y -qq {packages...}")
+        .run()
+        .with_context(needed)
 }
 
 /// The files of a folder that Node's test runner runs, in order.
@@ -116,10 +132,7 @@ pub(crate) fn python_venv(sh: &Shell, venv: &Path) -> Result<()> {
         .run()
         .is_err()
     {
-        cmd!(sh, "apt-get update -qq").run()?;
-        cmd!(sh, "apt-get install -y -qq python3-venv")
-            .run()
-            .context("Python with venv is needed: install the package `python3-venv`")?;
+        apt(sh, &["python3-venv"])?;
     }
     cmd!(sh, "python3 -m venv {venv}").run()?;
     Ok(())

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test of the project, and one closing line that counts them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{BufRead, BufReader, pipe};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,12 +8,13 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{engines, pkg, plan, sdk, setup, www};
+use crate::{engines, pkg, plan, reliability, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     announce(sh)?;
     setup::wasm_target(sh)?;
     setup::kubectl(sh)?;
+    setup::valgrind(sh)?;
     let mut count = Count::default();
     count.cargo_test(&["--workspace", "--all-features"])?;
     // The core as hosts without YAML and without the rules' pages link it.
@@ -23,13 +24,15 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     sdk::test(sh, &mut count)?;
     engines::test(sh, &mut count)?;
     plan::test(sh, &mut count, 300)?;
-    count.close()
+    let faults = reliability::check(&count.names);
+    count.close()?;
+    faults
 }
 
 /// Compares this many random plans with those of OR-Tools.
-pub(crate) fn plan_worlds(sh: &Shell, worlds: u32) -> Result<()> {
+pub(crate) fn plan_solver(sh: &Shell, cases: u32) -> Result<()> {
     let mut count = Count::default();
-    plan::test(sh, &mut count, worlds)?;
+    plan::test(sh, &mut count, cases)?;
     count.close()
 }
 
@@ -65,6 +68,10 @@ fn announce(sh: &Shell) -> Result<()> {
         (
             "python3-venv (apt-get)",
             works(Path::new("python3"), &["-c", "import ensurepip, venv"]),
+        ),
+        (
+            "valgrind (apt-get)",
+            works(Path::new("valgrind"), &["--version"]),
         ),
         (
             "chromium and chromium-driver (apt-get)",
@@ -128,6 +135,10 @@ pub(crate) struct Count {
     failed: u64,
     skipped: u64,
     broken: Vec<Broken>,
+    /// The target of cargo that runs.
+    target: String,
+    /// The tests that passed: the target and the path of a test of Rust, `node` and the name of one of Node.
+    names: BTreeSet<String>,
 }
 
 /// A run that failed.
@@ -146,6 +157,8 @@ impl Count {
         self.run(
             Command::new("cargo")
                 .args(["test", "--no-fail-fast"])
+                // The test that counts instructions fails without valgrind; else it is skipped.
+                .env("GROWTH_TEST", "required")
                 .args(args),
         )
     }
@@ -166,6 +179,7 @@ impl Count {
         for line in BufReader::new(output).lines() {
             let line = line?;
             println!("{line}");
+            self.test_line(&line);
             self.closing_line(&line);
             if tail.len() == TAIL {
                 tail.pop_front();
@@ -212,6 +226,28 @@ impl Count {
         );
         ensure!(self.passed > 0, "no test ran");
         Ok(())
+    }
+
+    /// `Running tests/eci.rs (target/debug/deps/eci-0123)` and `test calls::waits ... ok` of Rust, `ok 12 - a name` of Node.
+    fn test_line(&mut self, line: &str) {
+        let line = line.trim_start();
+        if let Some(running) = line.strip_prefix("Running ") {
+            let program = running.rsplit(['/', '\\']).next().unwrap_or_default();
+            let target = program.rsplit_once('-').unwrap_or_default().0;
+            target.clone_into(&mut self.target);
+        }
+        let rust = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.strip_suffix(" ... ok"));
+        if let Some(name) = rust {
+            self.names.insert(format!("{}::{name}", self.target));
+        }
+        let node = line
+            .strip_prefix("ok ")
+            .and_then(|rest| rest.split_once(" - "));
+        if let Some((_, name)) = node {
+            self.names.insert(format!("node::{name}"));
+        }
     }
 
     /// `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s` of Rust, and
@@ -273,7 +309,33 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_run_is_told_again_with_its_last_lines() {
+    fn count_notes_the_names_of_passed_tests() {
+        let mut count = Count::default();
+        for line in [
+            "     Running unittests src/lib.rs (target/debug/deps/imagecache_http-53ab)",
+            "test limits::edge ... ok",
+            "     Running tests/eci/main.rs (/a/deps/eci-9)",
+            "test calls::one ... FAILED",
+            "test calls::two ... ok",
+            "test calls::three ... ignored",
+            "    ok 3 - a page - loads",
+            "not ok 4 - another",
+        ] {
+            count.test_line(line);
+        }
+        let names: Vec<&str> = count.names.iter().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "eci::calls::two",
+                "imagecache_http::limits::edge",
+                "node::a page - loads"
+            ]
+        );
+    }
+
+    #[test]
+    fn count_repeats_failed_run_with_last_lines() {
         let mut count = Count::default();
         let mut command = Command::new("sh");
         command.args(["-c", "seq 100; echo why >&2; exit 1"]);

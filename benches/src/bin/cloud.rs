@@ -1,5 +1,5 @@
 //! The cloud side by the clock: how many signed requests a second the simulator believes, and what a call of our client
-//! costs. `cloud verify` asks nobody; `cloud call URL` asks a simulator.
+//! costs. `cloud verify` sends no request; `cloud call URL` asks a simulator.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a benchmark that cannot run should say so loudly
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 const REGION: &str = "cn-hangzhou";
 
-/// What the process holds in memory, in MiB; 0 where the system does not tell.
+/// What the process holds in memory, in MiB; 0 where the system does not report it.
 fn resident_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));

@@ -84,7 +84,7 @@ impl Policy {
                 String::from_utf8_lossy(&call.response)
             );
         }
-        let answer = serde_json::from_slice(&call.response).context("the answer is no JSON")?;
+        let answer = serde_json::from_slice(&call.response).context("the answer is not JSON")?;
         Ok((answer, instructions))
     }
 }

@@ -49,7 +49,7 @@ impl Question {
         policy.validate(&self.request, &self.settings, &self.caches)
     }
 
-    /// A fast wrong answer is no result.
+    /// A wrong answer is an error, however fast it came.
     fn check(&self, policy: &Policy) -> Result<()> {
         let (answer, _) = self.ask(policy)?;
         ensure!(

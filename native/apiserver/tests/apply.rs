@@ -257,7 +257,7 @@ fn conflicts_name_every_owner_and_force_takes_over() {
 }
 
 #[test]
-fn kubectl_takes_over_what_it_applied_from_its_own_side() {
+fn apply_takes_over_fields_of_client_side_apply() {
     let last = "kubectl.kubernetes.io/last-applied-configuration";
     let manifest = |size: u32| {
         json!({
@@ -384,7 +384,7 @@ fn rules_of_our_definition_hold() {
 }
 
 #[test]
-fn duplicate_items_are_refused_in_what_is_applied() {
+fn apply_duplicate_items_are_refused() {
     let mut story = Story::of("", "pods");
     let twice = pod(json!([{"name": "a", "image": "x"}, {"name": "a", "image": "y"}]));
     let error = story.apply("one", twice, false).unwrap_err();

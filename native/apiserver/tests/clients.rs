@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use imagecache::time::Timestamp;
+use imagecache_apiserver::api::options::DeleteOptions;
 use imagecache_apiserver::api::patch::PatchKind;
 use imagecache_apiserver::api::selector::Selector;
 use imagecache_apiserver::cluster::requests::Body;
@@ -106,7 +107,7 @@ fn names(objects: &[DynamicObject]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_controller_sees_writes_and_ends_what_it_manages() {
+async fn controller_sees_writes_and_finalizes_objects() {
     let server = Server::start(support::config()).await;
     let caches = server.caches();
     let manager = PatchParams::apply("controller");
@@ -448,7 +449,7 @@ async fn dependents_go_with_their_owner_and_after_a_crash_too() {
 }
 
 #[tokio::test]
-async fn watchers_cannot_lock_everybody_else_out() {
+async fn watch_connections_leave_room_for_requests() {
     let limits = Limits {
         watches: 2,
         ..Limits::default()
@@ -472,6 +473,40 @@ async fn watchers_cannot_lock_everybody_else_out() {
         }
     };
     timeout(EVER, again).await.unwrap();
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_watch_of_any_length_ends_with_its_definition() {
+    let server = Server::start(support::config()).await;
+    let seconds = i64::MAX;
+    let path =
+        format!("/apis/eci.alibabacloud.com/v1/imagecaches?watch=1&timeoutSeconds={seconds}");
+    let (mut stream, status) = ask(server.address, &path).await;
+    assert_eq!(status, "200");
+    create(&server.caches(), &cache("a")).await;
+    let resource = ("apiextensions.k8s.io", "v1", "customresourcedefinitions");
+    let name = "imagecaches.eci.alibabacloud.com";
+    let place = server.cluster.place(resource, None, Some(name)).unwrap();
+    let deleted = server
+        .cluster
+        .delete(&place, DeleteOptions::default())
+        .await;
+    deleted.unwrap();
+    let mut events = Vec::new();
+    let ended = async {
+        let mut chunk = [0; 4096];
+        // the connection stays open, so the end of the body is looked for
+        while !events.ends_with(b"0\r\n\r\n") {
+            let length = stream.read(&mut chunk).await.unwrap();
+            assert!(length > 0);
+            events.extend_from_slice(&chunk[..length]);
+        }
+    };
+    timeout(EVER, ended).await.unwrap();
+    let events = String::from_utf8(events).unwrap();
+    assert!(events.contains(r#"{"type":"ADDED""#), "{events}");
+    assert!(events.contains(r#"{"type":"DELETED""#), "{events}");
     server.end().await;
 }
 

@@ -285,6 +285,7 @@ async fn definition_deletion_waits_for_its_objects() {
         .await
         .unwrap();
     assert!(deleted.object["metadata"]["deletionTimestamp"].is_string());
+    assert_eq!(deleted.object["metadata"]["generation"], 2);
     let until = async |done: &dyn Fn() -> bool| {
         let wait = async {
             while !done() {
@@ -305,7 +306,11 @@ async fn definition_deletion_waits_for_its_objects() {
     );
     let late = Body::json(&widget("v1", json!({"colour": "blue"})), "test");
     let refused = cluster.create(&all, late).await.unwrap_err();
-    assert_eq!((refused.code, refused.reason), (405, "MethodNotAllowed"));
+    assert_eq!((refused.code, refused.reason), (403, "Forbidden"));
+    assert_eq!(
+        refused.message,
+        "widgets.example.com \"a\" is forbidden: create not allowed while custom resource definition is terminating"
+    );
     let free = json!({"metadata": {"finalizers": null}});
     merge(&cluster, &held, free).await.unwrap();
     until(&|| cluster.get(&place).is_err()).await;
@@ -370,7 +375,7 @@ async fn definition_of_a_start_stays_until_another_is_given() {
 }
 
 #[test]
-fn definition_faults_have_field_paths() {
+fn definition_errors_have_field_paths() {
     assert_eq!(definition_faults(&own()), []);
     let schema = "/spec/versions/0/schema/openAPIV3Schema";
     let spec = format!("{schema}/properties/spec");

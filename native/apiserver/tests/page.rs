@@ -104,7 +104,7 @@ async fn browsers_get_the_page_and_clients_the_api() {
                     "Host: example.com\r\nAccept: text/html\r\n",
                 ),
                 "403 forbidden",
-                "only names of this machine",
+                "is not a name of this server",
             ),
         ]
     });

@@ -11,8 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use imagecache_apiserver::cluster::store::{
-    Change, Compacted, History, List, OBJECT_BYTES, Object, Page, Store, Unwritten,
+    Change, Compacted, History, List, Object, Page, Store, Unwritten,
 };
+use imagecache_apiserver::limits::OBJECT_BYTES;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -352,7 +353,7 @@ fn owners_are_found_by_uid() {
 
 /// Ten writers count together in ten objects; ten watchers see every step once, in order.
 #[test]
-fn ten_writers_and_ten_watchers_lose_nothing() {
+fn store_ten_writers_and_watchers_lose_nothing() {
     const STEPS: u64 = 50;
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(Some(directory.path()), History::default()).unwrap());

@@ -1,7 +1,5 @@
 //! `imagecache completions`: prints the completion script of a shell.
 
-use std::io::Write;
-
 use anyhow::Context;
 use clap_complete::Shell;
 
@@ -32,7 +30,9 @@ impl Completions {
         // clap_complete panics when its writer fails; a vector does not.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, command, "imagecache", &mut script);
-        console.write_all(&script).context(UNWRITABLE)?;
+        console
+            .document(&String::from_utf8_lossy(&script))
+            .context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }
 }

@@ -1,18 +1,20 @@
 //! The output end: one locked, buffered writer to standard output, and one line at a time to standard error.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anyhow::Context;
+use imagecache::foreign::{Foreign, steers};
 
 /// What went wrong when a write to [`Console`] fails.
 pub(crate) const UNWRITABLE: &str = "cannot write standard output";
 
 /// Standard output of one run.
 ///
-/// Whether to colour is decided once, here; what is printed is then made with or without escape codes, so that a
-/// large plain output is not searched for codes to strip.
+/// Whether to colour is decided once, here. Nothing is written but by [`Console::line`], [`Console::styled`] and
+/// [`Console::document`], so that no text of a manifest or of a server steers the terminal or adds a line.
 pub(crate) struct Console {
     out: BufWriter<AutoStream<StdoutLock<'static>>>,
     color: bool,
@@ -79,16 +81,51 @@ impl Console {
     }
 }
 
-impl Write for Console {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.reader == Reader::Gone {
-            return Ok(bytes.len());
-        }
-        let written = self.out.write(bytes);
-        self.unless_gone(written, bytes.len())
+impl Console {
+    /// Prints one line. Whatever is in it, it is one line.
+    pub(crate) fn line(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        let text = text.to_string();
+        self.put(format_args!("{}\n", Foreign(&text).line()))
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    /// Prints one line of parts, each in its style.
+    pub(crate) fn styled(&mut self, parts: &[(anstyle::Style, &str)]) -> io::Result<()> {
+        for (style, text) in parts {
+            let style = self.style(*style);
+            self.put(format_args!("{style}{}{style:#}", Foreign(text).line()))?;
+        }
+        self.put(format_args!("\n"))
+    }
+
+    /// Prints a text of several lines whose parts have the escapes of their places, such as a table or JSON. A character
+    /// that steers the terminal is escaped, except the codes of colours where colours are wanted.
+    pub(crate) fn document(&mut self, text: &str) -> io::Result<()> {
+        let code = if self.color { Some('\u{1b}') } else { None };
+        let odd = |c: char| steers(c) && !matches!(c, '\n' | '\t') && Some(c) != code;
+        if text.contains(odd) {
+            let shown: String = text.chars().fold(String::new(), |mut shown, c| {
+                if odd(c) {
+                    shown.extend(c.escape_default());
+                } else {
+                    shown.push(c);
+                }
+                shown
+            });
+            return self.put(format_args!("{shown}"));
+        }
+        self.put(format_args!("{text}"))
+    }
+
+    fn put(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        if self.reader == Reader::Gone {
+            return Ok(());
+        }
+        let written = self.out.write_fmt(text);
+        self.unless_gone(written, ())
+    }
+
+    /// Writes out what is still buffered.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         if self.reader == Reader::Gone {
             return Ok(());
         }
@@ -112,49 +149,27 @@ pub(crate) fn choose_color(choice: clap::ColorChoice) {
     .write_global();
 }
 
-/// Writes one `error:` line to standard error, and ignores it if that fails.
+/// Writes one `error:` line to standard error, and ignores it if that fails. Further lines of the message are indented.
 pub(crate) fn complain(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
-    let _ = writeln!(
-        anstream::stderr(),
-        "{style}error:{style:#} {}",
-        visible_lines(message)
-    );
+    let message = message.replace('\n', "\n  ");
+    let message = Foreign(&message).lines();
+    let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {message}");
 }
 
 /// Writes a note to standard error.
 pub(crate) fn note(message: &str) {
-    let _ = writeln!(anstream::stderr(), "{message}");
+    let _ = writeln!(anstream::stderr(), "{}", Foreign(message).lines());
 }
 
-/// Escapes the characters of the input that could steer a terminal or end a line: `\n`, `\u{1b}`.
+/// Writes a text that was rendered for standard error, with its codes of colours.
+pub(crate) fn note_rendered(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Returns a text of somebody else for a part of a line; see [`Foreign::line`].
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    escaped(text, |_| false)
-}
-
-/// As [`visible`], for text of several lines: line ends and tabs are kept.
-pub(crate) fn visible_lines(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| matches!(c, '\n' | '\t'))
-}
-
-fn escaped(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
-    let steers = |c: char| {
-        let ends_line = matches!(c, '\u{2028}' | '\u{2029}');
-        let turns_text = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        (c.is_control() || ends_line || turns_text) && !kept(c)
-    };
-    if !text.contains(steers) {
-        return text.into();
-    }
-    let mut shown = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if steers(c) {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown.into()
+    Foreign(text).line().to_string().into()
 }
 
 /// Returns the message of the operating system, without `(os error 2)`.

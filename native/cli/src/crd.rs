@@ -1,7 +1,5 @@
 //! `imagecache crd`: the CustomResourceDefinition of `ImageCache`.
 
-use std::io::Write;
-
 use anyhow::Context;
 use imagecache::resource::{CrdVersion, crd};
 
@@ -38,7 +36,7 @@ impl Crd {
             CrdVersion::V1
         };
         let text = self.output.write(&crd(version))?;
-        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+        console.document(&text).context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }
 }

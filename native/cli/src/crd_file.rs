@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{anyhow, bail};
 use imagecache::diagnostic::{Levels, QuotedPart};
-use imagecache::document::{Document, TextFormat, TextLimits, read_within};
+use imagecache::document::{Document, TextFormat, read_within};
 use imagecache::path::Path as Place;
 use imagecache_simulator::cluster::definition_faults;
 use serde_json::Value;
@@ -21,10 +21,8 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Value> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| anyhow!("{shown}: cannot be read: {}", reason(&error)))?;
-    let limits = TextLimits {
-        documents: 2,
-        ..LIMITS
-    };
+    let mut limits = LIMITS;
+    limits.documents = 2;
     let (documents, findings) = read_within(&text, TextFormat::Auto, &Levels::default(), &limits);
     if let Some(finding) = findings.first() {
         let at = finding.span.map(|span| span.start);

@@ -37,7 +37,7 @@ pub(crate) fn take<T: Send>(
         for found in &checked.findings {
             taken.incomplete |= matches!(found.code, Code::IC001 | Code::IC003 | Code::IC005);
             let shown = text.render(&checked.name, &checked.text, found);
-            console::note(&format!("{shown}\n"));
+            console::note_rendered(&format!("{shown}\n"));
         }
     }
     taken

@@ -1,7 +1,5 @@
 //! `imagecache expire`: shows when each cache expires, and why.
 
-use std::io::Write;
-
 use anstyle::AnsiColor;
 use anyhow::Context;
 use clap::ValueEnum;
@@ -98,7 +96,7 @@ impl Expire {
             Form::Yaml => encode::yaml(&ends)?,
             Form::Name => names(&ends),
         };
-        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+        console.document(&text).context(UNWRITABLE)?;
         Ok(if taken.incomplete {
             Exit::Failure
         } else if self.within.is_some() && !ends.is_empty() {
@@ -125,8 +123,8 @@ fn text(ends: &mut [Expiry], now: Timestamp, console: &Console) -> String {
     let mut table = table::new(&["CACHE", "ID", "EXPIRES", RULER, ""]);
     for end in &*ends {
         table.add_row([
-            visible(end.name.as_deref().unwrap_or("-")).as_ref(),
-            visible(end.image_cache_id.as_deref().unwrap_or("-")).as_ref(),
+            end.name.as_deref().unwrap_or("-"),
+            end.image_cache_id.as_deref().unwrap_or("-"),
             &at(end),
             &timeline(end),
             &end.to_string(),
@@ -142,7 +140,7 @@ fn text(ends: &mut [Expiry], now: Timestamp, console: &Console) -> String {
                 "{style}warning[{}]{style:#}: {}: {}: {}\n  {}\n",
                 found.code,
                 visible(name.unwrap_or("-")),
-                found.path,
+                visible(&found.path),
                 visible(&found.message),
                 found.help
             ));
@@ -178,9 +176,9 @@ fn timeline(end: &Expiry) -> String {
     let whole = CELLS.saturating_mul(6);
     match (end.state, end.seconds_left) {
         (ExpiryState::Ended, _) => "x".to_owned(),
-        (ExpiryState::At, None) => String::new(),
         (ExpiryState::Never, _) => line(whole, '>'),
-        (ExpiryState::At, Some(left)) => match cell(left) {
+        (_, None) => String::new(),
+        (_, Some(left)) => match cell(left) {
             Some(cell) => line(cell, '*'),
             None => line(whole, '>'),
         },
@@ -221,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_stands_between_its_marks() {
+    fn ruler_end_is_between_its_marks() {
         let day = 86_400;
         for (left, expected) in [
             (0, Some(0)),

@@ -1,7 +1,5 @@
 //! `imagecache explain`: the page of a finding's code.
 
-use std::io::Write;
-
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use imagecache::diagnostic::{Code, Severity};
@@ -81,7 +79,7 @@ impl Explain {
             Form::Json => encode::json(&entries(asked))?,
             Form::Yaml => encode::yaml(&entries(asked))?,
         };
-        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+        console.document(&text).context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use imagecache::diagnostic::{Code, Diagnostic, Severity};
+use imagecache::diagnostic::{Code, Diagnostic};
 use imagecache::document::{Position, Span, TextFormat, TextLimits};
 use walkdir::{DirEntry, WalkDir};
 
@@ -17,11 +17,13 @@ const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// Limits of one input. The limits of the core are for untrusted text; these files are the user's, and a list of a large
 /// cluster is large. Kept values take some ten times their text in memory, one text per core.
-pub(crate) const LIMITS: TextLimits = TextLimits {
-    bytes: 256 << 20,
-    documents: 1_000_000,
-    nodes: 50_000_000,
-    yaml_nodes: 10_000_000,
+pub(crate) const LIMITS: TextLimits = {
+    let mut limits = TextLimits::DEFAULT;
+    limits.bytes = 256 << 20;
+    limits.documents = 1_000_000;
+    limits.nodes = 50_000_000;
+    limits.yaml_nodes = 10_000_000;
+    limits
 };
 
 /// What to read.
@@ -82,15 +84,10 @@ impl Fault {
 
     /// Returns the finding. It is always an error, whatever the levels of rules are.
     pub(crate) fn diagnostic(&self) -> Diagnostic {
-        Diagnostic {
-            code: Code::IC005,
-            severity: Severity::Error,
-            document: 0,
-            path: String::new(),
-            message: self.message.clone(),
-            help: (!self.help.is_empty()).then(|| self.help.to_owned()),
-            span: self.at.map(|at| Span { start: at, end: at }),
-        }
+        let mut found = Diagnostic::new(Code::IC005, self.message.clone());
+        found.help = (!self.help.is_empty()).then(|| self.help.to_owned());
+        found.span = self.at.map(|at| Span { start: at, end: at });
+        found
     }
 }
 
@@ -300,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_beyond_the_limit_is_cut_between_characters_and_still_beyond_it() {
+    fn input_beyond_limit_is_cut_between_characters() {
         for limit in 0..40 {
             let text = read("ä€😀".repeat(20).as_bytes(), limit).unwrap();
             assert!(
@@ -313,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_character_that_the_file_itself_cuts_is_a_fault() {
+    fn input_truncated_character_is_an_error() {
         let said = read(&"a€".as_bytes()[..3], 100).unwrap_err();
         assert_eq!(said, "byte 0xe2 at offset 1 is not UTF-8");
     }

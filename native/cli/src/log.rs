@@ -1,14 +1,17 @@
 //! The log of commands that run for long: one line for each event, on standard error.
 //!
 //! Text by default, with colour as everywhere else (`--color`, `NO_COLOR`), or one JSON object a line. Secrets cannot be
-//! logged: they are [`imagecache::eci::Secret`]s, which print as nothing.
+//! logged: they are [`imagecache::eci::Secret`]s, which print as nothing. A message and a field is a part of a line,
+//! whatever is in it.
 
 use std::io;
 
 use anstream::AutoStream;
+use imagecache::foreign::Foreign;
 use tracing::Subscriber;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{MakeWriter, format};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -86,10 +89,52 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let layer = fmt::layer().with_writer(writer);
+    let layer = fmt::layer();
     match form {
-        Form::Text => layer.with_ansi(color).with_target(false).boxed(),
-        Form::Json => layer.json().flatten_event(true).boxed(),
+        Form::Text => {
+            let fields = format::debug_fn(|out, field, value| {
+                let text = format!("{value:?}");
+                match field.name() {
+                    "message" => write!(out, "{}", Foreign(&text).line()),
+                    name => write!(out, "{name}={}", Foreign(&text).line()),
+                }
+            });
+            layer
+                .fmt_fields(fields.delimited(" "))
+                .with_writer(writer)
+                .with_ansi(color)
+                .with_target(false)
+                .boxed()
+        }
+        Form::Json => layer
+            .json()
+            .flatten_event(true)
+            .with_writer(Escaped(writer))
+            .boxed(),
+    }
+}
+
+/// Writes JSON with the characters that steer a terminal as `\uXXXX`. The log writes a whole line at once.
+struct Escaped<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Escaped<W> {
+    type Writer = Escaped<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Escaped(self.0.make_writer())
+    }
+}
+
+impl<W: io::Write> io::Write for Escaped<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let shown = Foreign(&text).json().to_string();
+        self.0.write_all(shown.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -138,13 +183,33 @@ mod tests {
     }
 
     #[test]
+    fn no_text_steers_the_terminal_or_adds_a_line() {
+        use imagecache::foreign::steers;
+        for form in [Form::Text, Form::Json] {
+            let sink = Sink::default();
+            let writer = sink.clone();
+            let subscriber =
+                tracing_subscriber::registry().with(lines(form, false, move || writer.clone()));
+            tracing::subscriber::with_default(subscriber, || {
+                let odd = "a\u{9b}31m\u{202e}\n::error::x\u{1b}]0;t\u{7}\r\u{2028}";
+                let _span = tracing::info_span!("span", odd, shown = %odd).entered();
+                tracing::info!(odd, shown = %odd, debug = ?odd, "{odd}");
+                tracing::info!("::error::{}", odd);
+            });
+            let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+            assert_eq!(text.lines().count(), 2, "{text:?}");
+            assert!(!text.contains(|c| steers(c) && c != '\n'), "{text:?}");
+        }
+    }
+
+    #[test]
     fn colour_is_only_where_it_is_wanted() {
         assert!(!logged(Form::Text, false).contains('\u{1b}'));
         assert!(logged(Form::Text, true).contains('\u{1b}'));
     }
 
     #[test]
-    fn no_form_tells_a_secret() {
+    fn log_no_form_shows_a_secret() {
         for form in [Form::Text, Form::Json] {
             let text = logged(form, false);
             assert!(text.contains("key") && !text.contains("LTAI"), "{text}");
@@ -152,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_comes_from_the_command_line_then_from_the_environment() {
+    fn log_level_flag_overrides_environment() {
         let log = |level: Option<&str>| Log {
             log_format: Form::Text,
             log_level: level.map(str::to_owned),

@@ -19,6 +19,7 @@ mod expire;
 mod explain;
 mod input;
 mod kubeconfig;
+mod listen;
 mod log;
 mod match_locality;
 mod match_pods;

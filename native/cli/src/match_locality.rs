@@ -1,7 +1,5 @@
 //! `imagecache match --profile locality`: the score that Kubernetes' scheduler gives each node for a pod.
 
-use std::io::Write as _;
-
 use anyhow::Context;
 use imagecache::matching::{LocalityInventory, PodImages, PodScores};
 use rayon::prelude::*;
@@ -48,7 +46,7 @@ pub(crate) fn run(inputs: &[Input], form: Form, console: &mut Console) -> anyhow
         Form::Yaml => encode::yaml(&scores)?,
         Form::Name => best(&scores),
     };
-    console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+    console.document(&text).context(UNWRITABLE)?;
     let complete = !taken.incomplete && inventory.unreadable == 0 && repeated.is_empty();
     Ok(if complete { Exit::Ok } else { Exit::Failure })
 }
@@ -79,7 +77,7 @@ fn rows(scores: &[PodScores]) -> String {
         for node in &pod.nodes {
             let score = node.score.to_string();
             let cells = [&pod.pod, &pod.kind, &node.node, &score];
-            table.add_row(cells.map(|cell| visible(cell).into_owned()));
+            table.add_row(cells);
         }
     }
     table::lines(&table)

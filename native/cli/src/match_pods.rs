@@ -1,15 +1,16 @@
 //! `imagecache match`: shows which cache each pod uses, and why.
 
-use std::io::{self, Write};
+use std::io;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use clap::ValueEnum;
 use imagecache::matching::{
-    CacheName, Decision, Explanation, ImageFacts, ImageMatch, Index, Inventory, MatchRules,
-    SearchBuffers, SizeTie,
+    CacheName, Decision, Explanation, ImageFacts, ImageMatch, Index, Inventory, MAX_CANDIDATES,
+    MatchRules, SearchBuffers, SizeTie,
 };
 use imagecache::reference::Named;
+use oci_spec::image::{ImageIndex, ImageManifest};
 use rayon::prelude::*;
 
 use crate::clock::Clock;
@@ -62,6 +63,9 @@ pub(crate) struct Match {
     /// Show every candidate, what ECI does next, and how to pin the result
     #[arg(short, long)]
     explain: bool,
+    /// Maximum number of candidates to show for each pod
+    #[arg(long, value_name = "NUMBER", default_value_t = MAX_CANDIDATES)]
+    candidates: usize,
     /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
@@ -238,20 +242,27 @@ impl ImageOptions {
             facts.size(image, bytes).map_err(usage_error)?;
         }
         for (image, path) in &self.image_manifest {
-            let text = std::fs::read(path).with_context(|| format!("{path}: cannot be read"))?;
-            let manifest = serde_json::from_slice(&text).ok();
-            let bytes =
-                manifest.and_then(|manifest| imagecache::matching::manifest_bytes(&manifest));
-            let bytes = bytes.with_context(|| {
-                format!("{path}: not a manifest of one image (an index has no size)")
-            })?;
-            facts.size(image, bytes).map_err(usage_error)?;
+            facts
+                .manifest(image, &manifest(path)?)
+                .map_err(usage_error)?;
         }
         for (image, digest) in &self.image_digest {
             facts.digest(image, digest).map_err(usage_error)?;
         }
         Ok(facts)
     }
+}
+
+/// Reads the manifest of one image from a file.
+fn manifest(path: &str) -> anyhow::Result<ImageManifest> {
+    let text = std::fs::read(path).with_context(|| format!("{path}: cannot be read"))?;
+    if let Ok(index) = serde_json::from_slice::<ImageIndex>(&text) {
+        let platforms = index.manifests().len();
+        anyhow::bail!(
+            "{path}: an index of {platforms} manifests, expected the manifest of one image"
+        );
+    }
+    serde_json::from_slice(&text).with_context(|| format!("{path}: not a manifest of one image"))
 }
 
 fn wrong(option: &str, value: &str, expected: &str) -> anyhow::Error {
@@ -307,7 +318,7 @@ impl Match {
             let answers: Vec<Explanation> = batch
                 .par_iter()
                 .map_init(SearchBuffers::default, |scratch, pod| {
-                    index.explain(pod, &rules, scratch)
+                    index.explain_with(pod, &rules, scratch)
                 })
                 .collect();
             for answer in answers {
@@ -326,22 +337,22 @@ impl Match {
     }
 
     fn rules(&self) -> MatchRules {
-        MatchRules {
-            region: self.pods.region.clone(),
-            arch: self.pods.arch.clone(),
-            os: self.pods.os.clone(),
-            require_storage: self.pods.require_storage,
-            now: Some(self.clock.now()),
-            size_tie: match self.rules.size_tiebreak {
-                SizeTiebreak::Closest => SizeTie::Closest,
-                SizeTiebreak::MatchedBytes => SizeTie::MatchedBytes,
-            },
-            strict: self.rules.strict,
-            serve_stale_while_updating: self.rules.serve_stale,
-            auto_create: !self.rules.no_auto_create,
-            auto_match: self.pods.auto_match_default,
-            ..MatchRules::default()
-        }
+        let mut rules = MatchRules::default();
+        rules.region.clone_from(&self.pods.region);
+        rules.arch.clone_from(&self.pods.arch);
+        rules.os.clone_from(&self.pods.os);
+        rules.require_storage = self.pods.require_storage;
+        rules.now = Some(self.clock.now());
+        rules.size_tie = match self.rules.size_tiebreak {
+            SizeTiebreak::Closest => SizeTie::Closest,
+            SizeTiebreak::MatchedBytes => SizeTie::MatchedBytes,
+        };
+        rules.strict = self.rules.strict;
+        rules.serve_stale_while_updating = self.rules.serve_stale;
+        rules.auto_create = !self.rules.no_auto_create;
+        rules.auto_match = self.pods.auto_match_default;
+        rules.max_candidates = self.candidates;
+        rules
     }
 
     /// Returns the first option that was given and that the score of nodes does not depend on.
@@ -349,6 +360,7 @@ impl Match {
         let (pods, rules) = (&self.pods, &self.rules);
         let given = [
             (self.explain, "--explain"),
+            (self.candidates != MAX_CANDIDATES, "--candidates"),
             (self.fail_on != FailOn::Refused, "--fail-on"),
             (pods.region.is_some(), "--region"),
             (pods.arch.is_some(), "--arch"),
@@ -376,7 +388,8 @@ impl Match {
             Decision::Hit | Decision::NotEci => 0,
             Decision::Partial => 1,
             Decision::Miss => 2,
-            Decision::Refused(_) => 3,
+            // A decision that a later core adds fails too, until it has a place here.
+            _ => 3,
         };
         bad >= match self.fail_on {
             FailOn::Partial => 1,
@@ -406,7 +419,7 @@ fn nothing_to_match(inventory: &Inventory) -> String {
 /// Prints explanations in order.
 enum Printer {
     /// A table is as wide as its widest row, so it is printed at the end.
-    Table(Box<comfy_table::Table>),
+    Table(Box<table::Table>),
     Pages {
         first: bool,
     },
@@ -435,26 +448,26 @@ impl Printer {
             Printer::Table(table) => {
                 table.add_row(row(&answer));
                 for warning in &answer.warnings {
-                    console::note(&visible(&format!("warning: {}: {warning}", answer.pod)));
+                    let pod = visible(&answer.pod);
+                    console::note(&format!("warning: {pod}: {}", visible(warning)));
                 }
                 Ok(())
             }
             Printer::Pages { first } => {
                 let text = if std::mem::take(first) { "" } else { "\n" };
-                console
-                    .write_all(text.as_bytes())
-                    .and_then(|()| page(console, &answer))
+                console.document(text).and_then(|()| page(console, &answer))
             }
             Printer::Json { first } => {
                 let between = if std::mem::take(first) { "[\n" } else { ",\n" };
-                write!(console, "{between}{}", encode::json_elements(&[answer])?)
+                let text = encode::json_elements(&[answer])?;
+                console.document(&format!("{between}{text}"))
             }
-            Printer::Yaml => console.write_all(encode::yaml(&[answer])?.as_bytes()),
+            Printer::Yaml => console.document(&encode::yaml(&[answer])?),
             Printer::Name => {
                 let winner = answer
                     .winner
                     .map(|winner| winner.image_cache_id.unwrap_or(winner.name));
-                writeln!(console, "{}", visible(winner.as_deref().unwrap_or("-")))
+                console.line(format_args!("{}", winner.as_deref().unwrap_or("-")))
             }
         }
         .context(UNWRITABLE)
@@ -462,9 +475,9 @@ impl Printer {
 
     fn end(self, console: &mut Console) -> anyhow::Result<()> {
         match self {
-            Printer::Table(table) => console.write_all(table::lines(&table).as_bytes()),
-            Printer::Json { first: true } => console.write_all(b"[]\n"),
-            Printer::Json { first: false } => console.write_all(b"\n]\n"),
+            Printer::Table(table) => console.document(&table::lines(&table)),
+            Printer::Json { first: true } => console.document("[]\n"),
+            Printer::Json { first: false } => console.document("\n]\n"),
             Printer::Pages { .. } | Printer::Yaml | Printer::Name => Ok(()),
         }
         .context(UNWRITABLE)
@@ -497,15 +510,14 @@ fn row(answer: &Explanation) -> [String; 6] {
             )
         }
     };
-    let cells = [
+    [
         answer.pod.clone(),
         answer.kind.clone(),
         answer.decision.as_str().to_owned(),
         answer.winner.as_ref().map_or("-".to_owned(), cache_label),
         format!("{}/{}", exact.count(), answer.images.len()),
         next,
-    ];
-    cells.map(|cell| visible(&cell).into_owned())
+    ]
 }
 
 /// Returns the images to pull for a table: one by name, more by number.
@@ -526,30 +538,27 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     candidates(console, answer)?;
     match (&answer.error, answer.next.pull.as_slice()) {
         (Some(error), _) => {
-            writeln!(
-                console,
+            console.line(format_args!(
                 "  ECI refuses the pod: {} (HTTP {})",
                 error.code, error.http
-            )?;
-            writeln!(console, "    {}", visible(&error.message))?;
+            ))?;
+            console.line(format_args!("    {}", error.message))?;
         }
-        (None, []) => writeln!(console, "  ECI pulls nothing")?,
-        (None, images) => writeln!(console, "  ECI pulls {}", visible(&images.join(", ")))?,
+        (None, []) => console.line(format_args!("  ECI pulls nothing"))?,
+        (None, images) => console.line(format_args!("  ECI pulls {}", images.join(", ")))?,
     }
     if let Some(create) = &answer.next.create {
         let (name, size) = (&create.name, create.size_gib);
-        writeln!(
-            console,
+        console.line(format_args!(
             "  ECI creates a cache of {size} GiB for later pods: {}",
-            visible(name)
-        )?;
+            name
+        ))?;
     }
     if let (Some(bytes), Some(seconds)) = (answer.bytes_saved, answer.seconds_saved) {
         let bytes = indicatif::BinaryBytes(bytes);
-        writeln!(
-            console,
+        console.line(format_args!(
             "  the cache saves pulling {bytes}, about {seconds} s"
-        )?;
+        ))?;
     }
     if let Some(pin) = &answer.pin {
         let place = if answer.kind == "Pod" {
@@ -557,12 +566,18 @@ fn page(console: &mut Console, answer: &Explanation) -> io::Result<()> {
         } else {
             "pod template"
         };
-        writeln!(console, "  to pin this cache, annotate the {place}:")?;
-        writeln!(console, "    {}: {}", pin.annotation, visible(&pin.value))?;
+        console.line(format_args!("  to pin this cache, annotate the {place}:"))?;
+        console.line(format_args!("    {}: {}", pin.annotation, pin.value))?;
     }
     for warning in &answer.warnings {
-        let style = console.style(AnsiColor::Yellow.on_default().bold());
-        writeln!(console, "  {style}warning:{style:#} {}", visible(warning))?;
+        let style = AnsiColor::Yellow.on_default().bold();
+        let plain = Style::new();
+        console.styled(&[
+            (plain, "  "),
+            (style, "warning:"),
+            (plain, " "),
+            (plain, warning),
+        ])?;
     }
     Ok(())
 }
@@ -571,24 +586,21 @@ fn head(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     let color = match answer.decision {
         Decision::Hit => AnsiColor::Green,
         Decision::Partial | Decision::Miss | Decision::NotEci => AnsiColor::Yellow,
-        Decision::Refused(_) => AnsiColor::Red,
+        _ => AnsiColor::Red,
     };
-    let bold = console.style(Style::new().bold());
-    let color = console.style(color.on_default().bold());
-    let (kind, pod) = (visible(&answer.kind), visible(&answer.pod));
-    let decision = answer.decision.as_str();
-    write!(
-        console,
-        "{bold}{kind} {pod}{bold:#}: {color}{decision}{color:#}"
-    )?;
-    match &answer.winner {
-        Some(winner) => writeln!(console, " {}", visible(&cache_label(winner))),
-        None => writeln!(console),
-    }
+    let object = format!("{} {}", answer.kind, answer.pod);
+    let winner = answer.winner.as_ref().map(cache_label);
+    let winner = winner.map_or(String::new(), |winner| format!(" {winner}"));
+    console.styled(&[
+        (Style::new().bold(), &object),
+        (Style::new(), ": "),
+        (color.on_default().bold(), answer.decision.as_str()),
+        (Style::new(), &winner),
+    ])
 }
 
 fn images(console: &mut Console, answer: &Explanation) -> io::Result<()> {
-    writeln!(console, "  images")?;
+    console.line(format_args!("  images"))?;
     let mut rows = table::new(&[]);
     for image in &answer.images {
         let cached = image.cached.as_deref().unwrap_or_default();
@@ -596,9 +608,9 @@ fn images(console: &mut Console, answer: &Explanation) -> io::Result<()> {
             ImageMatch::Exact => "cached".to_owned(),
             ImageMatch::RepositoryOnly => format!("cached in another version: {cached}"),
             ImageMatch::Nothing => "not cached".to_owned(),
-            ImageMatch::Invalid => "not an image reference".to_owned(),
+            _ => "not an image reference".to_owned(),
         };
-        rows.add_row([visible(&image.image).as_ref(), visible(&found).as_ref()]);
+        rows.add_row([&image.image, &found]);
     }
     indented(console, &rows)
 }
@@ -606,35 +618,35 @@ fn images(console: &mut Console, answer: &Explanation) -> io::Result<()> {
 fn candidates(console: &mut Console, answer: &Explanation) -> io::Result<()> {
     let unrelated = count(answer.unrelated, "cache");
     if answer.candidates.is_empty() {
-        return writeln!(
-            console,
+        return console.line(format_args!(
             "  caches: {unrelated}, none with an image of these repositories"
-        );
+        ));
     }
-    writeln!(console, "  caches")?;
+    console.line(format_args!("  caches"))?;
     let mut rows = table::new(&[]);
     for candidate in &answer.candidates {
         let mark = if candidate.reason.is_none() { "*" } else { "-" };
         let label = cache_label(&candidate.cache);
-        rows.add_row([
-            mark,
-            visible(&label).as_ref(),
-            visible(&candidate.why).as_ref(),
-        ]);
+        rows.add_row([mark, &label, &candidate.why]);
     }
     indented(console, &rows)?;
+    if answer.omitted > 0 {
+        let omitted = count(answer.omitted, "cache");
+        console.line(format_args!(
+            "    and {omitted} that rank lower (--candidates)"
+        ))?;
+    }
     if answer.unrelated > 0 {
-        writeln!(
-            console,
+        console.line(format_args!(
             "    and {unrelated} without an image of these repositories"
-        )?;
+        ))?;
     }
     Ok(())
 }
 
-fn indented(console: &mut Console, rows: &comfy_table::Table) -> io::Result<()> {
+fn indented(console: &mut Console, rows: &table::Table) -> io::Result<()> {
     for line in table::lines(rows).lines() {
-        writeln!(console, "    {line}")?;
+        console.line(format_args!("    {line}"))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -10,6 +10,7 @@ use anyhow::Context;
 use imagecache::reference::{self, Named, describe};
 
 use crate::console::{self, Console, UNWRITABLE};
+use crate::encode;
 use crate::exit::Exit;
 use crate::usage::usage_error;
 
@@ -146,14 +147,14 @@ impl Printer {
         let between = !std::mem::take(&mut self.first);
         match self.form {
             Form::Text if between => console
-                .write_all(b"\n")
+                .document("\n")
                 .and_then(|()| self.text(console, &description)),
             Form::Text => self.text(console, &description),
-            Form::Json => serde_json::to_writer(&mut *console, &description)
+            Form::Json => encode::json_line(&description)
                 .map_err(io::Error::from)
-                .and_then(|()| console.write_all(b"\n")),
+                .and_then(|text| console.document(&format!("{text}\n"))),
             Form::Name => match &description.normalized {
-                Some(normalized) => writeln!(console, "{normalized}"),
+                Some(normalized) => console.line(format_args!("{normalized}")),
                 None => Ok(()),
             },
         }
@@ -162,10 +163,9 @@ impl Printer {
 
     fn text(&self, console: &mut Console, described: &reference::Reference) -> io::Result<()> {
         let Some(fault) = &described.error else {
-            let bold = console.style(anstyle::Style::new().bold());
-            writeln!(console, "{bold}{}{bold:#}", described.input)?;
+            console.styled(&[(anstyle::Style::new().bold(), &described.input)])?;
             for (part, value) in parts(described) {
-                writeln!(console, "  {part:<10}  {value}")?;
+                console.line(format_args!("  {part:<10}  {value}"))?;
             }
             return Ok(());
         };
@@ -178,7 +178,7 @@ impl Printer {
             let snippet = Snippet::source(described.input.as_str()).line_numbering(false);
             group = group.element(snippet.annotation(mark.label(error.rule())));
         }
-        writeln!(console, "{}", self.renderer.render(&[group]))
+        console.document(&format!("{}\n", self.renderer.render(&[group])))
     }
 }
 

@@ -1,7 +1,5 @@
 //! `imagecache schema`: the JSON Schema of `ImageCache` for editors.
 
-use std::io::Write;
-
 use anyhow::Context;
 use imagecache::resource::json_schema;
 
@@ -34,7 +32,7 @@ pub(crate) struct Schema {
 impl Schema {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let text = self.output.write(&json_schema())?;
-        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+        console.document(&text).context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }
 }

@@ -30,6 +30,10 @@ pub(crate) fn stop() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
+/// The signal for a write beyond the file size limit (`ulimit -f`), on every Linux but those of MIPS.
+#[cfg(target_os = "linux")]
+const SIGXFSZ: i32 = 25;
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
@@ -40,6 +44,9 @@ struct Signals {
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
+        // A write beyond the file size limit becomes an error of that write, and does not end the process.
+        #[cfg(target_os = "linux")]
+        let _ = signal(SignalKind::from_raw(SIGXFSZ));
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

@@ -1,13 +1,11 @@
 //! `imagecache sync`: the controller, as a process.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use imagecache::eci::object::CallDefaults;
 use imagecache::reconcile::{Allowed, Budget, Trust};
 use imagecache_controller::cluster::Client;
 use imagecache_controller::controller::lease::{Candidate, Terms};
@@ -120,12 +118,12 @@ impl TrustOptions {
         let hosts = self.plain_http_registries.iter().map(|host| host.trim());
         let hosts = hosts.filter(|host| !host.is_empty());
         let adoption = self.allow_adoption.as_deref().unwrap_or_default();
-        Trust {
-            secret_namespaces: Allowed::of(&self.secret_namespaces),
-            plain_http_registries: hosts.map(str::to_ascii_lowercase).collect(),
-            network_annotations: self.allow_network_annotations,
-            adoption: Allowed::of(adoption.split(',')),
-        }
+        let mut trust = Trust::default();
+        trust.secret_namespaces = Allowed::of(&self.secret_namespaces);
+        trust.plain_http_registries = hosts.map(str::to_ascii_lowercase).collect();
+        trust.network_annotations = self.allow_network_annotations;
+        trust.adoption = Allowed::of(adoption.split(','));
+        trust
     }
 }
 
@@ -148,12 +146,12 @@ struct BudgetOptions {
 
 impl BudgetOptions {
     fn budget(&self) -> Budget {
-        Budget {
-            creations_per_object_hour: self.max_creations_per_object_hour,
-            creations_per_hour: self.max_creations_per_hour,
-            caches: self.max_caches,
-            gib: self.max_gib,
-        }
+        let mut budget = Budget::default();
+        budget.creations_per_object_hour = self.max_creations_per_object_hour;
+        budget.creations_per_hour = self.max_creations_per_hour;
+        budget.caches = self.max_caches;
+        budget.gib = self.max_gib;
+        budget
     }
 }
 
@@ -174,14 +172,17 @@ struct Election {
     identity: Option<String>,
 }
 
+/// The longest pause: a longer one is a mistake, and more than a clock can count.
+const DAY: Duration = Duration::from_secs(86_400);
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text
         .parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     match seconds {
-        Some(pause) if pause >= Duration::from_millis(10) => Ok(pause),
-        _ => Err("expected a number of seconds, at least 0.01".to_owned()),
+        Some(pause) if (Duration::from_millis(10)..=DAY).contains(&pause) => Ok(pause),
+        _ => Err("expected a number of seconds, 0.01 to 86400".to_owned()),
     }
 }
 
@@ -208,7 +209,9 @@ impl Sync {
         if self.once {
             let tally = controller.once().await?;
             while let Ok(line) = told.try_recv() {
-                writeln!(console, "{line}").context(console::UNWRITABLE)?;
+                console
+                    .line(format_args!("{line}"))
+                    .context(console::UNWRITABLE)?;
             }
             for (name, why) in &tally.refused {
                 console::note(&format!(
@@ -249,7 +252,7 @@ impl Sync {
             tokio::select! {
                 () = &mut work => break,
                 Some(line) = told.recv() => {
-                    let written = writeln!(console, "{line}").context(console::UNWRITABLE);
+                    let written = console.line(format_args!("{line}")).context(console::UNWRITABLE);
                     written.and_then(|()| console.finish())?;
                 }
             }
@@ -264,11 +267,14 @@ impl Sync {
         let mut config = Config::new(region);
         config.settings.trust = self.trust.trust();
         config.settings.budget = self.budget.budget();
-        config.settings.defaults = CallDefaults {
-            vswitch_ids: self.builder.vswitch_ids.clone(),
-            security_group_id: self.builder.security_group_id.clone(),
-            resource_group_id: self.builder.resource_group_id.clone(),
-        };
+        let (defaults, builder) = (&mut config.settings.defaults, &self.builder);
+        defaults.vswitch_ids.clone_from(&builder.vswitch_ids);
+        defaults
+            .security_group_id
+            .clone_from(&builder.security_group_id);
+        defaults
+            .resource_group_id
+            .clone_from(&builder.resource_group_id);
         (config.poll, config.rest, config.concurrency) = (self.poll, self.rest, self.concurrency);
         if self.dry_run {
             config.dry_run = Some(Arc::new(move |object, act| {

@@ -3,16 +3,9 @@
 use std::fmt;
 
 /// A usage error: the run ends with exit code 2, and the message is followed by the usage line of the verb.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct UsageError(pub(crate) String);
-
-impl fmt::Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for UsageError {}
 
 /// Returns a usage error with this message.
 pub(crate) fn usage_error(message: impl fmt::Display) -> anyhow::Error {

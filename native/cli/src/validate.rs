@@ -148,10 +148,8 @@ impl SeverityOptions {
 
 impl Validate {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
-        let mut options = ValidateOptions {
-            levels: self.severity.levels()?,
-            ..ValidateOptions::default()
-        };
+        let mut options = ValidateOptions::default();
+        options.levels = self.severity.levels()?;
         if let Some(gib) = self.max_size {
             options.max_size_gib = gib;
         }

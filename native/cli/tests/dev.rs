@@ -70,7 +70,7 @@ impl Dev {
         }
     }
 
-    /// Waits for a line of what is told.
+    /// Waits for a line of the output.
     fn until(&self, part: &str) -> String {
         let since = Instant::now();
         let mut told = String::new();
@@ -130,7 +130,7 @@ impl Dev {
     }
 }
 
-/// What is written, line by line, read as it comes so that nobody waits for a full pipe.
+/// What is written, line by line, read as it comes so that the process never waits on a full pipe.
 fn lines(from: ChildStderr) -> Receiver<String> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
@@ -163,7 +163,7 @@ fn until<T>(mut ask: impl FnMut() -> T, wanted: impl Fn(&T) -> bool) -> T {
 }
 
 #[test]
-fn every_curl_line_that_it_prints_does_what_it_says() {
+fn dev_printed_curl_lines_work() {
     let dev = Dev::start(&["--no-sample"]);
     let commands: Vec<&str> = dev
         .greeting
@@ -350,7 +350,7 @@ fn time_can_be_made_to_fly_until_a_cache_ends() {
 }
 
 #[test]
-fn admission_denies_and_warns_in_the_words_of_the_core() {
+fn dev_admission_has_the_messages_of_the_core() {
     let dev = Dev::start(&["--no-sample"]);
     let cache = json!({
         "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "bad"},
@@ -411,7 +411,7 @@ fn killed_in_the_middle_it_goes_on_where_it_was() {
         |cache| cache["status"]["phase"] == "Ready",
     );
     assert_eq!(ready["status"]["imageCacheId"], id);
-    // Right behind an answer that was given.
+    // Directly after an answer.
     assert_eq!(dev.post(CACHES, &object("second"))["kind"], "ImageCache");
     dev.kill();
 
@@ -454,7 +454,7 @@ impl Dev {
         Sync(self.with_keys(args).args(more).spawn().unwrap())
     }
 
-    /// The caches in the cloud, as the line that it prints tells them.
+    /// The caches in the cloud, from the line that it prints.
     fn cloud(&self) -> Vec<Value> {
         let line = self.line("imagecache eci list ");
         let args = line.split_whitespace().skip(1);
@@ -562,7 +562,7 @@ fn killed_before_the_sample_is_ready_it_still_makes_its_pod() {
 }
 
 #[test]
-fn what_cannot_be_used_is_told_in_one_line() {
+fn dev_unusable_argument_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let root = env!("CARGO_MANIFEST_DIR");

@@ -35,7 +35,7 @@ impl Server {
         })
     }
 
-    /// The same behind TLS, with a certificate for `localhost`.
+    /// The same server over TLS, with a certificate for `localhost`.
     fn start_tls(
         issued: &rcgen::CertifiedKey<rcgen::KeyPair>,
         script: impl Fn(&str, &Params, usize) -> (u16, Value) + Send + Sync + 'static,
@@ -248,7 +248,7 @@ trainer  imc-1  Ready   100%      60 GiB  1       10m  never
 }
 
 #[test]
-fn a_cache_that_fails_is_told_with_its_events_and_is_a_finding() {
+fn create_failed_cache_prints_events_and_fails() {
     let server = building("Failed");
     let mut args = vec![
         "create", "-f", MANIFEST, "--watch", "--poll", "0.01", "-o", "name",
@@ -510,7 +510,7 @@ base/u{1b}[31m  imc-2  Creating  5%        60 GiB  1       10m  2026-02-17T03:18
 }
 
 #[test]
-fn get_tells_everything_about_a_cache() {
+fn get_prints_every_field_of_a_cache() {
     let server = building("Failed");
     for _ in 0..3 {
         server.run(&["get", "trainer"]);
@@ -627,7 +627,7 @@ error: nobody: no cache is called nobody in cn-beijing
 }
 
 #[test]
-fn the_help_tells_where_keys_are_looked_for() {
+fn help_lists_credential_sources() {
     let output = run(&["eci", "--help"]);
     let order = [
         "ALIBABA_CLOUD_ACCESS_KEY_ID",
@@ -642,7 +642,7 @@ fn the_help_tells_where_keys_are_looked_for() {
 }
 
 #[test]
-fn usage_tells_quotas() {
+fn usage_prints_quotas() {
     let server = Server::start(|_, _, _| {
         let attributes = json!({"MaxImageCacheCount": 500, "UsedImageCacheCount": 3, "MaxAutoImageCacheCount": 25, "MaxCpu": 1000});
         (200, json!({"RequestId": "R", "Attributes": attributes}))
@@ -662,7 +662,7 @@ data caches             -     -
 }
 
 #[test]
-fn a_wrong_command_line_asks_nobody() {
+fn usage_error_sends_no_request() {
     for (args, words) in [
         (&["eci", "create"][..], "nothing to make"),
         (&["eci", "update", "--cache", "imc-1"], "nothing to change"),
@@ -689,7 +689,7 @@ fn a_wrong_command_line_asks_nobody() {
 }
 
 #[test]
-fn a_refused_call_and_missing_keys_are_failures_in_words() {
+fn refused_call_and_missing_keys_fail_with_message() {
     let server = Server::start(|_, _, _| {
         refuse(
             404,

@@ -35,7 +35,7 @@ fn validate(form: &str, inputs: &[&str]) -> String {
 }
 
 fn errors(schema: &str, instance: &Value) -> Vec<String> {
-    // The first edition of the schema of SARIF has a slip here, which is no regular expression to a strict reader; its
+    // The first edition of the schema of SARIF has a mistake here, which a strict reader does not take for a regular expression; its
     // Errata 01 mends it thus.
     let schema = schema.replace(
         "^[a-zA-Z]{2}|^[a-zA-Z]{2}-[a-zA-Z]{2}]?$",
@@ -55,7 +55,7 @@ fn sarif_is_valid_by_the_schema_of_oasis() {
     for inputs in [EVERYTHING, &["tests/data/valid.yaml"]] {
         let mut log: Value = serde_json::from_str(&validate("sarif", inputs)).unwrap();
         assert_eq!(errors(schema, &log), Vec::<String>::new());
-        // A judge that lets everything pass would be none.
+        // The schema must refuse something, or it checks nothing.
         log["runs"][0]["tool"]["driver"]["rules"][0]["defaultConfiguration"]["level"] =
             "hint".into();
         assert!(!errors(schema, &log).is_empty());
@@ -107,7 +107,7 @@ fn junit_is_valid_by_the_schema_of_jenkins() {
             Vec::<String>::new(),
             "{report}"
         );
-        // A judge that lets everything pass would be none.
+        // The schema must refuse something, or it checks nothing.
         for (good, bad) in [
             (" classname=", " class="),
             ("<testcase ", "<case "),
@@ -143,7 +143,7 @@ fn json_and_yaml_say_the_same() {
 }
 
 #[test]
-fn every_form_tells_of_the_same_findings() {
+fn formats_report_the_same_findings() {
     let json: Value = serde_json::from_str(&validate("json", EVERYTHING)).unwrap();
     let number = json.as_array().unwrap().len();
     let sarif: Value = serde_json::from_str(&validate("sarif", EVERYTHING)).unwrap();
@@ -213,7 +213,7 @@ fn findings_do_not_depend_on_the_number_of_cores() {
 }
 
 #[test]
-fn workflow_commands_escape_what_would_end_them() {
+fn github_commands_escape_terminators() {
     let commands = validate("github", &["tests/data/spaced & odd"]);
     assert!(
         commands.starts_with("::error file=tests/data/spaced & odd/a%2Cb c%25.yaml,line="),

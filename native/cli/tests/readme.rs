@@ -32,7 +32,7 @@ fn imagecache(words: &[String]) -> Command {
 }
 
 #[test]
-fn readme_dev_prints_what_is_shown() {
+fn readme_dev_output_matches() {
     let (words, shown) = shown(0);
     // At another port: the usual one may be in use.
     let mut child = imagecache(&words)
@@ -53,7 +53,7 @@ fn readme_dev_prints_what_is_shown() {
 }
 
 #[test]
-fn readme_validate_prints_what_is_shown() {
+fn readme_validate_output_matches() {
     let (words, shown) = shown(1);
     let output = imagecache(&words).output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();

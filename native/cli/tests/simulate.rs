@@ -26,9 +26,15 @@ struct Simulator {
 
 impl Simulator {
     fn start(options: &[&str]) -> Simulator {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_imagecache"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imagecache"));
+        command
             .args(["eci", "simulate", "--listen", "127.0.0.1:0"])
-            .args(options)
+            .args(options);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Simulator {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -232,7 +238,77 @@ fn our_own_verbs_run_the_whole_script_in_both_signatures() {
     }
 }
 
-/// Makes one cache after the other until it is told to stop; the names of those that were acknowledged.
+#[cfg(target_os = "linux")]
+#[test]
+fn simulate_on_a_full_disk_goes_on_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    // a file beyond its limit is an error, not a signal
+    let script = "trap '' XFSZ; exec \"$0\" eci simulate --listen 127.0.0.1:0 --data \"$1\"";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_imagecache"), data]);
+    let simulator = Simulator::spawn(shell);
+    let create = |name| simulator.run(&["create", "--name", name, "--image", "busybox"]);
+    assert_eq!(create("before").status.code(), Some(0));
+    let pid = simulator.child.id().to_string();
+    let limit = |bytes: &str| {
+        let limit = format!("--fsize={bytes}:unlimited");
+        let set = Command::new("prlimit")
+            .args(["--pid", &pid, &limit])
+            .status();
+        assert!(set.unwrap().success());
+    };
+    limit("4096");
+    let during = std::thread::scope(|scope| {
+        // the client repeats the call until it succeeds
+        let during = scope.spawn(|| create("during"));
+        std::thread::sleep(Duration::from_millis(700));
+        assert!(!during.is_finished(), "a change was kept on a full disk");
+        limit("unlimited");
+        during.join().unwrap()
+    });
+    assert_eq!(during.status.code(), Some(0), "{}", stderr(&during));
+    let (_, log) = simulator.end("-KILL");
+    assert!(
+        log.contains("the change could not be kept: I/O error: "),
+        "{log}"
+    );
+    let simulator = Simulator::start(&["--data", data, "--quiet"]);
+    let list = simulator.run(&["list", "-o", "json"]);
+    for name in ["before", "during"] {
+        assert!(stdout(&list).contains(name), "{}", stdout(&list));
+    }
+}
+
+#[test]
+fn simulate_on_a_damaged_state_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let simulator = Simulator::start(&["--data", data, "--quiet"]);
+    let create = ["create", "--name", "base", "--image", "busybox"];
+    assert_eq!(simulator.run(&create).status.code(), Some(0));
+    assert_eq!(simulator.end("-TERM").0, Some(0));
+    let file = folder.path().join("cloud.redb");
+    let mut bytes = std::fs::read(&file).unwrap();
+    for at in 0..bytes.len() {
+        if bytes[at..].starts_with(b"busybox") {
+            bytes[at] ^= 1;
+        }
+    }
+    std::fs::write(&file, bytes).unwrap();
+    let args = ["eci", "simulate", "--listen", "127.0.0.1:0", "--data", data];
+    let output = run(&args);
+    assert_eq!(output.status.code(), Some(3));
+    let message = stderr(&output);
+    assert!(message.contains("`cloud.redb` is damaged: "), "{message}");
+    assert!(
+        message.contains("remove it to start with an empty cloud"),
+        "{message}"
+    );
+    assert_eq!(message.lines().count(), 1, "{message}");
+}
+
+/// Makes one cache after the other until it is stopped; the names of those that were acknowledged.
 fn make_caches(url: &str, prefix: &str, stop: &AtomicBool) -> Vec<String> {
     let mut made = Vec::new();
     for number in 0.. {
@@ -278,7 +354,7 @@ fn make_caches(url: &str, prefix: &str, stop: &AtomicBool) -> Vec<String> {
 /// Kills the process while it is asked without pause, again and again: whatever was acknowledged is there after the
 /// next start, and nothing is there twice.
 #[test]
-fn what_was_acknowledged_survives_a_kill_at_any_moment() {
+fn simulate_acknowledged_call_survives_kill() {
     let folder = tempfile::tempdir().unwrap();
     let options = ["--quiet", "--data", folder.path().to_str().unwrap()];
     let mut acknowledged = 0;
@@ -316,7 +392,7 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
 }
 
 #[test]
-fn what_cannot_be_used_is_said_with_its_place() {
+fn simulate_invalid_file_has_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -340,7 +416,7 @@ fn what_cannot_be_used_is_said_with_its_place() {
         (
             vec!["--images", &images],
             3,
-            "images[0].size: `big` is no quantity such as 200Mi",
+            "images[0].size: `big` is not a quantity such as 200Mi",
         ),
         (
             vec!["--images", "none.yaml"],

@@ -137,7 +137,7 @@ fn a_full_disk_is_a_failure_and_says_so() {
 }
 
 #[test]
-fn files_that_are_no_text_are_told_with_the_place_of_the_fault() {
+fn file_not_text_reports_place() {
     for (file, said) in [
         (
             "tests/data/latin1.yaml",
@@ -214,7 +214,7 @@ fn colour_follows_the_flag_and_the_environment() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_may_not_be_read_and_a_loop_of_links_are_told() {
+fn file_unreadable_or_link_loop_is_reported() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let folder = std::env::temp_dir().join(format!("imagecache-streams-{}", std::process::id()));
     std::fs::create_dir_all(folder.join("below")).unwrap();

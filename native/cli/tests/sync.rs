@@ -49,7 +49,7 @@ fn address(process: &mut Process) -> String {
         .unwrap()
         .trim_end_matches(['.', ',', ';']);
     let url = url.to_owned();
-    // nobody else reads the pipe, and a full one would stop the process
+    // nothing else reads the pipe, and a full one would stop the process
     std::thread::spawn(move || lines.for_each(drop));
     url
 }
@@ -219,7 +219,7 @@ fn sync_killed_at_any_moment_creates_each_cache_once() {
 }
 
 #[test]
-fn a_dry_run_prints_the_acts_and_once_ends() {
+fn sync_dry_run_prints_effects_and_once_ends() {
     let stage = Stage::new();
     let config = stage.config();
     stage.create("base");
@@ -244,7 +244,7 @@ fn a_dry_run_prints_the_acts_and_once_ends() {
 }
 
 #[test]
-fn once_ends_with_1_and_says_what_was_refused_or_not_answered() {
+fn sync_once_exits_1_with_refused_calls() {
     for (faults, words) in [
         (
             "faults: [{action: CreateImageCache, fault: error, code: QuotaExceeded}]",

@@ -3,7 +3,7 @@
 //! After a wanted change: `TRYCMD=overwrite cargo test -p imagecache-cli --test transcripts`, and read the diff.
 
 #[test]
-fn transcripts_are_what_the_command_prints() {
+fn transcripts_match_output() {
     trycmd::TestCases::new()
         .default_bin_name("imagecache")
         .case("tests/cmd/*.trycmd")

@@ -135,7 +135,7 @@ fn webhook_serves_until_sigterm_and_logs_denials() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told_in_one_line() {
+fn webhook_address_in_use_fails_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = run(&[

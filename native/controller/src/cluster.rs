@@ -1,6 +1,5 @@
 //! Clients of a cluster, and their errors as one line.
 
-use std::fmt;
 use std::path::Path;
 
 use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
@@ -8,16 +7,9 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
 pub use kube::Client;
 
 /// The reason why no client can be created.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct NoClient(String);
-
-impl fmt::Display for NoClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for NoClient {}
 
 /// Creates a client from a kubeconfig and one of its contexts; by default those of kubectl, or else the service account
 /// of this pod. Nothing is sent yet.

@@ -18,6 +18,7 @@ use crate::environment::{Environment, Real};
 use crate::error::Error;
 use crate::http::{Answer, Http, Lost};
 use crate::rate::Bucket;
+use crate::redact::{MAX_MESSAGE, Redaction, Redactor};
 
 /// Largest response, in bytes. A page of 100 caches with 50 events each has about 2 MB.
 const MAX_REPLY_BYTES: usize = 8 << 20;
@@ -74,6 +75,7 @@ struct Inner {
     credentials: Credentials,
     http: Http,
     bucket: Bucket,
+    redactor: Redactor,
 }
 
 /// The outcome of one attempt.
@@ -96,6 +98,7 @@ impl Client {
             credentials,
             http,
             bucket,
+            redactor: Redactor::default(),
         };
         Ok(Client {
             inner: Arc::new(inner),
@@ -127,7 +130,8 @@ impl Client {
             wait(environment, turn).await;
             let credential = inner.credentials.current().await?;
             let prepared = self.sign(R::ACTION, &params, &credential);
-            let outcome = self.attempt(&prepared, end).await;
+            let redaction = inner.redactor.of_call(&params, &credential);
+            let outcome = self.attempt(&prepared, end, &redaction).await;
             attempts = attempts.saturating_add(1);
             let (retry, asked, error) = match outcome {
                 Outcome::Done(reply) => return Ok(reply),
@@ -252,6 +256,7 @@ impl Client {
         &self,
         prepared: &SignedCall,
         end: Duration,
+        redaction: &Redaction,
     ) -> Outcome<T> {
         let config = &self.inner.config;
         let request = match config.endpoint.request(prepared) {
@@ -261,11 +266,14 @@ impl Client {
         let left = end.saturating_sub(config.environment.elapsed());
         let time = left.min(config.attempt_time);
         match self.inner.http.send(request, MAX_REPLY_BYTES, time).await {
-            Ok(answer) => read(&answer),
-            Err(lost @ (Lost::TooLarge(_) | Lost::Untrusted(_))) => {
-                Outcome::Broken(lost.to_string(), Retry::Never)
+            Ok(answer) => read(&answer, redaction),
+            Err(lost) => {
+                let retry = match lost {
+                    Lost::TooLarge(_) | Lost::Untrusted(_) => Retry::Never,
+                    Lost::Broken(_) | Lost::Timeout(_) => Retry::After(FAILURE_PAUSE),
+                };
+                Outcome::Broken(redaction.text(&lost.to_string(), MAX_MESSAGE), retry)
             }
-            Err(lost) => Outcome::Broken(lost.to_string(), Retry::After(FAILURE_PAUSE)),
         }
     }
 }
@@ -277,24 +285,27 @@ async fn wait(environment: &dyn Environment, time: Duration) {
     }
 }
 
-/// Interprets a response. A success that cannot be parsed is retried: the call had its effect, and a second call with
+/// Interprets a response, without the secrets of the call in it. A success that cannot be parsed is retried: the call had its effect, and a second call with
 /// the same `ClientToken` returns the result.
-fn read<T: DeserializeOwned>(answer: &Answer) -> Outcome<T> {
+fn read<T: DeserializeOwned>(answer: &Answer, redaction: &Redaction) -> Outcome<T> {
     let status = answer.status;
     if (200..300).contains(&status) {
-        return match serde_json::from_slice(&answer.body) {
+        return match parse(&answer.body, redaction) {
             Ok(reply) => Outcome::Done(reply),
-            Err(error) => Outcome::Broken(
-                format!("the response is not JSON of the expected form: {error}"),
-                Retry::After(FAILURE_PAUSE),
-            ),
+            Err(error) => {
+                let error = redaction.text(&error.to_string(), MAX_MESSAGE);
+                Outcome::Broken(
+                    format!("the response is not JSON of the expected form: {error}"),
+                    Retry::After(FAILURE_PAUSE),
+                )
+            }
         };
     }
     let hint = answer.headers.get("x-acs-retry-after");
     let hint = hint.and_then(|hint| hint.to_str().ok()?.trim().parse().ok());
     let hint = hint.filter(|millis| *millis > 0).map(Duration::from_millis);
     match ErrorReply::read(&answer.body) {
-        Some(reply) => Outcome::Refused(status, Box::new(reply), hint),
+        Some(reply) => Outcome::Refused(status, Box::new(redaction.error(reply)), hint),
         None => {
             let retry = match status {
                 429 => Retry::After(THROTTLING_PAUSE),
@@ -307,6 +318,16 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> Outcome<T> {
             )
         }
     }
+}
+
+/// Parses a successful response. Most hold no secret, and are parsed once.
+fn parse<T: DeserializeOwned>(body: &[u8], redaction: &Redaction) -> serde_json::Result<T> {
+    if !redaction.finds(&String::from_utf8_lossy(body)) {
+        return serde_json::from_slice(body);
+    }
+    let mut value = serde_json::from_slice(body)?;
+    redaction.value(&mut value);
+    serde_json::from_value(value)
 }
 
 /// Returns the pause that the server asked for and up to a quarter more, so that clients do not return all at once.

@@ -25,19 +25,12 @@ pub struct Endpoint {
 }
 
 /// An invalid endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("endpoint `{text}`: {fact}")]
 pub struct BadEndpoint {
     text: String,
     fact: &'static str,
 }
-
-impl fmt::Display for BadEndpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "endpoint `{}`: {}", self.text, self.fact)
-    }
-}
-
-impl std::error::Error for BadEndpoint {}
 
 impl Endpoint {
     /// Returns the endpoint of ECI for a region.

@@ -2,11 +2,13 @@ use std::fmt;
 use std::time::Duration;
 
 use imagecache::eci::error::{ErrorCode, ErrorReply};
+use imagecache::foreign::Foreign;
 
 use crate::endpoint::BadEndpoint;
 
-/// The error of a call.
-#[derive(Debug)]
+/// The error of a call. The texts of the service in it are without the secrets of the call, and its `Display` is one line
+/// (several for [`NoCredentials`]), whatever the service wrote.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The service answered with an error.
@@ -68,7 +70,12 @@ impl fmt::Display for Error {
                 reply,
                 attempts,
             } => {
-                write!(f, "{action}: {reply}, HTTP status {status}")?;
+                let reply = reply.to_string();
+                write!(
+                    f,
+                    "{action}: {}, HTTP status {status}",
+                    Foreign(&reply).line()
+                )?;
                 often(f, *attempts)
             }
             Error::Lost {
@@ -76,7 +83,7 @@ impl fmt::Display for Error {
                 what,
                 attempts,
             } => {
-                write!(f, "{action}: {what}")?;
+                write!(f, "{action}: {}", Foreign(what).line())?;
                 often(f, *attempts)
             }
             Error::Deadline { action, time } => {
@@ -92,8 +99,6 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
-
 impl From<NoCredentials> for Error {
     fn from(error: NoCredentials) -> Self {
         Error::Credentials(error)
@@ -107,7 +112,7 @@ impl From<BadEndpoint> for Error {
 }
 
 /// No source has credentials: each one with its reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct NoCredentials {
     /// The names of the sources with their reasons, in the order in which they were asked.
     pub tried: Vec<(&'static str, String)>,
@@ -117,10 +122,8 @@ impl fmt::Display for NoCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no credentials")?;
         for (source, reason) in &self.tried {
-            write!(f, "\n  {source}: {reason}")?;
+            write!(f, "\n  {source}: {}", Foreign(reason).line())?;
         }
         Ok(())
     }
 }
-
-impl std::error::Error for NoCredentials {}

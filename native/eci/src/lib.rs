@@ -5,6 +5,10 @@
 //! after throttling, failures of the service and lost connections. Calls that create or change something carry a
 //! `ClientToken`, so a repeated call has no second effect.
 //!
+//! What comes back is searched for the secrets of the call (the key's secret, the security token, the registries'
+//! passwords) in every encoding before a value or an [`Error`] is made of it. The texts of an error are cut to
+//! [`MAX_MESSAGE`] and [`MAX_NAME`].
+//!
 //! ```no_run
 //! use futures_util::TryStreamExt as _;
 //! use imagecache::eci::request::{CreateImageCache, DescribeImageCaches};
@@ -35,12 +39,14 @@ mod environment;
 mod error;
 mod http;
 mod rate;
+mod redact;
 
 pub use client::{Client, Config};
 pub use credentials::{Credentials, ProcessEnvironment};
 pub use endpoint::{BadEndpoint, Endpoint};
 pub use environment::{Environment, Real};
 pub use error::{Error, NoCredentials};
+pub use redact::{MAX_MESSAGE, MAX_NAME, MIN_IN_REPLY};
 
 /// The user agent of this client.
 pub const USER_AGENT: &str = concat!("imagecache/", env!("CARGO_PKG_VERSION"));

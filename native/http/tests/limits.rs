@@ -5,21 +5,23 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use imagecache_http::{Body, Limits, NoBody, body, hang_up, serve, whole};
+use imagecache_http::{Body, BodyBudget, Limits, NoBody, Visitors, body, hang_up, serve, whole};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 const LIMIT: usize = 100_000;
 
-async fn handle(request: Request<Incoming>) -> Response<Body> {
+async fn handle(request: Request<Incoming>, budget: BodyBudget) -> Response<Body> {
     match request.uri().path() {
         "/hang-up" => return hang_up(),
         "/slow" => tokio::time::sleep(Duration::from_millis(300)).await,
         _ => {}
     }
-    let (status, text) = match body(request.into_body(), LIMIT, Duration::from_millis(500)).await {
-        Ok(bytes) => (StatusCode::OK, format!("{} bytes", bytes.len())),
+    let time = Duration::from_millis(500);
+    let (status, text) = match body(request.into_body(), LIMIT, time, &budget).await {
+        Ok(body) => (StatusCode::OK, format!("{} bytes", body.bytes.len())),
+        Err(NoBody::Busy) => (StatusCode::TOO_MANY_REQUESTS, "busy".to_owned()),
         Err(NoBody::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, "too large".to_owned()),
         Err(NoBody::TooSlow) => (StatusCode::REQUEST_TIMEOUT, "too slow".to_owned()),
         Err(NoBody::Broken) => (StatusCode::BAD_REQUEST, "broken".to_owned()),
@@ -34,9 +36,16 @@ async fn start(limits: Limits) -> (String, CancellationToken, tokio::task::JoinH
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let stop = CancellationToken::new();
-    let served = serve(listener, None, limits, stop.clone(), |request, _| {
-        handle(request)
-    });
+    let budget = BodyBudget::new(2 * LIMIT);
+    let visitors = Visitors::of_any_name();
+    let served = serve(
+        listener,
+        None,
+        limits,
+        visitors,
+        stop.clone(),
+        move |request, _| handle(request, budget.clone()),
+    );
     (address, stop, tokio::spawn(served))
 }
 
@@ -79,6 +88,26 @@ async fn body_beyond_limit_gets_an_explanation() {
 }
 
 #[tokio::test]
+async fn bodies_beyond_the_budget_are_refused_until_others_end() {
+    let (address, ..) = start(Limits::default()).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        // the last byte is missing, so that the server holds the others
+        let sent = stream.write_all(&post("/", LIMIT, LIMIT - 1)).await;
+        sent.unwrap();
+        held.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let answer = exchange(&address, &post("/", 10, 10)).await;
+    assert!(answer.ends_with("busy"), "{answer}");
+    drop(held);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let answer = exchange(&address, &post("/", LIMIT, LIMIT)).await;
+    assert!(answer.ends_with("100000 bytes"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_handler_that_hangs_up_says_nothing() {
     let (address, ..) = start(Limits::default()).await;
     assert_eq!(exchange(&address, &post("/hang-up", 0, 0)).await, "");
@@ -116,7 +145,7 @@ async fn late_or_large_heads_free_their_connection() {
 }
 
 #[tokio::test]
-async fn shutdown_finishes_requests_and_accepts_no_more() {
+async fn shutdown_finishes_requests_and_stops_accepting() {
     let (address, stop, ended) = start(Limits::default()).await;
     let late = tokio::spawn({
         let address = address.clone();
@@ -130,4 +159,50 @@ async fn shutdown_finishes_requests_and_accepts_no_more() {
         .unwrap()
         .unwrap();
     assert!(TcpStream::connect(&address).await.is_err());
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_keep_others_out() {
+    let limits = Limits {
+        connections: 3,
+        head: Duration::from_secs(60),
+        ..Limits::default()
+    };
+    let (address, ..) = start(limits).await;
+    let mut idle = Vec::new();
+    for _ in 0..10 {
+        idle.push(TcpStream::connect(&address).await.unwrap());
+        let answer = exchange(&address, &post("/", 0, 0)).await;
+        assert!(answer.ends_with("0 bytes"), "{answer}");
+    }
+    // the oldest are closed, the newest are not
+    let mut byte = [0];
+    let read = tokio::time::timeout(Duration::from_secs(5), idle[0].read(&mut byte)).await;
+    assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?}");
+    let newest = idle.last_mut().unwrap();
+    newest.write_all(&post("/", 0, 0)).await.unwrap();
+    let mut answer = Vec::new();
+    newest.read_to_end(&mut answer).await.unwrap();
+    assert!(String::from_utf8(answer).unwrap().contains("\r\ndate: "));
+}
+
+#[tokio::test]
+async fn requests_in_progress_are_never_closed_for_others() {
+    let limits = Limits {
+        connections: 2,
+        ..Limits::default()
+    };
+    let (address, ..) = start(limits).await;
+    let slow: Vec<_> = (0..2)
+        .map(|_| {
+            let address = address.clone();
+            tokio::spawn(async move { exchange(&address, &post("/slow", 0, 0)).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let third = exchange(&address, &post("/", 0, 0)).await;
+    assert!(third.ends_with("0 bytes"), "{third}");
+    for slow in slow {
+        assert!(slow.await.unwrap().ends_with("0 bytes"));
+    }
 }

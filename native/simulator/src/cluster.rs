@@ -99,9 +99,9 @@ fn admit(settings: &AdmissionSettings, review: Review<'_>) -> Result<Admitted, A
         || Ok(CacheSource::Text(review.list(GROUP, PLURAL))),
         Some(cluster::now()),
     );
-    if !verdict.allowed {
+    if let Some(reason) = verdict.reason {
         let message = format!("admission denied the request: {}", verdict.message);
-        let error = ApiError::new(verdict.code, verdict.reason, message);
+        let error = ApiError::new(verdict.code, reason.as_str(), message);
         return Err(error.with_warnings(verdict.warnings));
     }
     Ok(Admitted {

@@ -49,7 +49,7 @@ fn definition_of_another_kind_is_refused() {
 }
 
 #[tokio::test]
-async fn admission_refuses_what_the_core_refuses() {
+async fn admission_agrees_with_the_core() {
     let cache = |image: &str| {
         let cache = json!({
             "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "base"},

@@ -9,7 +9,7 @@ use imagecache::eci::object::CallDefaults;
 use imagecache::eci::request::{CreateImageCache, DescribeContainerGroups, DescribeImageCaches};
 use imagecache_apiserver::cluster::requests::Body;
 use imagecache_simulator::cloud::{Clock, Cloud, Config, Hand};
-use imagecache_simulator::node::{ClusterPods, Name, Node, Pods};
+use imagecache_simulator::node::{ClusterPods, Name, Node, Pods, PodsError};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -67,10 +67,12 @@ impl Cluster {
             .collect()
     }
 
-    fn change(&self, pod: &Name, patch: &Value) -> Result<(), String> {
+    fn change(&self, pod: &Name, patch: &Value) -> Result<(), PodsError> {
         *self.writes.lock().unwrap() += 1;
         let mut pods = self.pods.lock().unwrap();
-        let found = pods.get_mut(&pod.name).ok_or("no such pod")?;
+        let found = pods
+            .get_mut(&pod.name)
+            .ok_or_else(|| PodsError("no such pod".to_owned()))?;
         assert_eq!(found["metadata"]["uid"], pod.uid);
         merge(found, patch);
         Ok(())
@@ -78,7 +80,7 @@ impl Cluster {
 }
 
 impl Pods for Cluster {
-    async fn list(&self) -> Result<Vec<Value>, String> {
+    async fn list(&self) -> Result<Vec<Value>, PodsError> {
         Ok(self.pods.lock().unwrap().values().cloned().collect())
     }
 
@@ -86,12 +88,12 @@ impl Pods for Cluster {
         self.woken.notified().await;
     }
 
-    async fn patch(&self, pod: &Name, patch: Value) -> Result<(), String> {
+    async fn patch(&self, pod: &Name, patch: Value) -> Result<(), PodsError> {
         assert!(patch.get("status").is_none());
         self.change(pod, &patch)
     }
 
-    async fn patch_status(&self, pod: &Name, patch: Value) -> Result<(), String> {
+    async fn patch_status(&self, pod: &Name, patch: Value) -> Result<(), PodsError> {
         assert_eq!(
             patch.as_object().unwrap().keys().collect::<Vec<_>>(),
             ["status"]
@@ -99,12 +101,12 @@ impl Pods for Cluster {
         self.change(pod, &patch)
     }
 
-    async fn remove(&self, pod: &Name) -> Result<(), String> {
+    async fn remove(&self, pod: &Name) -> Result<(), PodsError> {
         self.pods.lock().unwrap().remove(&pod.name);
         Ok(())
     }
 
-    async fn create_event(&self, event: Value) -> Result<(), String> {
+    async fn create_event(&self, event: Value) -> Result<(), PodsError> {
         let mut events = self.events.lock().unwrap();
         if !events
             .iter()
@@ -115,7 +117,7 @@ impl Pods for Cluster {
         Ok(())
     }
 
-    async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Value>, String> {
+    async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Value>, PodsError> {
         Ok(self
             .secrets
             .lock()

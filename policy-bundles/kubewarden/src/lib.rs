@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use imagecache::admission::{self, AdmissionSettings, AdmissionVerdict, CacheSource};
+use imagecache::admission::{
+    self, AdmissionSettings, AdmissionVerdict, CacheSource, CachesUnavailable,
+};
 use serde_json::{Map, Value, json};
 use wapc_guest::{CallResult, host_call, register_function};
 
@@ -59,7 +61,7 @@ fn json(payload: &[u8]) -> Result<Value, String> {
         .map_err(|error: serde_json::Error| error.to_string())
 }
 
-fn list_image_caches() -> Result<CacheSource<'static>, String> {
+fn list_image_caches() -> Result<CacheSource<'static>, CachesUnavailable> {
     match host_call(
         "kubewarden",
         "kubernetes",
@@ -69,10 +71,8 @@ fn list_image_caches() -> Result<CacheSource<'static>, String> {
         Ok(list) => Ok(CacheSource::Text(list)),
         Err(refusal) => {
             let refusal = refusal.to_string();
-            Err(refusal
-                .strip_prefix("Host error: ")
-                .unwrap_or(&refusal)
-                .to_owned())
+            let refusal = refusal.strip_prefix("Host error: ").unwrap_or(&refusal);
+            Err(refusal.into())
         }
     }
 }

@@ -73,7 +73,7 @@ fn every_finding_is_in(verdict: &Value, case: &Case) {
 }
 
 #[test]
-fn the_policy_says_what_the_core_says() {
+fn policy_agrees_with_the_core() {
     let corpus = as_requests(&committed().unwrap());
     let duty = Duty::read("kubewarden", &corpus).unwrap();
     let mut hosts = Hosts::start();

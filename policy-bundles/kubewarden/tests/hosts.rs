@@ -111,7 +111,7 @@ fn the_protocol_is_v1() {
 }
 
 #[test]
-fn settings_are_judged_whole() {
+fn settings_are_validated_whole() {
     let mut hosts = Hosts::start();
     let mut judge = |settings: &str| {
         parsed(&hosts.run(&Step {
@@ -147,7 +147,7 @@ fn settings_are_judged_whole() {
 }
 
 #[test]
-fn the_readme_says_what_becomes_of_its_request() {
+fn readme_request_has_the_shown_answer() {
     let request: Value = serde_json::from_str(include_str!("../example-request.json")).unwrap();
     let answer = parsed(&Hosts::start().validate(&request, &json!({"mode": "off"}), None));
     assert_eq!(answer["accepted"], false);
@@ -199,7 +199,7 @@ fn pod(note: &str) -> Value {
 }
 
 #[test]
-fn whatever_comes_gets_an_answer() {
+fn any_payload_gets_an_answer() {
     let mut hosts = Hosts::start();
     // A request of 3 MB.
     let large = pod(&"x".repeat(3_000_000));
@@ -248,11 +248,11 @@ fn whatever_comes_gets_an_answer() {
 
 /// A pod passes with a warning that says what was wrong with the host's answer.
 #[test]
-fn a_host_that_lies_or_refuses_is_told_of() {
+fn host_failure_is_reported() {
     let mut hosts = Hosts::start();
     let deep = "[".repeat(10_000);
     let list = |text: &str| Listed::Ok(text.to_owned());
-    let no_list = "the answer is no list of objects";
+    let no_list = "the answer is not a list of objects";
     for (answer, told) in [
         (list(""), no_list),
         (list("null"), no_list),
@@ -302,7 +302,7 @@ fn a_host_that_lies_or_refuses_is_told_of() {
 
 /// 3 MB of images, and a list of caches of that size.
 #[test]
-fn three_megabytes_are_judged_like_three_hundred_bytes() {
+fn large_request_has_the_answer_of_a_small_one() {
     let mut hosts = Hosts::start();
     let images: Vec<String> = (0..100_000)
         .map(|at| format!("registry.example.com/a/b{at}:1"))

@@ -1,19 +1,20 @@
-use std::fmt;
-
 use super::tree::Node;
 use crate::eci::error::{ApiError, ErrorCode};
 use crate::eci::params::Params;
 use crate::eci::secret::Secret;
 
 /// A parameter that cannot be read. Messages never hold the value: it may be a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BadParameter {
     /// A mandatory parameter is not there.
+    #[error("{name} is mandatory for this action.")]
     Missing {
         /// Its name.
         name: String,
     },
     /// A value has the wrong form.
+    #[error("{name}: {fact}")]
     Form {
         /// Its name.
         name: String,
@@ -21,11 +22,13 @@ pub enum BadParameter {
         fact: &'static str,
     },
     /// The name is there twice, with different values.
+    #[error("{name}: given twice, with different values")]
     Twice {
         /// The name.
         name: String,
     },
     /// A list is too long.
+    #[error("{name}: {count} items, at most {limit} allowed")]
     TooMany {
         /// Name of the list.
         name: String,
@@ -35,21 +38,6 @@ pub enum BadParameter {
         limit: usize,
     },
 }
-
-impl fmt::Display for BadParameter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BadParameter::Missing { name } => write!(f, "{name} is mandatory for this action."),
-            BadParameter::Form { name, fact } => write!(f, "{name}: {fact}"),
-            BadParameter::Twice { name } => write!(f, "{name}: given twice, with different values"),
-            BadParameter::TooMany { name, count, limit } => {
-                write!(f, "{name}: {count} items, at most {limit} allowed")
-            }
-        }
-    }
-}
-
-impl std::error::Error for BadParameter {}
 
 impl From<BadParameter> for ApiError {
     /// `Missing<Name>`, or `InvalidParameter.Format` for everything else.
@@ -144,7 +132,7 @@ impl Field for Option<bool> {
             path,
             node,
             "must be true or false",
-            crate::annotation::parse_bool,
+            crate::resource::annotation::parse_bool,
         )
     }
 }

@@ -21,6 +21,7 @@ use crate::time::Timestamp;
 
 /// Which signature a request carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Scheme {
     /// HMAC-SHA1 over the parameters.
     V1,
@@ -63,6 +64,7 @@ pub struct ApiCall<'a> {
 
 /// A request that is signed and ready to be sent, always as POST.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SignedCall {
     /// Path and query. V3 puts the parameters here, as the official SDKs do.
     pub target: String,

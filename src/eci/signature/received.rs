@@ -69,6 +69,7 @@ impl<'a> HttpRequest<'a> {
 
 /// The form of the answer that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum ReplyFormat {
     /// JSON.
     #[default]

@@ -1,6 +1,6 @@
 //! The shorthand that the table of workloads is written in.
 
-use super::{PodTemplate, Reference, Source, Way, Workload};
+use super::{PodTemplate, Source, TemplateReference, Way, Workload};
 
 /// Makes a list of ways.
 macro_rules! ways {
@@ -350,7 +350,7 @@ impl Workload {
         self
     }
 
-    pub(super) const fn references(mut self, references: &'static [Reference]) -> Self {
+    pub(super) const fn references(mut self, references: &'static [TemplateReference]) -> Self {
         self.references = references;
         self
     }
@@ -379,8 +379,8 @@ pub(super) const fn reference(
     group: &'static str,
     kinds: &'static [&'static str],
     annotations: &'static [Way],
-) -> Reference {
-    Reference {
+) -> TemplateReference {
+    TemplateReference {
         at: Way(at),
         group,
         kinds,

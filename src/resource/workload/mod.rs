@@ -19,12 +19,12 @@
 //! `PodTemplate::annotations` by `labels`.
 //!
 //! ```
-//! use imagecache::resource::workload::{Step, find};
+//! use imagecache::resource::workload::{WayStep, find};
 //! let job = find("batch", "CronJob").unwrap();
 //! let template = &job.templates[0];
 //! assert_eq!(template.at.as_str(), "spec.jobTemplate.spec.template");
 //! assert_eq!(template.annotations[0].as_str(), "spec.jobTemplate.spec.template.metadata.annotations");
-//! assert_eq!(template.images[1][0].steps().nth(5), Some(Step::Field("containers")));
+//! assert_eq!(template.images[1][0].steps().nth(5), Some(WayStep::Field("containers")));
 //! assert_eq!(job.without_effect[1].as_str(), "spec.jobTemplate.metadata.annotations");
 //! assert_eq!(job.belongs, "spec.jobTemplate.spec.template.metadata.annotations");
 //! ```
@@ -40,6 +40,7 @@ pub use table::WORKLOADS;
 /// A kind of object that makes pods, or whose annotations people mistake for those of pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Workload {
     /// The API group; empty for the core group.
     pub group: &'static str,
@@ -59,12 +60,13 @@ pub struct Workload {
     /// The place where pod annotations of this kind belong, as people write it. Empty when the kind makes no pods.
     pub belongs: &'static str,
     /// Fields that name another object whose pod template is used.
-    pub references: &'static [Reference],
+    pub references: &'static [TemplateReference],
 }
 
 /// The project that publishes the schema of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Source {
     /// The name of the project: `argo-workflows`.
     pub project: &'static str,
@@ -77,6 +79,7 @@ pub struct Source {
 /// One pod template of a kind: a `PodTemplateSpec`, a bare `PodSpec`, or images and annotations kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct PodTemplate {
     /// A name for people: `driver`. Empty when the kind has only one template.
     pub name: &'static str,
@@ -102,7 +105,8 @@ pub struct PodTemplate {
 /// A field that names another object whose pod template is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Reference {
+#[non_exhaustive]
+pub struct TemplateReference {
     /// The way to the name.
     pub at: Way,
     /// The API group of the other object; empty for the core group.
@@ -127,7 +131,8 @@ pub struct Way(&'static str);
 
 /// One step of a [`Way`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+#[non_exhaustive]
+pub enum WayStep {
     /// To the field of this name.
     Field(&'static str),
     /// To each item of a list, or each value of a map.
@@ -149,17 +154,17 @@ impl Way {
     }
 
     /// Returns the steps, in order.
-    pub fn steps(self) -> impl Iterator<Item = Step> {
+    pub fn steps(self) -> impl Iterator<Item = WayStep> {
         let steps = self.0.split('.').filter(|step| !step.is_empty());
         steps.map(|step| {
             let condition = step.strip_prefix('{').and_then(|s| s.strip_suffix('}'));
             match condition.and_then(|condition| condition.split_once('=')) {
-                Some((field, value)) => Step::Where {
+                Some((field, value)) => WayStep::Where {
                     field,
                     is: (value != "*").then_some(value),
                 },
-                None if step == "*" => Step::Each,
-                None => Step::Field(step),
+                None if step == "*" => WayStep::Each,
+                None => WayStep::Field(step),
             }
         })
     }

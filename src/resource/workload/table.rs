@@ -1,7 +1,7 @@
 //! The rows of the table of workloads.
 
 use super::builders::{images, reference, source};
-use super::{PodTemplate, Reference, Source, Way, Workload};
+use super::{PodTemplate, Source, TemplateReference, Way, Workload};
 
 const KUBERNETES: Source = source("kubernetes", "v1.36.0", Some("kubernetes-models"));
 const ARGO_WORKFLOWS: Source = source(
@@ -501,7 +501,7 @@ const ARGO_WITHOUT_EFFECT: &[Way] = ways![
     "spec.workflowMetadata.annotations",
     "spec.templates.*.annotations",
 ];
-const ARGO_REFERENCES: &[Reference] = &[reference(
+const ARGO_REFERENCES: &[TemplateReference] = &[reference(
     "spec.workflowTemplateRef.name",
     "argoproj.io",
     &["WorkflowTemplate", "ClusterWorkflowTemplate"],
@@ -536,7 +536,7 @@ const LLM: &[PodTemplate] = &[
         ways!["spec.router.scheduler.annotations"]
     ),
 ];
-const LLM_REFERENCES: &[Reference] = &[reference(
+const LLM_REFERENCES: &[TemplateReference] = &[reference(
     "spec.baseRefs.*.name",
     "serving.kserve.io",
     &["LLMInferenceServiceConfig"],

@@ -36,7 +36,7 @@ function admitted(core, { request, settings, caches }) {
   try {
     ({ response } = core.review(review, settings, caches));
   } catch (fault) {
-    // Faulty settings are refused before anything is judged.
+    // Faulty settings are refused before anything is checked.
     if (fault instanceof TypeError && fault.message.startsWith('settings: ')) return { error: fault.message };
     throw fault;
   }
@@ -76,7 +76,7 @@ function remove(value, [name, ...rest]) {
 /**
  * Asks a host of the core every case that its list (`data/engines/*.json`) does not pass over.
  *
- * @returns how many cases of each file it judged alike, and every disagreement in words.
+ * @returns how many cases of each file agree, and every disagreement in words.
  */
 export function judge(core, list, corpus) {
   const judged = {};

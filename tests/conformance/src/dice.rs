@@ -22,7 +22,7 @@ impl Dice {
         usize::try_from(self.next() % end).unwrap_or_default()
     }
 
-    /// Once in so many times.
+    /// True once in this many times.
     pub(crate) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

@@ -17,13 +17,13 @@ pub type Said = (String, String);
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Scope {
-    /// The file of the corpus that is judged.
+    /// The file of the corpus that is checked.
     pub corpus: String,
-    /// At least so many of its cases are judged.
+    /// At least this many of its cases are checked.
     pub judges: usize,
-    /// Whether every finding of a code is told, or one.
+    /// Whether every finding of a code is reported, or one.
     pub every_finding: bool,
-    /// Codes that the engine tells, and how.
+    /// Codes that the engine reports, and how.
     pub tells: BTreeMap<String, Telling>,
     /// Codes that it leaves to others, and why.
     pub leaves: BTreeMap<String, String>,
@@ -34,7 +34,7 @@ pub struct Scope {
     pub passes_over: BTreeMap<String, String>,
 }
 
-/// How one code is told.
+/// How one code is reported.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Telling {
@@ -44,7 +44,7 @@ pub struct Telling {
     /// Findings whose text matches are left.
     #[serde(default)]
     pub except: Option<String>,
-    /// The core's words end here, behind this text.
+    /// The core's words end here, after this text.
     #[serde(default)]
     pub cut: Option<String>,
     /// Why not all, or not whole.
@@ -55,18 +55,18 @@ pub struct Telling {
 /// What became of the cases of one engine.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Judged, and in agreement.
+    /// Checked, and in agreement.
     pub judged: usize,
     /// Findings that both had.
     pub findings: usize,
-    /// Not judged, by the reason of the list.
+    /// Not checked, by the reason of the list.
     pub left: BTreeMap<String, usize>,
     /// Cases in which the engine says something else.
     pub disagreements: Vec<String>,
 }
 
 impl Scope {
-    /// Reads a list, and holds it to be complete: each code is told or left, never both, and a restriction has its
+    /// Reads a list, and holds it to be complete: each code is reported or left out, never both, and a restriction has its
     /// reason.
     ///
     /// # Errors
@@ -170,7 +170,7 @@ impl Scope {
         passed.map(|(_, why)| why.clone())
     }
 
-    /// What of the core's findings the engine has to tell.
+    /// The findings of the core that the engine has to report.
     fn expected(&self, found: &[Value]) -> Result<BTreeSet<Said>> {
         let mut expected = BTreeSet::new();
         for found in found {
@@ -248,7 +248,7 @@ fn misshapen(value: &Value) -> bool {
 }
 
 /// An object as the API server hands it to a policy: null is absent (an empty text among labels and annotations), and
-/// a number with nothing behind its point is whole.
+/// a number without a fraction is whole.
 fn as_stored(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {

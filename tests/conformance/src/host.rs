@@ -12,7 +12,7 @@ use crate::case::{Case, Corpus, data, read_json};
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Duty {
-    /// At least so many cases of each file of the corpus.
+    /// At least this many cases of each file of the corpus.
     pub judges: BTreeMap<String, usize>,
     /// Files that it is not asked, and why.
     #[serde(default)]
@@ -20,7 +20,7 @@ pub struct Duty {
     /// Cases that it is not asked, by file and name, and why.
     #[serde(default)]
     pub passes_over: BTreeMap<String, BTreeMap<String, String>>,
-    /// Parts of answers that it does not tell, by file and by pointer (`*` stands for every item), and why.
+    /// Parts of answers that it does not report, by file and by pointer (`*` matches every item), and why.
     #[serde(default)]
     pub leaves: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -28,14 +28,14 @@ pub struct Duty {
 /// What became of the cases of one host.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Judged as the core judges, by file.
+    /// Cases that agree with the core, by file.
     pub judged: BTreeMap<String, usize>,
     /// Cases in which the host says something else.
     pub disagreements: Vec<String>,
 }
 
 impl Duty {
-    /// Reads a list, and holds it to be complete: each file of the corpus is judged or never asked.
+    /// Reads a list, and holds it to be complete: each file of the corpus is checked or never asked.
     ///
     /// # Errors
     /// If the file is not there or not complete.
@@ -113,10 +113,10 @@ impl Duty {
 }
 
 impl Tally {
-    /// Prints how many cases were judged, and holds that against the list.
+    /// Prints how many cases were checked, and compares that with the list.
     ///
     /// # Errors
-    /// Every disagreement, or the files of which too few cases were judged.
+    /// Every disagreement, or the files of which too few cases were checked.
     pub fn close(&self, host: &str, duty: &Duty) -> Result<()> {
         println!(
             "{host}: {} cases judged alike {:?}",

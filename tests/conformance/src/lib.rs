@@ -7,7 +7,7 @@
 //! Two sorts of engine answer them. Hosts hold the core itself, natively or as wasm: [`ffi`] here, the npm package in
 //! `js/`, the Kubewarden policy in its own tests; [`host`] holds them to the core's very words. [`cel`] and [`rego`] are
 //! translations of rules: they evaluate the shipped policy files, and [`engine`] compares what those can say.
-//! `data/engines/*.json` list how many cases each engine has to judge, what it leaves to others, and why.
+//! `data/engines/*.json` list how many cases each engine has to check, what it leaves to others, and why.
 
 pub mod case;
 pub mod cel;

@@ -5,7 +5,7 @@ use imagecache::admission::{AdmissionSettings, AdmissionVerdict, CacheSource, NO
 use imagecache::diagnostic::{Code, Levels, Report};
 use imagecache::document::TextFormat;
 use imagecache::expiry::{ExpiryFacts, expiry};
-use imagecache::matching::{Index, Inventory, MatchRules, Pod, SearchBuffers};
+use imagecache::matching::{Index, Inventory, MatchRules, Pod};
 use imagecache::plan::{PlanInput, PlanOptions, PriceTable, plan};
 use imagecache::reference::describe;
 use imagecache::resource::{CrdVersion, crd};
@@ -72,7 +72,7 @@ fn matched(input: &Value) -> Result<Value> {
     let mut inventory = Inventory::default();
     inventory.add(field(input, "caches")?, &mut report);
     let index: Index = inventory.caches.into_iter().collect();
-    let answer = index.explain(&pod, &rules, &mut SearchBuffers::default());
+    let answer = index.explain(&pod, &rules);
     Ok(json!({"answer": answer, "diagnostics": report.finish()}))
 }
 
@@ -114,8 +114,8 @@ fn admitted(input: &Value) -> Result<Value> {
     };
     let caches = || match input.get("caches") {
         Some(Value::Array(caches)) => Ok(CacheSource::Objects(caches)),
-        Some(Value::String(refusal)) => Err(refusal.clone()),
-        _ => Err(NO_CACHES.to_owned()),
+        Some(Value::String(refusal)) => Err(refusal.as_str().into()),
+        _ => Err(NO_CACHES.into()),
     };
     told(&decide(field(input, "request")?, &settings, caches, None))
 }

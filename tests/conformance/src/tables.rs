@@ -109,7 +109,7 @@ fn validate(case: &str, text: &str) -> Case {
     Case::ask(case, "validate", json!({ "text": text }))
 }
 
-/// Whole manifests, texts that are wrong somewhere, and texts in which places are hard to tell.
+/// Whole manifests, texts that are wrong somewhere, and texts in which places are hard to find.
 fn yaml_texts() -> Result<Vec<Case>> {
     let mut texts = Vec::new();
     for (name, text) in manifest_files()? {

@@ -117,7 +117,7 @@ fn block(dice: &mut Dice, hand: &Hand, value: &Value, indent: usize, text: &mut 
     }
 }
 
-/// A value behind a colon or a dash.
+/// A value after a colon or a dash.
 fn behind(dice: &mut Dice, hand: &Hand, value: &Value, indent: usize, text: &mut String) {
     let nested = match value {
         Value::Object(fields) => !fields.is_empty() && !dice.once_in(9),

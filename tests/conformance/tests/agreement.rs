@@ -221,7 +221,7 @@ fn ffi_answers_as_the_core() {
 
 /// The generated bundles hold the same expressions, so one run over each of them is enough to see that they are whole.
 #[test]
-fn generated_policies_say_what_their_source_says() {
+fn bundles_generated_equal_their_source() {
     let bundles = root().join("policy-bundles");
     let mut sources = Vec::new();
     for file in ["kubernetes/imagecaches.yaml", "kubernetes/workloads.yaml"] {

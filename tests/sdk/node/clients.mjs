@@ -1,4 +1,4 @@
-// The two Node SDKs of the vendor behind one small face: a call's name and its parameters as the wire has them.
+// The two Node SDKs of the vendor with one small interface: a call's name and its parameters as the wire has them.
 import { createRequire } from "node:module";
 import { KEY, REGION, SECRET } from "./simulator.mjs";
 
@@ -7,7 +7,7 @@ const eci = require("@alicloud/eci20180808");
 const { Config } = require("@alicloud/openapi-client");
 const PopCore = require("@alicloud/pop-core");
 
-/** An SDK's error: its code and, where the SDK tells it, the HTTP status. */
+/** An SDK's error: its code and, where the SDK has it, the HTTP status. */
 export class Refused extends Error {
   constructor(code, status) {
     super(`${code} (${status})`);

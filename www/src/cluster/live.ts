@@ -17,7 +17,7 @@ let api: Api | undefined;
 export const ownAddress = (): string => (location.protocol.startsWith('http') ? location.origin : '');
 
 /** An address as it was typed, in full; `null` where the policy of the page does not let it speak to that server: it speaks
- * to its own and to this machine, and to nobody else. */
+ * to its own and to this machine, and to no other. */
 export function allowed(typed: string): string | null {
   const text = typed.trim();
   const full = text.includes('://') ? text : `http://${text}`;

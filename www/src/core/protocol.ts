@@ -55,7 +55,7 @@ export interface Survey {
   podsLeft: number;
 }
 
-/** At most so many pods are matched at once; more do not fit a screen anyway. */
+/** At most this many pods are matched at once; more do not fit a screen anyway. */
 export const MAX_PODS = 500;
 
 /** An object that can be sent to a cluster. */

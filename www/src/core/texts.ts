@@ -1,5 +1,5 @@
-// What the package only tells: the pages of the rules, the names of the resource, the schemas. A good part of the package,
-// and nobody needs it before asking.
+// Texts of the package that no call needs: the pages of the rules, the names of the resource, the schemas. A good part of the package,
+// loaded when it is asked for.
 import type { Rule } from 'imagecache';
 import type { Definitions, JsonSchema } from './protocol';
 

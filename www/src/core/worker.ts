@@ -96,7 +96,7 @@ const questions: { [Name in keyof Questions]: (...args: Parameters<Questions[Nam
     }
     return { now, caches: found.map(([key, origin, value]) => surveyed(key, origin, value, now)), pods, podsLeft };
   },
-  // A reply of another API has no kind, and is no object to send.
+  // A reply of another API has no kind, and is not an object to send.
   sendable: (ids) => [...held(ids, 'cache')].filter(([, , value]) => text(value.kind)).map(([key, origin, value]) => ({ key, name: nameOf(value), origin, value, diagnostics: core.validate(value) })),
 };
 

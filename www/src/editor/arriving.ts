@@ -15,7 +15,7 @@ export class Arriving {
     this.#longest = longest;
   }
 
-  /** The place of the part in the state of a text of so many characters. */
+  /** The place of the part in the state of a text of this many characters. */
   of(length: number): Extension {
     return this.#place.of(this.#part && length <= this.#longest ? this.#part : []);
   }

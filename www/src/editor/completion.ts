@@ -32,8 +32,8 @@ function keys(schema: JsonSchema, taken: Set<string>, unit: string): Completion[
       apply: (view, _, from, to) => {
         const base = view.state.doc.lineAt(from);
         const deeper = ' '.repeat(from - base.from) + unit;
-        const behind = view.state.sliceDoc(to, base.to);
-        const tail = /^\s*:/.test(behind) ? '' : isType(inner, 'object') ? `:\n${deeper}` : isType(inner, 'array') ? `:\n${deeper.slice(unit.length)}- ` : ': ';
+        const after = view.state.sliceDoc(to, base.to);
+        const tail = /^\s*:/.test(after) ? '' : isType(inner, 'object') ? `:\n${deeper}` : isType(inner, 'array') ? `:\n${deeper.slice(unit.length)}- ` : ': ';
         const insert = label + tail;
         view.dispatch({ changes: { from, to, insert }, selection: { anchor: from + insert.length }, userEvent: 'input.complete' });
       },

@@ -20,7 +20,7 @@ export function rangeOf(doc: Text, { line, column, endLine, endColumn }: Nullabl
   return { from, to: Math.max(from, offsetOf(doc, endLine, endColumn)) };
 }
 
-/** So many findings are underlined; the list beside the editor has all of them. */
+/** At most this many findings are underlined; the list beside the editor has all of them. */
 const MAX_MARKS = 2_000;
 
 export function showFindings(state: EditorState, found: readonly Diagnostic[]): TransactionSpec {
@@ -69,9 +69,9 @@ export const step =
     const places = found().map((diagnostic) => ({ diagnostic, ...rangeOf(doc, diagnostic) }));
     if (places.length === 0) return false;
     const { from, to } = selection.main;
-    const behind = (at: (typeof places)[number]): boolean => at.from > from || (at.from === from && at.to > to);
+    const after = (at: (typeof places)[number]): boolean => at.from > from || (at.from === from && at.to > to);
     const before = (at: (typeof places)[number]): boolean => at.from < from || (at.from === from && at.to < to);
-    const next = direction === 1 ? (places.find(behind) ?? places[0]!) : (places.findLast(before) ?? places.at(-1)!);
+    const next = direction === 1 ? (places.find(after) ?? places[0]!) : (places.findLast(before) ?? places.at(-1)!);
     view.dispatch({
       selection: EditorSelection.single(next.from, next.to),
       effects: [EditorView.scrollIntoView(next.from, { y: 'center' }), EditorView.announce.of(`${next.diagnostic.severity}: ${sentence(next.diagnostic)}`)],

@@ -1,9 +1,9 @@
-// Where in a document of block YAML a position stands: the path of keys above it, read off the indentation. An editor
+// The place of a position in a document of block YAML: the path of keys above it, read off the indentation. An editor
 // must know this of texts that are not finished, which no parser can read. It only serves completion and hover.
 import type { Text } from '@codemirror/state';
 
 export interface Place {
-  /** Keys from the top down; `[]` for an item of a list. The last key is the one that the cursor is in or behind. */
+  /** Keys from the top down; `[]` for an item of a list. The last key is the one that the cursor is in or after. */
   path: string[];
   /** The cursor is where a key goes, or where a value goes. */
   at: 'key' | 'value';
@@ -16,7 +16,7 @@ export interface Place {
   siblings: Set<string>;
 }
 
-/** So many lines above and below are looked at; no manifest written by hand has a longer mapping. */
+/** This many lines above and below are looked at; no manifest written by hand has a longer mapping. */
 const REACH = 2_000;
 
 interface Line {

@@ -24,7 +24,7 @@ const writing = new Arriving(() => import('./writing').then((part) => part.writi
 /** Completion and search. */
 const rest = new Arriving(() => import('./later').then(({ later }) => later));
 
-/** The grammar that colours are read from. Beyond so many characters a text has none: it would take longer than it is worth. */
+/** The grammar that colours are read from. Beyond this many characters a text has none: it would take longer than it is worth. */
 const MAX_COLOURED = 1 << 20;
 const colours = new Arriving(() => import('./writing').then(({ grammar }) => grammar()), MAX_COLOURED);
 

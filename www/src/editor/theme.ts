@@ -62,7 +62,7 @@ export const theme = EditorView.theme({
   '.field-hover': { padding: 'var(--s2) var(--s3)' },
   '.finding-card .help': { color: 'var(--ink-2)' },
   '.finding-card button': { font: 'inherit', color: 'var(--accent)', background: 'none', border: 'none', padding: '4px 0', cursor: 'pointer', textDecoration: 'underline', textUnderlineOffset: '3px' },
-  // What is said about the chosen one stands beside the list.
+  // The description of the chosen one is beside the list.
   '.cm-tooltip.cm-tooltip-autocomplete': { overflow: 'visible' },
   '.cm-tooltip-autocomplete > ul': { fontFamily: 'var(--mono)', fontSize: 'var(--text-small)', maxHeight: '16em' },
   '.cm-tooltip-autocomplete > ul > li': { padding: '4px 10px !important', lineHeight: '1.4' },

@@ -1,5 +1,5 @@
 // What an editor needs once the page is of use: keys, undoing, brackets, indentation, colours, what a field means. A text
-// can be read, and a pasted one judged, without.
+// can be read, and a pasted one validated, without.
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from '@codemirror/language';
 import type { Extension } from '@codemirror/state';

@@ -1,4 +1,4 @@
-// Whoever works with the keyboard stays where he was when what had the focus gives way to something else.
+// Keyboard users keep their place when the element that had the focus is replaced by another.
 import { useRef } from 'preact/hooks';
 
 export interface Handover {

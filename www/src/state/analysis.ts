@@ -19,7 +19,7 @@ export const settled = signal(false);
 /** The first answers are shown, or there will be none: what else the page has may be loaded. */
 export const usable = signal(false);
 
-/** A pause of so many milliseconds in typing, and the text is looked at: longer for long texts. */
+/** The text is validated after a pause of this many milliseconds in typing: longer for long texts. */
 const pause = (characters: number): number => 90 + characters / 8000;
 
 let timer: ReturnType<typeof setTimeout> | undefined;

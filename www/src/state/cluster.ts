@@ -1,4 +1,4 @@
-// What is known of a cluster. Whoever speaks to one, `cluster/live.ts`, is loaded once the page is of use.
+// What is known of a cluster. `cluster/live.ts`, which connects to one, is loaded once the page is of use.
 import { computed, signal } from '@preact/signals';
 import type { ImageCache } from '../cluster/api';
 

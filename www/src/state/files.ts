@@ -10,7 +10,7 @@ export interface File {
   text: string;
 }
 
-/** At most so many documents are open at once. */
+/** At most this many documents are open at once. */
 export const MAX_FILES = 50;
 /** The largest file that is opened, in bytes. */
 export const MAX_FILE_BYTES = 8 << 20;
@@ -76,7 +76,7 @@ function free(name: string): string {
 
 const isBlank = (id: string): boolean => lengthOf(id) < 1000 && textOf(id).trim() === '';
 
-/** Opens a text beside the others and shows it; an empty document gives way to it. Is there room? */
+/** Opens a text beside the others and shows it; an empty document gives way to it. Returns false when too many are open. */
 export function open(name: string, text: string): boolean {
   const blank = files.value.filter(({ id }) => isBlank(id)).map(({ id }) => id);
   const others = files.value.filter(({ id }) => text === '' || !blank.includes(id));

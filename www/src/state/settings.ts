@@ -1,4 +1,4 @@
-// What a person chose: theme, language, how matches are judged. Small, so it lies in `localStorage`, where the page can
+// What a person chose: theme, language, how matches are decided. Small, so it lies in `localStorage`, where the page can
 // read it before it paints.
 import { effect, signal } from '@preact/signals';
 import type { Sizes } from '../core/protocol';
@@ -35,7 +35,7 @@ const initial = read();
 
 export const theme = signal<Theme>(initial.theme);
 export const language = signal<Language>(initial.language);
-/** A cache that ends within so many days stands out. */
+/** A cache that expires within this many days is highlighted. */
 export const soonDays = signal(initial.soonDays);
 /** Only exact matches count. */
 export const strict = signal(initial.strict);

@@ -136,6 +136,7 @@ export function Explained({ pod, answer }: { pod: SurveyedPod; answer: Explanati
       </ul>
       <h3>{t.candidates}</h3>
       {answer.candidates.length === 0 ? <p class="quiet">{t.noCandidates}</p> : <Candidates of={answer.candidates} />}
+      {answer.omitted > 0 && <p class="quiet">{t.omitted(answer.omitted)}</p>}
       {answer.unrelated > 0 && <p class="quiet">{t.unrelated(answer.unrelated)}</p>}
       <h3>{t.whatEciDoes}</h3>
       <ul class="steps">

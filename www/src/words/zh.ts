@@ -109,6 +109,7 @@ export const zh: Words = {
   have: { exact: '已缓存', repositoryOnly: '缓存了其他版本', nothing: '未缓存', invalid: '不是镜像引用' },
   candidates: '参与比较的缓存',
   noCandidates: '没有缓存与此 Pod 有相同镜像。',
+  omitted: (count) => `另有 ${count} 个缓存排名更低。`,
   unrelated: (count) => `另有 ${count} 个缓存与它没有相同镜像。`,
   cache: '缓存',
   phase: '阶段',

@@ -271,7 +271,7 @@ impl Policy {
             ("settings".to_owned(), settings),
         ]);
         if mutating {
-            // What changes new pods is no audit of old ones, and a cluster must start pods while the policy server is away.
+            // A rule that changes new pods is not an audit of old ones, and a cluster must start pods while the policy server is away.
             spec.insert("backgroundAudit".to_owned(), false.into());
             spec.insert("failurePolicy".to_owned(), "Ignore".into());
             let resources = self.about.context_aware_resources.clone();

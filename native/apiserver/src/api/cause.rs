@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::go_fmt;
+use crate::limits::LISTED_ERRORS;
 
 /// One fault of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,6 +18,9 @@ pub struct Cause {
     /// Where: `spec.images[0]`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub field: String,
+    /// The number of errors that this one replaces, see [`Cause::more`]; 0 for an error.
+    #[serde(skip)]
+    pub more: usize,
 }
 
 impl Cause {
@@ -25,7 +29,31 @@ impl Cause {
             reason,
             message,
             field: field.to_owned(),
+            more: 0,
         }
+    }
+
+    /// Replaces `count` errors that are not listed.
+    #[must_use]
+    pub fn more(count: usize) -> Self {
+        let message = format!("{count} more errors, at most {LISTED_ERRORS} are listed");
+        Cause {
+            more: count,
+            ..Self::new("TooManyErrors", "", message)
+        }
+    }
+
+    /// Keeps the first [`LISTED_ERRORS`], and counts the others in the last one.
+    #[must_use]
+    pub fn limited(mut causes: Vec<Cause>) -> Vec<Cause> {
+        let mut more: usize = causes.iter().map(|cause| cause.more).sum();
+        causes.retain(|cause| cause.more == 0);
+        more += causes.len().saturating_sub(LISTED_ERRORS);
+        causes.truncate(LISTED_ERRORS);
+        if more > 0 {
+            causes.push(Cause::more(more));
+        }
+        causes
     }
 
     /// A field that must be there.
@@ -112,6 +140,31 @@ impl Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.more > 0 {
+            return f.write_str(&self.message);
+        }
         write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_beyond_the_limit_are_counted() {
+        let causes = |count: usize| -> Vec<Cause> {
+            let fields = 0..count;
+            fields
+                .map(|n| Cause::required(&n.to_string(), ""))
+                .collect()
+        };
+        assert_eq!(Cause::limited(causes(LISTED_ERRORS)), causes(LISTED_ERRORS));
+        let mut many = causes(LISTED_ERRORS + 2);
+        many.push(Cause::more(5));
+        let limited = Cause::limited(many);
+        assert_eq!(limited.len(), LISTED_ERRORS + 1);
+        let last = limited.last().unwrap().to_string();
+        assert_eq!(last, "7 more errors, at most 100 are listed");
     }
 }

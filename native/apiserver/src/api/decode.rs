@@ -6,9 +6,11 @@ use serde_json::{Map, Value};
 
 use super::error::{ApiError, MEDIA_TYPES};
 
+use super::cause::Cause;
 use super::resource::Resource;
 use super::schema::{prune, trim};
 use super::{go_fmt, json, meta, protobuf};
+use crate::limits::{BODY_BYTES, LISTED_ERRORS};
 
 /// What happens to unknown and duplicate fields of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,9 +23,6 @@ pub enum FieldValidation {
     /// Refuse the body.
     Strict,
 }
-
-/// Largest body, in bytes: the real server's limit.
-pub(crate) const MAX_BODY: usize = 3 << 20;
 
 /// A media type without its parameters, in lower case.
 #[must_use]
@@ -180,13 +179,16 @@ pub(crate) fn take_in(
 pub(crate) fn strict_words(faults: &[String], yaml: bool) -> String {
     let (lines, rest): (Vec<&String>, Vec<&String>) = faults
         .iter()
+        .take(LISTED_ERRORS)
         .partition(|fault| yaml && fault.starts_with("line "));
     let mut words = Vec::new();
     if !lines.is_empty() {
         let lines: Vec<String> = lines.iter().map(|line| format!("\n  {line}")).collect();
         words.push(format!("yaml: unmarshal errors:{}", lines.concat()));
     }
+    let more = faults.len().saturating_sub(LISTED_ERRORS);
     words.extend(rest.into_iter().cloned());
+    words.extend((more > 0).then(|| Cause::more(more).to_string()));
     format!("strict decoding error: {}", words.join(", "))
 }
 
@@ -333,10 +335,8 @@ fn summary(body: &[u8]) -> String {
 /// Reads the first document of a YAML text, by the rules that `kubectl` reads YAML by.
 fn yaml(body: &[u8]) -> Result<Text, String> {
     let text = String::from_utf8_lossy(body);
-    let limits = document::TextLimits {
-        bytes: MAX_BODY,
-        ..document::TextLimits::default()
-    };
+    let mut limits = document::TextLimits::default();
+    limits.bytes = BODY_BYTES;
     let (documents, findings) =
         document::read_within(&text, TextFormat::Yaml, &Levels::default(), &limits);
     let first = documents.first();

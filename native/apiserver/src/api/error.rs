@@ -146,13 +146,6 @@ impl ApiError {
         error
     }
 
-    /// 405: an object of a kind whose definition is being deleted.
-    #[must_use]
-    pub fn definition_ends() -> Self {
-        let message = "create not allowed while custom resource definition is terminating";
-        Self::new(405, "MethodNotAllowed", message)
-    }
-
     /// 409: the name is taken; by an object that is being deleted if `deleting`.
     #[must_use]
     pub fn already_exists(resource: &Resource, name: &str, deleting: bool) -> Self {
@@ -212,6 +205,7 @@ impl ApiError {
     /// 409: fields that another manager owns. `message` names them all, each of `causes` one.
     #[must_use]
     pub fn apply_conflict(message: String, causes: Vec<Cause>) -> Self {
+        let causes = Cause::limited(causes);
         let mut error = Self::new(409, "Conflict", message);
         error.details = Some(Box::new(Details {
             causes,
@@ -228,6 +222,7 @@ impl ApiError {
         } else {
             format!("{kind}.{group}")
         };
+        let causes = Cause::limited(causes);
         let message = format!(
             "{qualified} {} is invalid: {}",
             go_fmt::quote(name),
@@ -320,6 +315,14 @@ impl ApiError {
     pub fn request_too_large(why: &str) -> Self {
         let message = format!("Request entity too large: {why}");
         Self::new(413, "RequestEntityTooLarge", message)
+    }
+
+    /// 504: a write took longer to compute than it may.
+    #[must_use]
+    pub fn too_slow(limit: std::time::Duration) -> Self {
+        let seconds = limit.as_secs_f64();
+        let message = format!("Timeout: the request took longer to process than {seconds} s");
+        Self::new(504, "Timeout", message)
     }
 
     /// 410: the resource version was compacted; the client must list again.

@@ -376,7 +376,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn scan_and_library_agree_on_what_is_json(text in "[\\[\\]{}:,\"a0-9.eE+\\- tfnu\\\\rlsi]{0,24}") {
+        fn json_scan_agrees_with_serde_json(text in "[\\[\\]{}:,\"a0-9.eE+\\- tfnu\\\\rlsi]{0,24}") {
             let library = serde_json::from_str::<Value>(&text).is_ok();
             proptest::prop_assert_eq!(library, fault(text.as_bytes()).is_none());
         }

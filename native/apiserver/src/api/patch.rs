@@ -1,11 +1,18 @@
 //! Patches: JSON, merge, strategic merge and apply.
 
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use json_patch::PatchOperation;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use super::resource::Resource;
 use super::schema::{ListType, Schema};
 use super::{decode, go_fmt};
+use crate::limits::{
+    JSON_PATCH_COPY_BYTES, JSON_PATCH_OPERATIONS, OBJECT_DEPTH, WRITE_TIME, Weight,
+};
 
 /// A kind of patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +72,6 @@ pub fn kind_of(resource: &Resource, content_type: Option<&str>) -> Result<PatchK
         })
 }
 
-/// Most operations of a JSON patch.
-pub const MAX_OPERATIONS: usize = 10_000;
-
 /// An object with a patch applied, before it is decoded again.
 pub(super) struct Patched {
     pub(super) object: Value,
@@ -109,15 +113,68 @@ fn apply_json(object: &mut Value, patch: Value) -> Result<(), ApiError> {
             go_fmt::json_kind(&patch)
         )));
     };
-    if operations.len() > MAX_OPERATIONS {
+    if operations.len() > JSON_PATCH_OPERATIONS {
         return Err(ApiError::request_too_large(&format!(
-            "The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {}",
+            "The allowed maximum operations in a JSON patch is {JSON_PATCH_OPERATIONS}, got {}",
             operations.len()
         )));
     }
     let patch: json_patch::Patch =
         serde_json::from_value(patch).map_err(|_| ApiError::unprocessable())?;
-    json_patch::patch(object, &patch).map_err(|_| ApiError::unprocessable())
+    let mut budget = Budget::new();
+    for operation in &patch.0 {
+        budget.spend(object, operation)?;
+        // the whole patch works on a copy of the object, so nothing has to be undone
+        json_patch::patch_unsafe(object, std::slice::from_ref(operation))
+            .map_err(|_| ApiError::unprocessable())?;
+    }
+    Ok(())
+}
+
+/// What a JSON patch may still cost.
+struct Budget {
+    copied: usize,
+    start: Instant,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Budget {
+            copied: 0,
+            start: Instant::now(),
+        }
+    }
+
+    /// Refuses an operation that would copy too much, nest too deep or begin too late.
+    fn spend(&mut self, object: &Value, operation: &PatchOperation) -> Result<(), ApiError> {
+        if self.start.elapsed() > WRITE_TIME {
+            return Err(ApiError::too_slow(WRITE_TIME));
+        }
+        let from = |pointer: &str| object.pointer(pointer).map(Weight::of).unwrap_or_default();
+        let weight = match operation {
+            PatchOperation::Add(add) => Weight::of(&add.value),
+            PatchOperation::Replace(replace) => Weight::of(&replace.value),
+            PatchOperation::Move(moved) => from(moved.from.as_str()),
+            PatchOperation::Copy(copy) => {
+                let weight = from(copy.from.as_str());
+                self.copied = self.copied.saturating_add(weight.bytes);
+                weight
+            }
+            PatchOperation::Remove(_) | PatchOperation::Test(_) => return Ok(()),
+        };
+        if self.copied > JSON_PATCH_COPY_BYTES {
+            return Err(ApiError::request_too_large(&format!(
+                "The copy operations of a JSON patch may copy {JSON_PATCH_COPY_BYTES} bytes in all"
+            )));
+        }
+        let depth = operation.path().count().saturating_add(weight.depth);
+        if depth > OBJECT_DEPTH {
+            return Err(ApiError::request_too_large(&format!(
+                "the object is nested {depth} levels deep, limit {OBJECT_DEPTH}"
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// Merges a merge patch into a value. Unlike RFC 7386 says, and like the real server, nulls are dropped within lists
@@ -170,7 +227,8 @@ fn strategic(schema: &Schema, live: Value, patch: Value) -> Value {
                 _ => Map::new(),
             };
             if let Some(Value::Array(keys)) = patch.remove("$retainKeys") {
-                fields.retain(|name, _| keys.iter().any(|key| key.as_str() == Some(name)));
+                let keys: HashSet<&str> = keys.iter().filter_map(Value::as_str).collect();
+                fields.retain(|name, _| keys.contains(name.as_str()));
             }
             strategic_fields(schema, &mut fields, patch);
             fields.into()
@@ -186,9 +244,10 @@ fn strategic_fields(schema: &Schema, fields: &mut Map<String, Value>, patch: Map
         if let Some(list) = name.strip_prefix("$setElementOrder/") {
             orders.push((list.to_owned(), value));
         } else if let Some(list) = name.strip_prefix("$deleteFromPrimitiveList/") {
-            let gone = value.as_array().map(Vec::as_slice).unwrap_or_default();
+            let gone = value.as_array().into_iter().flatten();
+            let gone: HashSet<String> = gone.map(Value::to_string).collect();
             if let Some(Value::Array(items)) = fields.get_mut(list) {
-                items.retain(|item| !gone.contains(item));
+                items.retain(|item| !gone.contains(&item.to_string()));
             }
         } else if value.is_null() {
             fields.remove(&name);
@@ -220,11 +279,12 @@ fn strategic_list(schema: &Schema, live: Vec<Value>, mut patch: Vec<Value>) -> V
         ListType::Map(keys) if !replaces => keys.first().map(String::as_str),
         ListType::Set if !replaces => {
             let mut items = live;
-            for item in patch {
-                if !items.contains(&item) {
-                    items.push(item);
-                }
-            }
+            let mut known: HashSet<String> = items.iter().map(Value::to_string).collect();
+            items.extend(
+                patch
+                    .into_iter()
+                    .filter(|item| known.insert(item.to_string())),
+            );
             return items.into();
         }
         _ => None,
@@ -233,23 +293,42 @@ fn strategic_list(schema: &Schema, live: Vec<Value>, mut patch: Vec<Value>) -> V
         patch.retain(|item| !is_replace(item));
         return patch.into_iter().map(without_directives).collect();
     };
-    let mut items = live;
+    let key_of = |item: &Value| item.get(key).map(Value::to_string);
+    // a deleted item leaves an empty slot, so that the places in the index stay right
+    let mut slots: Vec<Option<Value>> = live.into_iter().map(Some).collect();
+    let mut index: HashMap<String, Vec<usize>> = HashMap::with_capacity(slots.len());
+    for (place, item) in slots.iter().flatten().enumerate() {
+        if let Some(key) = key_of(item) {
+            index.entry(key).or_default().push(place);
+        }
+    }
     for item in patch {
-        let same = |other: &Value| item.get(key).is_some() && other.get(key) == item.get(key);
-        let place = items.iter().position(same);
+        let key = key_of(&item);
+        let places = key.as_ref().and_then(|key| index.get(key));
         let deletes = item.get("$patch").and_then(Value::as_str) == Some("delete");
-        match place {
-            Some(_) if deletes => items.retain(|other| !same(other)),
-            Some(place) => {
-                if let Some(slot) = items.get_mut(place) {
+        match (places.and_then(|places| places.first()), key) {
+            (Some(_), Some(key)) if deletes => {
+                for place in index.remove(&key).unwrap_or_default() {
+                    if let Some(slot) = slots.get_mut(place) {
+                        *slot = None;
+                    }
+                }
+            }
+            (Some(place), _) => {
+                if let Some(Some(slot)) = slots.get_mut(*place) {
                     *slot = strategic(schema.item(), std::mem::take(slot), item);
                 }
             }
-            None if deletes => {}
-            None => items.push(without_directives(item)),
+            (None, _) if deletes => {}
+            (None, key) => {
+                if let Some(key) = key {
+                    index.entry(key).or_default().push(slots.len());
+                }
+                slots.push(Some(without_directives(item)));
+            }
         }
     }
-    items.into()
+    slots.into_iter().flatten().collect()
 }
 
 /// Puts the items that an order names into it; those that it does not name follow as they stood.
@@ -267,7 +346,7 @@ fn reorder(schema: &Schema, items: &mut [Value], order: &[Value]) {
         })
         .zip(0..)
         .collect();
-    items.sort_by_key(|item| {
+    items.sort_by_cached_key(|item| {
         let name = key
             .and_then(|key| item.get(key))
             .unwrap_or(item)

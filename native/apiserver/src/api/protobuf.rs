@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_table_does_not_know_is_refused() {
+    fn protobuf_unknown_field_is_refused() {
         for (body, words) in [
             (
                 b"{}".to_vec(),

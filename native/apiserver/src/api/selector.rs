@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn selectors_select_what_they_say() {
+    fn selector_selects_matching_objects() {
         let object = json!({"metadata": {"name": "l1", "labels": {"app": "a", "idx": "4"}}});
         for (labels, fields, selected) in [
             ("", "", true),
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn selector_faults_match_the_real_server() {
+    fn selector_errors_match_the_real_server() {
         for (labels, fields, words) in [
             (
                 "app===",

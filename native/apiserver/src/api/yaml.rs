@@ -300,7 +300,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(value in json_value()) {
+        fn yaml_written_is_read_back(value in json_value()) {
             let yaml = write(&json!({"value": value}));
             let (documents, findings) = document::read(&yaml, TextFormat::Yaml, &Levels::default());
             prop_assert!(findings.is_empty(), "{findings:?}\n{yaml}");

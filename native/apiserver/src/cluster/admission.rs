@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::store::{Transaction, prefix};
+use super::store::{List, Store, prefix};
 use crate::api::write::Admitted;
 use crate::api::{ApiError, Resource};
 
@@ -26,7 +26,7 @@ impl Admission {
     /// Asks the hook about an object that is about to be written.
     pub(super) fn admit(
         &self,
-        transaction: &Transaction<'_>,
+        store: &Store,
         resource: &Resource,
         live: Option<&Value>,
         object: Value,
@@ -48,7 +48,7 @@ impl Admission {
         (self.0)(Review {
             request,
             object,
-            transaction,
+            store,
         })
     }
 }
@@ -65,17 +65,23 @@ pub struct Review<'a> {
     pub request: Value,
     /// The object, as in `request`.
     pub object: Value,
-    transaction: &'a Transaction<'a>,
+    store: &'a Store,
 }
 
 impl Review<'_> {
     /// Returns every stored object of a resource as the JSON text of a list.
     #[must_use]
     pub fn list(&self, group: &str, plural: &str) -> Vec<u8> {
-        let keys = self.transaction.keys(&prefix(group, plural, None));
-        let objects = keys.iter().filter_map(|key| self.transaction.get(key));
+        let page = self.store.list(&List {
+            prefix: &prefix(group, plural, None),
+            at: None,
+            from: None,
+            limit: None,
+            keep: &|_| true,
+        });
         let mut text = br#"{"items":["#.to_vec();
-        for (index, object) in objects.enumerate() {
+        // the present is never compacted
+        for (index, object) in page.unwrap_or_default().items.iter().enumerate() {
             if index > 0 {
                 text.push(b',');
             }

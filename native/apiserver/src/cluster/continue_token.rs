@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_somebody_else_is_refused_with_the_reason() {
+    fn continue_token_foreign_is_refused_with_reason() {
         let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
         for (token, why) in [
             (

@@ -56,6 +56,7 @@ impl Cluster {
 pub(super) fn is_to_stay(
     transaction: &Transaction<'_>,
     resource: &Resource,
+    name: &str,
 ) -> Result<(), ApiError> {
     if !resource.custom {
         return Ok(());
@@ -64,7 +65,8 @@ pub(super) fn is_to_stay(
     let definition = transaction.get(&definition_key(group, plural));
     let definition = definition.ok_or_else(ApiError::no_such_path)?;
     if meta::is_deleting(&definition.value) {
-        return Err(ApiError::definition_ends());
+        let why = "create not allowed while custom resource definition is terminating";
+        return Err(ApiError::forbidden(resource, name, why));
     }
     Ok(())
 }

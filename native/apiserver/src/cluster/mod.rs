@@ -10,7 +10,9 @@
 //! |---|---|
 //! | Objects, versions, the log of changes | [`store`] |
 //! | The verbs on the store, for HTTP and for callers in this process | [`requests`] |
+//! | What a write computes: beside the thread that writes, on large stacks | `workers` |
 //! | Paths, negotiation, answers, watch streams | [`serve`] |
+//! | The objects as manifests | [`export`] |
 //! | Admission by a hook of the caller | [`Admission`] |
 //! | What is served because a definition says so | `definitions` |
 //! | What happens after an owner is deleted, and what ends by itself | `collect` |
@@ -20,17 +22,20 @@
 mod admission;
 mod continue_token;
 mod definitions;
+pub mod export;
 mod garbage_collector;
 pub mod requests;
 pub mod serve;
 mod start;
 pub mod store;
+mod workers;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagecache::time::Timestamp;
+use imagecache_http::{Authority, BodyBudget};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -41,12 +46,15 @@ use store::{History, Store, Unopened, Unwritten};
 
 use crate::api::openapi::Documents;
 use crate::api::{ApiError, Resources};
+use workers::Workers;
 
 /// What a cluster is made with.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     /// Where its state is kept; in memory if `None`.
     pub directory: Option<PathBuf>,
+    /// Replace a damaged state by what can be read of it; otherwise it is not opened.
+    pub recover: bool,
     /// CustomResourceDefinitions to apply at the start.
     pub definitions: Vec<Definition>,
     /// How much of the past can be watched and listed.
@@ -55,6 +63,8 @@ pub struct Config {
     pub admission: Option<Admission>,
     /// Files for browsers by their path, served beside the API.
     pub page: Option<fn(&str) -> Option<PageFile>>,
+    /// Names of this server that requests may have as their `Host`, beside those of this machine.
+    pub allow_hosts: Vec<Authority>,
     /// What strangers may cost.
     pub limits: serve::Limits,
 }
@@ -86,8 +96,12 @@ struct Inner {
     store: Store,
     admission: Option<Admission>,
     page: Option<fn(&str) -> Option<PageFile>>,
+    allow_hosts: Vec<Authority>,
     limits: serve::Limits,
     watches: Arc<tokio::sync::Semaphore>,
+    bodies: BodyBudget,
+    workers: Workers,
+    turns: requests::Turns,
     /// The resources of the last request.
     served: Mutex<Option<Arc<Served>>>,
 }
@@ -114,7 +128,12 @@ impl Cluster {
     /// # Errors
     /// What is wrong with the directory.
     pub async fn open(config: Config) -> Result<Cluster, Unopened> {
-        let store = Store::open(config.directory.as_deref(), config.history)?;
+        let store = match &config.directory {
+            Some(directory) if config.recover => Store::recover(directory, config.history)?,
+            directory => Store::open(directory.as_deref(), config.history)?,
+        };
+        let workers = Workers::new()
+            .map_err(|error| Unopened::Disk("a thread pool".into(), error.to_string()))?;
         let is_new = store.version() == 0;
         let limits = config.limits;
         let cluster = Cluster {
@@ -122,8 +141,12 @@ impl Cluster {
                 store,
                 admission: config.admission,
                 page: config.page,
+                allow_hosts: config.allow_hosts,
                 watches: Arc::new(tokio::sync::Semaphore::new(limits.watches)),
                 limits,
+                bodies: BodyBudget::new(limits.body_bytes),
+                workers,
+                turns: requests::Turns::default(),
                 served: Mutex::default(),
             }),
         };
@@ -166,7 +189,10 @@ impl From<Unwritten> for ApiError {
             // in the words of the real server, whose store says it
             Unwritten::TooLarge => ApiError::internal("etcdserver: request is too large"),
             Unwritten::Full => ApiError::internal("etcdserver: mvcc: database space exceeded"),
-            Unwritten::Disk(_) | Unwritten::Closed => ApiError::internal(unwritten.to_string()),
+            Unwritten::TooHeavy(fault) => ApiError::request_too_large(&fault),
+            Unwritten::Unreadable(_) | Unwritten::Disk(_) | Unwritten::Closed => {
+                ApiError::internal(unwritten.to_string())
+            }
         }
     }
 }

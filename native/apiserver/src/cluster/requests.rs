@@ -1,6 +1,8 @@
 //! The verbs on the store. What they decide is [`api`](crate::api)'s; here decisions meet the state.
 
-use std::sync::Arc;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use imagecache::time::Timestamp;
@@ -13,6 +15,7 @@ use crate::api::patch::PatchKind;
 use crate::api::selector::Selector;
 use crate::api::write::{self, Context, Effect, Outcome, Subresource};
 use crate::api::{ApiError, Resource, meta};
+use crate::limits::WRITE_ATTEMPTS;
 
 /// How often another random suffix is tried when a generated name is taken.
 const GENERATED_NAMES: usize = 8;
@@ -190,25 +193,25 @@ impl Cluster {
     /// # Errors
     /// Whatever the API refuses.
     pub async fn create(&self, place: &Place, body: Body) -> Result<Written, ApiError> {
-        let mut chance = Chance::new();
-        self.decide(place, body, move |cluster, transaction, place, body| {
+        let chance = Mutex::new(Chance::new());
+        self.decide(place, body, move |cluster, place, body| {
+            let mut chance = chance.lock().unwrap_or_else(PoisonError::into_inner);
             let mut nth = 0;
             loop {
                 let suffix = chance.suffix(nth).to_owned();
-                let outcome = cluster.with_context(
-                    transaction,
-                    place,
-                    body,
-                    (&chance.uid, &suffix),
-                    |context| {
+                let outcome =
+                    cluster.with_context(place, body, (&chance.uid, &suffix), |context| {
                         let content_type = body.content_type.as_deref();
                         write::create(&place.resource, &body.bytes, content_type, context)
-                    },
-                )?;
+                    })?;
                 let name = meta::text(&outcome.object, "name");
                 let key = place.key(name);
-                let Some(taken) = transaction.get(&key) else {
-                    return Ok((key, outcome));
+                let Some(taken) = cluster.store().get(&key) else {
+                    return Ok(Computed {
+                        key,
+                        live: None,
+                        outcome,
+                    });
                 };
                 nth += 1;
                 let is_generated = !suffix.is_empty() && name.ends_with(&suffix);
@@ -253,68 +256,77 @@ impl Cluster {
         &self,
         place: &Place,
         body: Body,
-        verb: impl FnOnce(&Resource, Option<&Value>, &Body, &Context<'_>) -> Result<Outcome, ApiError>
+        verb: impl Fn(&Resource, Option<&Value>, &Body, &Context<'_>) -> Result<Outcome, ApiError>
         + Send
+        + Sync
         + 'static,
     ) -> Result<Written, ApiError> {
+        let key = place.own_key();
+        // Those who write one object wait here for each other, so that no result is thrown away.
+        let turn = self.inner.turns.of(&key);
+        let _turn = turn.lock().await;
         let mut chance = Chance::new();
-        self.decide(place, body, move |cluster, transaction, place, body| {
-            let key = place.own_key();
-            let live = transaction.get(&key);
+        let suffix = chance.suffix(0).to_owned();
+        self.decide(place, body, move |cluster, place, body| {
+            let live = cluster.store().get(&key);
             let shown = live.as_ref().map(|live| place.show(live));
-            let suffix = chance.suffix(0).to_owned();
             let chance = (chance.uid.as_str(), suffix.as_str());
-            let outcome = cluster.with_context(transaction, place, body, chance, |context| {
+            let outcome = cluster.with_context(place, body, chance, |context| {
                 verb(&place.resource, shown.as_ref(), body, context)
             })?;
-            Ok((key, outcome))
+            Ok(Computed {
+                key: key.clone(),
+                live: live.map(|live| live.version),
+                outcome,
+            })
         })
         .await
     }
 
-    /// Makes a decision and does what it says: on the store, or for a dry run in mind only.
+    /// Computes what a write makes of the present state, away from the one thread that writes, and commits it if the
+    /// object is then still the one that it was computed from; otherwise it computes again. A dry run is computed only.
     async fn decide(
         &self,
         place: &Place,
         body: Body,
-        decide: impl FnOnce(
-            &Cluster,
-            &Transaction<'_>,
-            &Place,
-            &Body,
-        ) -> Result<(String, Outcome), ApiError>
-        + Send
-        + 'static,
+        compute: impl Fn(&Cluster, &Place, &Body) -> Result<Computed, ApiError> + Send + Sync + 'static,
     ) -> Result<Written, ApiError> {
         // An answer that is not kept is one that was never stored.
         let dry_run = body.options.dry_run || !place.resource.kept;
-        let (cluster, place) = (Weak::new(self), place.clone());
-        let decision = move |transaction: &mut Transaction<'_>| {
-            let cluster = cluster.upgrade()?;
-            let (key, outcome) = decide(&cluster, transaction, &place, &body)?;
-            if outcome.effect == Effect::Create {
-                in_living_namespace(transaction, &place, &outcome.object)?;
-                definitions::is_to_stay(transaction, &place.resource)?;
+        let work = Arc::new((place.clone(), body, compute));
+        let time = self.inner.limits.write_time;
+        let start = Instant::now();
+        for _ in 0..WRITE_ATTEMPTS {
+            let (cluster, task) = (Weak::new(self), Arc::clone(&work));
+            if start.elapsed() > time {
+                return Err(ApiError::too_slow(time));
             }
-            if dry_run {
-                return Ok(Written {
-                    object: outcome.object,
-                    effect: outcome.effect,
-                    warnings: outcome.warnings,
-                });
+            let computed = self.inner.workers.run(time, move || {
+                let (place, body, compute) = &*task;
+                compute(&cluster.upgrade()?, place, body)
+            });
+            let computed = computed.await?;
+            let commit = {
+                let place = place.clone();
+                move |transaction: &mut Transaction<'_>| {
+                    commit(transaction, &place, computed, dry_run)
+                }
+            };
+            let written = if dry_run {
+                self.store().rehearse(commit)?
+            } else {
+                self.store().write(commit).await?
+            };
+            if let Some(written) = written {
+                return Ok(written);
             }
-            carry_out(transaction, &place.resource, &key, outcome)
-        };
-        if dry_run {
-            self.store().rehearse(decision)
-        } else {
-            self.store().write(decision).await
         }
+        let name = place.name.as_deref().unwrap_or_default();
+        Err(ApiError::modified(&place.resource, name))
     }
 
     fn with_context(
         &self,
-        transaction: &Transaction<'_>,
         place: &Place,
         body: &Body,
         (uid, suffix): (&str, &str),
@@ -323,7 +335,7 @@ impl Cluster {
         let admission = self.inner.admission.as_ref();
         let admit = admission.map(|admission| {
             move |resource: &Resource, live: Option<&Value>, object: Value| {
-                admission.admit(transaction, resource, live, object)
+                admission.admit(self.store(), resource, live, object)
             }
         });
         verb(&Context {
@@ -399,7 +411,60 @@ impl Cluster {
     }
 }
 
-/// A decision that waits must not keep the cluster alive.
+/// What a write makes of the state that it has seen.
+struct Computed {
+    key: String,
+    /// The version of the object that it was computed from; `None` if there was none.
+    live: Option<u64>,
+    outcome: Outcome,
+}
+
+/// Does what was computed; `None` if the object has changed since.
+fn commit(
+    transaction: &mut Transaction<'_>,
+    place: &Place,
+    computed: Computed,
+    dry_run: bool,
+) -> Result<Option<Written>, ApiError> {
+    let Computed { key, live, outcome } = computed;
+    if transaction.get(&key).map(|object| object.version) != live {
+        return Ok(None);
+    }
+    if outcome.effect == Effect::Create {
+        in_living_namespace(transaction, place, &outcome.object)?;
+        let name = meta::text(&outcome.object, "name");
+        definitions::is_to_stay(transaction, &place.resource, name)?;
+    }
+    if dry_run {
+        return Ok(Some(Written {
+            object: outcome.object,
+            effect: outcome.effect,
+            warnings: outcome.warnings,
+        }));
+    }
+    carry_out(transaction, &place.resource, &key, outcome).map(Some)
+}
+
+/// Locks by key. Keys share them, so that there is a fixed number.
+pub(super) struct Turns([tokio::sync::Mutex<()>; 256]);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Turns(std::array::from_fn(|_| tokio::sync::Mutex::default()))
+    }
+}
+
+impl Turns {
+    fn of(&self, key: &str) -> &tokio::sync::Mutex<()> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let [first, ..] = hasher.finish().to_le_bytes();
+        let [only, ..] = &self.0;
+        self.0.get(usize::from(first)).unwrap_or(only)
+    }
+}
+
+/// A request that computes must not keep the cluster alive.
 struct Weak(std::sync::Weak<super::Inner>);
 
 impl Weak {

@@ -13,7 +13,6 @@ mod parts;
 mod progress;
 mod sample;
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +28,7 @@ use imagecache_simulator::cloud::{self, Clock, Cloud};
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::log::Log;
-use crate::{page, serve, signal};
+use crate::{listen, page, serve, signal};
 
 use parts::Parts;
 use progress::Screen;
@@ -97,6 +96,8 @@ pub(crate) struct Dev {
     #[arg(long, requires = "data")]
     no_controller: bool,
     #[command(flatten)]
+    names: listen::Names,
+    #[command(flatten)]
     log: Log,
 }
 
@@ -122,8 +123,8 @@ impl Dev {
     async fn serve(&self, screen: Screen, console: &mut Console) -> anyhow::Result<Exit> {
         let stop = signal::stop()?;
         let settings = self.settings()?;
-        let listener = serve::listen(self.listen).await?;
-        let eci = serve::listen(self.listen_eci).await?;
+        let listener = listen::bind(self.listen).await?;
+        let eci = listen::bind(self.listen_eci).await?;
         if let Some(folder) = &self.data {
             make_folder(folder)?;
         }
@@ -138,6 +139,8 @@ impl Dev {
             serve::write_kubeconfig(path, places.cluster)?;
         }
         self.greet(&places, console).context(UNWRITABLE)?;
+        listen::warn_if_wide(places.cluster, "and there is no authentication");
+        listen::warn_if_wide(places.cloud, "and its access key is known to all");
         let parts = Parts {
             cluster,
             cloud,
@@ -153,9 +156,12 @@ impl Dev {
         let opened = Cluster::open(cluster::Config {
             directory: self.data.as_ref().map(|folder| folder.join("cluster")),
             page: Some(page::file),
+            allow_hosts: self.names.allow_host.clone(),
             ..imagecache_simulator::cluster::config(None, Some(settings))
         });
-        Ok(opened.await?)
+        let cluster = opened.await?;
+        serve::report(cluster.store().report());
+        Ok(cluster)
     }
 
     fn cloud(&self) -> anyhow::Result<Cloud> {
@@ -168,6 +174,7 @@ impl Dev {
                 ..world::Settings::default()
             },
             data: self.data.as_ref().map(|folder| folder.join("cloud")),
+            allow_hosts: self.names.allow_host.clone(),
             ..cloud::Config::default()
         })?)
     }
@@ -211,8 +218,7 @@ impl Dev {
         } else {
             ""
         };
-        write!(
-            console,
+        console.document(&format!(
             "\
 API server: {server}, with a simulated ECI{speed}.
 The state is {state}. Ctrl-C stops.
@@ -236,7 +242,7 @@ The simulated ECI{and}:
 
 ",
             sample = sample::NAME,
-        )?;
+        ))?;
         console.flush()
     }
 }
@@ -248,7 +254,10 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
             folder.display()
         );
     }
-    std::fs::create_dir_all(folder).map_err(|error| {
+    let mut directory = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+    directory.recursive(true).create(folder).map_err(|error| {
         let why = console::reason(&error);
         anyhow::anyhow!("{}: cannot be created: {why}", folder.display())
     })

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use imagecache::eci::object::CallDefaults;
 use imagecache::eci::signature::Credential;
-use imagecache::reconcile::{Allowed, Trust};
+use imagecache::reconcile::Allowed;
 use imagecache_apiserver::cluster::Cluster;
 use imagecache_controller::cluster;
 use imagecache_controller::controller::{self, Controller};
@@ -86,12 +86,10 @@ impl Parts {
             ..controller::Config::new(REGION)
         };
         // everything here is on this machine and costs nothing
-        config.settings.trust = Trust {
-            secret_namespaces: Allowed::All,
-            adoption: Allowed::All,
-            network_annotations: true,
-            ..Trust::default()
-        };
+        let trust = &mut config.settings.trust;
+        trust.secret_namespaces = Allowed::All;
+        trust.adoption = Allowed::All;
+        trust.network_annotations = true;
         let client = cluster::at(&format!("http://{cluster}"))?;
         Ok(Controller::new(client, eci, config))
     }

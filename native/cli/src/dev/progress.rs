@@ -11,7 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::console::{visible, visible_lines};
+use crate::console::visible;
 
 /// The screen for reports. The log uses it too, so that lines do not mix.
 #[derive(Debug, Clone)]
@@ -36,8 +36,7 @@ impl Screen {
     }
 
     fn line(&self, text: &str) {
-        self.bars
-            .suspend(|| crate::console::note(&visible_lines(text)));
+        self.bars.suspend(|| crate::console::note(&visible(text)));
     }
 }
 
@@ -201,7 +200,7 @@ mod tests {
     use super::{State, told};
 
     #[test]
-    fn a_cache_is_told_by_its_phase_and_how_far_it_is() {
+    fn progress_line_has_phase_and_percentage() {
         for (status, deleted, text, settled) in [
             (json!(null), false, "Pending", false),
             (

@@ -1,13 +1,13 @@
 //! Endpoint and credentials.
 
 use std::future::Future;
-use std::io::Write as _;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
 use imagecache::eci::region::Network;
 use imagecache::eci::request::Request;
 use imagecache::eci::signature::{Credential, Scheme};
+use imagecache::foreign::Foreign;
 use imagecache_eci::{Client, Config, Credentials, Endpoint, Error, ProcessEnvironment};
 
 use crate::console::{self, Console, UNWRITABLE};
@@ -107,8 +107,9 @@ impl Connection {
             other => other?,
         };
         let (endpoint, text) = (cloud.client.endpoint(), prepared.to_string());
-        let text = console::visible_lines(&text);
-        writeln!(console, "# {endpoint}\n{text}").context(UNWRITABLE)
+        console
+            .document(&format!("# {endpoint}\n{}\n", Foreign(&text).lines()))
+            .context(UNWRITABLE)
     }
 }
 

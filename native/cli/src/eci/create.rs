@@ -1,7 +1,5 @@
 //! `imagecache eci create`: caches from manifests or from options.
 
-use std::io::Write as _;
-
 use anyhow::Context as _;
 use imagecache::eci::object::{CallContext, create};
 use imagecache::eci::request::CreateImageCache;
@@ -195,6 +193,6 @@ impl Create {
                 .map(|made| format!("{}\n", visible(&made.image_cache_id)))
                 .collect(),
         };
-        console.write_all(text.as_bytes()).context(UNWRITABLE)
+        console.document(&text).context(UNWRITABLE)
     }
 }

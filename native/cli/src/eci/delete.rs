@@ -1,14 +1,12 @@
 //! `imagecache eci delete`: caches removed.
 
-use std::io::Write as _;
-
 use anyhow::Context as _;
 use imagecache::eci::request::DeleteImageCache;
 
 use super::connection::{Cloud, Connection, block_on};
 use super::target;
 use super::watch::Watch;
-use crate::console::{self, Console, UNWRITABLE, visible};
+use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 
 /// Delete caches by id or name; running pods are not affected
@@ -48,7 +46,9 @@ impl Delete {
             self.watch.until_gone(cloud, &deleted).await?;
         }
         for id in deleted {
-            writeln!(console, "{} deleted", visible(&id)).context(UNWRITABLE)?;
+            console
+                .line(format_args!("{id} deleted"))
+                .context(UNWRITABLE)?;
         }
         Ok(exit)
     }

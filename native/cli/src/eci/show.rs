@@ -1,7 +1,5 @@
 //! Caches as people and programs read them.
 
-use std::io::Write as _;
-
 use anyhow::Context as _;
 use clap::ValueEnum;
 use imagecache::eci::reply::{EventEntry, ImageCacheEntry};
@@ -40,14 +38,14 @@ impl Form {
                 .map(|cache| format!("{}\n", visible(&cache.image_cache_id)))
                 .collect(),
         };
-        console.write_all(text.as_bytes()).context(UNWRITABLE)
+        console.document(&text).context(UNWRITABLE)
     }
 }
 
 fn or_dash(text: Option<&str>) -> String {
     match text {
         None | Some("") => "-".to_owned(),
-        Some(text) => visible(text).into_owned(),
+        Some(text) => text.to_owned(),
     }
 }
 
@@ -91,7 +89,7 @@ fn one(cache: &ImageCacheEntry, now: Timestamp) -> String {
     let mut table = table::new(&[]);
     let mut row = |name: &str, value: Option<&str>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            table.add_row([name, visible(value).as_ref()]);
+            table.add_row([name, value]);
         }
     };
     let since = |time: &Option<String>| {

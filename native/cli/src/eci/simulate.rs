@@ -1,6 +1,5 @@
 //! `imagecache eci simulate`: a cloud of one's own, on this machine.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use imagecache_simulator::cloud::{Clock, Cloud, Config, Entry, Log};
 
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
+use crate::listen;
 use crate::signal;
 use crate::usage::usage_error;
 
@@ -50,16 +50,20 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// Access key id to accept [default: testid]
-    #[arg(long, value_name = "ID", requires = "secret")]
+    #[arg(long, value_name = "ID", requires = "key")]
     access_key: Option<String>,
-    /// Access key secret to accept [default: testsecret]
+    /// Access key secret to accept; other users of this machine can see it [default: testsecret]
     #[arg(
         long,
         value_name = "SECRET",
         requires = "access_key",
+        group = "key",
         hide_default_value = true
     )]
     secret: Option<Secret>,
+    /// Read the access key secret from a file
+    #[arg(long, value_name = "FILE", requires = "access_key", group = "key")]
+    secret_file: Option<PathBuf>,
     /// Speed factor of the clock of caches, 1 to 100000
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     speed: u32,
@@ -90,16 +94,20 @@ pub(crate) struct Simulate {
     /// Do not log requests
     #[arg(long)]
     quiet: bool,
+    #[command(flatten)]
+    names: listen::Names,
 }
 
 impl Simulate {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         if self.print_images {
-            write!(console, "{}", Images::example()).context(UNWRITABLE)?;
+            console
+                .document(&Images::example().to_string())
+                .context(UNWRITABLE)?;
             return Ok(Exit::Ok);
         }
         if !self.listen.ip().is_loopback() && self.access_key.is_none() {
-            let message = "others can reach this address: set --access-key and --secret, the default key is known to all";
+            let message = "others can reach this address: set --access-key and --secret-file, the default key is known to all";
             return Err(usage_error(message));
         }
         if self
@@ -118,8 +126,9 @@ impl Simulate {
     }
 
     fn config(&self) -> anyhow::Result<Config> {
-        let key = match (&self.access_key, &self.secret) {
-            (Some(id), Some(secret)) => (id.clone(), secret.clone()),
+        let key = match (&self.access_key, &self.secret, &self.secret_file) {
+            (Some(id), Some(secret), _) => (id.clone(), secret.clone()),
+            (Some(id), None, Some(file)) => (id.clone(), Secret::from(text(file)?.trim_end())),
             _ => (KEY.0.to_owned(), KEY.1.into()),
         };
         let images = match &self.images {
@@ -148,6 +157,7 @@ impl Simulate {
                 burst: self.burst,
             }),
             faults,
+            allow_hosts: self.names.allow_host.clone(),
             log: (!self.quiet).then(|| Log::new(|entry| console::note(&line(entry)))),
         })
     }
@@ -159,6 +169,7 @@ impl Simulate {
         let address = listener.local_addr().context("no address")?;
         let stop = signal::stop()?;
         self.greet(address, console)?;
+        listen::warn_if_wide(address, "and plain HTTP does not hide what is sent to it");
         cloud.serve(listener, stop).await;
         Ok(())
     }
@@ -181,7 +192,7 @@ impl Simulate {
 
 "
         );
-        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+        console.document(&text).context(UNWRITABLE)?;
         console.finish()
     }
 }
@@ -196,7 +207,7 @@ fn line(entry: &Entry) -> String {
     let scheme = match entry.scheme {
         Some(Scheme::V1) => "v1",
         Some(Scheme::V3) => "v3",
-        None => "--",
+        Some(_) | None => "--",
     };
     let key = if entry.access_key_id.is_empty() {
         "-"

@@ -1,7 +1,5 @@
 //! `imagecache eci update`: caches changed to what manifests or options say.
 
-use std::io::Write as _;
-
 use anyhow::Context as _;
 use imagecache::eci::object::{CallContext, update};
 use imagecache::eci::request::UpdateImageCache;
@@ -12,7 +10,7 @@ use super::show::{self, Form};
 use super::target;
 use super::watch::{self, Watch};
 use crate::clock::Clock;
-use crate::console::{self, Console, UNWRITABLE, visible};
+use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::usage::usage_error;
 
@@ -105,7 +103,9 @@ impl Update {
         }
         if !self.watch.is_wanted() {
             for id in &updating {
-                writeln!(console, "updating {}", visible(id)).context(UNWRITABLE)?;
+                console
+                    .line(format_args!("updating {id}"))
+                    .context(UNWRITABLE)?;
             }
             return Ok(exit);
         }

@@ -1,7 +1,5 @@
 //! `imagecache eci usage`: what an account may have and has.
 
-use std::io::Write as _;
-
 use anyhow::Context as _;
 use clap::ValueEnum;
 use imagecache::eci::reply;
@@ -44,7 +42,7 @@ impl Usage {
             Form::Json => encode::json(&usage)?,
             Form::Yaml => encode::yaml(&usage)?,
         };
-        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+        console.document(&text).context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }
 }

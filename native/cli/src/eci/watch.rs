@@ -25,14 +25,17 @@ pub(crate) struct Watch {
     poll: Duration,
 }
 
+/// The longest pause.
+const DAY: Duration = Duration::from_secs(86_400);
+
 fn pause(text: &str) -> Result<Duration, String> {
     let seconds = text
         .parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     match seconds {
-        Some(pause) if !pause.is_zero() => Ok(pause),
-        _ => Err("not a number of seconds above 0".to_owned()),
+        Some(pause) if !pause.is_zero() && pause <= DAY => Ok(pause),
+        _ => Err("expected a number of seconds above 0, at most 86400".to_owned()),
     }
 }
 

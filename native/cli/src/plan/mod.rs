@@ -5,8 +5,6 @@ mod html;
 mod terraform;
 mod text;
 
-use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -110,7 +108,7 @@ struct CacheOptions {
     /// Size of a cache in percent of the compressed size of its images [default: 200]
     #[arg(long, value_name = "PERCENT")]
     size_percent: Option<u64>,
-    /// Further room in a cache, in percent [default: 0]
+    /// Further free space in a cache, in percent [default: 0]
     #[arg(long, value_name = "PERCENT")]
     headroom: Option<u64>,
     /// Days after which a new cache expires, or `never` [default: 30]
@@ -198,7 +196,7 @@ impl PlanCaches {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         if self.prices_schema {
             let text = encode::json(&prices_schema())?;
-            console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+            console.document(&text).context(UNWRITABLE)?;
             return Ok(Exit::Ok);
         }
         console.outlive_reader();
@@ -252,7 +250,7 @@ impl PlanCaches {
             Form::Terraform => terraform::plan(plan),
             Form::Html => html::plan(plan),
         };
-        console.write_all(text.as_bytes()).context(UNWRITABLE)
+        console.document(&text).context(UNWRITABLE)
     }
 
     /// Reads the price files, or the sample. Returns whether a file could not be read.
@@ -289,34 +287,32 @@ impl PlanCaches {
     }
 
     fn options(&self) -> PlanOptions {
-        let default = PlanOptions::default();
+        let mut options = PlanOptions::default();
+        let (caches, pods) = (&self.caches, &self.pods);
+        options.objective = match self.aim.objective {
+            AimAt::Cost => Objective::Cost,
+            AimAt::Seconds => Objective::Seconds,
+            AimAt::CostPerSecond => Objective::CostPerSecond,
+        };
+        options.micros_per_second = self.aim.second_worth;
+        let set = |option: &mut u64, given: Option<u64>| *option = given.unwrap_or(*option);
+        set(&mut options.steps, self.aim.steps);
+        set(&mut options.size_percent, caches.size_percent);
+        set(&mut options.headroom_percent, caches.headroom);
+        set(&mut options.builds_per_month, caches.builds);
+        set(&mut options.hours_per_month, pods.month);
+        set(&mut options.run_minutes, pods.run);
+        set(&mut options.starts_per_pod, pods.starts);
+        options.retention_days = caches.retention.unwrap_or(options.retention_days);
+        options.quota = caches.quota.or(options.quota);
+        options.region.clone_from(&pods.region);
+        options.arch.clone_from(&pods.arch);
+        options.os.clone_from(&pods.os);
+        options.now = Some(self.clock.now());
         let hours = self.hours.iter();
-        let hours: BTreeMap<String, Value> = hours
+        options.hours = hours
             .map(|(name, hours)| (name.clone(), hours.as_str().into()))
             .collect();
-        let (caches, pods) = (&self.caches, &self.pods);
-        PlanOptions {
-            objective: match self.aim.objective {
-                AimAt::Cost => Objective::Cost,
-                AimAt::Seconds => Objective::Seconds,
-                AimAt::CostPerSecond => Objective::CostPerSecond,
-            },
-            micros_per_second: self.aim.second_worth,
-            steps: self.aim.steps.unwrap_or(default.steps),
-            size_percent: caches.size_percent.unwrap_or(default.size_percent),
-            headroom_percent: caches.headroom.unwrap_or(default.headroom_percent),
-            retention_days: caches.retention.unwrap_or(default.retention_days),
-            builds_per_month: caches.builds.unwrap_or(default.builds_per_month),
-            quota: caches.quota.or(default.quota),
-            region: pods.region.clone(),
-            arch: pods.arch.clone(),
-            os: pods.os.clone(),
-            hours_per_month: pods.month.unwrap_or(default.hours_per_month),
-            run_minutes: pods.run.unwrap_or(default.run_minutes),
-            starts_per_pod: pods.starts.unwrap_or(default.starts_per_pod),
-            now: Some(self.clock.now()),
-            hours,
-            ..default
-        }
+        options
     }
 }

@@ -1,12 +1,13 @@
 //! `-o github`: workflow commands, which GitHub Actions shows beside the lines of a pull request.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io;
 
 use imagecache::diagnostic::{Diagnostic, Severity};
+use imagecache::foreign::Foreign;
 
 use super::{Checked, Form};
-use crate::console::{Console, visible_lines};
+use crate::console::Console;
 
 /// Workflow commands.
 pub(crate) struct Github;
@@ -23,7 +24,7 @@ impl Form for Github {
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
-        console.write_all(part.as_bytes())
+        console.document(&part)
     }
 }
 
@@ -33,7 +34,7 @@ fn command(out: &mut String, file: &str, found: &Diagnostic) {
         Severity::Warning => "warning",
         Severity::Hint => "notice",
     };
-    let _ = write!(out, "::{command} file={}", property(file));
+    let _ = write!(out, "::{command} file={}", Foreign(file).github_property());
     if let Some(span) = found.span {
         let _ = write!(out, ",line={},endLine={}", span.start.line, span.end.line);
         // Columns are understood within one line only.
@@ -49,32 +50,26 @@ fn command(out: &mut String, file: &str, found: &Diagnostic) {
     let _ = write!(
         out,
         ",title={}::{}",
-        property(&title),
-        data(&found.to_string())
+        Foreign(&title).github_property(),
+        Foreign(&found.to_string()).github()
     );
     if let Some(help) = &found.help {
-        let _ = write!(out, "%0A{}", data(help));
+        let _ = write!(out, "%0A{}", Foreign(help).github());
     }
     out.push('\n');
 }
 
-/// The text of a command: what would end it is escaped (a carriage return among the control characters).
-fn data(text: &str) -> String {
-    visible_lines(text).replace('%', "%25").replace('\n', "%0A")
-}
-
-/// A property of a command: what would end the property is escaped too.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{data, property};
+    use imagecache::foreign::Foreign;
 
     #[test]
-    fn what_ends_a_command_or_a_property_is_escaped() {
-        assert_eq!(data("100%: a,b\r\nc"), "100%25: a,b\\r%0Ac");
-        assert_eq!(property("100%: a,b\nc"), "100%25%3A a%2Cb%0Ac");
+    fn github_command_terminators_are_escaped() {
+        let text = Foreign("100%: a,b\r\nc##[");
+        assert_eq!(text.github().to_string(), "100%25: a,b\\r%0Ac##%5B");
+        assert_eq!(
+            text.github_property().to_string(),
+            "100%25%3A a%2Cb\\r%0Ac##%5B"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! `-o json`: one array of findings, written as they come.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::row::rows;
 use super::{Checked, Form, Tally};
@@ -21,19 +21,19 @@ impl Form for Json {
     }
 
     fn start(&mut self, console: &mut Console) -> io::Result<()> {
-        console.write_all(b"[")
+        console.document("[")
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
         if part.is_empty() {
             return Ok(());
         }
-        console.write_all(if self.begun { b",\n" } else { b"\n" })?;
+        console.document(if self.begun { ",\n" } else { "\n" })?;
         self.begun = true;
-        console.write_all(part.as_bytes())
+        console.document(&part)
     }
 
     fn end(&mut self, console: &mut Console, _tally: &Tally) -> io::Result<()> {
-        console.write_all(if self.begun { b"\n]\n" } else { b"]\n" })
+        console.document(if self.begun { "\n]\n" } else { "]\n" })
     }
 }

@@ -3,14 +3,15 @@
 //! The root element has no totals: the schema makes them optional, and without them suites are written as they come.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io;
 
 use imagecache::diagnostic::{Diagnostic, Severity};
+use imagecache::foreign::Foreign;
 use quick_xml::Writer;
 use quick_xml::events::BytesText;
 
 use super::{Checked, Form, Tally, count, kubectl_name};
-use crate::console::{Console, visible};
+use crate::console::Console;
 
 /// One suite a file.
 pub(crate) struct Junit {
@@ -74,7 +75,7 @@ impl Junit {
         };
         let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
         xml.create_element("testsuite")
-            .with_attribute(("name", attribute(&file.name).as_str()))
+            .with_attribute(("name", shown(&file.name).as_str()))
             .with_attribute(("tests", number(|_| true).as_str()))
             .with_attribute((
                 "failures",
@@ -111,8 +112,8 @@ impl Junit {
             .collect();
         let element = xml
             .create_element("testcase")
-            .with_attribute(("name", attribute(name).as_str()))
-            .with_attribute(("classname", attribute(&file.name).as_str()));
+            .with_attribute(("name", shown(name).as_str()))
+            .with_attribute(("classname", shown(&file.name).as_str()));
         if matches!(case, Case::Passed) && told.is_empty() {
             element.write_empty()?;
             return Ok(());
@@ -151,7 +152,7 @@ fn write_failure(
         number => format!("{}, the first: {first}", count(number, "finding")),
     };
     xml.create_element("failure")
-        .with_attribute(("message", attribute(&message).as_str()))
+        .with_attribute(("message", shown(&message).as_str()))
         .with_attribute(("type", code))
         .write_text_content(BytesText::new(&lines(file, failing)))?;
     Ok(())
@@ -164,34 +165,22 @@ fn lines(file: &Checked, found: &[&Diagnostic]) -> String {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&file.name);
+        text.push_str(&shown(&file.name));
         if let Some(span) = found.span {
             text.push_str(&format!(":{}:{}", span.start.line, span.start.column));
         }
         text.push_str(&format!(": {}[{}]: {found}", found.severity, found.code));
         if let Some(help) = &found.help {
             text.push_str("\n  ");
-            text.push_str(help);
+            text.push_str(&shown(help));
         }
     }
-    allowed(&text)
+    text
 }
 
-/// Text without the control characters that XML 1.0 cannot hold, not even escaped.
-fn allowed(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\t' | '\n' => c,
-            '\u{fffe}' | '\u{ffff}' => char::REPLACEMENT_CHARACTER,
-            _ if c.is_control() => char::REPLACEMENT_CHARACTER,
-            _ => c,
-        })
-        .collect()
-}
-
-/// Returns a value of an attribute on one line, since readers make a blank of a line end.
-fn attribute(text: &str) -> String {
-    allowed(&visible(text))
+/// Returns a text as one line of XML.
+fn shown(text: &str) -> String {
+    Foreign(text).xml().to_string()
 }
 
 impl Form for Junit {
@@ -202,14 +191,14 @@ impl Form for Junit {
     }
 
     fn start(&mut self, console: &mut Console) -> io::Result<()> {
-        console.write_all(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"imagecache validate\">\n")
+        console.document("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"imagecache validate\">\n")
     }
 
     fn put(&mut self, console: &mut Console, part: Self::Part) -> io::Result<()> {
-        console.write_all(&part?)
+        console.document(&String::from_utf8_lossy(&part?))
     }
 
     fn end(&mut self, console: &mut Console, _tally: &Tally) -> io::Result<()> {
-        console.write_all(b"</testsuites>\n")
+        console.document("</testsuites>\n")
     }
 }

@@ -1,9 +1,9 @@
 //! `-o name`: the objects with findings, as kubectl names them, one a line.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::{Checked, Form, kubectl_name};
-use crate::console::{self, Console};
+use crate::console::{Console, visible};
 
 /// Names only.
 pub(crate) struct Name;
@@ -15,7 +15,7 @@ impl Form for Name {
         let mut names = String::new();
         for (object, findings) in checked.by_object().objects {
             if !findings.is_empty() {
-                names.push_str(&console::visible(&kubectl_name(object)));
+                names.push_str(&visible(&kubectl_name(object)));
                 names.push('\n');
             }
         }
@@ -23,6 +23,6 @@ impl Form for Name {
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
-        console.write_all(part.as_bytes())
+        console.document(&part)
     }
 }

@@ -3,7 +3,7 @@
 //! The few parts of the format that are used stand here as their own types; the tests hold the output against the
 //! schema of OASIS.
 
-use std::io::{self, Write};
+use std::io;
 
 use imagecache::diagnostic::{Code, Diagnostic, Severity};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{Checked, Form, Tally};
 use crate::console::Console;
+use crate::encode;
 
 /// What may stand in the path of a URI as it is (RFC 3986, `pchar` and `/`, save the colon, which would make the
 /// first segment a scheme).
@@ -116,7 +117,7 @@ impl Form for Sarif {
         let found: Vec<String> = checked
             .findings
             .iter()
-            .filter_map(|found| serde_json::to_string(&finding(&uri, found)).ok())
+            .filter_map(|found| encode::json_line(&finding(&uri, found)).ok())
             .collect();
         found.join(",\n")
     }
@@ -130,28 +131,26 @@ impl Form for Sarif {
             "informationUri": env!("CARGO_PKG_REPOSITORY"),
             "rules": rules,
         });
-        write!(
-            console,
+        console.document(&format!(
             "{{\"$schema\":\"{SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\
              \"tool\":{{\"driver\":{driver}}},\n\"columnKind\":\"utf16CodeUnits\",\"results\":["
-        )
+        ))
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
         if part.is_empty() {
             return Ok(());
         }
-        console.write_all(if self.begun { b",\n" } else { b"\n" })?;
+        console.document(if self.begun { ",\n" } else { "\n" })?;
         self.begun = true;
-        console.write_all(part.as_bytes())
+        console.document(&part)
     }
 
     fn end(&mut self, console: &mut Console, tally: &Tally) -> io::Result<()> {
         let done = tally.unreadable == 0;
-        writeln!(
-            console,
-            "\n],\"invocations\":[{{\"executionSuccessful\":{done}}}]}}]}}"
-        )
+        console.document(&format!(
+            "\n],\"invocations\":[{{\"executionSuccessful\":{done}}}]}}]}}\n"
+        ))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `-o text`: each finding at its line, as rustc shows its own.
 
-use std::io::{self, Write};
+use std::io;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -78,7 +78,7 @@ impl Text {
             (None, _) => group = group.element(Origin::path(file)),
         }
         if let Some(help) = &found.help {
-            group = group.element(Level::HELP.message(help));
+            group = group.element(Level::HELP.message(visible(help)));
         }
         self.renderer.render(&[group])
     }
@@ -106,7 +106,7 @@ impl Form for Text {
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
-        console.write_all(part.as_bytes())
+        console.document(&part)
     }
 
     fn end(&mut self, console: &mut Console, tally: &Tally) -> io::Result<()> {
@@ -114,10 +114,9 @@ impl Form for Text {
             return Ok(());
         }
         if !tally.codes.is_empty() {
-            writeln!(console, "{}", more(tally.codes.iter().copied()))?;
+            console.line(format_args!("{}", more(tally.codes.iter().copied())))?;
         }
-        let bold = console.style(Style::new().bold());
-        writeln!(console, "{bold}{}{bold:#}", tally.summary())
+        console.styled(&[(Style::new().bold(), &tally.summary())])
     }
 }
 
@@ -165,6 +164,10 @@ fn excerpt(text: &str, span: Span) -> Option<(&str, Range<usize>)> {
     };
     let shown_end = boundary(text, line_end.min(shown_start.saturating_add(LINE_SHOWN)));
     let line = text.get(shown_start..shown_end)?.trim_end_matches('\r');
+    // GitHub runs `##[…]` as a command wherever it is in a line
+    if line.contains("##[") {
+        return None;
+    }
     let start = span.start.offset - shown_start;
     let end = span
         .end
@@ -183,7 +186,7 @@ fn boundary(text: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use imagecache::diagnostic::{Code, Diagnostic, Severity};
+    use imagecache::diagnostic::{Code, Diagnostic};
     use imagecache::document::{Position, Span};
 
     use super::{Text, renderer};
@@ -198,18 +201,11 @@ mod tests {
                 column,
             }
         };
-        let found = Diagnostic {
-            code: Code::IC001,
-            severity: Severity::Error,
-            document: 0,
-            path: String::new(),
-            message: "here".to_owned(),
-            help: None,
-            span: Some(Span {
-                start: place(start),
-                end: place(end),
-            }),
-        };
+        let mut found = Diagnostic::new(Code::IC001, "here");
+        found.span = Some(Span {
+            start: place(start),
+            end: place(end),
+        });
         let text_form = Text {
             renderer: renderer(false, Some(80)),
             quiet: false,
@@ -226,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_at_the_end_of_the_text_is_shown_behind_its_last_character() {
+    fn finding_at_end_of_text_is_shown_after_last_character() {
         assert_eq!(
             shown("a: [", 4, 4),
             "error[IC001]: here\n --> f:1:5\n  |\n1 | a: [\n  |     ^"

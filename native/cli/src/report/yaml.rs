@@ -1,6 +1,6 @@
 //! `-o yaml`: the rows of `-o json` as one YAML sequence.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::row::rows;
 use super::{Checked, Form, Tally};
@@ -25,10 +25,10 @@ impl Form for Yaml {
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
         self.begun |= !part.is_empty();
-        console.write_all(part.as_bytes())
+        console.document(&part)
     }
 
     fn end(&mut self, console: &mut Console, _tally: &Tally) -> io::Result<()> {
-        console.write_all(if self.begun { b"" } else { b"[]\n" })
+        console.document(if self.begun { "" } else { "[]\n" })
     }
 }

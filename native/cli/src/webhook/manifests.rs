@@ -1,6 +1,5 @@
 //! `imagecache webhook manifests`: the objects that put the webhook into a cluster.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -10,6 +9,7 @@ use imagecache_controller::webhook::manifests::{
 use imagecache_controller::webhook::{bundle, parse_settings, self_signed};
 use serde_json::json;
 
+use crate::clock;
 use crate::console::{Console, UNWRITABLE};
 use crate::encode;
 use crate::exit::Exit;
@@ -45,7 +45,7 @@ pub(super) struct Print {
     /// Let cert-manager create and renew the certificate
     #[arg(long, group = "trust", conflicts_with = "url")]
     cert_manager: bool,
-    /// Print a new certificate and its key in a Secret; it is not renewed
+    /// Print a new certificate, valid for 365 days, and its key in a Secret; to renew, repeat
     #[arg(long, group = "trust", conflicts_with = "url")]
     make_certificate: bool,
     /// Name of the Service of the webhook
@@ -75,9 +75,25 @@ pub(super) struct Print {
     /// Failure policy for pods and workloads
     #[arg(long, value_name = "POLICY", default_value = "ignore")]
     pods_failure_policy: Policy,
+    /// Network that may reach the webhook, such as that of the API servers; repeatable [default: all]
+    #[arg(long, value_name = "CIDR", conflicts_with = "url", value_parser = cidr)]
+    from_cidr: Vec<String>,
     /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "yaml")]
     output: encode::Form,
+}
+
+/// Parses a network such as 10.0.0.0/8.
+fn cidr(text: &str) -> Result<String, &'static str> {
+    let wrong = "expected an address and a prefix length, such as 10.0.0.0/8";
+    let (address, length) = text.split_once('/').ok_or(wrong)?;
+    let address: std::net::IpAddr = address.parse().map_err(|_| wrong)?;
+    let length: u8 = length.parse().map_err(|_| wrong)?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    if length > most {
+        return Err(wrong);
+    }
+    Ok(format!("{address}/{length}"))
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -107,6 +123,7 @@ impl Print {
             failure_policy: self.failure_policy.into(),
             pods_failure_policy: self.pods_failure_policy.into(),
             settings: self.settings()?,
+            sources: self.from_cidr.clone(),
         };
         let objects = manifests.objects();
         let text = match self.output {
@@ -118,7 +135,7 @@ impl Print {
                 documents?.join("---\n")
             }
         };
-        console.write_all(text.as_bytes()).context(UNWRITABLE)?;
+        console.document(&text).context(UNWRITABLE)?;
         Ok(Exit::Ok)
     }
 
@@ -147,7 +164,7 @@ impl Print {
         }
         if self.make_certificate {
             let names = service_names(&self.service, &self.namespace);
-            let made = self_signed(&names).map_err(usage_error)?;
+            let made = self_signed(&names, clock::system()).map_err(usage_error)?;
             return Ok(Trust::made(&made));
         }
         let Some(path) = &self.ca_bundle else {

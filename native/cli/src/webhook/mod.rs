@@ -2,7 +2,6 @@
 
 mod manifests;
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -125,9 +124,7 @@ impl Webhook {
         let listener = listener.with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr().unwrap_or(self.listen);
         let stop = signal::stop()?;
-        console
-            .write_all(authority.as_bytes())
-            .context(console::UNWRITABLE)?;
+        console.document(authority).context(console::UNWRITABLE)?;
         console.finish()?;
         console::note(&format!("listening on https://{address}; Ctrl-C stops"));
         let server = Server::new(policy, caches, certificate, clock::system)?;
@@ -156,7 +153,7 @@ impl Webhook {
             names.push(address.to_string());
         }
         names.extend(self.names.iter().cloned());
-        let made = self_signed(&names).map_err(usage_error)?;
+        let made = self_signed(&names, clock::system()).map_err(usage_error)?;
         Ok((Certificate::fixed(&made)?, made.authority))
     }
 }

@@ -28,7 +28,7 @@ fn start() -> Server {
 }
 
 #[test]
-fn the_vendors_examples_run_as_they_stand() {
+fn vendor_examples_run_unchanged() {
     let _server = start();
     let created = run(r"curl -X POST -H 'Content-Type: application/yaml' --data '
 apiVersion: eci.alibabacloud.com/v1

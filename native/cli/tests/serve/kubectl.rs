@@ -194,7 +194,7 @@ fn server_side_apply_guards_the_fields_of_others() {
 }
 
 #[test]
-fn what_is_wrong_is_told_before_anything_is_stored() {
+fn kubectl_invalid_object_is_refused_before_storing() {
     let cluster = Cluster::start();
     cluster.file("typo.yaml", &CACHE.replace("retentionDays", "retentionDay"));
     let typo = cluster.fail("create -f typo.yaml");
@@ -318,7 +318,7 @@ spec: {cronSpec: "0 3 * * *"}
 }
 
 #[test]
-fn everybody_may_do_everything_and_is_told_so() {
+fn access_reviews_allow_everything() {
     let cluster = Cluster::start();
     assert_eq!(cluster.run("auth can-i create imagecaches"), "yes\n");
     assert!(cluster.run("auth can-i --list").contains("*.*"));
@@ -327,7 +327,7 @@ fn everybody_may_do_everything_and_is_told_so() {
 }
 
 #[test]
-fn a_watch_shows_what_happens_as_it_happens() {
+fn kubectl_watch_shows_changes_as_they_happen() {
     let cluster = Cluster::start();
     let mut watch = cluster.command("get ic --watch --output-watch-events");
     let mut watch = watch.stdout(Stdio::piped()).spawn().unwrap();
@@ -360,7 +360,7 @@ fn a_watch_shows_what_happens_as_it_happens() {
 }
 
 #[test]
-fn what_stands_beside_caches_is_stored_too() {
+fn kubectl_stores_other_built_in_kinds() {
     let cluster = Cluster::start();
     cluster.file(
         "all.yaml",

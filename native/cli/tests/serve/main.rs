@@ -11,6 +11,7 @@
 mod common;
 mod crash;
 mod curl;
+mod disk;
 mod kubectl;
 mod process;
 mod server;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::server::{CACHES, Server, command, get, post, request, watch};
 
 #[test]
-fn it_says_where_it_is_and_what_to_try() {
+fn serve_prints_address_and_first_commands() {
     let server = Server::start(&[]);
     let said = server.said.replace(&server.address.to_string(), "ADDRESS");
     assert_eq!(
@@ -53,7 +53,7 @@ fn refused(args: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told_so() {
+fn serve_address_in_use_fails() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (code, said) = refused(&["--listen", &address]);
@@ -64,7 +64,7 @@ fn an_address_that_is_taken_is_told_so() {
 }
 
 #[test]
-fn a_directory_that_is_in_use_or_no_directory_is_told_so() {
+fn serve_unusable_data_directory_fails() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     let _server = Server::on(directory.path());
@@ -156,7 +156,7 @@ fn serve_crd_from_a_file_reports_errors_with_their_place() {
 }
 
 #[test]
-fn admission_judges_and_mends_what_is_created() {
+fn serve_admission_validates_and_patches() {
     let server = Server::start(&["--admission"]);
     let cache = |name: &str, image: &str| {
         json!({
@@ -198,19 +198,45 @@ fn admission_judges_and_mends_what_is_created() {
 #[test]
 fn serve_on_loopback_refuses_foreign_host_names() {
     let server = Server::start(&[]);
-    let ask = |header: &str| {
-        use std::io::{Read as _, Write as _};
-        let mut stream = std::net::TcpStream::connect(server.address).unwrap();
-        write!(
-            stream,
-            "GET {CACHES} HTTP/1.1\r\n{header}\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
-    };
+    let ask = |header: &str| ask_at(server.address, header);
     assert!(ask("Host: rebound.example.com:8001").starts_with("HTTP/1.1 403"));
     assert!(ask("Host: localhost\r\nOrigin: https://example.com").starts_with("HTTP/1.1 403"));
-    assert!(ask("Host: localhost\r\nOrigin: http://localhost:3000").starts_with("HTTP/1.1 200"));
+    let other_port = ask("Host: localhost:8001\r\nOrigin: http://localhost:3000");
+    assert!(other_port.starts_with("HTTP/1.1 403"), "{other_port}");
+    assert!(other_port.contains("\"kind\":\"Status\""), "{other_port}");
+    let own = "Host: localhost:8001\r\nOrigin: http://localhost:8001";
+    assert!(ask(own).starts_with("HTTP/1.1 200"));
+    for bad in [
+        "Host: localhost\r\nHost: localhost",
+        "Host: evil.com#.localhost",
+        "Accept: */*",
+    ] {
+        assert!(ask(bad).starts_with("HTTP/1.1 400"), "{bad}");
+    }
+    let picture = "Host: localhost:8001\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors";
+    assert!(ask(picture).starts_with("HTTP/1.1 403"));
+}
+
+#[test]
+fn serve_on_all_addresses_refuses_foreign_names() {
+    let server = Server::start_on("0.0.0.0:0", &["--allow-host", "dev.example.com"]);
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], server.address.port()));
+    let ask = |header: &str| ask_at(address, header);
+    assert!(ask("Host: 192.0.2.1:8001").starts_with("HTTP/1.1 200"));
+    assert!(ask("Host: dev.example.com:8001").starts_with("HTTP/1.1 200"));
+    assert!(ask("Host: rebound.example.com:8001").starts_with("HTTP/1.1 403"));
+}
+
+/// Asks for the caches with these headers.
+fn ask_at(address: std::net::SocketAddr, headers: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {CACHES} HTTP/1.1\r\n{headers}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
 }

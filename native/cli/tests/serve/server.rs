@@ -36,8 +36,27 @@ impl Server {
     }
 
     pub(crate) fn start_on(address: &str, args: &[&str]) -> Server {
-        let args = [&["--listen", address], args].concat();
-        let mut child = command(&args).stderr(Stdio::inherit()).spawn().unwrap();
+        Self::spawn(command(&[&["--listen", address], args].concat()))
+    }
+
+    /// Starts it on a directory so that a file that grows beyond its limit is an error, not a signal.
+    pub(crate) fn without_signal_xfsz(directory: &Path) -> Server {
+        let mut shell = Command::new("sh");
+        let script = "trap '' XFSZ; exec \"$0\" serve --listen 127.0.0.1:0 --data \"$1\"";
+        shell
+            .args(["-c", script, env!("CARGO_BIN_EXE_imagecache")])
+            .arg(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        Self::spawn(shell)
+    }
+
+    pub(crate) fn id(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    fn spawn(mut command: Command) -> Server {
+        let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut said = String::new();
         for line in lines.by_ref() {

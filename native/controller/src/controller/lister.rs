@@ -41,13 +41,11 @@ pub(super) async fn run(host: &Host, stop: CancellationToken) {
         }
         // a listing of many pages is not repeated at once
         let took = begun.elapsed();
-        let soon = begun
-            + host
-                .config
-                .poll
-                .max(took.saturating_mul(2))
-                .max(Duration::from_millis(10));
-        let late = soon.max(begun + host.config.rest);
+        // an interval beyond what a clock counts is as good as a day
+        let after = |time: Duration| begun + time.min(Duration::from_secs(86_400));
+        let poll = host.config.poll.max(took.saturating_mul(2));
+        let soon = after(poll.max(Duration::from_millis(10)));
+        let late = soon.max(after(host.config.rest));
         let failed = told.is_some();
         let awaited = async {
             if !failed {

@@ -87,11 +87,10 @@ impl Config {
     /// Returns the default configuration for a region.
     #[must_use]
     pub fn new(region_id: &str) -> Self {
+        let mut settings = ReconcileSettings::default();
+        settings.region_id = region_id.to_owned();
         Config {
-            settings: ReconcileSettings {
-                region_id: region_id.to_owned(),
-                ..ReconcileSettings::default()
-            },
+            settings,
             poll: Duration::from_secs(5),
             rest: Duration::from_secs(60),
             concurrency: CONCURRENCY,
@@ -289,13 +288,6 @@ pub struct Tally {
 }
 
 /// The reason why nothing could be reconciled, in one line.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct Fault(String);
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Fault {}

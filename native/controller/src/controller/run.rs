@@ -1,26 +1,18 @@
 //! One reconciliation of an object, and its interruption.
 
-use std::fmt;
 use std::time::Duration;
 
 use imagecache::reconcile::SecretLogins;
 use serde_json::Value;
 
 /// The reason why a reconciliation was interrupted.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
 pub(super) struct Broken {
     /// Time until the next attempt.
     pub(super) pause: Duration,
     pub(super) why: String,
 }
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for Broken {}
 
 /// One reconciliation of one object.
 pub(super) struct Run {

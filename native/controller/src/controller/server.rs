@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Response, StatusCode, header};
-use imagecache_http::{Body, Limits, whole};
+use imagecache::foreign::Foreign;
+use imagecache_http::{Body, Limits, Visitors, whole};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,7 @@ use super::context::Host;
 /// Limits for few clients with small requests.
 const LIMITS: Limits = Limits {
     connections: 64,
+    per_address: 16,
     head: Duration::from_secs(10),
     head_bytes: 16 << 10,
     stall: Duration::from_secs(10),
@@ -20,7 +22,8 @@ const LIMITS: Limits = Limits {
 };
 
 pub(super) async fn serve(host: Arc<Host>, listener: TcpListener, stop: CancellationToken) {
-    imagecache_http::serve(listener, None, LIMITS, stop, move |request, _| {
+    let visitors = Visitors::of_any_name();
+    imagecache_http::serve(listener, None, LIMITS, visitors, stop, move |request, _| {
         let answer = answer(&host, request.method(), request.uri().path());
         std::future::ready(answer)
     })
@@ -35,7 +38,10 @@ fn answer(host: &Host, method: &Method, path: &str) -> Response<Body> {
         "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" => match host.is_ready() {
             Ok(()) => text(StatusCode::OK, "ok\n"),
-            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
+            Err(why) => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &format!("{}\n", Foreign(&why).line()),
+            ),
         },
         "/metrics" => {
             let mut answer = text(StatusCode::OK, &host.metrics.text());

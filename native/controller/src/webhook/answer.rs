@@ -7,10 +7,12 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use imagecache::admission::{self, CacheSource as Known};
+use imagecache::foreign::Foreign;
 use imagecache_http::{Body, NoBody, body, whole};
 use serde_json::{Value, json};
 
 use super::Webhook;
+use super::certificate::Validity;
 use super::metrics::Labels;
 
 /// Largest review, in bytes: an object and the old object, 3 MiB each, the limit of the API server, and the rest of a
@@ -127,8 +129,16 @@ async fn review(
     request: Request<Incoming>,
 ) -> Result<Value, Refusal> {
     is_json(request.headers().get(CONTENT_TYPE))?;
-    let read = body(request.into_body(), MAX_REVIEW_BYTES, time).await;
-    let bytes = read.map_err(|why| match why {
+    let read = body(request.into_body(), MAX_REVIEW_BYTES, time, &webhook.bodies).await;
+    let body = read.map_err(|why| match why {
+        NoBody::Busy => Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TooManyRequests",
+            format!(
+                "the bodies of all requests together exceed {} bytes",
+                webhook.bodies.bytes()
+            ),
+        ),
         NoBody::TooLarge => Refusal::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",
@@ -145,7 +155,7 @@ async fn review(
         return Err(Refusal::bad("the webhook has ended"));
     };
     let decided = tokio::task::spawn_blocking(move || {
-        let answer = decide(&webhook, endpoint, &bytes);
+        let answer = decide(&webhook, endpoint, &body.bytes);
         drop(permit);
         answer
     });
@@ -165,9 +175,7 @@ fn decide(webhook: &Webhook, endpoint: Endpoint, bytes: &[u8]) -> Result<Value, 
     let policy = webhook.policy.get();
     let now = Some((webhook.now)());
     let answered = match endpoint {
-        Endpoint::Validate => {
-            admission::review(&asked, &policy.validate, || Err(String::new()), now)
-        }
+        Endpoint::Validate => admission::review(&asked, &policy.validate, || Err("".into()), now),
         Endpoint::Mutate => {
             let caches = webhook.caches.read();
             admission::review(
@@ -178,7 +186,8 @@ fn decide(webhook: &Webhook, endpoint: Endpoint, bytes: &[u8]) -> Result<Value, 
             )
         }
     };
-    let answer = answered.map_err(|fault| Refusal::bad(format!("no AdmissionReview: {fault}")))?;
+    let answer =
+        answered.map_err(|fault| Refusal::bad(format!("not an AdmissionReview: {fault}")))?;
     log(endpoint, &asked, &answer);
     Ok(answer)
 }
@@ -260,6 +269,9 @@ fn look(webhook: &Webhook, path: &str) -> Response<Body> {
     match path {
         "/healthz" | "/livez" => respond(StatusCode::OK, TEXT, "ok\n".to_owned()),
         "/readyz" => {
+            if let Validity::Invalid(what) = webhook.certificate.validity((webhook.now)()) {
+                return respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{what}\n"));
+            }
             let caches = webhook.caches.read();
             match caches.index() {
                 Ok(index) => {
@@ -268,13 +280,21 @@ fn look(webhook: &Webhook, path: &str) -> Response<Body> {
                 }
                 // waiting for caches that never arrive would stop every pod, whatever the settings say
                 Err(why) if caches.asked() => {
+                    let why = Foreign(&why).line();
                     let text = format!("ok, without image caches: {why}\n");
                     respond(StatusCode::OK, TEXT, text)
                 }
-                Err(why) => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{why}\n")),
+                Err(why) => {
+                    let text = format!("{}\n", Foreign(&why).line());
+                    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
+                }
             }
         }
-        "/metrics" => respond(StatusCode::OK, OPEN_METRICS, webhook.metrics.text()),
+        "/metrics" => {
+            let ends = webhook.certificate.ends().seconds();
+            webhook.metrics.certificate_end.set(ends);
+            respond(StatusCode::OK, OPEN_METRICS, webhook.metrics.text())
+        }
         "/validate" | "/mutate" => wrong_method("POST"),
         path => nothing_at(path),
     }

@@ -2,10 +2,13 @@
 
 use std::pin::pin;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use imagecache::admission::CachesUnavailable;
 use imagecache::matching::{CacheStore, Index};
-use imagecache::resource::{API_VERSION, GROUP, KIND, PLURAL, VERSION};
+use imagecache::resource::PLURAL;
+use imagecache::resource::kube::ImageCacheObject;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -14,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
 use crate::cluster::chain;
+
+/// Longest time for the first list, before the webhook is ready without image caches.
+const FIRST_LIST: Duration = Duration::from_secs(10);
 
 /// The image caches of the cluster, as far as they are known.
 #[derive(Debug)]
@@ -62,15 +68,26 @@ impl Caches {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Watches the cluster until `stop`. A failed watch is restarted with exponential backoff.
+    /// Watches the cluster until `stop`. A failed watch is restarted with exponential backoff. A cluster that does not answer
+    /// within [`FIRST_LIST`] counts as asked.
     pub(super) async fn follow(&self, client: Client, metrics: &Metrics, stop: CancellationToken) {
-        let resource = ApiResource {
-            group: GROUP.to_owned(),
-            version: VERSION.to_owned(),
-            api_version: API_VERSION.to_owned(),
-            kind: KIND.to_owned(),
-            plural: PLURAL.to_owned(),
+        let late = async {
+            let waited = tokio::time::sleep(FIRST_LIST);
+            if stop.run_until_cancelled(waited).await.is_some() {
+                self.change(|state| {
+                    if !state.asked {
+                        state.asked = true;
+                        let why = format!("the cluster has not answered within {FIRST_LIST:?}");
+                        state.fault = Some(why);
+                    }
+                });
+            }
         };
+        tokio::join!(late, self.watch(client, metrics, stop.clone()));
+    }
+
+    async fn watch(&self, client: Client, metrics: &Metrics, stop: CancellationToken) {
+        let resource = ApiResource::erase::<ImageCacheObject>(&());
         let api = Api::<DynamicObject>::all_with(client, &resource);
         let changes = watcher(api, watcher::Config::default()).default_backoff();
         let mut changes = pin!(changes.take_until(stop.cancelled_owned()));
@@ -133,11 +150,11 @@ pub(super) struct Reading<'a>(RwLockReadGuard<'a, State>);
 
 impl Reading<'_> {
     /// Returns the caches to match with, or the reason why they are unknown.
-    pub(super) fn index(&self) -> Result<&Index, String> {
+    pub(super) fn index(&self) -> Result<&Index, CachesUnavailable> {
         if self.0.listed {
             return Ok(self.0.mirror.index());
         }
-        Err(self.0.fault.clone().unwrap_or_default())
+        Err(CachesUnavailable(self.0.fault.clone().unwrap_or_default()))
     }
 
     /// Reports whether the cluster has responded, with a list or an error.

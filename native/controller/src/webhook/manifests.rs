@@ -101,6 +101,8 @@ pub struct Manifests {
     pub pods_failure_policy: FailurePolicy,
     /// The settings that the webhook follows.
     pub settings: String,
+    /// The networks that may reach the server, in CIDR notation; all if empty.
+    pub sources: Vec<String>,
 }
 
 /// The Secret that the server's certificate is in.
@@ -138,6 +140,7 @@ impl Manifests {
             objects.push(self.deployment(name, image, *replicas));
             objects.push(self.disruption_budget());
             objects.push(self.service(name));
+            objects.push(self.network_policy());
         }
         objects.push(self.validating());
         objects.push(self.mutating());
@@ -276,6 +279,23 @@ impl Manifests {
         })
     }
 
+    /// Only the port of the server can be reached, and only from the given networks. In most clusters API servers have
+    /// addresses outside of the pods' network, which nothing in the cluster tells.
+    fn network_policy(&self) -> Value {
+        let mut rule = json!({"ports": [{"protocol": "TCP", "port": PORT}]});
+        if !self.sources.is_empty() {
+            let sources = self.sources.iter();
+            let blocks = sources.map(|cidr| json!({"ipBlock": {"cidr": cidr}}));
+            insert(&mut rule, "from", blocks.collect());
+        }
+        json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": self.metadata(NAME),
+            "spec": {
+                "podSelector": {"matchLabels": labels()}, "policyTypes": ["Ingress"], "ingress": [rule],
+            },
+        })
+    }
+
     fn validating(&self) -> Value {
         let updated = ["CREATE", "UPDATE"].as_slice();
         // Some kinds are cluster-scoped: ClusterWorkflowTemplate.
@@ -382,6 +402,7 @@ mod tests {
     };
     use k8s_openapi::api::apps::v1::Deployment;
     use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount};
+    use k8s_openapi::api::networking::v1::NetworkPolicy;
     use k8s_openapi::api::policy::v1::PodDisruptionBudget;
     use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
     use serde::Serialize;
@@ -398,6 +419,7 @@ mod tests {
             failure_policy: FailurePolicy::Fail,
             pods_failure_policy: FailurePolicy::Ignore,
             settings: "mode: pin\n".to_owned(),
+            sources: vec!["192.0.2.0/28".to_owned()],
         }
     }
 
@@ -437,6 +459,7 @@ mod tests {
                         "Secret" => nothing_is_lost::<Secret>(&object),
                         "Deployment" => nothing_is_lost::<Deployment>(&object),
                         "Service" => nothing_is_lost::<Service>(&object),
+                        "NetworkPolicy" => nothing_is_lost::<NetworkPolicy>(&object),
                         "PodDisruptionBudget" => nothing_is_lost::<PodDisruptionBudget>(&object),
                         "ValidatingWebhookConfiguration" => {
                             nothing_is_lost::<ValidatingWebhookConfiguration>(&object);
@@ -474,7 +497,7 @@ mod tests {
             let verdict = decide(
                 &request,
                 &AdmissionSettings::default(),
-                || Err(String::new()),
+                || Err("".into()),
                 None,
             );
             let looked = !verdict.allowed || !verdict.warnings.is_empty();

@@ -28,6 +28,8 @@ pub(super) struct Metrics {
     seconds: Histogram,
     pub(super) caches: Gauge,
     pub(super) watch_faults: Counter,
+    /// The end of the certificate, as Unix time.
+    pub(super) certificate_end: Gauge,
 }
 
 impl Metrics {
@@ -54,7 +56,15 @@ impl Metrics {
             "Times that the watch of image caches broke",
             watch_faults.clone(),
         );
+        let certificate_end = Gauge::default();
+        registry.register_with_unit(
+            "certificate_end_timestamp",
+            "End of the server certificate, as Unix time",
+            Unit::Seconds,
+            certificate_end.clone(),
+        );
         Metrics {
+            certificate_end,
             registry,
             reviews,
             seconds,

@@ -5,7 +5,7 @@
 //! | `POST /validate` | whether an ImageCache, pod or workload is allowed; changes nothing |
 //! | `POST /mutate` | the cache of a new pod, written to the pod as the settings say |
 //! | `GET /healthz` | 200 while the process serves |
-//! | `GET /readyz` | 200 after the first list of image caches was tried |
+//! | `GET /readyz` | 200 after the first list of image caches was tried, while the certificate is valid |
 //! | `GET /metrics` | metrics, as OpenMetrics text |
 //!
 //! A response takes at most half of the timeout of the API server (`?timeout=`), so that it arrives in time. A review
@@ -27,14 +27,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imagecache::time::Timestamp;
-use imagecache_http::Limits;
+use imagecache_http::{BodyBudget, Limits, Visitors};
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use caches::Caches;
-pub use certificate::{Certificate, SelfSigned, bundle, self_signed};
+pub use certificate::{Certificate, LIFETIME_DAYS, SelfSigned, WARNED_DAYS, bundle, self_signed};
 pub use settings::{Policy, parse as parse_settings};
 
 use metrics::Metrics;
@@ -49,6 +49,15 @@ const MAX_REVIEWS: usize = 64;
 /// Maximum number of connections: there are few API servers, and each keeps some open.
 const MAX_CONNECTIONS: usize = 256;
 
+/// Maximum number of connections of one address: no single pod keeps API servers out.
+const MAX_PER_ADDRESS: usize = 64;
+
+/// Interval of warnings about a certificate that ends soon.
+const WARNING_INTERVAL: Duration = Duration::from_secs(6 * 3600);
+
+/// Most bytes of reviews that are held at once, over all connections.
+const BODIES_BYTES: usize = 64 << 20;
+
 /// Time limit of a handshake or a request head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 
@@ -56,7 +65,7 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
 /// An error in the files of the webhook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Error {
     /// The files with the error.
     paths: Vec<PathBuf>,
@@ -91,8 +100,6 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
-
 /// An admission webhook.
 #[derive(Debug)]
 pub struct Webhook {
@@ -101,6 +108,8 @@ pub struct Webhook {
     metrics: Metrics,
     now: fn() -> Timestamp,
     reviews: Arc<Semaphore>,
+    certificate: Arc<Certificate>,
+    bodies: BodyBudget,
     tls: Arc<rustls::ServerConfig>,
 }
 
@@ -115,13 +124,16 @@ impl Webhook {
         certificate: Certificate,
         now: fn() -> Timestamp,
     ) -> Result<Self, Error> {
+        let certificate = Arc::new(certificate);
         Ok(Webhook {
             policy,
             caches,
             metrics: Metrics::new(),
             now,
             reviews: Arc::new(Semaphore::new(MAX_REVIEWS)),
+            bodies: BodyBudget::new(BODIES_BYTES),
             tls: Arc::new(certificate.tls()?),
+            certificate,
         })
     }
 
@@ -138,15 +150,27 @@ impl Webhook {
             let (webhook, stop) = (Arc::clone(&webhook), stop.clone());
             tokio::spawn(async move { webhook.caches.follow(client, &webhook.metrics, stop).await })
         });
+        let warning = tokio::spawn({
+            let (webhook, stop) = (Arc::clone(&webhook), stop.clone());
+            async move {
+                let mut due = tokio::time::interval(WARNING_INTERVAL);
+                while stop.run_until_cancelled(due.tick()).await.is_some() {
+                    webhook.certificate.warn((webhook.now)());
+                }
+            }
+        });
         let limits = Limits {
             connections: MAX_CONNECTIONS,
+            per_address: MAX_PER_ADDRESS,
             head: HEAD_TIME,
             head_bytes: MAX_HEAD_BYTES,
             ..Limits::default()
         };
         let tls = Arc::clone(&webhook.tls);
         let handler = move |request, _| answer::answer(Arc::clone(&webhook), request);
-        imagecache_http::serve(listener, Some(tls), limits, stop, handler).await;
+        let visitors = Visitors::of_any_name();
+        imagecache_http::serve(listener, Some(tls), limits, visitors, stop, handler).await;
+        let _ = warning.await;
         if let Some(following) = following {
             let _ = following.await;
         }

@@ -20,16 +20,16 @@ pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
 /// change one after the other, sometimes within one tick of the clock.
 #[derive(Debug)]
 pub(super) struct Reload<T> {
-    held: Mutex<Held<T>>,
+    value: Mutex<Arc<T>>,
+    looked: Mutex<Looked>,
     source: Option<Source<T>>,
 }
 
 #[derive(Debug)]
-struct Held<T> {
-    value: Arc<T>,
+struct Looked {
     /// The last contents, so that an error is reported once.
     contents: Result<Vec<Vec<u8>>, Error>,
-    looked: Instant,
+    at: Instant,
 }
 
 /// The source of the value.
@@ -51,8 +51,8 @@ impl<T> Reload<T> {
     ) -> Result<Self, Error> {
         let contents = read(&paths)?;
         let mut reload = Self::fixed(make(&contents).map_err(|error| error.of(&paths))?);
-        if let Ok(held) = reload.held.get_mut() {
-            held.contents = Ok(contents);
+        if let Ok(looked) = reload.looked.get_mut() {
+            looked.contents = Ok(contents);
         }
         reload.source = Some(Source {
             paths,
@@ -66,45 +66,44 @@ impl<T> Reload<T> {
     /// Returns a value that does not come from a file.
     pub(super) fn fixed(value: T) -> Self {
         Reload {
-            held: Mutex::new(Held {
-                value: Arc::new(value),
+            value: Mutex::new(Arc::new(value)),
+            looked: Mutex::new(Looked {
                 contents: Ok(Vec::new()),
-                looked: Instant::now(),
+                at: Instant::now(),
             }),
             source: None,
         }
     }
 
-    /// Returns the current value; it may be as old as the interval.
+    /// Returns the current value; it may be as old as the interval. While one caller reads the files, however long the disk
+    /// takes, the others get the old value at once.
     pub(super) fn get(&self) -> Arc<T> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(source) = &self.source
-            && held.looked.elapsed() >= source.pause
+            && let Ok(mut looked) = self.looked.try_lock()
+            && looked.at.elapsed() >= source.pause
         {
-            held.looked = Instant::now();
-            source.look(&mut held);
+            looked.at = Instant::now();
+            if let Some(value) = source.look(&mut looked) {
+                *self.value.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
+            }
         }
-        Arc::clone(&held.value)
+        Arc::clone(&self.value.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl<T> Source<T> {
-    fn look(&self, held: &mut Held<T>) {
+    /// Returns the new value if the files have changed and can be used.
+    fn look(&self, looked: &mut Looked) -> Option<T> {
         let contents = read(&self.paths);
-        if contents == held.contents {
-            return;
+        if contents == looked.contents {
+            return None;
         }
         let made = contents
             .clone()
             .and_then(|contents| (self.make)(&contents).map_err(|error| error.of(&self.paths)));
-        held.contents = contents;
-        match made {
-            Ok(value) => {
-                (self.changed)(Ok(&value));
-                held.value = Arc::new(value);
-            }
-            Err(error) => (self.changed)(Err(&error)),
-        }
+        looked.contents = contents;
+        (self.changed)(made.as_ref());
+        made.ok()
     }
 }
 
@@ -115,6 +114,11 @@ fn read(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, Error> {
             paths: vec![path.clone()],
             why,
         };
+        let kind = std::fs::metadata(path);
+        if kind.is_ok_and(|kind| !kind.is_file()) {
+            // a pipe would never end
+            return Err(unreadable("is not a regular file".to_owned()));
+        }
         let file = std::fs::File::open(path)
             .map_err(|error| unreadable(format!("cannot be read: {}", reason(&error))))?;
         let mut contents = Vec::new();
@@ -158,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_seen_once_and_a_fault_keeps_what_was() {
+    fn reload_sees_change_once_and_keeps_old_on_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("number");
         fs::write(&path, "1").unwrap();
@@ -193,10 +197,24 @@ mod tests {
     }
 
     #[test]
+    fn reload_that_blocks_leaves_the_old_value_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("number");
+        fs::write(&path, "1").unwrap();
+        let reload = Reload::open(vec![path], number, report, Duration::ZERO).unwrap();
+        let _looking = reload.looked.lock().unwrap();
+        assert_eq!(*reload.get(), 1);
+    }
+
+    #[test]
     fn a_file_that_cannot_be_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("number");
         let open = || Reload::open(vec![path.clone()], number, report, Duration::ZERO);
+        fs::create_dir(&path).unwrap();
+        let said = open().unwrap_err().to_string();
+        assert!(said.ends_with("number: is not a regular file"), "{said}");
+        fs::remove_dir(&path).unwrap();
         let said = open().unwrap_err().to_string();
         assert!(
             said.ends_with("number: cannot be read: no such file or directory"),

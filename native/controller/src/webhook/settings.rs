@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_read_yaml_and_json_alike() {
+    fn settings_yaml_and_json_agree() {
         let yaml = parse("mode: pin\nifNotPresent: true\nlevels: {IC025: error}\n").unwrap();
         let json = parse(r#"{"mode": "pin", "ifNotPresent": true, "levels": {"IC025": "error"}}"#);
         assert_eq!(yaml, json.unwrap());

@@ -92,6 +92,7 @@ async fn answering(status: u16, body: &'static str) -> (kube::Client, Cancellati
         listener,
         None,
         Limits::default(),
+        imagecache_http::Visitors::of_any_name(),
         stop.clone(),
         move |_, _| async move {
             let answer = http::Response::builder()

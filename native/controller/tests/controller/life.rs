@@ -204,7 +204,7 @@ async fn pull_secret_is_awaited_sent_and_not_exposed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_ready_is_counted() {
+async fn metrics_count_ready_caches() {
     let stage = Stage::new().await;
     let controller = stage.controller();
     let stop = tokio_util::sync::CancellationToken::new();

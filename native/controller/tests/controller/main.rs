@@ -3,5 +3,6 @@
 
 mod election;
 mod faults;
+mod foreign;
 mod life;
 mod stage;

@@ -30,7 +30,7 @@ pub(crate) struct Stage {
     pub(crate) cloud: Cloud,
     pub(crate) hand: Hand,
     pub(crate) calls: Arc<AtomicUsize>,
-    endpoint: String,
+    pub(crate) endpoint: String,
     stop: CancellationToken,
 }
 

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use hyper::{Request, Response, StatusCode};
 use imagecache_controller::webhook::{Caches, Policy};
-use imagecache_http::{Body, Limits, serve, whole};
+use imagecache_http::{Body, Limits, Visitors, serve, whole};
 use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -44,7 +44,15 @@ impl Fake {
             }
         };
         let stop = CancellationToken::new();
-        tokio::spawn(serve(listener, None, Limits::default(), stop, handler));
+        let visitors = Visitors::of_any_name();
+        tokio::spawn(serve(
+            listener,
+            None,
+            Limits::default(),
+            visitors,
+            stop,
+            handler,
+        ));
         let client = Client::try_from(Config::new(url.parse().unwrap())).unwrap();
         (fake, client)
     }
@@ -221,7 +229,7 @@ async fn unavailable_caches_are_explained_and_settings_decide() {
 }
 
 #[tokio::test]
-async fn what_was_known_last_counts_while_the_cluster_is_away() {
+async fn webhook_uses_last_known_caches_while_disconnected() {
     let (fake, client) = Fake::start(200, list(&[cache("a", 1, "nginx:1.27", "Ready")])).await;
     let server = Server::start(pinning(), Caches::default(), now, Some(client)).await;
     server.until("/metrics", counts(1)).await;

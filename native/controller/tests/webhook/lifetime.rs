@@ -195,7 +195,7 @@ async fn a_review_under_way_is_answered_before_the_end() {
 }
 
 #[tokio::test]
-async fn what_probes_and_prometheus_ask_is_answered() {
+async fn webhook_answers_probes_and_metrics() {
     let server = Server::start(
         Policy::fixed(&Default::default()),
         Caches::default(),

@@ -108,7 +108,7 @@ impl Server {
 }
 
 pub(crate) fn localhost() -> SelfSigned {
-    self_signed(&["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
+    self_signed(&["localhost".to_owned(), "127.0.0.1".to_owned()], now()).unwrap()
 }
 
 #[derive(Debug)]

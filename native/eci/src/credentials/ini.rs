@@ -8,6 +8,9 @@ use imagecache::eci::Secret;
 use super::sts::Oidc;
 use super::{Ask, Issued, read_file, static_key};
 
+/// The types of a section that are supported.
+const TYPES: &str = "access_key, sts, ram_role_arn, oidc_role_arn, ecs_ram_role";
+
 impl Ask<'_> {
     pub(super) async fn ini(&self, name: Option<&str>) -> Result<Issued, String> {
         let path = match self.setting.get("ALIBABA_CLOUD_CREDENTIALS_FILE") {
@@ -53,7 +56,10 @@ impl Ask<'_> {
                 self.oidc(&oidc).await
             }
             "ecs_ram_role" => self.instance(get("role_name")).await,
-            other => Err(format!("its type {other} is not supported here")),
+            // not shown: a key may have been put there
+            _ => Err(format!(
+                "its type is not supported, expected one of {TYPES}"
+            )),
         }
     }
 }

@@ -11,6 +11,17 @@ use super::{Ask, Issued, ProcessEnvironment, parse, read_file, static_key};
 
 /// Longest chain of profiles that assume roles from one another.
 const MAX_CHAIN: u8 = 5;
+/// The modes of the aliyun command that are not supported here.
+const UNSUPPORTED: [&str; 6] = [
+    "CloudSSO",
+    "CredentialsURI",
+    "External",
+    "OAuth",
+    "RamRoleArnWithEcs",
+    "RsaKeyPair",
+];
+/// The modes that are supported.
+const MODES: &str = "AK, StsToken, RamRoleArn, ChainableRamRoleArn, EcsRamRole, OIDC";
 
 #[derive(Deserialize)]
 struct File {
@@ -111,7 +122,11 @@ impl Ask<'_> {
                 self.oidc(&oidc).await
             }
             "" => Err("it has no mode".to_owned()),
-            mode => Err(format!("its mode {mode} is not supported here")),
+            mode => Err(match UNSUPPORTED.iter().find(|known| **known == mode) {
+                Some(known) => format!("its mode {known} is not supported here"),
+                // not shown: a key may have been put there
+                None => format!("its mode is unknown, expected one of {MODES}"),
+            }),
         }
     }
 

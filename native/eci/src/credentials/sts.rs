@@ -2,6 +2,7 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
+use imagecache::eci::Secret;
 use imagecache::eci::error::ErrorReply;
 use imagecache::eci::params::Params;
 use imagecache::eci::signature::{ApiCall, Credential, Scheme};
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use super::{Ask, Issued, MAX_BYTES, TIME, Temporary, parse, read_file};
 use crate::USER_AGENT;
 use crate::endpoint::Endpoint;
+use crate::redact::{MAX_MESSAGE, Redaction, Redactor};
 
 const VERSION: &str = "2015-04-01";
 /// Lifetime of an assumed role, in seconds. The service refuses less than 900.
@@ -65,7 +67,8 @@ impl Ask<'_> {
             .header("user-agent", USER_AGENT)
             .body(Full::new(Bytes::from(params.canonical())))
             .map_err(|error| error.to_string())?;
-        self.assumed(request, "oidc_role_arn").await
+        let sent = Redactor::default().of([Secret::from(token.trim())]);
+        self.assumed(request, "oidc_role_arn", &sent).await
     }
 
     /// Assumes a role with another credential.
@@ -91,20 +94,23 @@ impl Ask<'_> {
             nonce: &format!("{:032x}", self.nature.random()),
         };
         let request = endpoint.request(&call.sign(Scheme::V3, source))?;
-        self.assumed(request, "ram_role_arn").await
+        let sent = Redactor::default().of_call(&params, source);
+        self.assumed(request, "ram_role_arn", &sent).await
     }
 
     async fn assumed(
         &self,
         request: hyper::Request<Full<Bytes>>,
         provider: &'static str,
+        sent: &Redaction,
     ) -> Result<Issued, String> {
         let sts = self.sts_endpoint();
         let answer = self.http.send(request, MAX_BYTES, TIME).await;
-        let answer = answer.map_err(|lost| format!("{sts}: {lost}"))?;
+        let answer = answer
+            .map_err(|lost| format!("{sts}: {}", sent.text(&lost.to_string(), MAX_MESSAGE)))?;
         if answer.status != 200 {
             return Err(match ErrorReply::read(&answer.body) {
-                Some(reply) => format!("{sts}: {reply}"),
+                Some(reply) => format!("{sts}: {}", sent.error(reply)),
                 None => format!("{sts}: HTTP status {}", answer.status),
             });
         }

@@ -124,7 +124,7 @@ async fn client_token_of_caller_is_kept_and_reads_have_none() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_when_to_come_back_is_heard() {
+async fn retry_after_is_honoured() {
     let hint = |millis: &str| {
         let body = json!({"Code": "Throttling.User", "Message": "slow"}).to_string();
         Reply::Answer(400, vec![("x-acs-retry-after", millis.to_owned())], body)
@@ -143,7 +143,7 @@ async fn a_server_that_says_when_to_come_back_is_heard() {
 }
 
 #[tokio::test]
-async fn what_will_not_change_is_not_asked_again() {
+async fn permanent_error_is_not_retried() {
     for (status, code) in [
         (403, "QuotaExceeded"),
         (400, "IdempotentParameterMismatch"),

@@ -303,7 +303,10 @@ type = rsa_key_pair
         .unwrap();
     for (name, fact) in [
         ("off", "it is not enabled"),
-        ("pair", "its type rsa_key_pair is not supported here"),
+        (
+            "pair",
+            "its type is not supported, expected one of access_key, sts",
+        ),
         ("none", "no section [none]"),
     ] {
         let error = get(name).await.unwrap_err().to_string();
@@ -400,7 +403,7 @@ async fn a_uri_gives_a_credential() {
     for (reply, fact) in [
         (
             ok(json!({"Code": "Failed"})),
-            "its response has the code `Failed`",
+            "its response has a code other than `Success`",
         ),
         (
             ok(json!({"Code": "Success", "AccessKeyId": 7})),

@@ -11,3 +11,4 @@
 mod calls;
 mod credentials;
 mod loopback;
+mod redaction;

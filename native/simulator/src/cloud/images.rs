@@ -86,19 +86,12 @@ struct Rest {
 }
 
 /// A table that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct BadTable(
     /// Where and why.
     pub String,
 );
-
-impl std::fmt::Display for BadTable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for BadTable {}
 
 /// How to get at images: what a call brings along, or an earlier call did.
 #[derive(Debug, Clone, Copy)]
@@ -164,7 +157,9 @@ impl Images {
         }
         let size = |path: String, text: &str| {
             let bytes = storage_bytes(text).and_then(|bytes| u64::try_from(bytes).ok());
-            bytes.ok_or_else(|| BadTable(format!("{path}: `{text}` is no quantity such as 200Mi")))
+            bytes.ok_or_else(|| {
+                BadTable(format!("{path}: `{text}` is not a quantity such as 200Mi"))
+            })
         };
         let rest = Rest {
             bytes: size("others.size".to_owned(), &file.others.size)?,

@@ -24,7 +24,6 @@ mod serve;
 mod store;
 pub mod world;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +32,10 @@ use std::time::Instant;
 use imagecache::eci::Secret;
 use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::request::{Operation, Request};
+use imagecache::time::Timestamp;
+use imagecache_apiserver::limits::BODIES_BYTES;
+use imagecache_http::Authority;
+use imagecache_http::BodyBudget;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -59,6 +62,8 @@ pub struct Config {
     pub throttle: Option<Throttle>,
     /// What goes wrong on purpose.
     pub faults: Faults,
+    /// Names of this server that requests may have as their `Host`, beside those of this machine.
+    pub allow_hosts: Vec<Authority>,
     /// Receives an entry for every request over HTTP.
     pub log: Option<Log>,
 }
@@ -72,27 +77,21 @@ impl Default for Config {
             settings: Settings::default(),
             throttle: None,
             faults: Faults::default(),
+            allow_hosts: Vec::new(),
             log: None,
         }
     }
 }
 
 /// Why a cloud cannot be opened.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {fact}", path.display())]
 pub struct CannotOpen {
     /// Where its state is.
     pub path: PathBuf,
     /// What is wrong there.
     pub fact: String,
 }
-
-impl fmt::Display for CannotOpen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.fact)
-    }
-}
-
-impl std::error::Error for CannotOpen {}
 
 /// A cloud of image caches. Clones are the same cloud.
 ///
@@ -126,6 +125,8 @@ struct Inner {
     state: Mutex<State>,
     gateway: Mutex<Gateway>,
     faults: Faults,
+    allow_hosts: Vec<Authority>,
+    bodies: BodyBudget,
     log: Option<Log>,
     /// Requests over HTTP so far: which faults they meet depends on it.
     requests: AtomicU64,
@@ -138,9 +139,47 @@ struct Inner {
 #[derive(Debug)]
 struct State {
     world: World,
-    store: Option<Store>,
-    /// A change could not be kept: what is in memory is ahead of what is on disk, so nothing more is answered.
-    broken: bool,
+    kept: Kept,
+}
+
+/// Where the state is kept.
+#[derive(Debug)]
+enum Kept {
+    InMemory,
+    OnDisk(PathBuf, Store),
+    /// A change could not be kept. What is in memory is ahead of what is on disk, so the folder is opened again before
+    /// the next response.
+    Broken(PathBuf),
+}
+
+impl State {
+    /// Reads the state again if a change could not be kept.
+    fn reopen(&mut self, now: Timestamp) -> Result<(), String> {
+        let Kept::Broken(folder) = &self.kept else {
+            return Ok(());
+        };
+        let (store, saved) = Store::open(folder)?;
+        let settings = self.world.settings.clone();
+        self.world = World::restore(settings, saved, now);
+        self.kept = Kept::OnDisk(folder.clone(), store);
+        tracing::info!("the state is read from the disk again");
+        Ok(())
+    }
+
+    /// Keeps the changes of a call. After an error nothing of the call counts.
+    fn keep(&mut self, now: Timestamp) -> Result<(), String> {
+        let Kept::OnDisk(folder, store) = &mut self.kept else {
+            self.world.forget_changes();
+            return Ok(());
+        };
+        let Err(error) = store.commit(&self.world.take_changes(), now) else {
+            return Ok(());
+        };
+        let folder = std::mem::take(folder);
+        // this drops the database, which closes its file
+        self.kept = Kept::Broken(folder);
+        Err(error.to_string())
+    }
 }
 
 impl Cloud {
@@ -149,29 +188,27 @@ impl Cloud {
     /// # Errors
     /// When the folder cannot be used: not writable, used by another process, not of this program.
     pub fn open(config: Config) -> Result<Self, CannotOpen> {
-        let (store, saved) = match &config.data {
-            None => (None, world::Saved::default()),
+        let (kept, saved) = match &config.data {
+            None => (Kept::InMemory, world::Saved::default()),
             Some(folder) => {
-                let opened = Store::open(folder).map_err(|fact| CannotOpen {
+                let (store, saved) = Store::open(folder).map_err(|fact| CannotOpen {
                     path: folder.clone(),
                     fact,
                 })?;
-                (Some(opened.0), opened.1)
+                (Kept::OnDisk(folder.clone(), store), saved)
             }
         };
         let clock = config.clock.not_before(saved.now);
         let world = World::restore(config.settings, saved, clock.now());
         let inner = Inner {
             clock,
-            durable: store.is_some(),
+            durable: config.data.is_some(),
             started: Instant::now(),
-            state: Mutex::new(State {
-                world,
-                store,
-                broken: false,
-            }),
+            state: Mutex::new(State { world, kept }),
             gateway: Mutex::new(Gateway::new(config.keys, config.throttle)),
             faults: config.faults,
+            allow_hosts: config.allow_hosts,
+            bodies: BodyBudget::new(BODIES_BYTES),
             log: config.log,
             requests: AtomicU64::new(0),
         };
@@ -203,26 +240,22 @@ impl Cloud {
     pub fn answer(&self, operation: &Operation) -> Result<Value, ApiError> {
         let now = self.inner.clock.now();
         let mut state = lock(&self.inner.state);
-        if state.broken {
-            return Err(failed("an earlier change could not be kept"));
-        }
+        state.reopen(now).map_err(|why| {
+            failed(&format!(
+                "an earlier change could not be kept, and the folder cannot be opened again: {why}"
+            ))
+        })?;
         let mut chance = || uuid::Uuid::new_v4().as_u64_pair().0;
         let answer = state.world.call(operation, now, &mut chance);
         if world::is_read(operation) {
             return answer;
         }
-        let State { world, store, .. } = &mut *state;
-        let kept = match store {
-            Some(store) => store.commit(&world.take_changes(), now),
-            None => {
-                world.forget_changes();
-                Ok(())
-            }
-        };
-        if let Err(error) = kept {
-            state.broken = true;
-            tracing::error!(%error, "the state could not be kept; nothing more is answered");
-            return Err(failed("the change could not be kept"));
+        if let Err(why) = state.keep(now) {
+            tracing::error!(
+                why,
+                "a change could not be kept; the state is read from the disk again"
+            );
+            return Err(failed(&format!("the change could not be kept: {why}")));
         }
         answer
     }

@@ -15,7 +15,7 @@ use imagecache::eci::MAX_REQUEST_BYTES;
 use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::request::Operation;
 use imagecache::eci::signature::{HttpRequest, Received, ReplyFormat, Scheme};
-use imagecache_http::{Body, Limits, NoBody, whole};
+use imagecache_http::{Body, Limits, NoBody, Refusal, Visitors, whole};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -89,7 +89,12 @@ impl Cloud {
             let cloud = cloud.clone();
             async move { cloud.handle(request, peer).await }
         };
-        imagecache_http::serve(listener, None, Limits::default(), stop, handler).await;
+        let Ok(address) = listener.local_addr() else {
+            return;
+        };
+        let allowed = self.inner.allow_hosts.iter().cloned();
+        let visitors = Visitors::of_machine(address, allowed).refusing_with(refused);
+        imagecache_http::serve(listener, None, Limits::default(), visitors, stop, handler).await;
     }
 
     async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
@@ -115,6 +120,10 @@ impl Cloud {
         let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
         let outcome = match self.respond(request, number, &mut asked).await {
             Err(NoBody::TooLarge) => Ok((asked.refused(too_large().into()), Vec::new())),
+            Err(NoBody::Busy) => {
+                let turned = throttled(Duration::from_secs(1));
+                Ok((asked.refused(turned), Vec::new()))
+            }
             other => other,
         };
         let (response, what) = match outcome {
@@ -147,8 +156,8 @@ impl Cloud {
         if limit == 0 {
             return Err(NoBody::TooLarge);
         }
-        let body = imagecache_http::body(body, limit, BODY_TIME).await?;
-        let received = match read(&head, &body) {
+        let body = imagecache_http::body(body, limit, BODY_TIME, &self.inner.bodies).await?;
+        let received = match read(&head, &body.bytes) {
             Ok(received) => received,
             Err(refusal) => return Ok((asked.refused(refusal.into()), Vec::new())),
         };
@@ -261,10 +270,14 @@ impl Asked {
     fn refused(&mut self, turned: Turned) -> Answer {
         let status = turned.refusal.status();
         self.entry.outcome = turned.refusal.code.to_string();
+        if turned.refusal.code == ErrorCode::InternalError {
+            // a fault of this machine, such as a full disk, and not of the client
+            self.entry.outcome += &format!(": {}", turned.refusal.message);
+        }
         let reply = turned.refusal.reply(&self.request_id, &self.host);
         let (kind, body) = match self.format {
             ReplyFormat::Xml => ("text/xml;charset=utf-8", reply.to_xml()),
-            ReplyFormat::Json => (
+            _ => (
                 "application/json;charset=utf-8",
                 serde_json::to_string(&reply).unwrap_or_default(),
             ),
@@ -317,6 +330,17 @@ fn faulty(answer: Answer, asked: &Asked, faults: &[Fault]) -> (Response<Body>, &
         None => "",
     };
     (response(answer, asked), what)
+}
+
+/// The answer to a request of a web page, in the form of an error of the vendor.
+fn refused(refusal: &Refusal) -> Response<Body> {
+    let code = ErrorCode::Other("Forbidden.Visitor".to_owned());
+    let reply = ApiError::new(code, refusal.message).reply("", "");
+    let mut answer = Response::new(whole(serde_json::to_string(&reply).unwrap_or_default()));
+    *answer.status_mut() = refusal.status;
+    let kind = http::HeaderValue::from_static("application/json;charset=utf-8");
+    answer.headers_mut().insert("content-type", kind);
+    answer
 }
 
 fn response(answer: Answer, asked: &Asked) -> Response<Body> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Name, Pods};
+use super::{Name, Pods, PodsError};
 use imagecache_apiserver::api::ApiError;
 use imagecache_apiserver::api::options::DeleteOptions;
 use imagecache_apiserver::api::patch::PatchKind;
@@ -65,18 +65,18 @@ impl ClusterPods {
 }
 
 /// What went wrong, unless it is that the object is gone or there already.
-fn unless(reasons: &[&str], outcome: Result<(), ApiError>) -> Result<(), String> {
+fn unless(reasons: &[&str], outcome: Result<(), ApiError>) -> Result<(), PodsError> {
     match outcome {
-        Err(error) if !reasons.contains(&error.reason) => Err(error.message),
+        Err(error) if !reasons.contains(&error.reason) => Err(PodsError(error.message)),
         _ => Ok(()),
     }
 }
 
 impl Pods for ClusterPods {
-    async fn list(&self) -> Result<Vec<Value>, String> {
+    async fn list(&self) -> Result<Vec<Value>, PodsError> {
         let pods = self
             .place("pods", None, None)
-            .map_err(|error| error.message)?;
+            .map_err(|error| PodsError(error.message))?;
         let page = self.cluster.list(&pods, &Selector::default());
         self.listed.store(page.version, Ordering::SeqCst);
         Ok(page.items.iter().map(|pod| pods.show(pod)).collect())
@@ -93,17 +93,17 @@ impl Pods for ClusterPods {
         let _ = watch.next().await;
     }
 
-    async fn patch(&self, pod: &Name, patch: Value) -> Result<(), String> {
+    async fn patch(&self, pod: &Name, patch: Value) -> Result<(), PodsError> {
         let patched = async { self.merge(self.of_pod(pod)?, pod, patch).await };
         unless(&["NotFound"], patched.await)
     }
 
-    async fn patch_status(&self, pod: &Name, patch: Value) -> Result<(), String> {
+    async fn patch_status(&self, pod: &Name, patch: Value) -> Result<(), PodsError> {
         let patched = async { self.merge(self.of_pod(pod)?.status(), pod, patch).await };
         unless(&["NotFound"], patched.await)
     }
 
-    async fn remove(&self, pod: &Name) -> Result<(), String> {
+    async fn remove(&self, pod: &Name) -> Result<(), PodsError> {
         let options = DeleteOptions {
             grace_period_seconds: Some(0),
             uid: Some(pod.uid.clone()),
@@ -118,7 +118,7 @@ impl Pods for ClusterPods {
         unless(&["NotFound", "Conflict"], removed.await)
     }
 
-    async fn create_event(&self, mut event: Value) -> Result<(), String> {
+    async fn create_event(&self, mut event: Value) -> Result<(), PodsError> {
         date(&mut event, cluster::now());
         let namespace = event.pointer("/metadata/namespace").and_then(Value::as_str);
         let created = async {
@@ -129,12 +129,12 @@ impl Pods for ClusterPods {
         unless(&["AlreadyExists"], created.await)
     }
 
-    async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Value>, String> {
+    async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Value>, PodsError> {
         let secret = self.place("secrets", Some(namespace), Some(name));
         match secret.and_then(|secret| self.cluster.get(&secret)) {
             Ok(secret) => Ok(Some(secret.value.clone())),
             Err(error) if error.reason == "NotFound" => Ok(None),
-            Err(error) => Err(error.message),
+            Err(error) => Err(PodsError(error.message)),
         }
     }
 }

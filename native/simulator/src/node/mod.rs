@@ -36,30 +36,45 @@ const REST: Duration = Duration::from_secs(10);
 /// How long a pod waits whose group was refused, before it is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The pods of a cluster, as a node sees and changes them. An error is a text for the log; the next look tries again.
+/// The error of a request about pods: a text for the log. The node tries again when it looks next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PodsError(
+    /// The text.
+    pub String,
+);
+
+impl From<ApiError> for PodsError {
+    fn from(refusal: ApiError) -> Self {
+        PodsError(refusal.to_string())
+    }
+}
+
+/// The pods of a cluster, as a node sees and changes them.
 pub trait Pods: Send + Sync + 'static {
     /// Every pod there is.
-    fn list(&self) -> impl Future<Output = Result<Vec<Value>, String>> + Send;
+    fn list(&self) -> impl Future<Output = Result<Vec<Value>, PodsError>> + Send;
     /// Waits until a pod may have changed since the last [`Pods::list`].
     fn changed(&self) -> impl Future<Output = ()> + Send;
     /// Merges a patch (RFC 7386) into a pod; `status` and everything else are patched apart, as the API has it.
-    fn patch(&self, pod: &Name, patch: Value) -> impl Future<Output = Result<(), String>> + Send;
+    fn patch(&self, pod: &Name, patch: Value)
+    -> impl Future<Output = Result<(), PodsError>> + Send;
     /// Merges a patch into the status of a pod.
     fn patch_status(
         &self,
         pod: &Name,
         patch: Value,
-    ) -> impl Future<Output = Result<(), String>> + Send;
+    ) -> impl Future<Output = Result<(), PodsError>> + Send;
     /// Takes a pod away whose containers have ended.
-    fn remove(&self, pod: &Name) -> impl Future<Output = Result<(), String>> + Send;
+    fn remove(&self, pod: &Name) -> impl Future<Output = Result<(), PodsError>> + Send;
     /// Creates an event; an existing one of this name is not an error.
-    fn create_event(&self, event: Value) -> impl Future<Output = Result<(), String>> + Send;
+    fn create_event(&self, event: Value) -> impl Future<Output = Result<(), PodsError>> + Send;
     /// A secret of a namespace, if it is there.
     fn secret(
         &self,
         namespace: &str,
         name: &str,
-    ) -> impl Future<Output = Result<Option<Value>, String>> + Send;
+    ) -> impl Future<Output = Result<Option<Value>, PodsError>> + Send;
 }
 
 /// A node over the pods of a cluster and a cloud.
@@ -116,7 +131,7 @@ impl<P: Pods> Node<P> {
     ///
     /// # Errors
     /// When pods or groups cannot be listed. What fails for one pod is logged and holds up no other.
-    pub async fn pass(&mut self) -> Result<bool, String> {
+    pub async fn pass(&mut self) -> Result<bool, PodsError> {
         let pods = self.pods.list().await?;
         let groups = self.groups().await?;
         let (effects, busy) = step(&pods, &groups);
@@ -146,7 +161,7 @@ impl<P: Pods> Node<P> {
         Ok(busy)
     }
 
-    async fn perform(&mut self, effect: Effect) -> Result<(), String> {
+    async fn perform(&mut self, effect: Effect) -> Result<(), PodsError> {
         match effect {
             Effect::Start(pod) => self.start(&pod).await,
             Effect::Stop(group) => {
@@ -155,9 +170,7 @@ impl<P: Pods> Node<P> {
                     container_group_id: group,
                     ..DeleteContainerGroup::default()
                 };
-                self.call(call)
-                    .await?
-                    .map_err(|refusal| refusal.to_string())?;
+                self.call(call).await??;
                 Ok(())
             }
             Effect::Patch(pod, patch) => self.pods.patch(&pod, patch).await,
@@ -167,7 +180,7 @@ impl<P: Pods> Node<P> {
         }
     }
 
-    async fn start(&mut self, pod: &Value) -> Result<(), String> {
+    async fn start(&mut self, pod: &Value) -> Result<(), PodsError> {
         let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str);
         let uid = text("/metadata/uid").unwrap_or_default().to_owned();
         if self
@@ -205,7 +218,7 @@ impl<P: Pods> Node<P> {
     }
 
     /// The logins of a pod's secrets. A secret that is not there is none, as for a kubelet.
-    async fn logins(&self, pod: &Value) -> Result<Vec<RegistryLogin>, String> {
+    async fn logins(&self, pod: &Value) -> Result<Vec<RegistryLogin>, PodsError> {
         let namespace = pod.pointer("/metadata/namespace").and_then(Value::as_str);
         let secrets = pod
             .pointer("/spec/imagePullSecrets")
@@ -229,7 +242,7 @@ impl<P: Pods> Node<P> {
     }
 
     /// Every group that runs a pod.
-    async fn groups(&self) -> Result<Vec<ContainerGroupEntry>, String> {
+    async fn groups(&self) -> Result<Vec<ContainerGroupEntry>, PodsError> {
         let mut groups = Vec::new();
         let mut next_token = None;
         loop {
@@ -243,10 +256,7 @@ impl<P: Pods> Node<P> {
                 next_token,
                 ..DescribeContainerGroups::default()
             };
-            let page = self
-                .call(call)
-                .await?
-                .map_err(|refusal| refusal.to_string())?;
+            let page = self.call(call).await??;
             groups.extend(page.container_groups);
             next_token = page.next_token.filter(|token| !token.is_empty());
             if next_token.is_none() {
@@ -256,13 +266,13 @@ impl<P: Pods> Node<P> {
     }
 
     /// Calls the cloud on a thread that may wait for a disk.
-    async fn call<R>(&self, call: R) -> Result<Result<R::Reply, ApiError>, String>
+    async fn call<R>(&self, call: R) -> Result<Result<R::Reply, ApiError>, PodsError>
     where
         R: Request + Send + 'static,
         R::Reply: DeserializeOwned + Send + 'static,
     {
         let cloud = self.cloud.clone();
         let called = tokio::task::spawn_blocking(move || cloud.call(&call)).await;
-        called.map_err(|error| error.to_string())
+        called.map_err(|error| PodsError(error.to_string()))
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use imagecache::annotation::{ECI_INSTANCE_ID, POD_MATCHED};
 use imagecache::eci::group::{matched_cache, pod_event, pod_uid};
 use imagecache::eci::reply::ContainerGroupEntry;
+use imagecache::resource::annotation::{ECI_INSTANCE_ID, POD_MATCHED};
 use serde_json::{Map, Value, json};
 
 /// Which pod.

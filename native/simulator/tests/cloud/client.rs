@@ -88,7 +88,7 @@ async fn client_manages_a_cache_with_both_signatures() {
 
 /// Each fault alone, then all of them at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_fault_loses_or_doubles_a_cache() {
+async fn injected_failures_lose_or_double_no_cache() {
     let each = [
         "{fault: lost-reply, chance: 0.4}",
         "{fault: half-body, chance: 0.4}",

@@ -108,7 +108,7 @@ fn image_table_example_is_default_and_errors_have_places() {
     for (text, expected) in [
         (
             "images: [{image: nginx, size: big}]",
-            "images[0].size: `big` is no quantity such as 200Mi",
+            "images[0].size: `big` is not a quantity such as 200Mi",
         ),
         (
             "images: [{image: 'nginx:['}]",
@@ -116,7 +116,7 @@ fn image_table_example_is_default_and_errors_have_places() {
         ),
         (
             "others: {size: -1}",
-            "others.size: `-1` is no quantity such as 200Mi",
+            "others.size: `-1` is not a quantity such as 200Mi",
         ),
     ] {
         assert_eq!(Images::read(text).unwrap_err().to_string(), expected);

@@ -363,7 +363,7 @@ async fn unusual_hosts_are_kept_and_errors_can_be_xml() {
                 again.body = params.canonical();
                 raw("POST", &again)
             }
-            Scheme::V3 => {
+            _ => {
                 xml.params.push("Format", "XML");
                 xml.bytes()
             }

@@ -26,9 +26,9 @@ pub(crate) struct Step<'a> {
 pub(crate) enum Listed {
     Ok(String),
     Error(String),
-    /// An answer that is no text.
+    /// An answer that is not text.
     Bytes(Vec<u8>),
-    /// A refusal that is no text.
+    /// A refusal that is not text.
     Refusal(Vec<u8>),
 }
 

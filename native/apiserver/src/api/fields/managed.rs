@@ -11,6 +11,7 @@ use super::super::resource::Resource;
 use super::super::{go_fmt, meta};
 use super::set::Set;
 use super::typed::{self, Comparison};
+use crate::limits::LISTED_ERRORS;
 
 /// The annotation that `kubectl apply` without `--server-side` keeps its last manifest in.
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -442,6 +443,7 @@ fn refusal(conflicts: &[(Entry, Set)]) -> ApiError {
         .map(|(entry, set)| (entry.shown(), set.paths()))
         .collect();
     conflicts.sort();
+    let count: usize = conflicts.iter().map(|(_, paths)| paths.len()).sum();
     let causes: Vec<Cause> = conflicts
         .iter()
         .flat_map(|(manager, paths)| {
@@ -449,6 +451,7 @@ fn refusal(conflicts: &[(Entry, Set)]) -> ApiError {
                 reason: "FieldManagerConflict",
                 message: format!("conflict with {manager}"),
                 field: path.clone(),
+                more: 0,
             })
         })
         .collect();
@@ -457,16 +460,20 @@ fn refusal(conflicts: &[(Entry, Set)]) -> ApiError {
             "Apply failed with 1 conflict: {}: {}",
             only.message, only.field
         ),
-        several => {
+        _ => {
             let parts: Vec<String> = conflicts
                 .iter()
                 .map(|(manager, paths)| {
+                    let mut paths = paths.clone();
+                    let more = paths.len().saturating_sub(LISTED_ERRORS);
+                    paths.truncate(LISTED_ERRORS);
+                    paths.extend((more > 0).then(|| Cause::more(more).to_string()));
                     format!("conflicts with {manager}:\n- {}", paths.join("\n- "))
                 })
                 .collect();
             format!(
                 "Apply failed with {} conflicts: {}",
-                several.len(),
+                count,
                 parts.join("\n")
             )
         }

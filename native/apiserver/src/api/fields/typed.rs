@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::super::cause::Cause;
 use super::super::go_fmt;
 use super::super::schema::{ListType, Schema, Type};
 use super::set::Set;
+use crate::limits::LISTED_ERRORS;
 
 /// How two objects differ.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -280,27 +282,40 @@ pub(super) fn remove(schema: &Schema, value: &mut Value, set: &Set) {
     }
 }
 
-/// What keeps a value from being understood under its schema, in the words of the real server. With `strict` items of
-/// a list may not have the same key.
+/// What keeps a value from being understood under its schema, in the words of the real server; at most
+/// [`LISTED_ERRORS`], and the number of the others. With `strict` items of a list may not have the same key.
 #[must_use]
 pub(super) fn faults(schema: &Schema, value: &Value, strict: bool) -> Vec<String> {
-    let mut faults = Vec::new();
+    let mut faults = Faults::default();
     check(schema, value, strict, &mut String::new(), &mut faults);
-    faults
+    if faults.more > 0 {
+        faults.list.push(Cause::more(faults.more).to_string());
+    }
+    faults.list
 }
 
-fn check(
-    schema: &Schema,
-    value: &Value,
-    strict: bool,
-    path: &mut String,
-    faults: &mut Vec<String>,
-) {
+#[derive(Default)]
+struct Faults {
+    list: Vec<String>,
+    more: usize,
+}
+
+impl Faults {
+    fn push(&mut self, fault: impl FnOnce() -> String) {
+        if self.list.len() < LISTED_ERRORS {
+            self.list.push(fault());
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+fn check(schema: &Schema, value: &Value, strict: bool, path: &mut String, faults: &mut Faults) {
     if value.is_null() {
         return;
     }
     if let Some(words) = schema.kind.and_then(|kind| mismatch(kind, value)) {
-        faults.push(format!("{path}: {words}"));
+        faults.push(|| format!("{path}: {words}"));
         return;
     }
     match value {
@@ -311,7 +326,7 @@ fn check(
                 path.push_str(name);
                 match schema.field(name) {
                     Some(part) => check(part, value, strict, path, faults),
-                    None => faults.push(format!("{path}: field not declared in schema")),
+                    None => faults.push(|| format!("{path}: field not declared in schema")),
                 }
                 path.truncate(length);
             }
@@ -326,7 +341,7 @@ fn check_items(
     items: &[Value],
     strict: bool,
     path: &mut String,
-    faults: &mut Vec<String>,
+    faults: &mut Faults,
 ) {
     let mut seen = BTreeSet::new();
     for (index, item) in items.iter().enumerate() {
@@ -338,11 +353,11 @@ fn check_items(
             one.insert(&[&step]);
             let shown = one.paths().concat();
             if !seen.insert(step) && strict {
-                faults.push(format!("{path}: duplicate entries for key {shown}"));
+                faults.push(|| format!("{path}: duplicate entries for key {shown}"));
             }
             path.push_str(&shown);
         } else {
-            faults.push(format!(
+            faults.push(|| format!(
                 "{path}: element {index}: associative list with keys has an element that omits a key field \
                  (and doesn't have default value)"
             ));

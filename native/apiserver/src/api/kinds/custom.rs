@@ -7,6 +7,7 @@ use super::{CREATED, age_column, blank, list, name_column, text};
 use crate::api::meta;
 use crate::api::resource::{Cell, Column, Name, Resource, Stored, VERBS};
 use crate::api::schema::Schema;
+use crate::limits::{COLUMN_PATH_BYTES, COLUMN_PATH_DEPTH};
 
 /// The resources of an accepted definition: one a version that is served.
 pub(in crate::api) fn resources(definition: &Value) -> Vec<Resource> {
@@ -128,7 +129,29 @@ pub(super) fn cell(path: &str, kind: &str) -> Option<Cell> {
             _ => Cell::Path(names),
         });
     }
+    if path_fault(path).is_some() {
+        return None;
+    }
     parse_json_path(&query(path)?).ok().map(Cell::Query)
+}
+
+/// Returns the limit that the path of a column exceeds: its parser recurses.
+pub(super) fn path_fault(path: &str) -> Option<String> {
+    if path.len() > COLUMN_PATH_BYTES {
+        let length = path.len();
+        return Some(format!("is {length} bytes long, limit {COLUMN_PATH_BYTES}"));
+    }
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for c in path.chars() {
+        match c {
+            '(' | '[' | '!' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    (deepest > COLUMN_PATH_DEPTH)
+        .then(|| format!("is nested {deepest} levels deep, limit {COLUMN_PATH_DEPTH}"))
 }
 
 /// The path as RFC 9535 writes it. Kubernetes leaves the root out, and writes a dot in a name as `\\.`.

@@ -10,7 +10,7 @@ use super::{CREATED, builtin, column, default, list, name_column, names, text};
 use crate::api::cause::Cause;
 use crate::api::meta::{self, NameRule, name_faults};
 use crate::api::resource::{Cell, Resource, Settle};
-use crate::api::schema::structural;
+use crate::api::schema::{Schema, structural};
 
 pub(super) fn definitions() -> Resource {
     Resource {
@@ -352,6 +352,9 @@ fn column_faults(column: &Value, field: &str) -> Vec<Cause> {
     }
     if path.is_empty() {
         causes.push(Cause::required(&format!("{field}.JSONPath"), ""));
+    } else if let Some(why) = custom::path_fault(path) {
+        let shown = Value::from(path.get(..32).unwrap_or_default());
+        causes.push(Cause::invalid(&format!("{field}.JSONPath"), &shown, &why));
     } else if custom::cell(path, kind).is_none() {
         let why = "is not a path of fields, such as .status.phase";
         causes.push(Cause::invalid(
@@ -414,9 +417,16 @@ fn schema_faults(spec: &Value) -> Vec<Cause> {
     };
     let shapes = shapes.into_iter().filter(|shape| !shape.is_null());
     let shapes = shapes.enumerate().take(if differ { usize::MAX } else { 1 });
-    shapes
-        .flat_map(|(index, shape)| structural::faults(shape, &of(index)))
-        .collect()
+    let mut causes = Vec::new();
+    for (index, shape) in shapes {
+        let faults = structural::faults(shape, &of(index));
+        // its parts compile, but all together can need too much
+        if let (true, Err(why)) = (faults.is_empty(), Schema::compile(shape)) {
+            causes.push(Cause::invalid(&of(index), &"schema".into(), &why));
+        }
+        causes.extend(faults);
+    }
+    causes
 }
 
 /// What may not change once it is there.

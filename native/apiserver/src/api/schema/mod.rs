@@ -7,11 +7,13 @@ mod validate;
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 pub(crate) use prune::{prune, trim};
 pub(crate) use validate::validate;
+
+use crate::limits::PATTERN_BYTES;
 
 /// What kind of value is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +117,11 @@ impl Schema {
     /// # Errors
     /// Says what is wrong with it: an unknown type, a pattern or rule that does not compile.
     pub fn compile(json: &Value) -> Result<Self, String> {
+        Schema::compile_within(json, &mut { PATTERN_BYTES })
+    }
+
+    /// Compiles the JSON form; `bytes` are left for its patterns.
+    pub(super) fn compile_within(json: &Value, bytes: &mut usize) -> Result<Self, String> {
         let text = |name: &str| json.get(name).and_then(Value::as_str);
         let flag = |name: &str| json.get(name).and_then(Value::as_bool).unwrap_or(false);
         let number = |name: &str| json.get(name).and_then(Value::as_f64);
@@ -127,12 +134,13 @@ impl Schema {
                 .flatten();
             items.filter_map(Value::as_str).map(str::to_owned).collect()
         };
-        let child = |name: &str| match json.get(name) {
+        let mut child = |name: &str| match json.get(name) {
             Some(value @ Value::Object(_)) => {
-                Schema::compile(value).map(|child| Some(Box::new(child)))
+                Schema::compile_within(value, bytes).map(|child| Some(Box::new(child)))
             }
             _ => Ok(None),
         };
+        let (additional, items) = (child("additionalProperties")?, child("items")?);
         let kind = match text("type") {
             None => None,
             Some(word) => Some(Type::parse(word).ok_or_else(|| format!("unknown type {word}"))?),
@@ -143,7 +151,7 @@ impl Schema {
             _ => ListType::Atomic,
         };
         let pattern = text("pattern")
-            .map(|pattern| Regex::new(pattern).map_err(|error| error.to_string()))
+            .map(|pattern| compile_pattern(pattern, bytes))
             .transpose()?;
         let mut properties = BTreeMap::new();
         for (name, value) in json
@@ -152,7 +160,7 @@ impl Schema {
             .into_iter()
             .flatten()
         {
-            properties.insert(name.clone(), Schema::compile(value)?);
+            properties.insert(name.clone(), Schema::compile_within(value, bytes)?);
         }
         let rules = json
             .get("x-kubernetes-validations")
@@ -162,8 +170,8 @@ impl Schema {
             format: text("format").unwrap_or_default().to_owned(),
             properties,
             required: texts("required"),
-            additional: child("additionalProperties")?,
-            items: child("items")?,
+            additional,
+            items,
             list,
             atomic_map: text("x-kubernetes-map-type") == Some("atomic"),
             preserve: flag("x-kubernetes-preserve-unknown-fields"),
@@ -226,4 +234,59 @@ impl Schema {
     }
 }
 
+/// Compiles a pattern, and takes what it needs off the bytes that are left. A few characters can need megabytes, such as
+/// `\w{500}`. The crate does not say how many, so the size is the smallest limit that suffices.
+fn compile_pattern(pattern: &str, bytes: &mut usize) -> Result<Regex, String> {
+    let mut size = 2 << 10;
+    loop {
+        let within = size.min(*bytes);
+        let mut builder = RegexBuilder::new(pattern);
+        match builder
+            .size_limit(within)
+            .dfa_size_limit(PATTERN_CACHE)
+            .build()
+        {
+            Ok(compiled) => {
+                *bytes -= within;
+                return Ok(compiled);
+            }
+            Err(regex::Error::CompiledTooBig(_)) if within < *bytes => size *= 4,
+            Err(regex::Error::CompiledTooBig(_)) => {
+                return Err(format!(
+                    "patterns that need more memory than the limit of {PATTERN_BYTES} bytes"
+                ));
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+/// What a pattern may remember of its search, in bytes.
+const PATTERN_CACHE: usize = 256 << 10;
+
 static ANYTHING: std::sync::LazyLock<Schema> = std::sync::LazyLock::new(Schema::anything);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn patterns_of_a_schema_share_a_budget() {
+        let property = |n: usize| {
+            let pattern = format!("[ab]{{{n}}}");
+            (n.to_string(), json!({"type": "string", "pattern": pattern}))
+        };
+        let properties: serde_json::Map<_, _> = (500..520).map(property).collect();
+        let schema = json!({"type": "object", "properties": properties});
+        let mut bytes = 8 << 20;
+        Schema::compile_within(&schema, &mut bytes).unwrap();
+        let needed = (8 << 20) - bytes;
+        assert!(needed >= 20 * (16 << 10), "{needed}");
+        Schema::compile_within(&schema, &mut needed.clone()).unwrap();
+        let error = Schema::compile_within(&schema, &mut (needed / 2)).unwrap_err();
+        let limit = "patterns that need more memory than the limit of 67108864 bytes";
+        assert_eq!(error, limit);
+    }
+}

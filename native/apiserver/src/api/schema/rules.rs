@@ -1,43 +1,81 @@
 //! `x-kubernetes-validations`: rules in CEL, each about the value at its position (`self`).
+//!
+//! The parser and the evaluator recurse, and a rule may iterate over a list for each item of another list. So a rule is
+//! measured before it is parsed ([`Measure`]), parsed on a thread with a large stack, and every evaluation is paid from
+//! a budget of steps.
 
+use std::sync::{Arc, LazyLock};
+
+use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use serde_json::Value;
 
 use super::Schema;
 use crate::api::cause::Cause;
 use crate::api::path::Path;
+use crate::limits::{LISTED_ERRORS, RULE_BYTES, RULE_DEPTH, RULE_OPERATORS, RULE_STEPS};
+
+/// The stack of a thread that parses a rule, in bytes. Only what is used of it is allocated.
+const PARSER_STACK: usize = 64 << 20;
 
 /// A compiled rule.
 #[derive(Debug)]
 pub(super) struct Rule {
-    program: cel::Program,
+    parsed: Parsed,
     message: String,
+    measure: Measure,
+}
+
+#[derive(Debug)]
+struct Parsed {
+    program: cel::Program,
+    /// How many macros are nested in each other.
+    loops: u32,
+    /// How many additions are in the list that a macro iterates over: each can add a list.
+    sums: u64,
 }
 
 impl Rule {
     pub(super) fn compile(json: &Value) -> Result<Self, String> {
         let text = |name: &str| json.get(name).and_then(Value::as_str);
         let rule = text("rule").ok_or("a rule without its expression")?;
-        let program = cel::Program::compile(rule).map_err(|error| format!("{rule}: {error}"))?;
-        if let Some(unknown) = program
-            .references()
-            .variables()
-            .into_iter()
-            .find(|name| *name != "self")
-        {
-            return Err(format!("{rule}: {unknown} is not known here"));
-        }
+        let measure = Measure::of(rule)?;
+        let parsed = with_room(|| parse(rule))??;
         let message = text("message").map_or_else(|| format!("failed rule: {rule}"), str::to_owned);
-        Ok(Rule { program, message })
+        Ok(Rule {
+            parsed,
+            message,
+            measure,
+        })
     }
 
-    /// What is wrong with the value, if anything. A rule that cannot be evaluated is a fault too: nothing passes by
+    /// Returns the steps of an evaluation at most, as far as they can be estimated.
+    fn steps(&self, value: &Value) -> u64 {
+        let (mut values, mut longest) = (1_u64, 0_u64);
+        let mut rest = vec![value];
+        while let Some(value) = rest.pop() {
+            values += 1;
+            match value {
+                Value::String(text) => longest = longest.max(text.len() as u64),
+                Value::Array(items) => rest.extend(items),
+                Value::Object(fields) => rest.extend(fields.values()),
+                _ => {}
+            }
+        }
+        let measure = &self.measure;
+        let items = (values + measure.commas).saturating_mul(self.parsed.sums + 1);
+        let turns = items.saturating_pow(self.parsed.loops);
+        let a_turn = measure.operators + 1 + longest / 64;
+        turns.saturating_mul(a_turn)
+    }
+
+    /// Returns the fault of the value, if it has one. A rule that cannot be evaluated is a fault too: nothing passes by
     /// accident.
     fn fault(&self, value: &Value) -> Option<String> {
-        let mut context = cel::Context::default();
+        let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
         if let Err(error) = context.add_variable("self", value) {
             return Some(format!("{} ({error})", self.message));
         }
-        match self.program.execute(&context) {
+        match self.parsed.program.execute(&context) {
             Ok(cel::Value::Bool(true)) => None,
             Ok(_) => Some(self.message.clone()),
             Err(error) => Some(format!("{} ({error})", self.message)),
@@ -45,33 +83,279 @@ impl Rule {
     }
 }
 
-/// Evaluates every rule of a schema on a value that is present.
-pub(super) fn evaluate(schema: &Schema, value: &Value, path: &Path<'_>, causes: &mut Vec<Cause>) {
-    for rule in &schema.rules {
-        if let Some(detail) = rule.fault(value) {
-            let shown = match value {
-                Value::Object(_) => Value::from("object"),
-                Value::Array(_) => Value::from("array"),
-                scalar => scalar.clone(),
-            };
-            causes.push(Cause::invalid(&path.to_string(), &shown, &detail));
+static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
+
+/// Parses a rule.
+fn parse(rule: &str) -> Result<Parsed, String> {
+    let program = cel::Program::compile(rule).map_err(|error| format!("{rule}: {error}"))?;
+    let mut shape = Shape {
+        known: vec!["self"],
+        sums: 0,
+    };
+    let loops = shape.loops(program.expression());
+    let loops = loops.map_err(|error| format!("{rule}: {error}"))?;
+    let sums = shape.sums;
+    Ok(Parsed {
+        program,
+        loops,
+        sums,
+    })
+}
+
+/// Runs `act` on a thread with a stack that the parser does not exhaust within the limits of a rule.
+fn with_room<T: Send>(act: impl FnOnce() -> T + Send) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("rule".to_owned())
+            .stack_size(PARSER_STACK)
+            .spawn_scoped(scope, act)
+            .map_err(|error| format!("a rule cannot be compiled: {error}"))?;
+        thread
+            .join()
+            .map_err(|_| "a rule cannot be compiled".to_owned())
+    })
+}
+
+/// A walk through the tree of a rule.
+struct Shape<'a> {
+    /// The variables that are known here.
+    known: Vec<&'a str>,
+    /// See [`Parsed::sums`].
+    sums: u64,
+}
+
+impl<'a> Shape<'a> {
+    /// Returns how many macros are nested in each other.
+    ///
+    /// # Errors
+    /// Returns a variable that is neither `self` nor one of the macros around it.
+    fn loops(&mut self, expression: &'a IdedExpr) -> Result<u32, String> {
+        match &expression.expr {
+            Expr::Ident(name) if !self.known.contains(&name.as_str()) => {
+                Err(format!("{name} is not known here"))
+            }
+            Expr::Comprehension(made) => {
+                self.sums = self.sums.max(sums(&made.iter_range));
+                let once = self.most(vec![&made.iter_range, &made.accu_init])?;
+                let before = self.known.len();
+                self.known
+                    .extend([made.accu_var.as_str(), made.iter_var.as_str()]);
+                self.known.extend(made.iter_var2.as_deref());
+                let turns = self.most(vec![&made.loop_cond, &made.loop_step])?;
+                let result = self.loops(&made.result)?;
+                self.known.truncate(before);
+                Ok((1 + turns).max(once).max(result))
+            }
+            _ => self.most(parts(expression)),
         }
     }
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                if let Some(schema) = schema.field(name) {
-                    evaluate(schema, value, &path.field(name), causes);
+
+    fn most(&mut self, parts: Vec<&'a IdedExpr>) -> Result<u32, String> {
+        let mut most = 0;
+        for part in parts {
+            most = most.max(self.loops(part)?);
+        }
+        Ok(most)
+    }
+}
+
+/// Counts the additions of an expression.
+fn sums(expression: &IdedExpr) -> u64 {
+    let own = matches!(&expression.expr, Expr::Call(call) if call.func_name == "_+_");
+    u64::from(own) + parts(expression).into_iter().map(sums).sum::<u64>()
+}
+
+/// Returns the parts of an expression.
+fn parts(expression: &IdedExpr) -> Vec<&IdedExpr> {
+    let mut parts: Vec<&IdedExpr> = Vec::new();
+    match &expression.expr {
+        Expr::Call(call) => {
+            parts.extend(call.target.as_deref());
+            parts.extend(&call.args);
+        }
+        Expr::Comprehension(made) => {
+            parts.extend([&made.iter_range, &made.accu_init, &made.loop_cond]);
+            parts.extend([&made.loop_step, &made.result]);
+        }
+        Expr::List(list) => parts.extend(&list.elements),
+        Expr::Select(select) => parts.push(&select.operand),
+        Expr::Map(map) => map
+            .entries
+            .iter()
+            .for_each(|entry| add(&entry.expr, &mut parts)),
+        Expr::Struct(made) => made
+            .entries
+            .iter()
+            .for_each(|entry| add(&entry.expr, &mut parts)),
+        Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => {}
+    }
+    parts
+}
+
+fn add<'a>(entry: &'a EntryExpr, parts: &mut Vec<&'a IdedExpr>) {
+    match entry {
+        EntryExpr::MapEntry(entry) => parts.extend([&entry.key, &entry.value]),
+        EntryExpr::StructField(field) => parts.push(&field.value),
+    }
+}
+
+/// The size of the text of a rule, found without recursion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Measure {
+    /// Characters of operators: each makes the tree of the rule one level deeper, at most.
+    operators: u64,
+    commas: u64,
+}
+
+impl Measure {
+    fn of(rule: &str) -> Result<Self, String> {
+        if rule.len() > RULE_BYTES {
+            let length = rule.len();
+            return Err(format!("a rule of {length} bytes, limit {RULE_BYTES}"));
+        }
+        let mut measure = Measure::default();
+        let (mut depth, mut deepest) = (0_usize, 0);
+        let mut rest = rule;
+        while let Some(c) = rest.chars().next() {
+            if let Some(after) = after_text(rest)? {
+                rest = after;
+                continue;
+            }
+            if rest.starts_with("//") {
+                rest = rest.split_once('\n').map_or("", |(_, after)| after);
+                continue;
+            }
+            match c {
+                '(' | '[' | '{' => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
                 }
+                ')' | ']' | '}' => depth = depth.saturating_sub(1),
+                ',' => measure.commas += 1,
+                '?' => {
+                    // the rest of a conditional is nested in it
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                _ => {}
+            }
+            measure.operators += u64::from(c.is_ascii_punctuation() && c != '_');
+            rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        }
+        if deepest > RULE_DEPTH {
+            return Err(format!(
+                "a rule that is nested {deepest} levels deep, limit {RULE_DEPTH}"
+            ));
+        }
+        let operators = measure.operators;
+        if operators > RULE_OPERATORS as u64 {
+            return Err(format!(
+                "a rule of {operators} operators, limit {RULE_OPERATORS}"
+            ));
+        }
+        Ok(measure)
+    }
+}
+
+/// Returns what follows a string literal, if one begins here.
+fn after_text(rule: &str) -> Result<Option<&str>, String> {
+    let prefix = rule.len() - rule.trim_start_matches(['r', 'R', 'b', 'B']).len();
+    let (before, quoted) = rule.split_at(prefix.min(2));
+    let Some(quote) = ["'''", "\"\"\"", "'", "\""]
+        .into_iter()
+        .find(|quote| quoted.starts_with(quote))
+    else {
+        return Ok(None);
+    };
+    let raw = before.contains(['r', 'R']);
+    let mut rest = quoted.strip_prefix(quote).unwrap_or_default();
+    while let Some(c) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix(quote) {
+            return Ok(Some(after));
+        }
+        if quote.len() == 1 && matches!(c, '\n' | '\r') {
+            break;
+        }
+        let skipped = if c == '\\' && !raw {
+            rest.chars().take(2).map(char::len_utf8).sum()
+        } else {
+            c.len_utf8()
+        };
+        rest = rest.get(skipped..).unwrap_or_default();
+    }
+    Err("a rule with a text that is not closed".to_owned())
+}
+
+/// Evaluates every rule of a schema on a value that is present.
+pub(super) fn evaluate(schema: &Schema, value: &Value, prefix: &str, causes: &mut Vec<Cause>) {
+    let mut run = Evaluation {
+        steps: RULE_STEPS,
+        causes,
+        more: 0,
+    };
+    run.value(schema, value, &Path::root(prefix));
+    if run.more > 0 {
+        let more = Cause::more(run.more);
+        run.causes.push(more);
+    }
+}
+
+struct Evaluation<'a> {
+    /// The steps that are left; 0 once they did not suffice.
+    steps: u64,
+    causes: &'a mut Vec<Cause>,
+    more: usize,
+}
+
+impl Evaluation<'_> {
+    fn value(&mut self, schema: &Schema, value: &Value, path: &Path<'_>) {
+        for rule in &schema.rules {
+            if self.steps == 0 {
+                return;
+            }
+            self.steps = self.steps.saturating_sub(rule.steps(value));
+            let fault = if self.steps == 0 {
+                Some(format!(
+                    "validation failed due to running out of cost budget, no further validation rules will be run \
+                     (limit {RULE_STEPS} steps)"
+                ))
+            } else {
+                rule.fault(value)
+            };
+            if let Some(detail) = fault {
+                self.add(value, path, &detail);
             }
         }
-        Value::Array(items) => {
-            if let Some(schema) = &schema.items {
-                for (index, item) in items.iter().enumerate() {
-                    evaluate(schema, item, &path.index(index), causes);
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    if let Some(schema) = schema.field(name) {
+                        self.value(schema, value, &path.field(name));
+                    }
                 }
             }
+            Value::Array(items) => {
+                if let Some(schema) = &schema.items {
+                    for (index, item) in items.iter().enumerate() {
+                        self.value(schema, item, &path.index(index));
+                    }
+                }
+            }
+            _ => {}
         }
-        _ => {}
+    }
+
+    fn add(&mut self, value: &Value, path: &Path<'_>, detail: &str) {
+        if self.causes.len() >= LISTED_ERRORS {
+            self.more += 1;
+            return;
+        }
+        let shown = match value {
+            Value::Object(_) => Value::from("object"),
+            Value::Array(_) => Value::from("array"),
+            scalar => scalar.clone(),
+        };
+        self.causes
+            .push(Cause::invalid(&path.to_string(), &shown, detail));
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Schema;
 use crate::api::cause::Cause;
+use crate::limits::PATTERN_BYTES;
 
 /// The position of a schema in an object.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,11 +48,20 @@ const DEEPEST: usize = 64;
 #[must_use]
 pub(crate) fn faults(schema: &Value, field: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
-    walk(schema, field, Level::Root, 0, &mut causes);
+    let mut bytes = PATTERN_BYTES;
+    walk(schema, field, Level::Root, 0, &mut bytes, &mut causes);
     causes
 }
 
-fn walk(schema: &Value, field: &str, level: Level, depth: usize, causes: &mut Vec<Cause>) {
+/// `bytes` are left for patterns.
+fn walk(
+    schema: &Value,
+    field: &str,
+    level: Level,
+    depth: usize,
+    bytes: &mut usize,
+    causes: &mut Vec<Cause>,
+) {
     let Some(words) = schema.as_object() else {
         let found = super::validate::found(schema);
         let why = format!(
@@ -62,17 +72,19 @@ fn walk(schema: &Value, field: &str, level: Level, depth: usize, causes: &mut Ve
         return;
     };
     if depth == DEEPEST {
-        causes.push(Cause::forbidden(field, "is too deep"));
+        let why = format!("is nested more than {DEEPEST} levels deep");
+        causes.push(Cause::forbidden(field, &why));
         return;
     }
     causes.extend(type_fault(words, field, level));
-    causes.extend(word_faults(words, field));
+    causes.extend(word_faults(words, field, bytes));
     for (word, level) in [
         ("items", Level::Item),
         ("additionalProperties", Level::Field),
     ] {
         if let Some(child) = words.get(word).filter(|child| !child.is_boolean()) {
-            walk(child, &format!("{field}.{word}"), level, depth + 1, causes);
+            let field = format!("{field}.{word}");
+            walk(child, &field, level, depth + 1, bytes, causes);
         }
     }
     let properties = words.get("properties").and_then(Value::as_object);
@@ -82,7 +94,7 @@ fn walk(schema: &Value, field: &str, level: Level, depth: usize, causes: &mut Ve
             continue;
         }
         let field = format!("{field}.properties[{name}]");
-        walk(child, &field, Level::Field, depth + 1, causes);
+        walk(child, &field, Level::Field, depth + 1, bytes, causes);
     }
 }
 
@@ -114,7 +126,7 @@ fn type_fault(words: &Map<String, Value>, field: &str, level: Level) -> Option<C
     Some(Cause::required(&field, why))
 }
 
-fn word_faults(words: &Map<String, Value>, field: &str) -> Vec<Cause> {
+fn word_faults(words: &Map<String, Value>, field: &str, bytes: &mut usize) -> Vec<Cause> {
     let mut causes = Vec::new();
     for (word, value) in words {
         let at = format!("{field}.{word}");
@@ -151,7 +163,7 @@ fn word_faults(words: &Map<String, Value>, field: &str) -> Vec<Cause> {
         .filter(|(word, _)| HELD.contains(&word.as_str()))
         .map(|(word, value)| (word.clone(), value.clone()))
         .collect();
-    if let Err(why) = Schema::compile(&own.into()) {
+    if let Err(why) = Schema::compile_within(&own.into(), bytes) {
         causes.push(Cause::invalid(field, &"schema".into(), &why));
     }
     if let Some(default) = words.get("default")

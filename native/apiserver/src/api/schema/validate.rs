@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{ListType, Schema, Type};
 use crate::api::cause::Cause;
 use crate::api::path::Path;
+use crate::limits::LISTED_ERRORS;
 
 /// Returns every error in `value`. `prefix` is its path in the object: empty for the whole object, `status` for its
 /// status. The paths in the errors are below it. The CEL rules are evaluated only if the value has no other error that
@@ -14,22 +15,39 @@ pub(crate) fn validate(schema: &Schema, value: &Value, prefix: &str) -> Vec<Caus
     let mut run = Run {
         prefix,
         causes: Vec::new(),
+        more: 0,
     };
     run.value(schema, value, &Path::root(""));
     run.lists(schema, value, &Path::root(""));
     let causes = &mut run.causes.iter();
-    if causes.all(|cause| cause.reason == "FieldValueInvalid") {
-        super::rules::evaluate(schema, value, &Path::root(prefix), &mut run.causes);
+    if run.more == 0 && causes.all(|cause| cause.reason == "FieldValueInvalid") {
+        super::rules::evaluate(schema, value, prefix, &mut run.causes);
+    }
+    if run.more > 0 {
+        run.causes.push(Cause::more(run.more));
     }
     run.causes
 }
 
 struct Run<'a> {
     prefix: &'a str,
+    /// At most [`LISTED_ERRORS`].
     causes: Vec<Cause>,
+    /// The number of further errors.
+    more: usize,
 }
 
 impl Run<'_> {
+    /// Adds an error, or only counts it: an error that is not listed costs no text.
+    fn add(&mut self, cause: impl FnOnce(&Self) -> Cause) {
+        if self.causes.len() < LISTED_ERRORS {
+            let cause = cause(self);
+            self.causes.push(cause);
+        } else {
+            self.more += 1;
+        }
+    }
+
     /// The field of a fault.
     fn at(&self, path: &Path<'_>) -> String {
         match (self.prefix, path.to_string()) {
@@ -41,19 +59,18 @@ impl Run<'_> {
     }
 
     fn wrong_type(&mut self, path: &Path<'_>, expected: &str, found: &str) {
-        let detail = format!(
-            "{} must be of type {expected}: {}",
-            in_body(path),
-            crate::api::go_fmt::quote(found)
-        );
-        self.causes
-            .push(Cause::wrong_type(&self.at(path), found, &detail));
+        self.add(|run| {
+            let quoted = crate::api::go_fmt::quote(found);
+            let detail = format!("{} must be of type {expected}: {quoted}", in_body(path));
+            Cause::wrong_type(&run.at(path), found, &detail)
+        });
     }
 
     fn invalid(&mut self, path: &Path<'_>, value: &Value, rule: &str) {
-        let detail = format!("{} {rule}", in_body(path));
-        self.causes
-            .push(Cause::invalid(&self.at(path), value, &detail));
+        self.add(|run| {
+            let detail = format!("{} {rule}", in_body(path));
+            Cause::invalid(&run.at(path), value, &detail)
+        });
     }
 
     fn value(&mut self, schema: &Schema, value: &Value, path: &Path<'_>) {
@@ -67,20 +84,7 @@ impl Run<'_> {
             _ => {}
         }
         if !schema.allowed.is_empty() && !schema.allowed.contains(value) {
-            let allowed: Vec<String> = schema
-                .allowed
-                .iter()
-                .map(|value| {
-                    value
-                        .as_str()
-                        .map_or_else(|| value.to_string(), str::to_owned)
-                })
-                .collect();
-            let mut allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
-            allowed.sort_unstable();
-            let shown = crate::api::go_fmt::shown(value);
-            self.causes
-                .push(Cause::not_supported(&self.at(path), &shown, &allowed));
+            self.add(|run| unsupported(schema, value, &run.at(path)));
         }
         if let Value::Object(fields) = value {
             for (name, value) in fields {
@@ -90,8 +94,7 @@ impl Run<'_> {
             }
             for name in &schema.required {
                 if !fields.contains_key(name) {
-                    self.causes
-                        .push(Cause::required(&self.at(&path.field(name)), ""));
+                    self.add(|run| Cause::required(&run.at(&path.field(name)), ""));
                 }
             }
         }
@@ -148,7 +151,7 @@ impl Run<'_> {
         };
         if let Some(limit) = schema.max_length.filter(|limit| length > *limit) {
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-            self.causes.push(Cause::too_long(&self.at(path), limit));
+            self.add(|run| Cause::too_long(&run.at(path), limit));
         }
         if let Some(least) = schema.min_length.filter(|least| length < *least) {
             self.invalid(
@@ -166,13 +169,11 @@ impl Run<'_> {
             self.invalid(path, value, &rule);
         }
         if schema.format == "date-time" && !is_date_time(text) {
-            let detail = format!(
-                "{} must be of type date-time: {}",
-                in_body(path),
-                crate::api::go_fmt::quote(text)
-            );
-            self.causes
-                .push(Cause::wrong_type(&self.at(path), text, &detail));
+            self.add(|run| {
+                let quoted = crate::api::go_fmt::quote(text);
+                let detail = format!("{} must be of type date-time: {quoted}", in_body(path));
+                Cause::wrong_type(&run.at(path), text, &detail)
+            });
         }
     }
 
@@ -199,8 +200,7 @@ impl Run<'_> {
             } else {
                 self.prefix
             };
-            self.causes
-                .push(Cause::invalid(field, &Value::from(""), &detail));
+            self.add(|_| Cause::invalid(field, &Value::from(""), &detail));
         }
         let Some(float) = number.as_f64() else { return };
         if let Some(most) = schema.maximum.filter(|most| float > *most) {
@@ -234,8 +234,7 @@ impl Run<'_> {
             );
         }
         if let Some(most) = schema.max_items.filter(|most| count > *most) {
-            self.causes
-                .push(Cause::too_many(&self.at(path), items.len(), most));
+            self.add(|run| Cause::too_many(&run.at(path), items.len(), most));
         }
     }
 
@@ -258,8 +257,7 @@ impl Run<'_> {
                         ListType::Map(keys) => Some(key_of(item, keys)),
                     };
                     if let Some(key) = key.filter(|key| !seen.insert(key.to_string())) {
-                        let field = self.at(&path.index(index));
-                        self.causes.push(Cause::duplicate(&field, &key));
+                        self.add(|run| Cause::duplicate(&run.at(&path.index(index)), &key));
                     }
                     if let Some(schema) = &schema.items {
                         self.lists(schema, item, &path.index(index));
@@ -269,6 +267,17 @@ impl Run<'_> {
             _ => {}
         }
     }
+}
+
+fn unsupported(schema: &Schema, value: &Value, field: &str) -> Cause {
+    let allowed = schema.allowed.iter().map(|value| {
+        let text = value.as_str().map(str::to_owned);
+        text.unwrap_or_else(|| value.to_string())
+    });
+    let mut allowed: Vec<String> = allowed.collect();
+    allowed.sort_unstable();
+    let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
+    Cause::not_supported(field, &crate::api::go_fmt::shown(value), &allowed)
 }
 
 fn key_of(item: &Value, keys: &[String]) -> Value {

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::{Context, MAX_OBJECT, Subresource};
+use super::{Context, Subresource};
 use crate::api::cause::Cause;
 use crate::api::error::ApiError;
 use crate::api::resource::Resource;
 use crate::api::{go_fmt, meta, schema};
+use crate::limits::{OBJECT_BYTES, Weight};
 
 /// Compares resource versions, and fills in one that may be left out.
 pub(super) fn check_version(
@@ -190,8 +191,16 @@ pub(super) fn admit(
     Ok(admitted.warnings)
 }
 
+/// Refuses an object that is nested too deep or has too many values, before anything is made of it.
+pub(super) fn check_weight(object: &Value) -> Result<(), ApiError> {
+    match Weight::of(object).fault() {
+        Some(fault) => Err(ApiError::request_too_large(&fault)),
+        None => Ok(()),
+    }
+}
+
 pub(super) fn check_size(object: &Value) -> Result<(), ApiError> {
-    if object.to_string().len() > MAX_OBJECT {
+    if object.to_string().len() > OBJECT_BYTES {
         return Err(ApiError::internal("etcdserver: request is too large"));
     }
     Ok(())

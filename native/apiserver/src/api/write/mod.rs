@@ -18,8 +18,9 @@ use super::options::WriteOptions;
 use super::patch::PatchKind;
 use super::resource::Resource;
 use super::{decode, fields, meta, patch};
+use crate::limits::OBJECT_BYTES;
 use check::{
-    admit, check_name, check_size, check_version, content_faults, generated,
+    admit, check_name, check_size, check_version, check_weight, content_faults, generated,
     keep_what_is_not_written, refuse, same_but_for_times, settle_namespace, text_of, type_faults,
     wrong_uid,
 };
@@ -110,9 +111,6 @@ pub struct Outcome {
     pub warnings: Vec<String>,
 }
 
-/// Largest object that is stored, in bytes of JSON: the limit of the database under the real server.
-pub const MAX_OBJECT: usize = 3 << 19;
-
 /// `POST`: an object comes to be.
 ///
 /// # Errors
@@ -142,11 +140,13 @@ fn with_body(
 ) -> Result<Outcome, ApiError> {
     let validation = context.options.field_validation;
     let decoded = decode::object(resource, body, content_type, validation)?;
-    let fits = if body.len() > MAX_OBJECT {
-        check_size(&decoded.object)
-    } else {
-        Ok(())
-    };
+    let fits = check_weight(&decoded.object).and_then(|()| {
+        if body.len() > OBJECT_BYTES {
+            check_size(&decoded.object)
+        } else {
+            Ok(())
+        }
+    });
     say_also(fits.and_then(|()| act(decoded.object)), decoded.warnings)
 }
 
@@ -265,6 +265,7 @@ pub fn patch(
         ApiError::invalid("", "", "", vec![Cause::invalid("patch", shown, words)])
     };
     let (kind_of, version) = (text_of(&object, "kind"), text_of(&object, "apiVersion"));
+    check_weight(&object)?;
     let faults = match decode::take_in(resource, &kind_of, &version, &mut object) {
         Ok(faults) => faults,
         Err(words) => {
@@ -329,6 +330,7 @@ fn apply(
             &context.writer(),
             context.options.force,
         )?;
+        check_weight(&object)?;
         tidy_metadata(&mut object).map_err(ApiError::bad_request)?;
         (resource.prepare)(&mut object).map_err(ApiError::bad_request)?;
         check_name(&object, name)?;

@@ -78,8 +78,19 @@ pub(super) fn refusal(error: &ApiError, form: Form) -> Response<Body> {
 }
 
 /// Adds `Warning` headers.
+/// Adds `Warning` headers. Where all of them are longer than the real server sends, each is cut, and the last are left
+/// out.
 pub(super) fn warn(response: &mut Response<Body>, warnings: &[String]) {
+    let length = |warning: &String| warning.chars().count();
+    let is_long = warnings.iter().map(length).sum::<usize>() > WARNINGS_RUNES;
+    let mut sent = 0;
     for warning in warnings {
+        let cut = is_long.then(|| warning.chars().take(WARNING_RUNES).collect::<String>());
+        let warning = cut.as_ref().unwrap_or(warning);
+        sent += length(warning);
+        if sent > WARNINGS_RUNES {
+            break;
+        }
         let mut header = String::from("299 - \"");
         for c in warning.chars() {
             match c {
@@ -94,6 +105,11 @@ pub(super) fn warn(response: &mut Response<Body>, warnings: &[String]) {
         }
     }
 }
+
+/// Most characters of all warnings of a response, as in the real server.
+const WARNINGS_RUNES: usize = 4096;
+/// Most characters of one warning where all are too long.
+const WARNING_RUNES: usize = 256;
 
 /// A refusal for those who accept protobuf alone: a `Status` in the envelope `runtime.Unknown`.
 fn protobuf(error: &ApiError) -> Vec<u8> {

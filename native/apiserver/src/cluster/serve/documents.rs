@@ -23,7 +23,7 @@ const MADE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
 /// When a document with its hash in the URL is to be asked for again.
 const NEVER: &str = "Thu, 31 Dec 2099 23:59:59 UTC";
 
-pub(super) fn answer(server: &Server, request: &Request, form: Form) -> Answer {
+pub(super) async fn answer(server: &Server, request: &Request, form: Form) -> Answer {
     let segments = request.segments();
     if !matches!(request.method, Method::GET | Method::HEAD) {
         return Ok(answer::no_such_page());
@@ -38,7 +38,9 @@ pub(super) fn answer(server: &Server, request: &Request, form: Form) -> Answer {
     let document = match segments.as_slice() {
         [] => Some(discovery::paths(resources)),
         ["version"] => Some(version()),
-        ["healthz" | "livez" | "readyz", ..] => return Ok(health(server, request, &segments)),
+        ["healthz" | "livez" | "readyz", ..] => {
+            return Ok(health(server, request, &segments).await);
+        }
         ["api"] => return Ok(groups(server, resources, request, form, true)),
         ["apis"] => return Ok(groups(server, resources, request, form, false)),
         ["api", version] => discovery::resources(resources, "", version),
@@ -94,11 +96,13 @@ fn version() -> Value {
     })
 }
 
-/// The server is healthy while its store takes reads, and ready until it stops.
-fn health(server: &Server, request: &Request, segments: &[&str]) -> Response<Body> {
+/// The server is alive while it responds. It is healthy while its store takes writes, as the last write said, and ready
+/// until it stops. A restart mends no full disk, so it is alive all the same.
+async fn health(server: &Server, request: &Request, segments: &[&str]) -> Response<Body> {
     let name = segments.first().copied().unwrap_or_default();
     let ready = name != "readyz" || !server.stop.is_cancelled();
-    let checks = [("ping", true), ("store", true), ("shutdown", ready)];
+    let store = name == "livez" || server.cluster.store().ready().await.is_ok();
+    let checks = [("ping", true), ("store", store), ("shutdown", ready)];
     let wanted = segments.get(1).copied();
     let mut known = checks
         .iter()
@@ -115,7 +119,12 @@ fn health(server: &Server, request: &Request, segments: &[&str]) -> Response<Bod
         lines += &if healthy {
             format!("[+]{check} ok\n")
         } else {
-            format!("[-]{check} failed: the server is stopping\n")
+            let why = if check == "store" {
+                "the last write failed"
+            } else {
+                "the server is stopping"
+            };
+            format!("[-]{check} failed: {why}\n")
         };
     }
     let outcome = if healthy { "passed" } else { "failed" };
@@ -145,8 +154,7 @@ fn groups(
         });
     let Some(version) = aggregated.flatten() else {
         let document = if core {
-            let address = server.address.map(|address| address.to_string());
-            discovery::core_versions(&address.unwrap_or_default())
+            discovery::core_versions(&server.address.to_string())
         } else {
             discovery::groups(resources)
         };

@@ -24,12 +24,13 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Request as HttpRequest, Response};
-use imagecache_http::Body;
+use imagecache_http::{Body, Refusal, Visitors};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Cluster;
 use crate::api::ApiError;
+use crate::limits::{BODIES_BYTES, WRITE_TIME};
 
 pub use page::File as PageFile;
 
@@ -44,6 +45,10 @@ pub struct Limits {
     pub connections: usize,
     /// Watches at once; fewer than connections, so that watchers cannot lock everybody else out.
     pub watches: usize,
+    /// Most bytes of request bodies that are held at once, over all connections.
+    pub body_bytes: usize,
+    /// Longest time that one attempt of a write may compute: patch, admission, validation.
+    pub write_time: Duration,
     /// Longest time for a request head to come, and for a body.
     pub patience: Duration,
     /// Longest time that requests under way get when the server stops.
@@ -55,6 +60,8 @@ impl Default for Limits {
         Limits {
             connections: 1024,
             watches: 768,
+            body_bytes: BODIES_BYTES,
+            write_time: WRITE_TIME,
             patience: Duration::from_secs(30),
             drain: Duration::from_secs(5),
         }
@@ -68,18 +75,23 @@ pub(super) async fn run(cluster: Cluster, listener: TcpListener, stop: Cancellat
     let limits = cluster.inner.limits;
     let http = imagecache_http::Limits {
         connections: limits.connections,
+        per_address: limits.connections.div_ceil(4),
         head: limits.patience,
         head_bytes: HEAD_BYTES,
         stall: limits.patience,
         drain: limits.drain,
     };
-    let address = listener.local_addr().ok();
+    let Ok(address) = listener.local_addr() else {
+        return;
+    };
+    let allowed = cluster.inner.allow_hosts.iter().cloned();
+    let visitors = Visitors::of_machine(address, allowed).refusing_with(refused);
     let server = Server {
         cluster,
         address,
         stop: stop.clone(),
     };
-    imagecache_http::serve(listener, None, http, stop, move |request, _| {
+    imagecache_http::serve(listener, None, http, visitors, stop, move |request, _| {
         let server = server.clone();
         async move { server.answer(request).await }
     })
@@ -90,7 +102,7 @@ pub(super) async fn run(cluster: Cluster, listener: TcpListener, stop: Cancellat
 struct Server {
     cluster: Cluster,
     /// Where it listens.
-    address: Option<SocketAddr>,
+    address: SocketAddr,
     stop: CancellationToken,
 }
 
@@ -102,16 +114,12 @@ impl Server {
             Ok(form) => (form, Ok(())),
             Err(refused) => (refused.form, Err(refused.error)),
         };
-        let admitted = self.admit_stranger(&request);
-        if let (Ok(()), Some(find)) = (&admitted, self.cluster.inner.page)
+        if let Some(find) = self.cluster.inner.page
             && let Some(file) = page::answer(find, &request)
         {
             return file;
         }
-        let answered = match admitted {
-            Ok(()) => self.route(&request, form, acceptable, body).await,
-            Err(refused) => Err(refused),
-        };
+        let answered = self.route(&request, form, acceptable, body).await;
         let answer = answered.unwrap_or_else(|error| answer::refusal(&error, form));
         let (method, path, code) = (&request.method, &request.path, answer.status().as_u16());
         tracing::debug!(%method, path, code, "request");
@@ -126,7 +134,7 @@ impl Server {
         body: Incoming,
     ) -> Answer {
         match request.route(&self.cluster.served().resources) {
-            Route::Document => documents::answer(self, request, form),
+            Route::Document => documents::answer(self, request, form).await,
             Route::Nowhere => Ok(answer::no_such_page()),
             Route::Resource(target) => {
                 acceptable?;
@@ -154,76 +162,15 @@ impl Server {
             _ => write::write(self, verb, request, &target, form, body).await,
         }
     }
-
-    /// Refuses requests that a foreign web page sends through a visitor's browser. On the loopback interface, the host
-    /// of a request must be a name of this machine (another name that resolves to it is a DNS rebinding attack), and so
-    /// must the origin of a script.
-    fn admit_stranger(&self, request: &Request) -> Result<(), ApiError> {
-        if !self
-            .address
-            .is_some_and(|address| address.ip().is_loopback())
-        {
-            return Ok(());
-        }
-        for (header, scheme) in [("host", ""), ("origin", "http://")] {
-            let Some(value) = request.header(header) else {
-                continue;
-            };
-            let value = value.strip_prefix(scheme).unwrap_or(value);
-            if !is_this_machine(value) {
-                let message = format!(
-                    "{header} `{value}`: only names of this machine are answered on the loopback interface"
-                );
-                return Err(ApiError::new(403, "Forbidden", message));
-            }
-        }
-        Ok(())
-    }
 }
 
-/// Is this `host` or `host:port` the loopback interface by name or number?
-fn is_this_machine(authority: &str) -> bool {
-    let host = match authority.rsplit_once(':') {
-        // An address of IPv6 without brackets has no port.
-        Some((host, port))
-            if port.bytes().all(|byte| byte.is_ascii_digit())
-                && (!host.contains(':') || host.ends_with(']')) =>
-        {
-            host
-        }
-        _ => authority,
+/// A refusal as the Status of an API server.
+fn refused(refusal: &Refusal) -> Response<Body> {
+    let reason = match refusal.status.as_u16() {
+        403 => "Forbidden",
+        415 => "UnsupportedMediaType",
+        _ => "BadRequest",
     };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let is_name =
-        host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
-    is_name
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_this_machine_are_this_machine() {
-        for (authority, is) in [
-            ("127.0.0.1:8001", true),
-            ("127.0.0.1", true),
-            ("localhost:1", true),
-            ("LOCALHOST", true),
-            ("api.localhost:80", true),
-            ("[::1]:8001", true),
-            ("::1", true),
-            ("example.com:8001", false),
-            ("127.0.0.1.example.com", false),
-            ("localhost.example.com", false),
-            ("10.0.0.1:8001", false),
-            ("null", false),
-            ("", false),
-        ] {
-            assert_eq!(is_this_machine(authority), is, "{authority}");
-        }
-    }
+    let error = ApiError::new(refusal.status.as_u16(), reason, refusal.message);
+    answer::refusal(&error, Form::default())
 }

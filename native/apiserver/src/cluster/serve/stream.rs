@@ -23,9 +23,11 @@ use super::request::{Request, Target};
 use crate::api::ApiError;
 use crate::api::selector::Selector;
 use crate::api::table::{self, Include};
+use crate::cluster::definitions::definition_key;
 use crate::cluster::requests::Place;
 use crate::cluster::store::{Change, Compacted, Object, Watch};
 use crate::cluster::{Cluster, now};
+use crate::limits::WATCH_TIME;
 
 /// How long a watch lasts if the client does not say; so much longer at most, that not all end at once.
 const LASTS: Duration = Duration::from_secs(30 * 60);
@@ -52,10 +54,7 @@ pub(super) fn watch(server: &Server, request: &Request, target: &Target, form: F
         .try_acquire_owned()
         .map_err(|_| ApiError::too_many_requests("too many watches, try again later", 1))?;
     let include = Include::parse(request.parameter("includeObject"))?;
-    let lasts = options.timeout_seconds.map_or_else(
-        || LASTS + Duration::from_secs(now().seconds().unsigned_abs() % LASTS.as_secs()),
-        Duration::from_secs,
-    );
+    let lasts = lasts(options.timeout_seconds);
     let end = Instant::now() + lasts;
     let mut view = Lens {
         cluster: cluster.clone(),
@@ -70,6 +69,11 @@ pub(super) fn watch(server: &Server, request: &Request, target: &Target, form: F
         Some(state) => state,
         None => wanted == 0,
     };
+    // followed first, looked at then: no end of the definition is missed
+    let definition = view.definition();
+    if !view.is_served() {
+        return Err(ApiError::no_such_path());
+    }
     let mut initial = Vec::new();
     let from = if starts_with_state {
         let current = cluster.store().version();
@@ -93,6 +97,7 @@ pub(super) fn watch(server: &Server, request: &Request, target: &Target, form: F
     };
     let feed = Feed {
         watch: cluster.watch(&view.place, from),
+        definition,
         view,
         initial,
         end,
@@ -115,6 +120,15 @@ pub(super) fn watch(server: &Server, request: &Request, target: &Target, form: F
     Ok(response)
 }
 
+/// How long a watch lasts that asks for some seconds, at most [`WATCH_TIME`].
+fn lasts(timeout_seconds: Option<u64>) -> Duration {
+    let lasts = timeout_seconds.map_or_else(
+        || LASTS + Duration::from_secs(now().seconds().unsigned_abs() % LASTS.as_secs()),
+        Duration::from_secs,
+    );
+    lasts.min(WATCH_TIME)
+}
+
 fn first_bookmark(end: Instant, lasts: Duration) -> Instant {
     let before = BOOKMARK_BEFORE_END.min(lasts / 2);
     let last = end.checked_sub(before).unwrap_or(end);
@@ -124,6 +138,8 @@ fn first_bookmark(end: Instant, lasts: Duration) -> Instant {
 /// One client's stream.
 struct Feed {
     watch: Watch,
+    /// The definition of a custom resource: the watch ends after it.
+    definition: Option<Watch>,
     view: Lens,
     /// What is sent first.
     initial: Vec<u8>,
@@ -155,6 +171,17 @@ impl Feed {
                         (rest > BOOKMARK_BEFORE_END).then(|| first_bookmark(self.end, rest));
                     self.view.bookmark(self.watch.version(), false, &mut chunk);
                 }
+                changed = changed(&mut self.definition) => {
+                    if changed.is_err() {
+                        self.definition = self.view.definition();
+                    }
+                    if !self.view.is_served() {
+                        self.ended = true;
+                        for change in self.watch.ready().unwrap_or_default() {
+                            self.view.change(&change, &mut chunk);
+                        }
+                    }
+                }
                 changes = self.watch.next() => match changes {
                     Ok(changes) => {
                         for change in changes {
@@ -170,7 +197,18 @@ impl Feed {
             if !chunk.is_empty() {
                 return Some(chunk);
             }
+            if self.ended {
+                return None;
+            }
         }
+    }
+}
+
+/// Waits for a change of a definition, or for the news that it changed too often to be followed.
+async fn changed(definition: &mut Option<Watch>) -> Result<(), Compacted> {
+    match definition {
+        Some(definition) => definition.next().await.map(drop),
+        None => std::future::pending().await,
     }
 }
 
@@ -202,6 +240,25 @@ struct Lens {
 }
 
 impl Lens {
+    /// Returns the changes of the definition of a custom resource from now on.
+    fn definition(&self) -> Option<Watch> {
+        let resource = &self.place.resource;
+        let (group, plural) = resource.storage();
+        let store = self.cluster.store();
+        let watch = || store.watch(&definition_key(group, plural), store.version());
+        resource.custom.then(watch)
+    }
+
+    /// Reports whether a definition still says that the resource is served.
+    fn is_served(&self) -> bool {
+        let resource = &self.place.resource;
+        let served = self.cluster.served();
+        let found = served
+            .resources
+            .find(&resource.group, &resource.version, &resource.plural);
+        found.is_some_and(|found| found.kind == resource.kind)
+    }
+
     fn is_named(&self, object: &Object) -> bool {
         let name = self.name.as_deref();
         name.is_none_or(|name| object.meta("name") == name)
@@ -268,6 +325,20 @@ impl Lens {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn watch_time_is_capped_at_its_limit() {
+        let limit = WATCH_TIME.as_secs();
+        for (asked, given) in [
+            (1, 1),
+            (limit, limit),
+            (limit + 1, limit),
+            (u64::MAX, limit),
+        ] {
+            assert_eq!(lasts(Some(asked)).as_secs(), given);
+        }
+        assert!(lasts(None) >= LASTS);
+    }
 
     #[test]
     fn the_last_bookmark_comes_shortly_before_the_end() {

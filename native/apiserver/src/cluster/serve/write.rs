@@ -1,21 +1,20 @@
 //! Create, update, patch and delete.
 
-use bytes::Bytes;
 use http::Response;
 use hyper::body::Incoming;
-use imagecache_http::{NoBody, body as read_body};
+use imagecache_http::{NoBody, ReadBody, body as read_body};
 
 use super::Server;
 use super::answer::{self, Answer};
 use super::negotiate::Form;
 use super::read::{self, ListOptions};
 use super::request::{Request, Target};
-use crate::api::decode::MAX_BODY;
 use crate::api::options::{DeleteOptions, Write, WriteOptions, manager};
 use crate::api::patch;
 use crate::api::write::Effect;
 use crate::api::{ApiError, Status};
 use crate::cluster::requests::{Body, Written};
+use crate::limits::BODY_BYTES;
 
 pub(super) async fn write(
     server: &Server,
@@ -25,7 +24,9 @@ pub(super) async fn write(
     form: Form,
     body: Incoming,
 ) -> Answer {
-    let bytes = whole(server, body).await?;
+    // held to the end, so that its bytes count as long as they are in memory
+    let read = whole(server, body).await?;
+    let bytes = &read.bytes;
     let (cluster, place) = (&server.cluster, &target.place);
     let content_type = request.header("content-type");
     let body = |write: Write| -> Result<Body, ApiError> {
@@ -48,12 +49,12 @@ pub(super) async fn write(
                 .await?
         }
         "delete" => {
-            let options = DeleteOptions::read(request.query(), &bytes, content_type)?;
+            let options = DeleteOptions::read(request.query(), bytes, content_type)?;
             let deleted = cluster.delete(place, options).await?;
             return answer_deleted(deleted, request, target, form);
         }
         _ => {
-            let options = DeleteOptions::read(request.query(), &bytes, content_type)?;
+            let options = DeleteOptions::read(request.query(), bytes, content_type)?;
             let list = ListOptions::read(request, place, false)?;
             let (page, meta) = read::page(cluster, place, &list)?;
             cluster.delete_page(place, &page, options).await?;
@@ -83,12 +84,20 @@ fn answer_deleted(deleted: Written, request: &Request, target: &Target, form: Fo
 }
 
 /// The whole body of a request.
-async fn whole(server: &Server, body: Incoming) -> Result<Bytes, ApiError> {
-    let patience = server.cluster.inner.limits.patience;
-    read_body(body, MAX_BODY, patience)
+async fn whole(server: &Server, body: Incoming) -> Result<ReadBody, ApiError> {
+    let inner = &server.cluster.inner;
+    let patience = inner.limits.patience;
+    read_body(body, BODY_BYTES, patience, &inner.bodies)
         .await
         .map_err(|fault| match fault {
-            NoBody::TooLarge => ApiError::body_too_large(MAX_BODY),
+            NoBody::Busy => {
+                let bytes = inner.bodies.bytes();
+                let message = format!(
+                    "the bodies of all requests together exceed {bytes} bytes, try again later"
+                );
+                ApiError::too_many_requests(message, 1)
+            }
+            NoBody::TooLarge => ApiError::body_too_large(BODY_BYTES),
             NoBody::TooSlow => {
                 let seconds = patience.as_secs();
                 let message = format!("the body of the request did not come within {seconds} s");

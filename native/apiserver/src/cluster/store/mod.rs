@@ -1,38 +1,47 @@
 //! One store for every resource: objects by key, one order of changes, watches, lists of the recent past.
 //!
 //! * A write is a decision, run against the newest state by the one thread that writes ([`Store::write`]), so there are
-//!   no lost updates and no retries. Decisions that wait are made together and written to disk as one transaction.
+//!   no lost updates. Decisions that wait are made together and written to disk as one transaction. What takes long is
+//!   computed before (`requests`); the decision then checks that the object is still the one it was computed from.
+//! * Every object passes one gate ([`Object::checked`]): its limits, and the reader of the store, which reads it before
+//!   the commit.
+//! * After an error of the disk the file is opened again ([`Store::ready`]). A damaged file is opened by
+//!   [`Store::recover`].
 //! * A change becomes visible to its writer, to readers and to watchers after it is on the disk. So a crash loses no
 //!   change that was seen, and no change is seen twice.
 //! * A watcher holds no queue here: it reads the log of changes from its position, as fast as it can. If the log
 //!   at that position is already compacted it gets an error ([`Compacted`]).
 
 mod disk;
+#[cfg(test)]
+mod faulty;
 mod object;
+pub mod record;
+mod recover;
 mod state;
 mod transaction;
 mod watch;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot, watch as latest};
 
-pub use disk::Unopened;
+pub use disk::{SetAside, Unopened};
 pub use object::{Change, Object, key, prefix};
+pub use recover::{Recovered, Salvage, salvage};
 pub use state::{Compacted, History, List, Page};
 pub use transaction::Transaction;
 pub use watch::Watch;
 
-use disk::Disk;
+use disk::{Contents, Disk};
 use state::State;
+use transaction::Decided;
 
-/// Largest object, as JSON, in bytes: what a real cluster stores at most.
-pub const OBJECT_BYTES: usize = 3 << 19;
-/// All objects together, as JSON, in bytes.
-pub const STORE_BYTES: usize = 1 << 30;
+use crate::limits::{OBJECT_BYTES, STORE_BYTES};
+
 /// Decisions that wait for the writer; further ones wait for a place.
 const QUEUE: usize = 1024;
 /// Decisions in one transaction, at most.
@@ -43,6 +52,10 @@ const BATCH: usize = 256;
 pub enum Unwritten {
     /// The object is larger than [`OBJECT_BYTES`].
     TooLarge,
+    /// The object exceeds another limit of [`limits`](crate::limits).
+    TooHeavy(String),
+    /// The reader of the store cannot read the object.
+    Unreadable(String),
     /// The store holds [`STORE_BYTES`] already.
     Full,
     /// The disk says no.
@@ -55,6 +68,8 @@ impl fmt::Display for Unwritten {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unwritten::TooLarge => write!(f, "the object is larger than {OBJECT_BYTES} bytes"),
+            Unwritten::TooHeavy(fault) => f.write_str(fault),
+            Unwritten::Unreadable(why) => write!(f, "the object could not be read again: {why}"),
             Unwritten::Full => write!(f, "the store holds {STORE_BYTES} bytes already"),
             Unwritten::Disk(what) => write!(f, "the disk refused the write: {what}"),
             Unwritten::Closed => f.write_str("the store is closed"),
@@ -73,6 +88,18 @@ pub struct Store {
     shared: Arc<Shared>,
     decisions: Option<mpsc::Sender<Decision>>,
     writer: Option<JoinHandle<()>>,
+    report: Report,
+}
+
+/// What was wrong with the file of a store when it was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// The records that could not be read, now or at an earlier start, and are not served.
+    pub aside: Vec<SetAside>,
+    /// The log of changes could not be read: watches and lists of the past start anew.
+    pub history_lost: bool,
+    /// The file was damaged and was replaced.
+    pub recovered: Option<Recovered>,
 }
 
 struct Shared {
@@ -80,9 +107,24 @@ struct Shared {
     /// The newest version that everybody may see.
     version: latest::Sender<u64>,
     history: History,
+    /// Why the last write failed, if it did.
+    fault: Mutex<Option<String>>,
 }
 
 impl Shared {
+    /// Notes the outcome of a write, and logs it where it differs from the one before.
+    fn note(&self, fault: Option<&String>) {
+        let mut known = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*known, fault) {
+            (None, Some(fault)) => {
+                tracing::error!(%fault, "a write failed; the store is not ready until a write succeeds");
+            }
+            (Some(_), None) => tracing::info!("writes succeed again"),
+            _ => {}
+        }
+        *known = fault.cloned();
+    }
+
     fn state(&self) -> RwLockReadGuard<'_, State> {
         // A state is replaced in one piece; there is nothing half done to be afraid of.
         self.state.read().unwrap_or_else(PoisonError::into_inner)
@@ -91,32 +133,91 @@ impl Shared {
 
 impl Store {
     /// Opens the store of a directory, or one in memory that ends with the process.
+    ///
+    /// # Errors
+    /// Returns [`Unopened`] if the file is damaged or cannot be used.
     pub fn open(directory: Option<&Path>, history: History) -> Result<Store, Unopened> {
-        let (disk, state) = match directory {
+        match directory {
             Some(directory) => {
-                let (disk, state) = Disk::open(directory)?;
-                (Some(disk), state)
+                let (disk, contents) = Disk::open(directory)?;
+                Store::start(Some(disk), contents, history)
             }
-            None => (None, State::default()),
-        };
+            None => Store::start(None, Contents::default(), history),
+        }
+    }
+
+    /// Opens the store of a directory. A damaged file is replaced by one with what can be read of it
+    /// ([`Report::recovered`]).
+    ///
+    /// # Errors
+    /// Returns [`Unopened`] if nothing can be read, or the file cannot be used.
+    pub fn recover(directory: &Path, history: History) -> Result<Store, Unopened> {
+        match Store::open(Some(directory), history) {
+            Err(Unopened::Damaged(..)) => {
+                let recovered = recover::replace(directory)?;
+                let mut store = Store::open(Some(directory), history)?;
+                store.report.recovered = Some(recovered);
+                Ok(store)
+            }
+            opened => opened,
+        }
+    }
+
+    fn start(disk: Option<Disk>, contents: Contents, history: History) -> Result<Store, Unopened> {
+        let Contents {
+            state,
+            aside,
+            history_lost,
+        } = contents;
         let shared = Arc::new(Shared {
             version: latest::Sender::new(state.version()),
             state: RwLock::new(state),
             history,
+            fault: Mutex::default(),
         });
         let (decisions, queue) = mpsc::channel(QUEUE);
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn({
                 let shared = Arc::clone(&shared);
-                move || write_all(&shared, disk.as_ref(), queue)
+                move || write_all(&shared, disk, queue)
             })
             .map_err(|error| Unopened::Disk("a thread".into(), error.to_string()))?;
         Ok(Store {
             shared,
             decisions: Some(decisions),
             writer: Some(writer),
+            report: Report {
+                aside,
+                history_lost,
+                recovered: None,
+            },
         })
+    }
+
+    /// What was wrong with the file when it was opened.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Reports whether the store takes writes: the outcome of the last write, and if that failed, of another one.
+    ///
+    /// # Errors
+    /// Returns why the write failed.
+    pub async fn ready(&self) -> Result<(), Unwritten> {
+        let fault = &self.shared.fault;
+        if fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none()
+        {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            transaction.probe();
+            Ok(())
+        })
+        .await
     }
 
     /// The newest version.
@@ -210,10 +311,13 @@ impl fmt::Debug for Store {
 }
 
 /// The writer: makes every decision that waits, writes them as one, shows them, and only then answers.
-fn write_all(shared: &Shared, disk: Option<&Disk>, mut queue: mpsc::Receiver<Decision>) {
+fn write_all(shared: &Shared, mut disk: Option<Disk>, mut queue: mpsc::Receiver<Decision>) {
     while let Some(first) = queue.blocking_recv() {
+        if let Some(disk) = &mut disk {
+            reopen(shared, disk);
+        }
         let mut acknowledge: Vec<Acknowledge> = Vec::new();
-        let (changes, forget) = {
+        let decided = {
             let state = shared.state();
             let mut transaction = Transaction::new(&state);
             let mut next = Some(first);
@@ -233,20 +337,39 @@ fn write_all(shared: &Shared, disk: Option<&Disk>, mut queue: mpsc::Receiver<Dec
             }
             transaction.finish()
         };
-        let written = commit(shared, disk, changes, forget);
+        let written = commit(shared, disk.as_mut(), decided);
         for answer in acknowledge {
             answer(written.clone());
         }
     }
 }
 
-fn commit(
-    shared: &Shared,
-    disk: Option<&Disk>,
-    changes: Vec<Arc<Change>>,
-    forget: bool,
-) -> Result<(), Unwritten> {
-    if changes.is_empty() && !forget {
+/// Opens the file again after an error. What is on the disk counts: a write that failed may be there all the same.
+fn reopen(shared: &Shared, disk: &mut Disk) {
+    let Some(contents) = disk.reopen() else {
+        return;
+    };
+    let (known, found) = (shared.state().version(), contents.state.version());
+    if found < known {
+        disk.close(&format!(
+            "the file ends with version {found}, but version {known} was acknowledged"
+        ));
+        return;
+    }
+    for aside in &contents.aside {
+        tracing::warn!(key = aside.key, why = aside.why, "a record is set aside");
+    }
+    *shared.state.write().unwrap_or_else(PoisonError::into_inner) = contents.state;
+    shared.version.send_replace(found);
+}
+
+fn commit(shared: &Shared, disk: Option<&mut Disk>, decided: Decided) -> Result<(), Unwritten> {
+    let Decided {
+        changes,
+        forget,
+        probe,
+    } = decided;
+    if changes.is_empty() && !forget && !probe {
         return Ok(());
     }
     let (version, compacted) = {
@@ -257,8 +380,9 @@ fn commit(
         (version, if forget { version } else { beyond })
     };
     if let Some(disk) = disk {
-        disk.write(&changes, compacted)
-            .map_err(|error| Unwritten::Disk(error.to_string()))?;
+        let written = disk.write(&changes, compacted);
+        shared.note(written.as_ref().err());
+        written.map_err(Unwritten::Disk)?;
     }
     shared
         .state

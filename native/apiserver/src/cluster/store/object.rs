@@ -5,6 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::Unwritten;
+use crate::limits::{OBJECT_BYTES, Weight};
+
 /// One version of one object. Never changed; a write makes another one.
 #[derive(Debug)]
 pub struct Object {
@@ -30,12 +33,44 @@ impl Object {
         }
     }
 
-    /// Reads what [`Object::new`] wrote; `None` if it is not that.
-    pub(super) fn read(text: &[u8]) -> Option<Self> {
-        let value: Value = serde_json::from_slice(text).ok()?;
-        let version = value.pointer("/metadata/resourceVersion")?.as_str()?;
-        let version = version.parse().ok()?;
-        Some(Object {
+    /// The gate before the store: the object as of a version if it is within the limits, and if the reader of the store
+    /// reads it. What is returned is what was read.
+    ///
+    /// # Errors
+    /// Returns the limit that the object exceeds, or why it cannot be read.
+    pub fn checked(value: Value, version: u64) -> Result<Self, Unwritten> {
+        if let Some(fault) = Weight::of(&value).fault() {
+            return Err(Unwritten::TooHeavy(fault));
+        }
+        let object = Object::new(value, version);
+        if object.text.len() > OBJECT_BYTES {
+            return Err(Unwritten::TooLarge);
+        }
+        let value = Object::parse(&object.text)
+            .map_err(Unwritten::Unreadable)?
+            .1;
+        Ok(Object { value, ..object })
+    }
+
+    /// The reader of the store: the version and the value of what [`Object::new`] wrote.
+    fn parse(text: &[u8]) -> Result<(u64, Value), String> {
+        let value: Value = serde_json::from_slice(text)
+            .map_err(|error| format!("it is not an object: {error}"))?;
+        let version = value.pointer("/metadata/resourceVersion");
+        let version = version
+            .and_then(Value::as_str)
+            .and_then(|text| text.parse().ok());
+        let version = version.ok_or("it has no resource version")?;
+        Ok((version, value))
+    }
+
+    /// Reads what [`Object::new`] wrote.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text.
+    pub(super) fn read(text: &[u8]) -> Result<Self, String> {
+        let (version, value) = Object::parse(text)?;
+        Ok(Object {
             version,
             value,
             text: Bytes::copy_from_slice(text),

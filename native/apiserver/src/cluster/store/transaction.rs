@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::Unwritten;
 use super::object::{Change, Object};
 use super::state::State;
-use super::{OBJECT_BYTES, STORE_BYTES, Unwritten};
+use crate::limits::STORE_BYTES;
 
 /// The newest state, with the changes decided so far on top.
 pub struct Transaction<'s> {
@@ -16,6 +17,16 @@ pub struct Transaction<'s> {
     staged: HashMap<Arc<str>, Option<Arc<Object>>>,
     size: usize,
     forget: bool,
+    probe: bool,
+}
+
+/// What is to be written.
+pub(super) struct Decided {
+    pub(super) changes: Vec<Arc<Change>>,
+    /// The past is to be forgotten.
+    pub(super) forget: bool,
+    /// A write is wanted even if nothing has changed.
+    pub(super) probe: bool,
 }
 
 /// A moment to come back to.
@@ -32,6 +43,7 @@ impl<'s> Transaction<'s> {
             staged: HashMap::new(),
             size: state.size(),
             forget: false,
+            probe: false,
         }
     }
 
@@ -95,11 +107,8 @@ impl<'s> Transaction<'s> {
     pub fn put(&mut self, key: &str, value: Value) -> Result<Arc<Object>, Unwritten> {
         let old = self.get(key);
         let version = self.version() + 1;
-        let object = Arc::new(Object::new(value, version));
+        let object = Arc::new(Object::checked(value, version)?);
         let new_size = object.text.len();
-        if new_size > OBJECT_BYTES {
-            return Err(Unwritten::TooLarge);
-        }
         let old_size = old.as_ref().map_or(0, |old| old.text.len());
         let size = self.size.saturating_sub(old_size) + new_size;
         if size > STORE_BYTES && new_size > old_size {
@@ -171,8 +180,15 @@ impl<'s> Transaction<'s> {
         self.forget = true;
     }
 
-    /// What is to be written, and whether the past is to be forgotten.
-    pub(super) fn finish(self) -> (Vec<Arc<Change>>, bool) {
-        (self.changes, self.forget)
+    pub(super) fn probe(&mut self) {
+        self.probe = true;
+    }
+
+    pub(super) fn finish(self) -> Decided {
+        Decided {
+            changes: self.changes,
+            forget: self.forget,
+            probe: self.probe,
+        }
     }
 }

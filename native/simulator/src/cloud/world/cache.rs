@@ -81,18 +81,17 @@ impl Record {
 
     /// When it ends, by the rules of the core.
     pub(super) fn ends(&self) -> Option<Timestamp> {
-        expiry::end(&ExpiryFacts {
-            phase: Some(self.phase.clone()),
-            retention: match self.spec.retention_days {
-                Some(days) => Retention::Days(days),
-                None => Retention::Forever,
-            },
-            automatic: self.automatic,
-            created: Some(self.created),
-            updated: self.failed,
-            last_matched: self.last_matched,
-            ..ExpiryFacts::default()
-        })
+        let mut facts = ExpiryFacts::default();
+        facts.phase = Some(self.phase.clone());
+        facts.retention = match self.spec.retention_days {
+            Some(days) => Retention::Days(days),
+            None => Retention::Forever,
+        };
+        facts.automatic = self.automatic;
+        facts.created = Some(self.created);
+        facts.updated = self.failed;
+        facts.last_matched = self.last_matched;
+        expiry::end(&facts)
     }
 
     /// When something happens next.

@@ -6,7 +6,7 @@ use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::group::{MAX_NAME, MIN_NAME, is_name, matching_pod};
 use imagecache::eci::reply::{ContainerGroupEntry, EventEntry};
 use imagecache::eci::request::{Container, CreateContainerGroup, DeleteContainerGroup};
-use imagecache::matching::{self, Explanation, Image, ImageMatch, MatchRules, SearchBuffers};
+use imagecache::matching::{self, Explanation, Image, ImageMatch, MatchRules};
 use imagecache::resource::AUTO_NAME_PREFIX;
 use imagecache::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -110,18 +110,14 @@ impl World {
                 "Cpu quota exceeded.",
             ));
         }
-        let rules = MatchRules {
-            now: Some(self.now),
-            auto_create: self.settings.auto_create,
-            ..MatchRules::default()
-        };
+        let mut rules = MatchRules::default();
+        rules.now = Some(self.now);
+        rules.auto_create = self.settings.auto_create;
         let pod = matching_pod(call);
-        let answer = self
-            .index
-            .explain(&pod, &rules, &mut SearchBuffers::default());
+        let answer = self.index.explain(&pod, &rules);
         if let Some(error) = &answer.error {
             return Err(ApiError::new(
-                ErrorCode::from(error.code),
+                ErrorCode::from(error.code.as_str()),
                 error.message.clone(),
             ));
         }
@@ -141,7 +137,7 @@ impl World {
         }
         events.extend(self.create_automatic(call, &id, &answer, chance));
         let entry = |(at, of): (Timestamp, matching::PodEvent)| {
-            let entry = event(of.kind, of.reason, &name, &of.message, at, chance());
+            let entry = event(&of.kind, &of.reason, &name, &of.message, at, chance());
             (at, Turn::Tell(entry))
         };
         let mut steps: VecDeque<_> = events.into_iter().map(entry).collect();

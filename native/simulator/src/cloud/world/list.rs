@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use imagecache::eci::error::ApiError;
 use imagecache::eci::request::{DescribeContainerGroups, DescribeImageCaches, Tag};
-use imagecache::matching::{CacheRequest, Image, MatchRules, Pod, SearchBuffers};
+use imagecache::matching::{CacheRequest, Image, MatchRules, Pod};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -110,17 +110,12 @@ impl World {
             count,
             ..CacheRequest::default()
         };
-        let rules = MatchRules {
-            now: Some(self.now),
-            ..MatchRules::default()
-        };
-        let answer = self
-            .index
-            .explain(&pod, &rules, &mut SearchBuffers::default());
+        let mut rules = MatchRules::default();
+        rules.now = Some(self.now);
+        let answer = self.index.explain(&pod, &rules);
         let fits = answer.candidates.into_iter().filter(|candidate| {
             candidate
                 .reason
-                .as_ref()
                 .is_none_or(imagecache::matching::LossReason::is_rank)
         });
         let ranked = fits.zip(0_u32..).filter_map(|(candidate, rank)| {

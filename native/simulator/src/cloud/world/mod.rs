@@ -92,7 +92,7 @@ enum Due {
 /// A cloud at one moment.
 #[derive(Debug)]
 pub struct World {
-    settings: Settings,
+    pub(super) settings: Settings,
     now: Timestamp,
     caches: BTreeMap<String, Record>,
     groups: BTreeMap<String, Group>,

@@ -98,7 +98,7 @@ pub(crate) mod flat_span {
     }
 }
 
-/// A text that can say on which line and in which column a byte stands.
+/// A text that can give the line and column of a byte.
 ///
 /// Lines end with `\n`, `\r\n` or a lone `\r`, as editors and YAML have it. A byte order mark at the start takes no
 /// column. The index of lines is built at the first question, once, in one pass; every answer after it costs a search
@@ -117,7 +117,7 @@ pub struct Text {
     index: OnceLock<Index>,
 }
 
-/// UTF-16 columns are counted from the nearest of the checkpoints that stand so many bytes apart.
+/// UTF-16 columns are counted from the nearest checkpoint; checkpoints are this many bytes apart.
 const STRIDE: usize = 256;
 
 /// The byte order mark: three bytes that belong to no line.
@@ -147,7 +147,7 @@ impl Text {
         &self.text
     }
 
-    /// The place of a byte. An offset behind the end is the end; one inside a character is that character.
+    /// The place of a byte. An offset after the end is the end; one inside a character is that character.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
         let mut offset = offset.min(self.text.len());
@@ -243,11 +243,11 @@ fn utf16_units(byte: u8) -> usize {
 }
 
 /// Offsets are kept in 32 bits: no text is read that is longer.
-pub(super) fn u32_of(offset: usize) -> u32 {
+pub(crate) fn u32_of(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-pub(super) fn usize_of(offset: u32) -> usize {
+pub(crate) fn usize_of(offset: u32) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }
 

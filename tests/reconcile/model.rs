@@ -1,4 +1,4 @@
-//! A world: a model cluster, a model cloud and one host that steps, with everything that may go wrong as a move.
+//! A model: a model cluster, a model cloud and one host that steps, with everything that may go wrong as a move.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -6,12 +6,12 @@ use std::hash::{Hash, Hasher as _};
 use std::rc::Rc;
 use std::time::Duration;
 
-use imagecache::annotation::{ADOPT, FINALIZER};
 use imagecache::eci::login::RegistryLogin;
 use imagecache::reconcile::{
     AdoptionClaim, Allowed, Effect, GONE_AFTER, Listing, Observed, Outcome, ReconcileDecision,
     ReconcileRecord, ReconcileSettings, SecretLogins, Spending, Trust, claim, patched, step,
 };
+use imagecache::resource::annotation::{ADOPT, FINALIZER};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -40,16 +40,16 @@ pub(crate) enum Fate {
     Refused,
 }
 
-/// A move of the world.
+/// A move of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Move {
     /// The host takes one step about an object and performs the act.
     Step(usize, Fate),
-    /// The watch tells the host of the next change.
+    /// The watch delivers the next change to the host.
     Watch,
-    /// A listing, begun and told.
+    /// A listing, begun and delivered.
     List,
-    /// A listing begins, and is told later.
+    /// A listing begins, and is delivered later.
     Begin,
     Tell,
     /// The host dies and another starts.
@@ -62,13 +62,13 @@ pub(crate) enum Move {
     Edit(usize),
     /// Somebody deletes an object.
     Delete(usize),
-    /// Somebody annotates an object so that it wants `imc-nobody`.
+    /// A user annotates an object so that it wants `imc-untagged`.
     Wish(usize),
     /// Somebody removes a cache in the cloud.
     Remove(usize),
     /// Somebody writes the id of a cache into the status of an object.
     Forge(usize, &'static str),
-    /// The controller of another cluster adopts `imc-nobody`.
+    /// The controller of another cluster adopts `imc-untagged`.
     Rob,
     /// A listing that shows no cache at all.
     ListNothing,
@@ -161,7 +161,7 @@ struct Host {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct World {
+pub(crate) struct Model {
     step: StepFn,
     pub(crate) settings: ReconcileSettings,
     /// The cache of this id is in no listing.
@@ -180,7 +180,7 @@ pub(crate) struct World {
     pub(crate) cloud: Cloud,
     late: Vec<Call>,
     host: Host,
-    /// Changes that the watch has yet to tell of: in the order in which they were stored, as an API server tells them.
+    /// Changes that the watch has yet to deliver, in the order in which they were stored, as an API server delivers them.
     untold: VecDeque<(usize, Option<Object>)>,
     now: Timestamp,
     /// The host begins with no object that is older than an answer it was given, as the real one does. Where it may, more
@@ -217,8 +217,8 @@ fn object(index: usize, adopt: Option<&str>) -> Value {
     object
 }
 
-impl World {
-    /// So many objects that want a cache each, nothing known and nothing made.
+impl Model {
+    /// This many objects that want a cache each, nothing known and nothing made.
     pub(crate) fn new(step: StepFn, objects: usize, budget: Budget) -> Self {
         let foreign = Cache {
             id: FOREIGN.to_owned(),
@@ -233,16 +233,18 @@ impl World {
             owner: None,
             ..foreign.clone()
         };
-        let mut world = World {
+        let mut model = Model {
             step,
-            settings: ReconcileSettings {
-                region_id: "cn-hangzhou".to_owned(),
-                trust: Trust {
-                    secret_namespaces: Allowed::of(["default"]),
-                    adoption: Allowed::All,
-                    ..Trust::default()
-                },
-                ..ReconcileSettings::default()
+            settings: {
+                let mut settings = ReconcileSettings::default();
+                settings.region_id = "cn-hangzhou".to_owned();
+                settings.trust = {
+                    let mut trust = Trust::default();
+                    trust.secret_namespaces = Allowed::of(["default"]);
+                    trust.adoption = Allowed::All;
+                    trust
+                };
+                settings
             },
             hidden: None,
             lag: 0,
@@ -255,7 +257,7 @@ impl World {
                 .collect(),
             version: 0,
             cloud: Cloud {
-                ever_ready: [("imc-nobody".to_owned(), nobodys.images.clone())].into(),
+                ever_ready: [("imc-untagged".to_owned(), nobodys.images.clone())].into(),
                 caches: vec![foreign, nobodys],
                 ..Cloud::default()
             },
@@ -271,8 +273,8 @@ impl World {
             writes: 0,
             broken: None,
         };
-        world.start();
-        world
+        model.start();
+        model
     }
 
     /// The host waits for the watch to bring what it wrote itself.
@@ -282,13 +284,13 @@ impl World {
     }
 
     /// The watch is never late. Where a patient host alone writes, and no object looks at another, that shows in nothing:
-    /// a late watch does no more than to keep the host waiting.
+    /// a late watch only keeps the host waiting.
     pub(crate) fn prompt(mut self) -> Self {
         self.prompt = true;
         self
     }
 
-    /// The world ends when each object has a cache: whose it is has been settled, and the others tell what comes then.
+    /// The model ends when each object has a cache: whose it is has been settled, and other models cover what follows.
     pub(crate) fn until_each_has_one(mut self) -> Self {
         self.short = true;
         self
@@ -318,7 +320,7 @@ impl World {
         self
     }
 
-    /// No more creations than this many for an object within an hour.
+    /// At most this many creations for an object within an hour.
     pub(crate) fn creating_at_most(mut self, creations: u32) -> Self {
         self.settings.budget.creations_per_object_hour = creations;
         self
@@ -365,7 +367,7 @@ impl World {
         self
     }
 
-    /// The object's caches are kept so many days.
+    /// The object's caches are kept this many days.
     pub(crate) fn retaining(mut self, index: usize, days: i64) -> Self {
         let mut object = self.live(index).unwrap().clone();
         object["spec"]["retentionDays"] = days.into();
@@ -477,7 +479,7 @@ impl World {
         moves
     }
 
-    /// Whether a listing tells of the caches as they are.
+    /// Whether a listing reports the caches as they are.
     fn is_told_by(&self, listing: &Listing) -> bool {
         listing.entries() == self.entries()
     }
@@ -602,7 +604,7 @@ impl World {
             Move::Wish(index) => {
                 self.budget.wishes -= 1;
                 let mut object = self.live(index).unwrap().clone();
-                object["metadata"]["annotations"] = json!({ADOPT: "imc-nobody"});
+                object["metadata"]["annotations"] = json!({ADOPT: "imc-untagged"});
                 self.store(index, object);
             }
             Move::Remove(index) => {
@@ -788,7 +790,7 @@ impl World {
                 self.host.newest.insert(index, version(&object.value));
                 self.host.runs.insert(index, Run { object, live: true });
             }
-            // the object as it was read goes on being the newest that is known, but is no longer taken for it
+            // the object as it was read is still the newest known, but is not used as the newest
             Outcome::Created(_) | Outcome::Accepted => {
                 drop(self.host.runs.insert(index, Run { live: false, ..run }))
             }
@@ -1223,7 +1225,7 @@ fn timeless(memory: &ReconcileRecord) -> (u64, Vec<Duration>) {
             .unwrap_or(from.len());
         let (number, after) = from.split_at(end);
         let unit = [("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0)];
-        // a time stands alone, as `Some(61.000000001s)` or `until: 2s`
+        // a time is a value of its own, as `Some(61.000000001s)` or `until: 2s`
         let inside = before.ends_with(|c: char| c.is_alphanumeric() || c == '-');
         match unit.iter().find(|(unit, _)| after.starts_with(unit)) {
             Some((unit, scale)) if !inside => {

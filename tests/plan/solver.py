@@ -1,7 +1,7 @@
-"""Random small worlds, planned by `imagecache plan` and by CP-SAT of OR-Tools: where the plan claims to be exact the
+"""Random small cases, planned by `imagecache plan` and by CP-SAT of OR-Tools: where the plan claims to be exact the
 costs are equal, elsewhere the best cost is between the bound and the cost.
 
-    IMAGECACHE=target/debug/imagecache python tests/plan/worlds.py [number of worlds] [seed]
+    IMAGECACHE=target/debug/imagecache python tests/plan/solver.py [number of worlds] [seed]
 """
 
 import json

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::slab::hashes;
 use crate::reference::Named;
 use crate::type_error::TypeError;
 
@@ -31,31 +31,31 @@ pub struct Image {
 
 /// The key for comparisons of images.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
+pub(crate) struct Key {
     /// Reference in full.
-    pub(super) name: Name,
+    pub(crate) name: Name,
     /// Offset of the version in the reference, which starts with `:` or `@`.
-    pub(super) split: usize,
-    pub(super) repository_hash: u64,
+    pub(crate) split: usize,
+    pub(crate) repository_hash: u64,
     /// Repository with digest, where digests are compared across tags.
     content: Option<Name>,
-    pub(super) bytes: Option<u64>,
+    pub(crate) bytes: Option<u64>,
 }
 
 /// A version of a repository: the reference in full, shared with the index, and its hash.
 #[derive(Debug, Clone)]
-pub(super) struct Name {
-    pub(super) text: Arc<str>,
-    pub(super) hash: u64,
+pub(crate) struct Name {
+    pub(crate) text: Arc<str>,
+    pub(crate) hash: u64,
 }
 
 impl Key {
-    pub(super) fn repository(&self) -> &str {
+    pub(crate) fn repository(&self) -> &str {
         self.name.text.get(..self.split).unwrap_or_default()
     }
 
     /// Returns every name of this image: the one written, and the one by digest where it is known.
-    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
         let content = self
             .content
             .as_ref()
@@ -122,7 +122,7 @@ impl Image {
         self.key()?.bytes
     }
 
-    pub(super) fn key(&self) -> Option<&Key> {
+    pub(crate) fn key(&self) -> Option<&Key> {
         self.key.as_ref().ok()
     }
 }
@@ -150,6 +150,15 @@ fn normalized(named: &Named<'_>, facts: &ImageFacts) -> (String, usize) {
         text.push_str(digest);
     }
     (text, split)
+}
+
+/// Returns the hash of the first part, and of both parts.
+fn hashes(first: &str, second: &str) -> (u64, u64) {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(first.as_bytes());
+    let of_first = hasher.finish();
+    hasher.write(second.as_bytes());
+    (of_first, hasher.finish())
 }
 
 fn key(named: &Named<'_>, facts: &ImageFacts) -> Key {
@@ -180,6 +189,31 @@ fn key(named: &Named<'_>, facts: &ImageFacts) -> Key {
         content,
         bytes,
     }
+}
+
+/// An invalid fact about an image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageFactsError {
+    /// The text is not an image reference.
+    #[error("`{text}` is not an image reference: {why}")]
+    Reference {
+        /// The text.
+        text: String,
+        /// The message of [`ReferenceError`](crate::reference::ReferenceError).
+        why: String,
+    },
+    /// The sizes are not an object. Holds the expected and the found type.
+    #[error("{0}")]
+    NotAnObject(String),
+    /// A size is not a whole number of bytes.
+    #[error("`{image}`: {why}")]
+    Size {
+        /// The image.
+        image: String,
+        /// The expected and the found type.
+        why: String,
+    },
 }
 
 /// Facts about images from registries: aliases of registries, digests of tags, sizes. Each is optional; nothing is
@@ -236,8 +270,8 @@ impl ImageFacts {
     /// their tags.
     ///
     /// # Errors
-    /// Returns a message when `reference` is not an image reference.
-    pub fn digest(&mut self, reference: &str, digest: &str) -> Result<(), String> {
+    /// Returns [`ImageFactsError::Reference`] if `reference` is not an image reference.
+    pub fn digest(&mut self, reference: &str, digest: &str) -> Result<(), ImageFactsError> {
         self.digests
             .insert(self.name(reference)?, digest.to_owned());
         Ok(())
@@ -246,8 +280,8 @@ impl ImageFacts {
     /// Sets the number of bytes that a pull of the image transfers.
     ///
     /// # Errors
-    /// Returns a message when `reference` is not an image reference.
-    pub fn size(&mut self, reference: &str, bytes: u64) -> Result<(), String> {
+    /// Returns [`ImageFactsError::Reference`] if `reference` is not an image reference.
+    pub fn size(&mut self, reference: &str, bytes: u64) -> Result<(), ImageFactsError> {
         self.sizes.insert(self.name(reference)?, bytes);
         Ok(())
     }
@@ -255,30 +289,44 @@ impl ImageFacts {
     /// Sets sizes from an object of bytes by reference.
     ///
     /// # Errors
-    /// Returns a message about the first invalid member.
-    pub fn sizes(&mut self, sizes: &Value) -> Result<(), String> {
+    /// Returns the error of the first invalid member.
+    pub fn sizes(&mut self, sizes: &Value) -> Result<(), ImageFactsError> {
         let error = |expected, found| TypeError { expected, found };
         let members = sizes.as_object();
-        let members =
-            members.ok_or_else(|| error("an object of bytes by image", sizes).to_string())?;
+        let not_an_object = || error("an object of bytes by image", sizes).to_string();
+        let members = members.ok_or_else(|| ImageFactsError::NotAnObject(not_an_object()))?;
         members.iter().try_for_each(|(image, bytes)| {
-            let whole = bytes
-                .as_u64()
-                .ok_or_else(|| format!("`{image}`: {}", error("a whole number of bytes", bytes)))?;
+            let whole = bytes.as_u64().ok_or_else(|| ImageFactsError::Size {
+                image: image.clone(),
+                why: error("a whole number of bytes", bytes).to_string(),
+            })?;
             self.size(image, whole)
         })
     }
 
-    /// Sets the size of an image from its manifest, as [`ImageFacts::size`] does.
+    /// Sets the size of an image from its manifest (OCI, or Docker's schema 2): the bytes of its configuration and of every
+    /// layer.
+    ///
+    /// ```
+    /// use imagecache::matching::ImageFacts;
+    /// let digest = format!("sha256:{}", "0".repeat(64));
+    /// let part = |kind: &str, size| serde_json::json!({"mediaType": kind, "digest": digest, "size": size});
+    /// let manifest = serde_json::from_value(serde_json::json!({
+    ///     "schemaVersion": 2,
+    ///     "config": part("application/vnd.oci.image.config.v1+json", 7_023),
+    ///     "layers": [part("application/vnd.oci.image.layer.v1.tar+gzip", 32_654)],
+    /// })).unwrap();
+    /// ImageFacts::default().manifest("nginx:1.27", &manifest).unwrap();
+    /// ```
     ///
     /// # Errors
-    /// Returns a message when `reference` is not an image reference.
+    /// Returns [`ImageFactsError::Reference`] if `reference` is not an image reference.
     #[cfg(feature = "oci")]
     pub fn manifest(
         &mut self,
         reference: &str,
         manifest: &oci_spec::image::ImageManifest,
-    ) -> Result<(), String> {
+    ) -> Result<(), ImageFactsError> {
         let layers = manifest
             .layers()
             .iter()
@@ -287,29 +335,13 @@ impl ImageFacts {
         self.size(reference, layers.fold(config, u64::saturating_add))
     }
 
-    fn name(&self, reference: &str) -> Result<String, String> {
+    fn name(&self, reference: &str) -> Result<String, ImageFactsError> {
         match Named::parse(reference) {
             Ok(named) => Ok(normalized(&named, self).0),
-            Err(error) => Err(format!("`{reference}` is no image reference: {error}")),
+            Err(error) => Err(ImageFactsError::Reference {
+                text: reference.to_owned(),
+                why: error.to_string(),
+            }),
         }
     }
-}
-
-/// Returns the number of bytes that a pull of an image with this manifest transfers (OCI image manifest or Docker's
-/// schema 2, as JSON): its configuration and every layer. Returns `None` for an index of several platforms and for any
-/// other value.
-///
-/// ```
-/// use imagecache::matching::manifest_bytes;
-/// let manifest = serde_json::json!({"config": {"size": 7023}, "layers": [{"size": 32654}, {"size": 16724}]});
-/// assert_eq!(manifest_bytes(&manifest), Some(56_401));
-/// assert_eq!(manifest_bytes(&serde_json::json!({"manifests": []})), None);
-/// ```
-#[must_use]
-pub fn manifest_bytes(manifest: &Value) -> Option<u64> {
-    let config = manifest.get("config")?.get("size")?.as_u64()?;
-    let layers = manifest.get("layers")?.as_array()?;
-    layers.iter().try_fold(config, |sum, layer| {
-        sum.checked_add(layer.get("size")?.as_u64()?)
-    })
 }

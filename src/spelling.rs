@@ -115,7 +115,7 @@ mod tests {
     ];
 
     #[test]
-    fn nearest_finds_words_with_small_slips() {
+    fn nearest_finds_names_with_small_typos() {
         for (word, meant) in [
             ("image", Some("images")),
             ("Images", Some("images")),

@@ -1,6 +1,6 @@
 //! The annotations of ECI: one table that validation, matching and the schema read.
 //!
-//! Only names in this table are judged. Any other `k8s.aliyun.com/*` annotation passes through unchanged, because
+//! Only names in this table are validated. Any other `k8s.aliyun.com/*` annotation passes through unchanged, because
 //! the vendor's own list is not complete (open question: a row of its page is cut off).
 
 /// Prefix of every annotation of this product.
@@ -16,7 +16,7 @@ pub const POD_CACHE_ID: &str = "k8s.aliyun.com/eci-imc-id";
 pub const POD_AUTO: &str = "k8s.aliyun.com/eci-auto-imc";
 /// On a pod: every image must match exactly.
 pub const POD_PERFECT_MATCH: &str = "k8s.aliyun.com/imc-perfect-match";
-/// On a pod: so many images must match exactly.
+/// On a pod: this many images must match exactly.
 pub const POD_MATCH_COUNT: &str = "k8s.aliyun.com/imc-match-count-request";
 /// Written back on a pod by ECI: the cache that was used.
 pub const POD_MATCHED: &str = "k8s.aliyun.com/eci-matched-image-cache";
@@ -82,6 +82,7 @@ pub const ECI_INSTANCE_ID: &str = "k8s.aliyun.com/eci-instance-id";
 
 /// The kinds of object an annotation has an effect on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AnnotationHolder {
     /// Only on `ImageCache`.
     ImageCache,
@@ -93,6 +94,7 @@ pub enum AnnotationHolder {
 
 /// The form a value must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ValueForm {
     /// `"true"` or `"false"`.
     Bool,
@@ -102,7 +104,7 @@ pub enum ValueForm {
     CacheId,
     /// One id with this prefix.
     Id(&'static str),
-    /// Comma-separated ids with this prefix, at most so many.
+    /// Comma-separated ids with this prefix, at most this many.
     Ids(&'static str, usize),
     /// One of these words.
     OneOf(&'static [&'static str]),
@@ -118,6 +120,7 @@ pub enum ValueForm {
 
 /// What is known about one annotation.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct KnownAnnotation {
     /// The full name.
     pub name: &'static str,
@@ -149,7 +152,7 @@ const fn known(
     }
 }
 
-/// Every annotation that is judged.
+/// Every annotation that is validated.
 pub const KNOWN: &[KnownAnnotation] = &[
     known(
         VSWITCH_IDS,
@@ -294,7 +297,7 @@ pub const KNOWN: &[KnownAnnotation] = &[
 /// Looks a full annotation name up.
 ///
 /// ```
-/// use imagecache::annotation::{find, AnnotationHolder};
+/// use imagecache::resource::annotation::{find, AnnotationHolder};
 /// assert_eq!(find("k8s.aliyun.com/imc-os-type").unwrap().holder, AnnotationHolder::ImageCache);
 /// assert!(find("k8s.aliyun.com/eci-use-specs").is_none());
 /// ```
