@@ -372,14 +372,16 @@ impl CacheIndex {
         Ok(index)
     }
 
-    /// Adds caches; a cache with the id or name of an older one replaces it. Returns the parts that could not be read.
+    /// Adds caches; a cache with the id or name of an older one replaces it. Returns the parts that could not be read, and
+    /// ids that several caches with different images have.
     pub fn insert(&mut self, batch: CacheBatch) -> Vec<Diagnostic> {
         let mut caches = batch.inventory.caches;
         if !self.facts.is_empty() {
             caches.iter_mut().for_each(|cache| cache.apply(&self.facts));
         }
-        self.index.extend(caches);
-        batch.report.finish()
+        let mut found = batch.report.finish();
+        found.extend(self.index.insert_all(caches));
+        found
     }
 
     /// Adds the caches of one document, as [`CacheBatch::add`] reads it.

@@ -32,6 +32,7 @@ pub mod ffi;
 pub mod foreign;
 mod image;
 pub mod matching;
+mod messages;
 pub mod path;
 #[cfg(feature = "plan")]
 pub mod plan;

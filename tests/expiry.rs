@@ -149,7 +149,7 @@ fn expiry_finds_caches_in_lists_and_replies() {
         ),
         (json!([list, [reply]]), vec!["b", "a", "c"]),
         (
-            json!({"apiVersion": "images.example.com/v1", "kind": "ImageCache", "metadata": {"name": "x"}}),
+            json!({"apiVersion": "kubefledged.io/v1alpha3", "kind": "ImageCache", "metadata": {"name": "x"}}),
             vec![],
         ),
         (pod.clone(), vec![]),

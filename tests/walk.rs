@@ -3,7 +3,7 @@
 
 use imagecache::diagnostic::{Code, Levels, Report};
 use imagecache::document::TextFormat;
-use imagecache::expiry::{self, MAX_NESTING, reported_facts};
+use imagecache::expiry::{self, ExpiryInventory, MAX_NESTING};
 use imagecache::matching::{self, Inventory, ObjectRole, subjects};
 use imagecache::validate::{self, MAX_LIST_DEPTH, ValidateOptions};
 use proptest::prelude::*;
@@ -78,7 +78,9 @@ fn names(document: &Value) -> [(Vec<String>, Vec<String>); 2] {
         faults.map(|found| found.to_string()).collect(),
     );
     let mut report = Report::new(&levels);
-    let facts = reported_facts(document, &mut report);
+    let mut facts = ExpiryInventory::default();
+    facts.add(document, &mut report);
+    let facts = facts.caches;
     let expiring = (
         facts.into_iter().filter_map(|facts| facts.name).collect(),
         report.finish().iter().map(ToString::to_string).collect(),
@@ -181,7 +183,9 @@ fn walk_reports_lists_that_are_not_lists() {
         Inventory::default().add(&document, &mut report);
         assert_eq!(report.finish()[0].to_string(), message);
         let mut report = Report::new(&levels);
-        assert_eq!(reported_facts(&document, &mut report), []);
+        let mut inventory = ExpiryInventory::default();
+        inventory.add(&document, &mut report);
+        assert_eq!((inventory.caches, inventory.unread), (vec![], 1));
         assert_eq!(report.finish()[0].to_string(), message);
         assert_eq!(expiry::facts(&document), []);
     }

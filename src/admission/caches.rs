@@ -1,11 +1,14 @@
 //! The caches of a cluster, in the form that a host has them.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::list_scanner::Items;
 use super::pod::Found;
 use crate::matching::{Cache, Index, MatchRules, Pod};
 use crate::reference::Named;
+use crate::resource::view::CacheView;
 
 /// The reason why a host cannot list the caches of its cluster: a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,22 +55,37 @@ impl CacheSource<'_> {
                 // What a cache must name to concern the pod.
                 let words: Vec<String> = paths.iter().chain(&pod.wish.explicit).cloned().collect();
                 let items = Items::of(text, &words).ok_or("the answer is not a list of objects")?;
-                let mut caches = Vec::new();
+                let mut objects: Vec<Value> = Vec::new();
                 for item in items {
                     let item = item.ok_or("the list is cut off")?;
                     if item.concerns {
-                        let value = item.text.parse().ok();
-                        caches.extend(value.and_then(|mut value: Value| {
-                            leave_out_others(&mut value, &paths);
-                            Cache::read_quietly(&value)
-                        }));
+                        objects.extend(item.text.parse().ok());
                     }
                 }
-                caches.into_iter().collect()
+                let repeated = repeated_ids(&objects);
+                for object in &mut objects {
+                    if !id(object).is_some_and(|id| repeated.contains(id)) {
+                        leave_out_others(object, &paths);
+                    }
+                }
+                objects.iter().filter_map(Cache::read_quietly).collect()
             }
         };
         Ok(index.winner(pod, rules).into())
     }
+}
+
+fn id(object: &Value) -> Option<&str> {
+    CacheView::of(object)?.id()
+}
+
+/// Returns the ids that several objects have: their images are compared.
+fn repeated_ids(objects: &[Value]) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let ids = objects.iter().filter_map(id);
+    ids.filter(|id| !seen.insert(*id))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Leaves out the images that no image of the pod can be compared with: reading one costs more than looking for words.

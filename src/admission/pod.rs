@@ -102,6 +102,7 @@ fn follow(
     let Some(cache) = &found.cache else {
         return miss(pod, found, settings, verdict);
     };
+    verdict.warnings.extend(cache.conflict_message());
     let name = cache.id.as_deref().unwrap_or(&cache.name);
     verdict.audit("matched-image-cache", name.to_owned());
     let (exact, near, images) = (found.exact, found.repository_only, found.images);

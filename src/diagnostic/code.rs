@@ -116,6 +116,7 @@ codes! {
     IC080 "phase-unknown" Warning "unknown phase";
     IC081 "status-form" Warning "a status field has an unexpected form";
     IC082 "expiry-disagrees" Warning "the recorded expiry differs from the calculated one";
+    IC083 "shared-id" Warning "two image caches have one id and differ";
 }
 
 impl fmt::Display for Code {

@@ -153,6 +153,7 @@ pub struct Report<'a> {
     levels: &'a Levels,
     found: Vec<Diagnostic>,
     dropped: usize,
+    count: usize,
 }
 
 impl<'a> Report<'a> {
@@ -168,6 +169,7 @@ impl<'a> Report<'a> {
             levels,
             found: Vec::new(),
             dropped: 0,
+            count: 0,
         }
     }
 
@@ -247,6 +249,7 @@ impl<'a> Report<'a> {
         message: &dyn fmt::Display,
         help: &dyn fmt::Display,
     ) {
+        self.count = self.count.saturating_add(1);
         let Some(severity) = self.levels.severity(code) else {
             return;
         };
@@ -264,6 +267,12 @@ impl<'a> Report<'a> {
             help: (!help.is_empty()).then_some(help),
             span: place(),
         });
+    }
+
+    /// Returns the number of findings so far, those of codes that are switched off included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
     }
 
     /// Returns true if further findings are only counted, so that a rule can skip expensive suggestions.

@@ -52,6 +52,9 @@ pub use crate::diagnostic::{Position, Span, Text};
 use builder::{Build, Fault};
 use tree::Tree;
 
+/// The message on a template that is not YAML before it is rendered.
+pub(crate) const UNRENDERED: &str = "a template that is not rendered";
+
 /// The deepest nesting of mappings and sequences.
 pub const MAX_DEPTH: usize = 100;
 

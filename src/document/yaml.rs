@@ -15,7 +15,7 @@ use super::scalar::{self, Meaning, Tag};
 use super::tree::Kind;
 use super::yaml_events::{Event, Events, Scalar};
 use super::yaml_scanner::Style;
-use super::{BLANK, MAX_DEPTH, is_break};
+use super::{BLANK, MAX_DEPTH, UNRENDERED, is_break};
 
 /// The text of one document, and of the line `---` above it.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ pub(super) fn document(build: &mut Build<'_, '_>, chunk: &Chunk) -> Result<Value
         Some(found) if fault.code == Code::IC001 => Fault::syntax(
             chunk.text.start.saturating_add(found.start)
                 ..chunk.text.start.saturating_add(found.end),
-            "a template that is not rendered",
+            UNRENDERED,
             "Run `helm template` and validate its output.",
         ),
         _ => fault,

@@ -1,8 +1,11 @@
 //! The facts that decide when a cache expires.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
-use crate::diagnostic::{Levels, Report};
+use super::end;
+use crate::diagnostic::{Code, Diagnostic, Levels, Quoted, Report};
 use crate::path::Path;
 use crate::resource::view::{CacheForm, CacheView};
 use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk};
@@ -72,6 +75,8 @@ pub struct ExpiryFacts {
     pub last_matched: Option<Timestamp>,
     /// Recorded time of expiry (`status.expireDateTime`, `ExpireDateTime`).
     pub recorded: Option<Timestamp>,
+    /// Name of the first of these times that is written but cannot be read: `creationTimestamp`.
+    pub unreadable: Option<&'static str>,
 }
 
 impl ExpiryFacts {
@@ -87,6 +92,7 @@ impl ExpiryFacts {
             name: view.name().map(str::to_owned),
             image_cache_id: view.id().map(str::to_owned),
             warned: view.warned(),
+            unreadable: view.unreadable_time(),
             ..Self::unnamed(view)
         }
     }
@@ -118,6 +124,7 @@ impl ExpiryFacts {
             warned: if dated { None } else { view.warned() },
             last_matched: view.last_matched(),
             recorded: view.expires(),
+            unreadable: None,
         }
     }
 }
@@ -139,34 +146,118 @@ impl From<&ImageCache> for ExpiryFacts {
 #[must_use]
 pub fn facts(document: &Value) -> Vec<ExpiryFacts> {
     let levels = Levels::default();
-    reported_facts(document, &mut Report::new(&levels))
+    let mut caches = ExpiryInventory::default();
+    caches.add(document, &mut Report::new(&levels));
+    caches.caches
 }
 
-/// Reads the caches of a document as [`facts`] does, and reports what cannot be opened: items that are not objects, and
-/// lists nested deeper than [`MAX_NESTING`](super::MAX_NESTING).
-#[must_use]
-pub fn reported_facts(document: &Value, report: &mut Report<'_>) -> Vec<ExpiryFacts> {
-    let mut collector = Collector {
-        found: Vec::new(),
-        report,
-    };
-    walk(document, Opens::Everything, &mut collector);
-    collector.found
+/// The caches of documents, in document order, and what else the documents have.
+///
+/// ```
+/// use imagecache::diagnostic::{Levels, Report};
+/// use imagecache::expiry::ExpiryInventory;
+/// let object = serde_json::json!({"kind": "ImageCache", "metadata": {"name": "a", "creationTimestamp": "yesterday"}});
+/// let levels = Levels::default();
+/// let mut report = Report::new(&levels);
+/// let mut inventory = ExpiryInventory::default();
+/// inventory.add(&object, &mut report);
+/// assert_eq!((inventory.caches.len(), inventory.unread), (1, 1));
+/// assert_eq!(report.finish()[0].path, "metadata.creationTimestamp");
+/// ```
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ExpiryInventory {
+    /// The facts of each cache, as [`facts`] returns them.
+    pub caches: Vec<ExpiryFacts>,
+    /// The number of other objects.
+    pub others: usize,
+    /// The number of lists and replies without items.
+    pub empty_lists: usize,
+    /// The number of caches, list items and lists of which a part could not be read. Every one of them is reported. An
+    /// answer about the inventory is not complete if there is one.
+    pub unread: usize,
 }
 
-struct Collector<'r, 'd> {
-    found: Vec<ExpiryFacts>,
+impl ExpiryInventory {
+    /// Adds the caches of a document. Reports facts that cannot be read, items that are not objects, and lists nested
+    /// deeper than [`MAX_NESTING`](super::MAX_NESTING).
+    pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
+        let inventory = self;
+        walk(
+            document,
+            Opens::Everything,
+            &mut Collector { inventory, report },
+        );
+    }
+
+    /// Adds the caches of another inventory, after those of this one.
+    pub fn append(&mut self, other: ExpiryInventory) {
+        self.caches.extend(other.caches);
+        self.others = self.others.saturating_add(other.others);
+        self.empty_lists = self.empty_lists.saturating_add(other.empty_lists);
+        self.unread = self.unread.saturating_add(other.unread);
+    }
+
+    /// Returns a finding ([`Code::IC083`]) for each id that two `ImageCache` objects have which end at different times.
+    #[must_use]
+    pub fn conflicts(&self) -> Vec<Diagnostic> {
+        let objects = self
+            .caches
+            .iter()
+            .filter(|cache| cache.origin == ExpirySource::Object);
+        let mut first: BTreeMap<&str, &ExpiryFacts> = BTreeMap::new();
+        let mut reported = BTreeSet::new();
+        let mut report = Report::new(&Levels::DEFAULT);
+        for cache in objects {
+            let Some(id) = cache.image_cache_id.as_deref() else {
+                continue;
+            };
+            let other = *first.entry(id).or_insert(cache);
+            if end(other) != end(cache) && reported.insert(id) {
+                let name = |cache: &ExpiryFacts| cache.name.clone().unwrap_or_default();
+                let message = different_ends(id, &name(other), &name(cache));
+                report.add(Code::IC083, &Path::Root, message, "");
+            }
+        }
+        report.finish()
+    }
+}
+
+fn different_ends(id: &str, name: &str, other: &str) -> String {
+    let (id, name, other) = (Quoted(id), Quoted(name), Quoted(other));
+    format!("{id} is the id of the image caches {name} and {other}, which end at different times")
+}
+
+struct Collector<'i, 'r, 'd> {
+    inventory: &'i mut ExpiryInventory,
     report: &'r mut Report<'d>,
 }
 
-impl Visitor for Collector<'_, '_> {
+impl Visitor for Collector<'_, '_, '_> {
     fn object(&mut self, met: &Met<'_>) {
-        if met.is_cache() {
-            self.found.push(ExpiryFacts::read(met.value));
+        if !met.is_cache() {
+            self.inventory.others += 1;
+            return;
         }
+        let before = self.report.count();
+        met.check_cache_type(self.report);
+        if let Some(view) = CacheView::of(met.value) {
+            view.report_end(met.path, self.report);
+            self.inventory.caches.push(ExpiryFacts::of(&view));
+        }
+        self.inventory.unread += usize::from(self.report.count() > before);
+    }
+
+    fn empty_list(&mut self) {
+        self.inventory.empty_lists += 1;
     }
 
     fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, _: bool) {
-        fault.report(path, self.report);
+        // An empty document is null.
+        let null = matches!(fault, WalkFault::NotAnObject { found, .. } if found.is_null());
+        if !(null && matches!(path, Path::Root)) {
+            self.inventory.unread += 1;
+            fault.report(path, self.report);
+        }
     }
 }

@@ -30,7 +30,7 @@ mod facts;
 mod rule;
 
 pub use crate::resource::MAX_LIST_DEPTH as MAX_NESTING;
-pub use facts::{ExpiryFacts, ExpirySource, Retention, facts, reported_facts};
+pub use facts::{ExpiryFacts, ExpiryInventory, ExpirySource, Retention, facts};
 pub use rule::ExpiryReason;
 
 use crate::diagnostic::Code;
@@ -93,6 +93,9 @@ pub struct Expiry {
     /// Contradiction between the record and the rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disagreement: Option<Disagreement>,
+    /// Name of a time that cannot be read: `creationTimestamp`. Set when `at` is unknown for this reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// A recorded end that differs from the rule: the content of a finding of [`Code::IC082`].
@@ -146,6 +149,7 @@ pub fn expiry(cache: &ExpiryFacts, now: Timestamp) -> Expiry {
             .filter(|ahead| *ahead > TOLERANCE),
         recorded: cache.recorded,
         disagreement: disagreement(cache),
+        unreadable: cache.unreadable.filter(|_| at.is_none()).map(str::to_owned),
     }
 }
 
@@ -217,8 +221,25 @@ impl fmt::Display for Expiry {
 }
 
 impl Expiry {
+    /// Reports whether the cache may expire within this number of seconds: it does, or its end is unknown because a fact
+    /// could not be read or is invalid.
+    #[must_use]
+    pub fn may_end_within(&self, seconds: i64) -> bool {
+        let unknown = self.unreadable.is_some() || self.reason == ExpiryReason::RetentionInvalid;
+        self.seconds_left.map_or(unknown, |left| left <= seconds)
+    }
+
+    /// Reports whether the end is unknown because the cache has no creation time yet: it was never stored.
+    #[must_use]
+    pub fn start_is_unset(&self) -> bool {
+        self.state == ExpiryState::At && self.at.is_none() && self.unreadable.is_none()
+    }
+
     /// Writes the end of a cache whose start is unknown: `ends 7 days after its creation`.
     fn fmt_without_start(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.unreadable {
+            return write!(f, "end unknown: {name} cannot be read");
+        }
         match self.reason {
             ExpiryReason::Failed => f.write_str("ends 24 h after its failure"),
             ExpiryReason::Retention(None) => f.write_str("ends after its retention"),

@@ -1,10 +1,12 @@
 //! A cache in the form that matching uses.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::{Code, Quoted, Report};
 use crate::expiry;
 use crate::image::{Image, ImageFacts};
 use crate::path::Path;
@@ -70,6 +72,9 @@ pub struct Cache {
     pub flash_snapshot: Option<String>,
     /// Source of the cache.
     pub origin: CacheOrigin,
+    /// Name of another cache that has the same id and other images. ECI has one cache of an id, so one of the two is
+    /// wrong, and matches may be.
+    pub conflict: Option<String>,
 }
 
 /// Id and name of a cache, in answers.
@@ -101,10 +106,15 @@ impl Cache {
     /// that is not an object or has neither an id nor a name.
     #[must_use]
     pub fn read(value: &Value, report: &mut Report<'_>) -> Option<Self> {
-        Self::read_at(value, &Path::Root, report)
+        Some(Self::read_at(value, &Path::Root, report)?.0)
     }
 
-    pub(crate) fn read_at(value: &Value, path: &Path<'_>, report: &mut Report<'_>) -> Option<Self> {
+    /// Reads a cache. Also returns true if a fact of the cache could not be read, and counts as absent.
+    pub(crate) fn read_at(
+        value: &Value,
+        path: &Path<'_>,
+        report: &mut Report<'_>,
+    ) -> Option<(Self, bool)> {
         let Some(view) = CacheView::of(value) else {
             let error = TypeError {
                 expected: "an image cache",
@@ -113,10 +123,12 @@ impl Cache {
             report.add(Code::IC004, path, error, "The entry is skipped.");
             return None;
         };
+        let before = report.count();
         view.report(path, report);
+        let doubtful = report.count() > before;
         let images = images(&view);
         view.with_images_path(path, |path| report_images(&view, &images, path, report));
-        let cache = Self::of(&view, images);
+        let cache = Self::of(&view, images).map(|cache| (cache, doubtful));
         if cache.is_none() {
             let help = "The entry is skipped, because an answer could not name it.";
             report.add(Code::IC013, path, "neither an id nor a name", help);
@@ -160,6 +172,7 @@ impl Cache {
                 CacheForm::Object => CacheOrigin::Object,
                 CacheForm::Entry => CacheOrigin::Reply,
             },
+            conflict: None,
         })
     }
 
@@ -192,8 +205,30 @@ impl Cache {
             let images = || images_a.map(Image::text).cmp(images_b.map(Image::text));
             a.weight().cmp(&b.weight()).then_with(images)
         });
-        let last = copies.pop()?;
+        let mut last = copies.pop()?;
+        let others = copies.iter().filter(|copy| last.contradicts(copy));
+        last.conflict = others.map(|copy| &copy.name).min().cloned();
         Some(copies.into_iter().rev().fold(last, Cache::filled))
+    }
+
+    /// Reports whether another description of the cache has other images.
+    pub(super) fn contradicts(&self, other: &Cache) -> bool {
+        let images = |cache: &Cache| -> BTreeSet<String> {
+            let images = cache.images.iter();
+            let full = images.map(|image| image.normalized().unwrap_or(image.text()).to_owned());
+            full.collect()
+        };
+        images(self) != images(other)
+    }
+
+    /// Returns the sentence on a conflict: another cache has the id and other images.
+    pub(crate) fn conflict_message(&self) -> Option<String> {
+        let other = self.conflict.as_deref()?;
+        let id = Quoted(self.id.as_deref().unwrap_or_default());
+        let (name, other) = (Quoted(&self.name), Quoted(other));
+        Some(format!(
+            "{id} is the id of the image caches {name} and {other}, which have different images: {name} is used"
+        ))
     }
 
     /// Returns the precedence of a description: source and time, then every other fact, so that the order of several

@@ -80,9 +80,7 @@ impl CacheStore {
             return;
         };
         claims.remove(name);
-        if let Some((_, first)) = claims.first_key_value() {
-            self.index.insert(first.clone());
-        }
+        self.index.extend(representative(claims));
         if claims.len() < 2 {
             self.shared.remove(&id);
         }
@@ -98,8 +96,17 @@ impl CacheStore {
         let claims = self.shared.entry(id.clone()).or_default();
         claims.insert(other.name.clone(), other.clone());
         claims.insert(name.to_owned(), cache);
-        if let Some((_, first)) = claims.first_key_value() {
-            self.index.insert(first.clone());
-        }
+        self.index.extend(representative(claims));
     }
+}
+
+/// Returns the cache that represents all objects with one id: that of the object whose name sorts first.
+fn representative(claims: &BTreeMap<String, Cache>) -> Option<Cache> {
+    let mut claims = claims.values();
+    let first = claims.next()?;
+    let other = claims.find(|other| first.contradicts(other));
+    Some(Cache {
+        conflict: other.map(|other| other.name.clone()),
+        ..first.clone()
+    })
 }

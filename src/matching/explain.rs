@@ -373,6 +373,8 @@ impl<'a> Contest<'a> {
                 "image `{image}` is invalid and matches nothing: {fault}"
             ));
         }
+        let winner = self.winner.as_ref().and_then(|score| self.cache(score));
+        warnings.extend(winner.and_then(Cache::conflict_message));
         // A named cache is used even if it does not fit.
         if let (Strategy::Named(Ok(_)), Some(winner)) = (&self.course, &self.winner)
             && let Some(cache) = self.cache(winner)

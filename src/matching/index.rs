@@ -1,11 +1,14 @@
 //! An index of caches by their images: repository → version → caches. Changes are made in place.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::cache::Cache;
 use super::rules::{DEFAULT_ARCH, DEFAULT_OS};
 use super::slab::{Table, hash};
+use crate::diagnostic::{Code, Diagnostic, Levels, Report};
 use crate::image::{Key, Name};
+use crate::path::Path;
 use crate::resource::Phase;
 
 /// Caches that pods are matched against.
@@ -344,6 +347,48 @@ impl Entry {
             .is_ok()
     }
 }
+
+impl Index {
+    /// Inserts the caches of one input by [`Index::insert`], and returns a finding for each id that two of them have, or
+    /// one of them and an older cache of another name, with different images.
+    pub fn insert_all(&mut self, caches: Vec<Cache>) -> Vec<Diagnostic> {
+        let mut fresh = BTreeSet::new();
+        for mut cache in caches {
+            if let Some(id) = &cache.id {
+                let again = !fresh.insert(id.clone());
+                let other = self.get(id).filter(|other| {
+                    (again || other.name != cache.name) && cache.contradicts(other)
+                });
+                cache.conflict = other.map(|other| other.name.clone());
+            }
+            self.insert(cache);
+        }
+        let fresh = fresh.iter().filter_map(|id| self.get(id));
+        conflicts(fresh)
+    }
+
+    /// Returns a finding ([`Code::IC083`]) for each id that several caches with different images have, by id. Of such
+    /// caches the index has one.
+    #[must_use]
+    pub fn conflicts(&self) -> Vec<Diagnostic> {
+        let mut caches: Vec<&Cache> = self.iter().collect();
+        caches.retain(|cache| cache.conflict.is_some());
+        caches.sort_by(|a, b| a.id.cmp(&b.id));
+        conflicts(caches)
+    }
+}
+
+fn conflicts<'c>(caches: impl IntoIterator<Item = &'c Cache>) -> Vec<Diagnostic> {
+    let mut report = Report::new(&Levels::DEFAULT);
+    for cache in caches {
+        if let Some(message) = cache.conflict_message() {
+            report.add(Code::IC083, &Path::Root, message, ONE_OBJECT);
+        }
+    }
+    report.finish()
+}
+
+const ONE_OBJECT: &str = "Delete the object that does not describe the cache of this id.";
 
 impl Extend<Cache> for Index {
     /// Inserts each cache by [`Index::insert`]: of caches with the same id the last one is kept.

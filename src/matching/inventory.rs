@@ -39,31 +39,52 @@ pub struct Inventory {
     pub pods: Vec<Pod>,
     /// The number of other objects.
     pub others: usize,
+    /// The number of lists and replies without items.
+    pub empty_lists: usize,
+    /// The number of objects, list items and lists of which a part could not be read. Every one of them is reported. An
+    /// answer about the inventory is not complete if there is one.
+    pub unread: usize,
 }
 
 impl Inventory {
     /// Adds the pods and caches of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, value: &Value, report: &mut Report<'_>) {
-        let visit = |met: &Met<'_>, report: &mut Report<'_>| self.take(met, report);
-        walk(value, Opens::Everything, &mut Visit { report, visit });
+        let inventory = self;
+        walk(value, Opens::Everything, &mut Take { inventory, report });
     }
 
     /// Adds one item of an array of documents that arrives item by item; paths begin with its index.
     pub fn add_item(&mut self, index: usize, value: &Value, report: &mut Report<'_>) {
-        let visit = |met: &Met<'_>, report: &mut Report<'_>| self.take(met, report);
-        walk_item(index, value, &mut Visit { report, visit });
+        let inventory = self;
+        walk_item(index, value, &mut Take { inventory, report });
+    }
+
+    /// Adds the pods and caches of another inventory, after those of this one.
+    pub fn append(&mut self, other: Inventory) {
+        self.caches.extend(other.caches);
+        self.pods.extend(other.pods);
+        self.others = self.others.saturating_add(other.others);
+        self.empty_lists = self.empty_lists.saturating_add(other.empty_lists);
+        self.unread = self.unread.saturating_add(other.unread);
     }
 
     fn take(&mut self, met: &Met<'_>, report: &mut Report<'_>) {
+        let before = report.count();
         if met.is_cache() {
-            self.caches
-                .extend(Cache::read_at(met.value, met.path, report));
+            let sound = met.check_cache_type(report);
+            let (cache, doubtful) = Cache::read_at(met.value, met.path, report).unzip();
+            self.unread += usize::from(!sound || doubtful.unwrap_or(true));
+            self.caches.extend(cache);
             return;
         }
-        let before = self.pods.len();
-        self.pods
-            .extend(Pod::read_all(met.value, kind(met), met.path, report));
-        self.others += usize::from(self.pods.len() == before);
+        let pods = Pod::read_all(met.value, kind(met), met.path, report);
+        self.unread += usize::from(pods.iter().any(|pod| pod.doubtful));
+        if pods.is_empty() {
+            let unread = report.count() > before;
+            self.unread += usize::from(unread);
+            self.others += usize::from(!unread);
+        }
+        self.pods.extend(pods);
     }
 
     /// Counts the manifests of caches as caches that are `Ready` since `now`, and returns their number. A manifest has no
@@ -172,11 +193,37 @@ impl<F: FnMut(&Met<'_>, &mut Report<'_>)> Visitor for Visit<'_, '_, F> {
     }
 
     fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, _: bool) {
-        // An empty document is null.
-        let null = matches!(fault, WalkFault::NotAnObject { found, .. } if found.is_null());
-        if !(null && matches!(path, Path::Root)) {
-            fault.report(path, self.report);
-        }
+        report_fault(fault, path, self.report);
+    }
+}
+
+/// Reports what a walk cannot open. Returns false for an empty document, which is null.
+fn report_fault(fault: WalkFault<'_>, path: &Path<'_>, report: &mut Report<'_>) -> bool {
+    let null = matches!(fault, WalkFault::NotAnObject { found, .. } if found.is_null());
+    let empty = null && matches!(path, Path::Root);
+    if !empty {
+        fault.report(path, report);
+    }
+    !empty
+}
+
+/// The visitor that takes pods and caches into an inventory.
+struct Take<'i, 'r, 'd> {
+    inventory: &'i mut Inventory,
+    report: &'r mut Report<'d>,
+}
+
+impl Visitor for Take<'_, '_, '_> {
+    fn object(&mut self, met: &Met<'_>) {
+        self.inventory.take(met, self.report);
+    }
+
+    fn empty_list(&mut self) {
+        self.inventory.empty_lists += 1;
+    }
+
+    fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, _: bool) {
+        self.inventory.unread += usize::from(report_fault(fault, path, self.report));
     }
 }
 

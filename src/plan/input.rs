@@ -64,6 +64,8 @@ pub struct PlanInput {
     pub caches: Vec<Cache>,
     /// The number of other objects.
     pub others: usize,
+    /// The number of objects with a fact that could not be read. A plan is not complete unless it is 0.
+    pub unread: usize,
     pub(super) autoscalers: Vec<Autoscaler>,
     pub(super) facts: ImageFacts,
     /// The size of each image, by its full name, and where it is from.
@@ -77,9 +79,12 @@ impl PlanInput {
     /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
         each_object(document, report, |met, report| {
+            let before = report.count();
             if met.is_cache() {
-                self.caches
-                    .extend(Cache::read_at(met.value, met.path, report));
+                let sound = met.check_cache_type(report);
+                let (cache, doubtful) = Cache::read_at(met.value, met.path, report).unzip();
+                self.unread += usize::from(!sound || doubtful.unwrap_or(true));
+                self.caches.extend(cache);
                 return;
             }
             match kind(met) {
@@ -89,7 +94,10 @@ impl PlanInput {
                 Some("Node") => self.add_node(met.value, report),
                 of_kind => {
                     let pods = Pod::read_all(met.value, of_kind, met.path, report);
-                    self.others += usize::from(pods.is_empty());
+                    let unread = pods.is_empty() && report.count() > before;
+                    let doubtful = pods.iter().any(|pod| pod.doubtful);
+                    self.unread += usize::from(unread || doubtful);
+                    self.others += usize::from(pods.is_empty() && !unread);
                     self.demands.extend(pods.into_iter().map(|pod| Demand {
                         runs: runs(&pod, met.value),
                         pod,
@@ -104,6 +112,7 @@ impl PlanInput {
         self.demands.extend(other.demands);
         self.caches.extend(other.caches);
         self.others += other.others;
+        self.unread += other.unread;
         self.autoscalers.extend(other.autoscalers);
         for (image, (bytes, place)) in other.sizes {
             self.size(&place, &image, bytes);

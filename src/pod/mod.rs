@@ -20,14 +20,16 @@ mod template;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Levels, Report};
 use crate::image::{Image, ImageFacts};
+use crate::messages::define;
 use crate::path::Path;
-use crate::resource::annotation;
+use crate::resource::annotation::{self, AnnotationHolder};
 use crate::resource::whole;
 use crate::resource::workload::{self, Workload};
+use crate::type_error::TypeError;
 use node::NodeRequirements;
 
 pub use placement::Placement;
@@ -53,6 +55,10 @@ impl PodSource {
     pub fn auto_match(self) -> bool {
         self == PodSource::Kubernetes
     }
+}
+
+define! { pods:
+    no_effect(kind) "has no effect on a {kind}: only annotations of pods are read";
 }
 
 /// A pod: its images, and what decides which image cache it gets.
@@ -96,8 +102,10 @@ pub struct Pod {
     pub arch: Option<String>,
     /// The operating system that the pod must run on, where written.
     pub os: Option<String>,
-    /// Sentences on what could not be read.
+    /// Sentences on what could not be read, or has no effect.
     pub warnings: Vec<String>,
+    /// A label or an annotation of the pod that decides its cache has the wrong type, and counts as absent.
+    pub doubtful: bool,
     images: Vec<Image>,
     unreadable: Vec<Image>,
 }
@@ -253,6 +261,9 @@ impl Pod {
                 ));
             }
         }
+        if let (Some(row), Some(first)) = (row, pods.first_mut()) {
+            without_effect(row, value, &mut first.warnings);
+        }
         if let (None, Some(first)) = (row, pods.first_mut())
             && let Some(kind) = kind
         {
@@ -280,6 +291,7 @@ impl Pod {
         let mut pod = named(object, kind);
         pod.template.clone_from(&template.name);
         pod.wish = CacheRequest::of(template, &mut pod.warnings);
+        pod.doubtful = report_types(template, path, report);
         pod.placement = Placement::of(template);
         pod.read_replicas(template);
         let secrets = template.spec("imagePullSecrets").and_then(Value::as_array);
@@ -387,6 +399,51 @@ impl Misfit<'_> {
     }
 }
 
+/// Reports labels that are not strings. Returns true if there is one, or an annotation for pods that is not.
+fn report_types(template: &Template<'_>, path: &Path<'_>, report: &mut Report<'_>) -> bool {
+    let untyped = |value: &&Value| !matches!(value, Value::String(_) | Value::Null);
+    let mut doubtful = template.has_untyped_label();
+    for map in template.labels.iter().filter(|_| doubtful) {
+        for (key, found) in map.value.as_object().into_iter().flatten() {
+            if untyped(&found) {
+                let expected = "a string";
+                map.at(path, &mut |path| {
+                    let error = TypeError { expected, found };
+                    report.add(Code::IC016, &path.key(key), error, LABEL_COUNTS);
+                });
+            }
+        }
+    }
+    for map in &template.annotations {
+        let all = map.value.as_object().into_iter().flatten();
+        let mut untyped = all.filter(|(_, value)| untyped(value));
+        doubtful |= untyped.any(|(key, _)| is_for_pods(key));
+    }
+    doubtful
+}
+
+fn is_for_pods(annotation: &str) -> bool {
+    annotation::find(annotation)
+        .is_some_and(|known| known.holder == AnnotationHolder::Pod && !known.result)
+}
+
+/// Adds a warning for each annotation for pods that is written where it does not reach the pods.
+fn without_effect(row: &Workload, object: &Value, warnings: &mut Vec<String>) {
+    for map in row
+        .without_effect
+        .iter()
+        .flat_map(|way| values(*way, object))
+    {
+        let keys = map.value.as_object().into_iter().flat_map(Map::keys);
+        for key in keys.filter(|key| is_for_pods(key)) {
+            map.at(&Path::Root, &mut |path| {
+                let message = no_effect(row.kind);
+                warnings.push(format!("{}: {message}", path.key(key)));
+            });
+        }
+    }
+}
+
 /// Returns the pod templates of an object of any kind: those of its row in the table, else every pod spec in it.
 pub(crate) fn templates_of<'v>(value: &'v Value, kind: Option<&'v str>) -> Vec<Template<'v>> {
     match row_of(value, kind).0 {
@@ -440,6 +497,7 @@ fn named(object: &Value, kind: Option<&str>) -> Pod {
     }
 }
 
+const LABEL_COUNTS: &str = "The label counts as absent; write it in quotes.";
 const NOT_A_POD: &str = "neither a Pod nor an object with a pod template";
 const IMAGE_MISSING: &str = "required";
 const IMAGE_COUNTS: &str = "The image counts as one that no cache has.";

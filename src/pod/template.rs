@@ -131,6 +131,17 @@ impl<'v> Template<'v> {
         first(&self.labels, name)
     }
 
+    /// Reports whether a label is neither a string nor null. Where the pod runs is not known then.
+    #[must_use]
+    pub fn has_untyped_label(&self) -> bool {
+        self.labels.iter().any(|map| match map.value {
+            Value::Object(all) => all
+                .values()
+                .any(|value| !matches!(value, Value::String(_) | Value::Null)),
+            other => !other.is_null(),
+        })
+    }
+
     /// Returns the ephemeral containers. They are added to a running pod, after its cache was chosen.
     pub(crate) fn ephemeral_containers(&self) -> Vec<ContainerImage<'v>> {
         let mut found = Vec::new();

@@ -6,6 +6,7 @@
 pub mod annotation;
 mod column;
 mod crd;
+pub(crate) mod identity;
 #[cfg(feature = "kube")]
 pub mod kube;
 mod object;

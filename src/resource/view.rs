@@ -136,6 +136,20 @@ const REPORTED: [Fact; 17] = [
     FLASH_SNAPSHOT,
 ];
 
+/// The facts that decide when a cache expires, in the order of a document.
+const DECIDES_END: [Fact; 10] = [
+    ID,
+    NAME,
+    CREATED,
+    RETENTION,
+    PHASE,
+    STARTED,
+    UPDATED,
+    UPDATED_OLD,
+    EXPIRES,
+    LAST_MATCHED,
+];
+
 /// Returns a member of an API reply with its key: by its name in the API (`ImageCacheId`), else as typed SDKs print it
 /// (`imageCacheId`).
 pub(crate) fn field<'v>(
@@ -367,12 +381,37 @@ impl<'v> CacheView<'v> {
         self.with_path(&IMAGES, path, at);
     }
 
+    /// Returns the name of a time that decides the end of the cache and cannot be read: `creationTimestamp`.
+    pub(crate) fn unreadable_time(&self) -> Option<&'static str> {
+        let times = DECIDES_END
+            .iter()
+            .filter(|fact| matches!(fact.is, Type::Time));
+        let mut unread = times.filter(|fact| {
+            let written = self.value(fact).is_some_and(|value| value != "");
+            written && self.time(fact).is_none()
+        });
+        let fact = unread.next()?;
+        match self.form {
+            CacheForm::Object => fact.object.map(|(_, name)| name),
+            CacheForm::Entry => fact.entry,
+        }
+    }
+
     /// Reports every value of the wrong type.
     pub(crate) fn report(&self, path: &Path<'_>, report: &mut Report<'_>) {
+        self.report_facts(&REPORTED, path, report);
+    }
+
+    /// Reports the values of the wrong type that decide when the cache expires.
+    pub(crate) fn report_end(&self, path: &Path<'_>, report: &mut Report<'_>) {
+        self.report_facts(&DECIDES_END, path, report);
+    }
+
+    fn report_facts(&self, facts: &[Fact], path: &Path<'_>, report: &mut Report<'_>) {
         if self.form == CacheForm::Object {
             self.report_parts(path, report);
         }
-        for fact in &REPORTED {
+        for fact in facts {
             if let Some(value) = self.value(fact) {
                 self.with_path(fact, path, |path| fact.is.report(value, path, report));
             }

@@ -16,6 +16,7 @@
 
 use serde_json::{Map, Value};
 
+use super::identity;
 use super::view::field;
 use super::{GROUP, KIND, LIST_KIND};
 use crate::diagnostic::{Code, Report};
@@ -73,14 +74,27 @@ pub(crate) struct Met<'m> {
 }
 
 impl Met<'_> {
-    /// Returns true for an `ImageCache` object of this API group and for an entry of a DescribeImageCaches reply.
-    /// Other products have a kind `ImageCache` in their own groups.
+    /// Returns true for an `ImageCache` object, also one with a misspelt type, and for an entry of a DescribeImageCaches
+    /// reply. Other products have a kind `ImageCache` in their own groups.
     pub(crate) fn is_cache(&self) -> bool {
+        self.is_entry() || identity::is_image_cache(self.meta, self.fields)
+    }
+
+    /// Reports the type of an `ImageCache` where it is misspelt. Returns true if it is right or missing.
+    pub(crate) fn check_cache_type(&self, report: &mut Report<'_>) -> bool {
         let TypeMeta { api_version, kind } = self.meta;
-        let ours = self.meta.group() == GROUP;
-        self.in_reply
-            || (kind == KIND && (ours || api_version.is_empty()))
-            || (kind.is_empty() && (ours || (api_version.is_empty() && is_entry(self.fields))))
+        let sound = (kind.is_empty() || kind == KIND)
+            && (api_version.is_empty() || self.meta.group() == GROUP);
+        if !sound {
+            identity::report_cache_type(self.meta, self.path, report);
+        }
+        sound
+    }
+
+    fn is_entry(&self) -> bool {
+        let TypeMeta { api_version, kind } = self.meta;
+        let ours = api_version.is_empty() || self.meta.group() == GROUP;
+        self.in_reply || (kind.is_empty() && ours && has_entry_fields(self.fields))
     }
 }
 
@@ -126,6 +140,9 @@ pub(crate) trait Visitor {
 
     /// Visits a typed list before its items.
     fn list(&mut self, _list: &Met<'_>) {}
+
+    /// Visits a list, or a reply, without items.
+    fn empty_list(&mut self) {}
 
     /// Learns of a value that is not opened. `strict` as in [`Met`].
     fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, strict: bool);
@@ -188,6 +205,9 @@ impl Walker<'_> {
     fn items(&mut self, items: &[Value], path: &Path<'_>, context: Context<'_>) {
         if context.depth == MAX_LIST_DEPTH {
             return self.visitor.fault(WalkFault::TooDeep, path, context.strict);
+        }
+        if items.is_empty() {
+            self.visitor.empty_list();
         }
         let depth = context.depth + 1;
         for (index, item) in items.iter().enumerate() {
@@ -268,7 +288,7 @@ impl Walker<'_> {
             ..context
         };
         match fields.get("items") {
-            None | Some(Value::Null) => {}
+            None | Some(Value::Null) => self.visitor.empty_list(),
             Some(Value::Array(items)) => self.items(items, &path, context),
             Some(other) => self
                 .visitor
@@ -278,12 +298,15 @@ impl Walker<'_> {
 
     fn reply(&mut self, entries: &Value, path: &Path<'_>, context: Context<'_>) {
         let entries = match entries {
-            Value::Null => return,
+            Value::Null => return self.visitor.empty_list(),
             Value::Array(entries) => entries,
             other => return self.visitor.fault(WalkFault::NotAList(other), path, true),
         };
         if context.depth == MAX_LIST_DEPTH {
             return self.visitor.fault(WalkFault::TooDeep, path, true);
+        }
+        if entries.is_empty() {
+            self.visitor.empty_list();
         }
         for (index, entry) in entries.iter().enumerate() {
             let path = path.index(index);
@@ -322,7 +345,7 @@ fn is_absent(fields: &Map<String, Value>, name: &str) -> bool {
 }
 
 /// Returns true for an object that looks like an entry of a DescribeImageCaches reply.
-fn is_entry(fields: &Map<String, Value>) -> bool {
+fn has_entry_fields(fields: &Map<String, Value>) -> bool {
     ["ImageCacheId", "ImageCacheName"]
         .into_iter()
         .any(|name| field(fields, name).is_some())

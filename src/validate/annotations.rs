@@ -9,15 +9,24 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::images::MAX_ITEMS;
+use super::messages::define;
 use super::value::InQuotes;
 use super::{form, labels};
 use crate::diagnostic::{Code, QuotedPart, Report};
 use crate::path::Path;
+use crate::pod::no_effect;
 use crate::resource::annotation::{
     self, AnnotationHolder, KNOWN, KnownAnnotation, PREFIX, ValueForm,
 };
 use crate::spelling::nearest;
 use crate::type_error::TypeError;
+
+define! { annotations:
+    for_pods() "an annotation for pods, has no effect on an ImageCache";
+    for_caches() "an annotation for ImageCaches, has no effect on pods";
+    written_by_eci() "has no effect: ECI writes this annotation and does not read it";
+    beside_new(successor) "the old name of `{successor}`, which is set too";
+}
 
 /// What has the annotations.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +49,7 @@ pub(super) enum Place<'a> {
 ///
 /// | annotation | on | finding |
 /// |---|---|---|
-/// | `imc-enable-flash: true` (a boolean) | any | IC050 |
+/// | `imc-enable-flash: true`, `note: true` (booleans) | any | IC050 |
 /// | `imc-enable-flash: "yes"` | any | IC051 |
 /// | `vswitch-ids: "vsw-a,,vsw-b"` | ImageCache | IC051 at item 1 |
 /// | `colour: "red"` | ImageCache | IC052 |
@@ -65,8 +74,9 @@ pub(super) fn check(
             continue;
         }
         if matches!(place, Place::ImageCache) {
-            labels::annotation(key, value, &path, report);
+            labels::annotation_key(key, &path, report);
         }
+        labels::annotation_type(value, &path, report);
         match key.strip_prefix(PREFIX) {
             Some(name) => {
                 let search = searches > 0 && !report.is_full();
@@ -157,7 +167,7 @@ fn belongs(
                 }
                 _ => "Remove it, and write it on the pods that use the cache.",
             };
-            report.add_part(Code::IC056, path, QuotedPart::Key, FOR_PODS, help);
+            report.add_part(Code::IC056, path, QuotedPart::Key, for_pods(), help);
             false
         }
         (Place::Acs, _) => {
@@ -174,7 +184,7 @@ fn belongs(
                 }
                 _ => "Remove it, and write it on the ImageCache.",
             };
-            report.add_part(Code::IC056, path, QuotedPart::Key, FOR_CACHES, help);
+            report.add_part(Code::IC056, path, QuotedPart::Key, for_caches(), help);
             false
         }
         (Place::Pod { live: true }, _) => true,
@@ -183,7 +193,7 @@ fn belongs(
                 Code::IC067,
                 path,
                 QuotedPart::Key,
-                WRITTEN_BY_ECI,
+                written_by_eci(),
                 CHOOSE_CACHE,
             );
             true
@@ -197,12 +207,9 @@ fn belongs(
     }
 }
 
-const FOR_PODS: &str = "an annotation for pods, has no effect on an ImageCache";
-const FOR_CACHES: &str = "an annotation for ImageCaches, has no effect on pods";
 const NOT_ON_ACS: &str = "an annotation for ECI, has no effect on a pod that runs on ACS";
 const ACS_SWITCH: &str =
     "To use image caches on ACS, write `image.alibabacloud.com/enable-image-cache: \"true\"`.";
-const WRITTEN_BY_ECI: &str = "has no effect: ECI writes this annotation and does not read it";
 const CHOOSE_CACHE: &str = "Remove it; to choose a cache, write `k8s.aliyun.com/eci-imc-id`.";
 const REMOVE_OLD: &str = "Remove the old one: no document says which of them takes precedence.";
 const USE_NEW: &str = "Use the new name, unless the virtual node is too old for it.";
@@ -212,14 +219,6 @@ const NOT_LISTED: &str = "unknown annotation, passed through unchanged";
 
 fn old_name(successor: &str) -> String {
     format!("an old name of `{successor}`")
-}
-
-fn beside_new(successor: &str) -> String {
-    format!("the old name of `{successor}`, which is set too")
-}
-
-fn no_effect(kind: &str) -> String {
-    format!("has no effect on a {kind}: only annotations of pods are read")
 }
 
 /// The help for an annotation at a place where it has no effect.

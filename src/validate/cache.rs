@@ -4,14 +4,15 @@ use serde_json::{Map, Value};
 
 use super::annotations::Place;
 use super::images::Access;
-use super::value::not_a;
+use super::value::{not_a, not_a_string};
 use super::{
     ValidateOptions, annotations, fields, images, labels, name, retention, secrets, size, status,
 };
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::{Code, Quoted, Report};
 use crate::expiry::{ExpiryFacts, disagreement};
 use crate::path::Path;
 use crate::resource::annotation::ACR_INSTANCE_IDS;
+use crate::time::Timestamp;
 
 pub(super) fn check(
     value: &Value,
@@ -70,6 +71,9 @@ fn metadata<'v>(
     };
     fields::check(fields, fields::Place::Metadata, path, report);
     name::metadata(fields, path, report);
+    for name in ["creationTimestamp", "deletionTimestamp"] {
+        time(fields.get(name), &path.field(name), report);
+    }
     if let Some(value) = fields.get("labels") {
         labels::labels(value, &path.field("labels"), report);
     }
@@ -85,6 +89,20 @@ fn metadata<'v>(
             not_a("an object", other, &path, report);
             None
         }
+    }
+}
+
+/// Reports a time of the metadata that the API server refuses.
+fn time(value: Option<&Value>, path: &Path<'_>, report: &mut Report<'_>) {
+    match value {
+        None | Some(Value::Null) => {}
+        Some(Value::String(text)) => {
+            if text.parse::<Timestamp>().is_err() {
+                let help = "Remove it: the API server writes it.";
+                report.add(Code::IC016, path, status::time(Quoted(text)), help);
+            }
+        }
+        Some(other) => not_a_string(other, path, report),
     }
 }
 

@@ -5,21 +5,16 @@
 
 use serde_json::{Map, Value};
 
-use super::messages::define;
 use super::value::not_a_string;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
+use crate::resource::identity::{
+    both_required, expect_version, is_image_cache, report_cache_type, required, unknown_core_kind,
+    unknown_kind, workload_of,
+};
 use crate::resource::walk::TypeMeta;
 use crate::resource::workload::{self, Workload};
-use crate::resource::{API_VERSION, GROUP, KIND, LIST_KIND};
-use crate::spelling::nearest;
-
-define! { identity:
-    required() "required";
-    both_required() "required; apiVersion is missing too";
-    unknown_kind(kind, group) "unknown kind {kind} in group {group}";
-    wrong_version(kind, version, expected) "no matches for kind {kind} in version {version}, expected `{expected}`";
-}
+use crate::resource::{API_VERSION, KIND, LIST_KIND};
 
 /// The type that an object is validated as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +24,6 @@ pub(super) enum Subject {
     /// Another kind, or unknown.
     Foreign,
 }
-
-/// Groups of other products that also have a kind ImageCache.
-const OTHER_PRODUCTS: [&str; 3] = ["kubefledged.io", "kubefledged.k8s.io", "fledged.k8s.io"];
 
 /// Reports `apiVersion` and `kind` where they are not strings. Returns true when one of them is not.
 pub(super) fn report_types(
@@ -49,18 +41,6 @@ pub(super) fn report_types(
         }
     }
     found
-}
-
-/// Returns true when the group can only mean this product: its own, one near it, or another of its vendor.
-fn means_this_product(group: &str) -> bool {
-    if group.is_empty() {
-        return false;
-    }
-    group == GROUP
-        || nearest(group, [GROUP]).is_some()
-        || ["aliyun", "alibaba", "eci."]
-            .iter()
-            .any(|part| group.contains(part))
 }
 
 /// Checks the `apiVersion` of a list.
@@ -82,6 +62,8 @@ pub(super) fn check_list(meta: TypeMeta<'_>, path: &Path<'_>, report: &mut Repor
 /// | `v1`, none | `Deployment` | workload | IC010 |
 /// | `batch.volcano.sh/v1alpha1` | `Job` | nothing | none |
 /// | none | none, but `spec.images` | ImageCache | IC010, IC011 |
+/// | `apps/v1` | `deployment`, `Deploymnet` | workload | IC011 |
+/// | `app/v1` | `Deployment` | workload | IC010 |
 /// | any | none | nothing | IC011 |
 /// | any | any other | nothing | none |
 pub(super) fn classify(
@@ -91,99 +73,51 @@ pub(super) fn classify(
     report: &mut Report<'_>,
 ) -> Subject {
     let TypeMeta { api_version, kind } = meta;
-    if kind == KIND {
-        if api_version != API_VERSION && OTHER_PRODUCTS.contains(&meta.group()) {
-            return Subject::Foreign;
-        }
-        expect_version(meta, API_VERSION, path, report);
+    if is_image_cache(meta, object) {
+        report_cache_type(meta, path, report);
         return Subject::ImageCache;
     }
     if kind.is_empty() {
-        return classify_without_kind(meta, object, path, report);
+        const HELP: &str = "Set apiVersion and kind: every Kubernetes object has both.";
+        let at = path.field("kind");
+        if api_version.is_empty() {
+            report.add(Code::IC011, &at, both_required(), HELP);
+        } else {
+            report.add(Code::IC011, &at, required(), HELP);
+        }
+        return Subject::Foreign;
     }
-    // No kind of this product's group is a workload: a kind of Kubernetes was meant.
-    let meant = if meta.group() == GROUP {
-        "v1"
-    } else {
-        api_version
-    };
-    if let Some(workload) = workload::resolve(meant, kind)
-        && (workload.is_built_in() || !api_version.is_empty())
-    {
+    if let Some(workload) = workload_of(meta) {
         let removed = meta.group() == "extensions" && workload.group == "apps";
         if meta.group() != workload.group && !removed || api_version.is_empty() {
             expect_version(meta, &workload.api_version(), path, report);
         }
         return Subject::Workload(workload);
     }
-    let near = nearest(kind, [KIND]).is_some();
-    if meta.group() == GROUP
-        || (near && (means_this_product(meta.group()) || api_version.is_empty()))
-    {
-        report.add(
-            Code::IC011,
-            &path.field("kind"),
-            unknown_kind(Quoted(kind), GROUP),
-            if near {
-                "Did you mean `ImageCache`?"
-            } else {
-                "Write `kind: ImageCache`."
-            },
-        );
-        expect_version(meta, API_VERSION, path, report);
-        return Subject::ImageCache;
+    if kind == KIND {
+        // Of another product.
+        return Subject::Foreign;
+    }
+    if let Some(workload) = workload::resolve_near(api_version, kind) {
+        report_near(meta, workload, path, report);
+        return Subject::Workload(workload);
     }
     Subject::Foreign
 }
 
-/// Returns the type of an object without a kind: an ImageCache if its group or spec indicates one.
-fn classify_without_kind(
-    meta: TypeMeta<'_>,
-    object: &Map<String, Value>,
-    path: &Path<'_>,
-    report: &mut Report<'_>,
-) -> Subject {
-    let spec = object.get("spec").and_then(Value::as_object);
-    let has_images = spec.is_some_and(|spec| spec.get("images").is_some_and(Value::is_array));
-    let path_of_kind = path.field("kind");
-    if means_this_product(meta.group()) || (meta.api_version.is_empty() && has_images) {
-        report.add(
-            Code::IC011,
-            &path_of_kind,
-            required(),
-            "Write `kind: ImageCache`.",
-        );
-        expect_version(meta, API_VERSION, path, report);
-        return Subject::ImageCache;
+/// Reports a kind of the table of workloads, or its group, that is misspelt.
+fn report_near(meta: TypeMeta<'_>, workload: &Workload, path: &Path<'_>, report: &mut Report<'_>) {
+    if meta.group() != workload.group {
+        expect_version(meta, &workload.api_version(), path, report);
     }
-    const HELP: &str = "Set apiVersion and kind: every Kubernetes object has both.";
-    if meta.api_version.is_empty() {
-        report.add(Code::IC011, &path_of_kind, both_required(), HELP);
-    } else {
-        report.add(Code::IC011, &path_of_kind, required(), HELP);
-    }
-    Subject::Foreign
-}
-
-fn expect_version(meta: TypeMeta<'_>, expected: &str, path: &Path<'_>, report: &mut Report<'_>) {
-    if meta.api_version == expected {
+    if meta.kind == workload.kind {
         return;
     }
-    let at = path.field("apiVersion");
-    let kind = if meta.kind.is_empty() {
-        KIND
+    let help = format_args!("Did you mean `{}`?", workload.kind);
+    let (at, kind) = (path.field("kind"), Quoted(meta.kind));
+    if workload.group.is_empty() {
+        report.add(Code::IC011, &at, unknown_core_kind(kind), help);
     } else {
-        meta.kind
-    };
-    let help = format_args!("Write `apiVersion: {expected}`.");
-    if meta.api_version.is_empty() {
-        report.add(Code::IC010, &at, required(), help);
-    } else {
-        report.add(
-            Code::IC010,
-            &at,
-            wrong_version(Quoted(kind), Quoted(meta.api_version), expected),
-            help,
-        );
+        report.add(Code::IC011, &at, unknown_kind(kind, workload.group), help);
     }
 }

@@ -58,17 +58,29 @@ pub(super) fn labels(labels: &Value, path: &Path<'_>, report: &mut Report<'_>) {
     }
 }
 
-/// Validates the key and the type of an annotation that is not in the product's table.
-///
-/// | annotation | finding |
-/// |---|---|
-/// | `note: 缓存 <&>` | none: any value is allowed |
-/// | `说明: x` | IC017 at the key |
-/// | `note: true` (a boolean) | IC050 |
-pub(super) fn annotation(key: &str, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+/// Validates the key of an annotation that is not in the product's table: `说明: x` is IC017 at the key.
+pub(super) fn annotation_key(key: &str, path: &Path<'_>, report: &mut Report<'_>) {
     if let Err(fault) = name::annotation_key(key) {
         bad_key("annotation", key, &fault, path, report);
     }
+}
+
+/// Reports labels whose values are not strings (IC016), as `kubectl` does: `alibabacloud.com/eci: true`.
+pub(super) fn label_types(labels: &Map<String, Value>, path: &Path<'_>, report: &mut Report<'_>) {
+    for (key, value) in labels {
+        if !matches!(value, Value::Null | Value::String(_)) {
+            not_a_string(value, &path.key(key), report);
+        }
+    }
+}
+
+/// Validates the type of an annotation that is not in the product's table.
+///
+/// | annotation | finding |
+/// |---|---|
+/// | `note: 缓存 <&>` | none: any string is allowed |
+/// | `note: true` (a boolean) | IC050 |
+pub(super) fn annotation_type(value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
     if !matches!(value, Value::Null | Value::String(_)) {
         report.add(
             Code::IC050,

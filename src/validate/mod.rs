@@ -31,6 +31,7 @@ mod images;
 mod labels;
 mod messages;
 mod name;
+mod other;
 mod pod;
 mod registry;
 mod retention;
@@ -44,7 +45,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{Diagnostic, Levels, Report, sort_by_place};
-use crate::document::{self, TextFormat, TextLimits};
+use crate::document::{self, Document, TextFormat, TextLimits};
 use crate::path::Path;
 use crate::resource::MAX_SIZE_GIB;
 use crate::resource::walk::{Met, Opens, TypeMeta, Visitor, WalkFault, walk};
@@ -56,6 +57,7 @@ pub use crate::spelling::nearest;
 pub use images::MAX_ITEMS;
 pub use labels::MAX_ANNOTATION_BYTES;
 pub use messages::messages;
+pub use other::{OtherDocument, other_documents};
 
 /// The options of a validation.
 ///
@@ -121,6 +123,18 @@ pub struct CheckedObject {
     pub checked: bool,
 }
 
+/// The result of the validation of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct FileValidation {
+    /// The findings and objects.
+    pub validation: Validation,
+    /// The documents that were skipped, by number: they are not manifests.
+    pub skipped: Vec<(usize, OtherDocument)>,
+    /// The number of lists without items.
+    pub empty_lists: usize,
+}
+
 /// The result of a validation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -150,6 +164,7 @@ pub fn object(value: &Value, options: &ValidateOptions) -> Vec<Diagnostic> {
     let mut check = Check {
         options,
         met: None,
+        empty_lists: 0,
         report: &mut report,
     };
     walk(value, Opens::Manifests, &mut check);
@@ -178,22 +193,67 @@ pub fn text_within(
     options: &ValidateOptions,
     limits: &TextLimits,
 ) -> Validation {
-    let (documents, mut diagnostics) = document::read_within(text, format, &options.levels, limits);
-    let mut objects = Vec::new();
-    for document in &documents {
+    let (documents, faults) = document::read_within(text, format, &options.levels, limits);
+    documents_of(&documents, faults, Vec::new(), options).validation
+}
+
+/// Checks every document of a file. With the path of a file that was found in a directory, documents that are not
+/// manifests are skipped: [`other_documents`] recognises them. Without, each document has to be a manifest.
+///
+/// ```
+/// use imagecache::document::{TextFormat, TextLimits};
+/// use imagecache::validate::{ValidateOptions, file_within};
+/// let (options, limits) = (ValidateOptions::default(), TextLimits::default());
+/// let file = file_within(Some("chart/Chart.yaml"), "apiVersion: v2\nversion: 1.0.0\n", TextFormat::Auto, &options, &limits);
+/// assert!(file.validation.diagnostics.is_empty());
+/// assert_eq!(file.skipped[0].1.to_string(), "the metadata of a Helm chart");
+/// ```
+#[must_use]
+pub fn file_within(
+    found: Option<&str>,
+    text: &str,
+    format: TextFormat,
+    options: &ValidateOptions,
+    limits: &TextLimits,
+) -> FileValidation {
+    let (documents, faults) = document::read_within(text, format, &options.levels, limits);
+    let skipped = found.map(|name| other_documents(name, text, &documents, &faults));
+    let skipped = skipped.unwrap_or_default();
+    documents_of(&documents, faults, skipped, options)
+}
+
+fn documents_of(
+    documents: &[Document],
+    mut diagnostics: Vec<Diagnostic>,
+    skipped: Vec<(usize, OtherDocument)>,
+    options: &ValidateOptions,
+) -> FileValidation {
+    let is_skipped = |document| skipped.iter().any(|(number, _)| *number == document);
+    diagnostics.retain(|found| !is_skipped(found.document));
+    let (mut objects, mut empty_lists) = (Vec::new(), 0);
+    for document in documents {
+        if is_skipped(document.index()) {
+            continue;
+        }
         let mut report = Report::on(document, &options.levels);
         let mut check = Check {
             options,
             met: Some((document.index(), &mut objects)),
+            empty_lists: 0,
             report: &mut report,
         };
         walk(document.value(), Opens::Manifests, &mut check);
+        empty_lists += check.empty_lists;
         diagnostics.extend(report.finish());
     }
     sort_by_place(&mut diagnostics);
-    Validation {
-        diagnostics,
-        objects,
+    FileValidation {
+        validation: Validation {
+            diagnostics,
+            objects,
+        },
+        skipped,
+        empty_lists,
     }
 }
 
@@ -202,6 +262,8 @@ struct Check<'c, 'd> {
     options: &'c ValidateOptions,
     /// The number of the document and the objects met, where the caller asks for them.
     met: Option<(usize, &'c mut Vec<CheckedObject>)>,
+    /// The number of lists without items.
+    empty_lists: usize,
     report: &'c mut Report<'d>,
 }
 
@@ -231,6 +293,10 @@ impl Visitor for Check<'_, '_> {
         if !identity::report_types(list.fields, list.path, self.report) {
             identity::check_list(list.meta, list.path, self.report);
         }
+    }
+
+    fn empty_list(&mut self) {
+        self.empty_lists += 1;
     }
 
     fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, strict: bool) {

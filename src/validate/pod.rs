@@ -8,19 +8,29 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ptr;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::annotations::{self, Place};
 use super::images::{self, MAX_ITEMS};
-use super::value::not_a_string;
+use super::messages::define;
+use super::value::{not_a, not_a_string};
+use super::{fields, labels};
 use crate::diagnostic::{Code, Quoted, QuotedPart, Report};
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::pod::{CacheRequest, ContainerImage, Located, Placement, Template};
 use crate::reference::Named;
 use crate::resource::annotation::{
     ACS_ENABLE_CACHE, ECI_INSTANCE_ID, POD_MATCH_COUNT, POD_PERFECT_MATCH, parse_bool,
 };
 use crate::resource::workload::Workload;
+use crate::spelling::nearest;
+
+define! { pod:
+    already_selected(explicit) "has no effect: `{explicit}` already selects a cache";
+    takes_precedence(other) "has no effect: `{other}` takes precedence";
+    count_of_zero() "a count of 0 asks for nothing, must be at least 1";
+    always_pulls() "`Always` asks the registry at every start, even when the cache has the image";
+}
 
 /// The pods of one object. Its templates may share annotations and images: each is reported once.
 pub(super) struct Pods<'p> {
@@ -46,8 +56,84 @@ impl<'p> Pods<'p> {
         }
     }
 
+    /// Validates the metadata of the object and of its pod templates: the types of the object's labels, and the names of
+    /// the two maps.
+    pub(super) fn metadata(
+        &mut self,
+        workload: &Workload,
+        object: &Value,
+        report: &mut Report<'_>,
+    ) {
+        let path = self.path.field("metadata");
+        if let Some(labels) = object.get("metadata").and_then(|all| all.get("labels")) {
+            self.label_map(labels, &path.field("labels"), report);
+        }
+        if !self.strict {
+            return;
+        }
+        let templates = workload.templates.iter();
+        let belongs = templates.flat_map(|template| template.annotations);
+        for way in belongs.chain(workload.without_effect) {
+            let mut steps: Vec<&str> = way.as_str().split('.').collect();
+            steps.pop();
+            let metadata = steps.iter().try_fold(object, |value, step| value.get(step));
+            if let Some(Value::Object(fields)) = metadata {
+                let steps: Vec<Step<'_>> = steps.into_iter().map(Step::Key).collect();
+                self.path.descend(&steps, &mut |path| {
+                    misspelt(fields, &["annotations", "labels"], path, report);
+                });
+            }
+        }
+    }
+
+    /// Validates the types of a map of labels, once for all templates that share it.
+    fn label_map(&mut self, map: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+        if !self.seen.insert(ptr::from_ref(map)) {
+            return;
+        }
+        match map {
+            Value::Object(all) => labels::label_types(all, path, report),
+            Value::Null => {}
+            other if self.strict => not_a("an object", other, path, report),
+            _ => {}
+        }
+    }
+
+    /// Reports the misspelt names of the fields that are read, in the pod spec of a template and its containers.
+    fn names(&mut self, template: &Template<'_>, report: &mut Report<'_>) {
+        for spec in &template.pod_specs {
+            if let Value::Object(fields) = spec.value
+                && self.seen.insert(ptr::from_ref(spec.value))
+            {
+                spec.at(self.path, &mut |path| {
+                    misspelt(fields, &LISTS_OF_CONTAINERS, path, report);
+                });
+            }
+        }
+        for container in template.images.iter().chain(&template.missing) {
+            let Some((_, steps)) = container.image.steps.split_last() else {
+                continue;
+            };
+            if let Value::Object(fields) = container.holder
+                && self.seen.insert(ptr::from_ref(container.holder))
+            {
+                self.path.descend(steps, &mut |path| {
+                    misspelt(fields, &["image", "imagePullPolicy"], path, report);
+                });
+            }
+        }
+    }
+
     /// Validates the pod of a template.
     pub(super) fn check(&mut self, template: &Template<'_>, report: &mut Report<'_>) {
+        if self.strict {
+            self.names(template, report);
+        }
+        for map in &template.labels {
+            map.at(self.path, &mut |path| {
+                self.label_map(map.value, path, report);
+            });
+        }
         // Warnings of the reader are findings of `annotations`, at their places.
         let request = CacheRequest::of(template, &mut Vec::new());
         let placement = Placement::of(template);
@@ -71,6 +157,7 @@ impl<'p> Pods<'p> {
             _ => {
                 self.conflicts(template, &request, report);
                 if placement == Placement::Unspecified
+                    && !template.has_untyped_label()
                     && !live
                     && let Some(name) = request.asking()
                 {
@@ -96,13 +183,15 @@ impl<'p> Pods<'p> {
     }
 
     fn annotation_map(&mut self, map: &Located<'_>, place: Place<'_>, report: &mut Report<'_>) {
-        if let Value::Object(all) = map.value
-            && self.seen.insert(ptr::from_ref(map.value))
-        {
-            map.at(self.path, &mut |path| {
-                annotations::check(all, place, path, report);
-            });
+        if !self.seen.insert(ptr::from_ref(map.value)) {
+            return;
         }
+        map.at(self.path, &mut |path| match map.value {
+            Value::Object(all) => annotations::check(all, place, path, report),
+            Value::Null => {}
+            other if self.strict => not_a("an object", other, path, report),
+            _ => {}
+        });
     }
 
     /// Reports a finding at an annotation, once for all templates that share the annotation.
@@ -138,7 +227,11 @@ impl<'p> Pods<'p> {
             self.report(Code::IC061, template, auto, finding, report);
         }
         if request.perfect && template.annotation_map(POD_MATCH_COUNT).is_some() {
-            let finding = (QuotedPart::Key, perfect_wins(), REMOVE_ONE);
+            let finding = (
+                QuotedPart::Key,
+                takes_precedence(POD_PERFECT_MATCH),
+                REMOVE_ONE,
+            );
             self.report(Code::IC062, template, POD_MATCH_COUNT, finding, report);
         }
     }
@@ -153,7 +246,7 @@ impl<'p> Pods<'p> {
         let finding = match (request.count, images) {
             (None, _) => (
                 QuotedPart::Value,
-                COUNT_OF_ZERO.to_owned(),
+                count_of_zero().to_string(),
                 SAY_COUNT.to_owned(),
             ),
             (Some(count), Some(images)) if count > images => (
@@ -254,6 +347,27 @@ impl<'p> Pods<'p> {
     }
 }
 
+/// The fields of a pod spec that hold containers.
+const LISTS_OF_CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
+
+/// Reports fields whose names are misspelt ones of the `known` fields. The API server ignores them.
+fn misspelt(fields: &Map<String, Value>, known: &[&str], path: &Path<'_>, report: &mut Report<'_>) {
+    for field in fields.keys().take(MAX_ITEMS) {
+        if known.contains(&field.as_str()) {
+            continue;
+        }
+        if let Some(meant) = nearest(field, known.iter().copied()) {
+            report.add_part(
+                Code::IC015,
+                &path.field(field),
+                QuotedPart::Key,
+                fields::unknown(Quoted(field)),
+                format_args!("Did you mean `{meant}`?"),
+            );
+        }
+    }
+}
+
 /// The image caches that a pod uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CacheUse {
@@ -281,7 +395,7 @@ fn pull_policy(
     match policy.unwrap_or_default() {
         "Always" => {
             let path = policy_path(image);
-            report.add(Code::IC064, &path, ALWAYS_PULLS, WRITE_IF_NOT_PRESENT);
+            report.add(Code::IC064, &path, always_pulls(), WRITE_IF_NOT_PRESENT);
         }
         "" if images::moving_tag(named).is_some() => {
             let message = becomes_always(text, named);
@@ -324,22 +438,11 @@ const NOT_ON_ECI: &str = "the pod does not ask for ECI, and only ECI uses image 
 const LABEL_IT: &str = "Label it `alibabacloud.com/eci: \"true\"`; on a serverless cluster, where every pod runs on ECI, ignore this.";
 const KEEP_ONE: &str = "Keep one of them. If the named cache is missing or not Ready, the pod fails; nothing else is matched.";
 const REMOVE_ONE: &str = "Remove one of them; perfect match is the recommended one.";
-const COUNT_OF_ZERO: &str = "a count of 0 asks for nothing, must be at least 1";
 const SAY_COUNT: &str = "Remove it, or write how many images must match.";
-const ALWAYS_PULLS: &str =
-    "`Always` asks the registry at every start, even when the cache has the image";
 const WRITE_IF_NOT_PRESENT: &str = "Write `IfNotPresent`.";
 const NAME_A_VERSION: &str =
     "Name a version, or write `imagePullPolicy: IfNotPresent` to run what the cache holds.";
 const WRITE_ALWAYS: &str = "Write `imagePullPolicy: Always`.";
-
-fn already_selected(explicit: &str) -> String {
-    format!("has no effect: `{explicit}` already selects a cache")
-}
-
-fn perfect_wins() -> String {
-    format!("has no effect: `{POD_PERFECT_MATCH}` takes precedence")
-}
 
 fn count_too_high(count: usize, images: usize) -> String {
     format!("{count} images must match, but the pod has {images}: no cache can match")

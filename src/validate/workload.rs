@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::annotations::{self, Place};
 use super::pod::Pods;
+use super::value::not_a;
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::pod::{self, Located};
@@ -34,6 +35,7 @@ pub(super) fn check(
         }
     }
     let mut pods = Pods::of(workload, object, path);
+    pods.metadata(workload, object, report);
     for template in pod::templates(workload, object) {
         pods.check(&template, report);
     }
@@ -46,11 +48,11 @@ pub(super) fn check(
 }
 
 fn check_map(map: &Located<'_>, place: Place<'_>, path: &Path<'_>, report: &mut Report<'_>) {
-    if let Value::Object(all) = map.value {
-        map.at(path, &mut |path| {
-            annotations::check(all, place, path, report);
-        });
-    }
+    map.at(path, &mut |path| match map.value {
+        Value::Object(all) => annotations::check(all, place, path, report),
+        Value::Null => {}
+        other => not_a("an object", other, path, report),
+    });
 }
 
 /// Reports an object of an unknown kind in which there is a pod spec: nothing in it is validated.

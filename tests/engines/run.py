@@ -1,4 +1,4 @@
-"""Runs the tests of this folder and closes with the three lines that the project's test command counts."""
+"""Runs the tests of a folder, this one by default, and closes with the three lines that the project's test command counts."""
 import os
 import sys
 import unittest
@@ -13,7 +13,7 @@ class Counted(unittest.TextTestResult):
 
 
 if __name__ == "__main__":
-    here = os.path.dirname(os.path.abspath(__file__))
+    here = sys.argv[1] if sys.argv[1:] else os.path.dirname(os.path.abspath(__file__))
     suite = unittest.defaultTestLoader.discover(here, pattern="test_*.py")
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Counted).run(suite)
     failed, skipped = len(result.failures) + len(result.errors), len(result.skipped)

@@ -24,6 +24,7 @@ FOREIGN = {
     "templates.gatekeeper.sh": "Gatekeeper: no package has its schemas",
     "constraints.gatekeeper.sh": "Gatekeeper: no package has its schemas",
     "policies.kubewarden.io": "Kubewarden: no package has its schemas",
+    "kustomize.config.k8s.io": "Kustomize: built by kubectl in tests/deploy",
     "cert-manager.io": "cert-manager: in node/cert-manager.test.mjs",
 }
 

@@ -19,10 +19,11 @@ COMMANDS = (
 
 @functools.cache
 def files():
-    """Returns the YAML files below the folders by their paths; those of tests are no part of what is shipped."""
+    """Returns the YAML files below the folders by their paths; those of tests are no part of what is shipped,
+    and templates of Helm are rendered by `tests/deploy`."""
     found = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.y*ml"))
     found = [path.relative_to(ROOT) for path in found]
-    return {str(path): (ROOT / path).read_text() for path in found if "tests" not in path.parts}
+    return {str(path): (ROOT / path).read_text() for path in found if not {"tests", "templates"} & set(path.parts)}
 
 
 @functools.cache

@@ -8,12 +8,17 @@ mod bench;
 mod bundles;
 mod check;
 mod ci;
+mod deploy;
 mod dev;
 mod engines;
 mod fuzz;
+mod image;
 mod pkg;
 mod plan;
+mod project;
+mod release;
 mod reliability;
+mod sbom;
 mod sdk;
 mod setup;
 mod test;
@@ -89,6 +94,27 @@ enum Chore {
         #[arg(long, default_value_t = 10_000)]
         cases: u32,
     },
+    /// Test the chart, alerts, dashboard, Argo CD health check and recipes of `deploy`.
+    Deploy {
+        /// Write the files that have a source elsewhere.
+        #[arg(long)]
+        update: bool,
+    },
+    /// Build the container image, as an OCI image layout below `target/image`.
+    Image {
+        /// Architecture, `amd64` or `arm64`; repeatable [default: amd64, and arm64 if its linker is there].
+        #[arg(long)]
+        arch: Vec<String>,
+        /// Only check an image of the debug build with skopeo, umoci and a registry.
+        #[arg(long, conflicts_with = "arch")]
+        test: bool,
+    },
+    /// Make every file of a release below `target/release-artifacts`, and check them.
+    Release {
+        /// Publish nothing; without it nothing is made: the workflow publishes.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Print the sizes of what runs inside other programs, and hold them against their limits.
     Size,
     /// Fuzz the core's entries.
@@ -123,6 +149,10 @@ fn main() -> Result<()> {
         Chore::Sdk => test::sdk(&sh),
         Chore::PlanSolver { cases } => test::plan_solver(&sh, cases),
         Chore::Engines => test::engines(&sh),
+        Chore::Image { arch, test: false } => image::run(&sh, &arch).map(|_| ()),
+        Chore::Image { test: true, .. } => test::image(&sh),
+        Chore::Deploy { update } => test::deploy(&sh, update),
+        Chore::Release { dry_run } => release::run(&sh, dry_run),
         Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
     }

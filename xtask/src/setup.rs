@@ -26,11 +26,40 @@ pub(crate) fn target(sh: &Shell) -> Result<PathBuf> {
 
 /// Adds the wasm target to the toolchain, unless it is there.
 pub(crate) fn wasm_target(sh: &Shell) -> Result<()> {
+    rust_target(sh, WASM)
+}
+
+/// Adds a target to the toolchain, unless it is there.
+pub(crate) fn rust_target(sh: &Shell, target: &str) -> Result<()> {
     let sysroot = cmd!(sh, "rustc --print sysroot").quiet().read()?;
-    if !Path::new(&sysroot).join("lib/rustlib").join(WASM).is_dir() {
-        cmd!(sh, "rustup target add {WASM}").run()?;
+    if !Path::new(&sysroot)
+        .join("lib/rustlib")
+        .join(target)
+        .is_dir()
+    {
+        cmd!(sh, "rustup target add {target}").run()?;
     }
     Ok(())
+}
+
+/// Installs packages of Debian, unless they are there.
+pub(crate) fn debian(sh: &Shell, packages: &[&str]) -> Result<()> {
+    let format = "${Status}\n";
+    let installed = cmd!(sh, "dpkg-query --show --showformat={format} {packages...}")
+        .quiet()
+        .ignore_stderr()
+        .ignore_status()
+        .read()?;
+    if installed.matches("install ok installed").count() == packages.len() {
+        return Ok(());
+    }
+    cmd!(sh, "apt-get update -qq").run()?;
+    cmd!(
+        sh,
+        "apt-get install -y -qq --no-install-recommends {packages...}"
+    )
+    .run()
+    .with_context(|| format!("install the packages: {}", packages.join(" ")))
 }
 
 /// Installs a browser and its driver, unless they are there.

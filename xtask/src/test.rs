@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{engines, pkg, plan, reliability, sdk, setup, www};
+use crate::{deploy, engines, image, pkg, plan, reliability, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     announce(sh)?;
@@ -24,6 +24,9 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     sdk::test(sh, &mut count)?;
     engines::test(sh, &mut count)?;
     plan::test(sh, &mut count, 300)?;
+    deploy::test(sh, &mut count, false)?;
+    // Last: it links the command line in another way.
+    image::test(sh, &mut count)?;
     let faults = reliability::check(&count.names);
     count.close()?;
     faults
@@ -33,6 +36,20 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
 pub(crate) fn plan_solver(sh: &Shell, cases: u32) -> Result<()> {
     let mut count = Count::default();
     plan::test(sh, &mut count, cases)?;
+    count.close()
+}
+
+/// Checks the image of the debug build alone.
+pub(crate) fn image(sh: &Shell) -> Result<()> {
+    let mut count = Count::default();
+    image::test(sh, &mut count)?;
+    count.close()
+}
+
+/// Runs the tests of what is deployed alone.
+pub(crate) fn deploy(sh: &Shell, update: bool) -> Result<()> {
+    let mut count = Count::default();
+    deploy::test(sh, &mut count, update)?;
     count.close()
 }
 
@@ -76,6 +93,12 @@ fn announce(sh: &Shell) -> Result<()> {
         (
             "chromium and chromium-driver (apt-get)",
             Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists(),
+        ),
+        (
+            "skopeo, umoci, docker-registry, prometheus and lua5.1 (apt-get)",
+            ["skopeo", "umoci", "docker-registry", "promtool", "lua5.1"]
+                .iter()
+                .all(|program| Path::new("/usr/bin").join(program).exists()),
         ),
         (
             "the packages of tests/sdk/python/requirements.txt (Python registry, below target)",
@@ -208,7 +231,7 @@ impl Count {
     }
 
     /// The closing line of it all.
-    fn close(&self) -> Result<()> {
+    pub(crate) fn close(&self) -> Result<()> {
         for Broken { name, tail } in &self.broken {
             println!("\nThis run failed, and ended with:\n$ {name}");
             for line in tail {

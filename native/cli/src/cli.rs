@@ -11,8 +11,8 @@ use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::usage::UsageError;
 use crate::{
-    completions, crd, dev, eci, expire, explain, match_pods, plan, reference, schema, serve, sync,
-    validate, webhook,
+    complete, completions, crd, dev, eci, expire, explain, man, match_pods, plan, reference,
+    schema, serve, sync, validate, webhook,
 };
 
 /// Maximum width of help, in columns.
@@ -73,6 +73,10 @@ enum Verb {
     Schema(schema::Schema),
     Explain(explain::Explain),
     Completions(completions::Completions),
+    #[command(hide = true)]
+    Man(man::Man),
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Complete),
 }
 
 impl Verb {
@@ -92,6 +96,8 @@ impl Verb {
             Verb::Schema(verb) => verb.run(console),
             Verb::Explain(verb) => verb.run(console),
             Verb::Completions(verb) => verb.run(&mut command(None), console),
+            Verb::Man(verb) => verb.run(command(None)),
+            Verb::Complete(verb) => verb.run(&mut command(None), console),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! The output end: one locked, buffered writer to standard output, and one line at a time to standard error.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 use anstream::AutoStream;
 use anyhow::Context;
 use imagecache::foreign::{Foreign, steers};
+use imagecache::validate::OtherDocument;
 
 /// What went wrong when a write to [`Console`] fails.
 pub(crate) const UNWRITABLE: &str = "cannot write standard output";
@@ -160,6 +162,14 @@ pub(crate) fn complain(message: &str) {
 /// Writes a note to standard error.
 pub(crate) fn note(message: &str) {
     let _ = writeln!(anstream::stderr(), "{}", Foreign(message).lines());
+}
+
+/// Writes how the manifests behind skipped documents are validated, once for each advice.
+pub(crate) fn advise(skipped: &BTreeSet<OtherDocument>) {
+    let advice: BTreeSet<&str> = skipped.iter().map(|what| what.advice()).collect();
+    for advice in advice.iter().filter(|advice| !advice.is_empty()) {
+        note(&format!("note: files were skipped. {advice}"));
+    }
 }
 
 /// Writes a text that was rendered for standard error, with its codes of colours.

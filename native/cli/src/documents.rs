@@ -1,11 +1,14 @@
 //! The objects in every input, for the verbs that ask about them.
 
-use imagecache::diagnostic::{Code, Levels, Report};
+use std::collections::BTreeSet;
+
+use imagecache::diagnostic::{Code, Diagnostic, Levels, Report};
 use imagecache::document::read_within;
+use imagecache::validate::other_documents;
 use rayon::prelude::*;
 use serde_json::Value;
 
-use crate::console;
+use crate::console::{self, visible};
 use crate::input::{Input, LIMITS, format_of};
 use crate::report::{Checked, Text};
 
@@ -32,15 +35,35 @@ pub(crate) fn take<T: Send>(
         parts: Vec::new(),
         incomplete: false,
     };
-    for (parts, checked) in read {
+    let mut skipped = BTreeSet::new();
+    for (parts, mut checked) in read {
         taken.parts.extend(parts);
+        checked
+            .skip_note()
+            .iter()
+            .for_each(|note| console::note(note));
+        skipped.append(&mut checked.skipped);
         for found in &checked.findings {
             taken.incomplete |= matches!(found.code, Code::IC001 | Code::IC003 | Code::IC005);
             let shown = text.render(&checked.name, &checked.text, found);
             console::note_rendered(&format!("{shown}\n"));
         }
     }
+    console::advise(&skipped);
     taken
+}
+
+/// Reports findings that are about no text.
+pub(crate) fn report(findings: &[Diagnostic]) {
+    for found in findings {
+        console::note(&visible(&format!(
+            "{}[{}]: {found}",
+            found.severity, found.code
+        )));
+        if let Some(help) = &found.help {
+            console::note(&format!("  {help}"));
+        }
+    }
 }
 
 fn take_one<T>(input: &Input, take: impl Fn(&Value, &mut Report<'_>) -> T) -> (Vec<T>, Checked) {
@@ -52,8 +75,19 @@ fn take_one<T>(input: &Input, take: impl Fn(&Value, &mut Report<'_>) -> T) -> (V
             let levels = Levels::default();
             let format = format_of(&input.name);
             let (documents, findings) = read_within(&text, format, &levels, &LIMITS);
+            let skipped = if input.found {
+                other_documents(&input.name, &text, &documents, &findings)
+            } else {
+                Vec::new()
+            };
+            let is_skipped = |document| skipped.iter().any(|(number, _)| *number == document);
             checked.findings = findings;
-            for document in &documents {
+            checked.findings.retain(|found| !is_skipped(found.document));
+            checked.skip(&skipped);
+            for document in documents
+                .iter()
+                .filter(|document| !is_skipped(document.index()))
+            {
                 let mut report = Report::on(document, &levels);
                 parts.push(take(document.value(), &mut report));
                 checked.findings.extend(report.finish());

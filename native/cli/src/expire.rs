@@ -3,13 +3,14 @@
 use anstyle::AnsiColor;
 use anyhow::Context;
 use clap::ValueEnum;
-use imagecache::expiry::{Expiry, ExpiryState, expiry, facts};
+use imagecache::expiry::{Expiry, ExpiryInventory, ExpiryState, expiry};
 use imagecache::time::{DAY, Timestamp};
 
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
+use crate::report::count;
 use crate::{documents, encode, table};
 
 const EXAMPLES: &str = "\
@@ -27,9 +28,9 @@ Rules:
 
 Exit codes:
   0  done
-  1  with --within: a cache has expired, or expires within that time
+  1  with --within: a cache has expired, expires within that time, or has an invalid retention
   2  usage error
-  3  an input could not be read, or the input has no cache";
+  3  an input or a time of a cache could not be read, or the input has no cache";
 
 /// Show when each cache expires, and why
 ///
@@ -40,7 +41,7 @@ Exit codes:
 pub(crate) struct Expire {
     #[command(flatten)]
     inputs: Inputs,
-    /// Only caches that expire within this time (7d, 12h, 30m); if any, exit code 1
+    /// Only caches that expire, or may, within this time (7d, 12h, 30m); if any, exit code 1
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     within: Option<i64>,
     /// Output format
@@ -80,15 +81,36 @@ impl Expire {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let now = self.clock.now();
         console.outlive_reader();
-        let taken = documents::take(&self.inputs.list()?, |value, _| facts(value));
-        let caches = taken.parts.iter().flatten();
+        let taken = documents::take(&self.inputs.list()?, |value, report| {
+            let mut inventory = ExpiryInventory::default();
+            inventory.add(value, report);
+            inventory
+        });
+        let mut inventory = ExpiryInventory::default();
+        taken
+            .parts
+            .into_iter()
+            .for_each(|part| inventory.append(part));
+        let complete = !taken.incomplete && inventory.unread == 0;
+        documents::report(&inventory.conflicts());
+        let caches = inventory.caches.iter();
         let mut ends: Vec<Expiry> = caches.map(|cache| expiry(cache, now)).collect();
         if ends.is_empty() {
-            console::complain("the input has no image cache");
-            return Ok(Exit::Failure);
+            if inventory.empty_lists == 0 || !complete {
+                console::complain(&no_cache(inventory.others));
+                return Ok(Exit::Failure);
+            }
+            console::note("note: 0 image caches in the input");
         }
         if let Some(within) = self.within {
-            ends.retain(|end| end.seconds_left.is_some_and(|left| left <= within));
+            let waiting = ends.iter().filter(|end| end.start_is_unset()).count();
+            if waiting > 0 {
+                console::note(&format!(
+                    "note: {} without a creation time: no end to compare",
+                    count(waiting, "image cache")
+                ));
+            }
+            ends.retain(|end| end.may_end_within(within));
         }
         let text = match self.output {
             Form::Text => text(&mut ends, now, console),
@@ -97,13 +119,23 @@ impl Expire {
             Form::Name => names(&ends),
         };
         console.document(&text).context(UNWRITABLE)?;
-        Ok(if taken.incomplete {
+        Ok(if !complete {
             Exit::Failure
         } else if self.within.is_some() && !ends.is_empty() {
             Exit::Findings
         } else {
             Exit::Ok
         })
+    }
+}
+
+fn no_cache(others: usize) -> String {
+    match others {
+        0 => "the input has no image cache".to_owned(),
+        others => format!(
+            "the input has no image cache, only {}",
+            count(others, "other object")
+        ),
     }
 }
 

@@ -5,15 +5,19 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use ignore::overrides::{Override, OverrideBuilder};
+use ignore::{Walk, WalkBuilder};
 use imagecache::diagnostic::{Code, Diagnostic};
 use imagecache::document::{Position, Span, TextFormat, TextLimits};
-use walkdir::{DirEntry, WalkDir};
 
-use crate::console::reason;
+use crate::console::{self, reason};
 use crate::usage::usage_error;
 
 /// Extensions searched for in a directory. Files named explicitly may have any extension.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// A file of patterns, as in `.gitignore`, for files and directories that are not read.
+const IGNORE_FILE: &str = ".imagecacheignore";
 
 /// Limits of one input. The limits of the core are for untrusted text; these files are the user's, and a list of a large
 /// cluster is large. Kept values take some ten times their text in memory, one text per core.
@@ -35,9 +39,12 @@ pub(crate) struct Inputs {
     /// Files and directories, as with -f
     #[arg(value_name = "FILE|DIR")]
     paths: Vec<PathBuf>,
-    /// Also read subdirectories, except hidden ones
+    /// Also read subdirectories, except hidden ones and what .gitignore names
     #[arg(short = 'R', long)]
     recursive: bool,
+    /// Leave out files and directories below a directory that match, as in .gitignore; repeatable
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
 }
 
 /// One text to read.
@@ -45,6 +52,8 @@ pub(crate) struct Inputs {
 pub(crate) struct Input {
     /// Its name in messages: the path as given, or `<stdin>`.
     pub(crate) name: String,
+    /// It was found in a directory, where other files lie beside manifests.
+    pub(crate) found: bool,
     from: From,
 }
 
@@ -112,85 +121,143 @@ impl Inputs {
         }
         let mut inputs = Vec::new();
         for path in named() {
-            self.add(path, &mut inputs);
+            self.add(path, &mut inputs)?;
         }
         Ok(inputs)
     }
 
-    fn add(&self, path: &Path, inputs: &mut Vec<Input>) {
+    fn add(&self, path: &Path, inputs: &mut Vec<Input>) -> anyhow::Result<()> {
         let name = path.display().to_string();
         if is_stdin(path) {
             inputs.push(Input {
                 name: "<stdin>".to_owned(),
+                found: false,
                 from: From::Stdin,
             });
         } else if path.is_dir() {
-            self.add_folder(path, name, inputs);
+            self.add_folder(path, name, inputs)?;
         } else {
             inputs.push(Input {
                 name,
+                found: false,
                 from: From::File(path.to_owned()),
             });
         }
+        Ok(())
     }
 
-    fn add_folder(&self, folder: &Path, name: String, inputs: &mut Vec<Input>) {
+    fn add_folder(
+        &self,
+        folder: &Path,
+        name: String,
+        inputs: &mut Vec<Input>,
+    ) -> anyhow::Result<()> {
         let before = inputs.len();
         let mut folders_inside = false;
-        let depth = if self.recursive { usize::MAX } else { 1 };
-        let walk = WalkDir::new(folder)
-            .follow_links(true)
-            .max_depth(depth)
-            .sort_by_file_name()
-            .into_iter()
-            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
-        for entry in walk {
-            match entry {
-                Ok(entry) if entry.file_type().is_dir() => folders_inside |= entry.depth() > 0,
-                Ok(entry) if is_manifest(entry.path()) => inputs.push(Input {
-                    name: entry.path().display().to_string(),
-                    from: From::File(entry.into_path()),
-                }),
-                Ok(_) => {}
-                Err(error) => inputs.push(Input {
-                    name: error
-                        .path()
-                        .map_or_else(|| name.clone(), |path| path.display().to_string()),
-                    from: From::Nowhere(unwalkable(&error)),
-                }),
+        let mut add = |path: &Path, from: From| {
+            let name = path.display().to_string();
+            let found = true;
+            inputs.push(Input { name, found, from });
+        };
+        for entry in self.walk(folder)? {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let (path, fault) = unwalkable(&error);
+                    add(path.unwrap_or(folder), From::Nowhere(fault));
+                    continue;
+                }
+            };
+            if let Some(error) = entry.error() {
+                console::note(&format!("warning: {error}"));
+            }
+            let is =
+                |test: fn(&std::fs::FileType) -> bool| entry.file_type().as_ref().is_some_and(test);
+            if is(std::fs::FileType::is_dir) {
+                folders_inside |= entry.depth() > 0;
+            } else if !is_manifest(entry.path()) {
+                continue;
+            } else if is(std::fs::FileType::is_file) {
+                add(entry.path(), From::File(entry.path().to_owned()));
+            } else {
+                let help = "Name it with -f to read it all the same.";
+                let fault = Fault::new("not a regular file, so it is not read", help);
+                add(entry.path(), From::Nowhere(fault));
             }
         }
         if inputs.len() == before {
             let help = if folders_inside && !self.recursive {
                 "Add -R to read its subdirectories too."
             } else {
-                "Name a file, or a directory that holds manifests."
+                "Name a file, or a directory that holds manifests; --exclude and ignore files leave files out."
             };
             let fault = Fault::new("no *.yaml, *.yml or *.json file in this directory", help);
             inputs.push(Input {
                 name,
+                found: true,
                 from: From::Nowhere(fault),
             });
         }
+        Ok(())
+    }
+
+    /// Returns the walk over a directory: what ignore files and `--exclude` leave out is not in it. The answer does not
+    /// depend on the user's own settings of git, nor on whether the directory is a checkout.
+    fn walk(&self, folder: &Path) -> anyhow::Result<Walk> {
+        let depth = if self.recursive { None } else { Some(1) };
+        let walk = WalkBuilder::new(folder)
+            .standard_filters(false)
+            .hidden(true)
+            .parents(true)
+            .git_ignore(self.recursive)
+            .require_git(false)
+            .add_custom_ignore_filename(IGNORE_FILE)
+            .overrides(self.overrides(folder)?)
+            .follow_links(true)
+            .max_depth(depth)
+            .sort_by_file_name(OsStr::cmp)
+            .build();
+        Ok(walk)
+    }
+
+    /// Returns the patterns of `--exclude`, relative to the directory.
+    fn overrides(&self, folder: &Path) -> anyhow::Result<Override> {
+        let mut overrides = OverrideBuilder::new(folder);
+        let wrong = |glob: &str, why: &dyn std::fmt::Display| {
+            usage_error(format!("--exclude: `{glob}` is not a pattern: {why}"))
+        };
+        for glob in &self.exclude {
+            if glob.is_empty() || glob.starts_with('!') {
+                return Err(wrong(glob, &"it must name what is left out"));
+            }
+            // Here a leading `!` leaves out.
+            let added = overrides.add(&format!("!{glob}"));
+            added.map_err(|error| match &error {
+                ignore::Error::Glob { err, .. } => wrong(glob, err),
+                other => wrong(glob, other),
+            })?;
+        }
+        Ok(overrides.build()?)
     }
 }
 
-fn unwalkable(error: &walkdir::Error) -> Fault {
-    match error.io_error() {
-        Some(error) => Fault::io(error),
-        None => Fault::new(
-            "the link leads to a directory above it",
-            "Remove the link, or name the directories one by one.",
-        ),
+/// Returns the path at which a walk failed, and why.
+fn unwalkable(error: &ignore::Error) -> (Option<&Path>, Fault) {
+    match error {
+        ignore::Error::WithPath { path, err } => (Some(path), unwalkable(err).1),
+        ignore::Error::WithDepth { err, .. } => unwalkable(err),
+        ignore::Error::Loop { child, .. } => {
+            let help = "Remove the link, or name the directories one by one.";
+            let fault = Fault::new("the link leads to a directory above it", help);
+            (Some(child), fault)
+        }
+        ignore::Error::Io(error) => (None, Fault::io(error)),
+        other => (None, Fault::new(format!("cannot be read: {other}"), "")),
     }
 }
 
 fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
-}
-
-fn is_hidden(entry: &DirEntry) -> bool {
-    entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
 fn is_manifest(path: &Path) -> bool {

@@ -6,6 +6,7 @@
 mod cli;
 mod clock;
 mod code_arg;
+mod complete;
 mod completions;
 mod console;
 mod crd;
@@ -21,6 +22,7 @@ mod input;
 mod kubeconfig;
 mod listen;
 mod log;
+mod man;
 mod match_locality;
 mod match_pods;
 mod page;

@@ -38,12 +38,13 @@ Decisions:
   Partial  the cache has some images; the others are pulled
   Miss     no cache matches; every image is pulled
   Refused  the pod names a cache that does not exist or is not Ready; ECI does not create the pod
+  NotEci   the pod runs on ACS, which has image caches of its own
 
 Exit codes:
   0  done
   1  a pod has the decision --fail-on or a worse one
   2  usage error
-  3  an input could not be read, or the input has no pod";
+  3  an input, a pod or a cache could not be read, or the input has no pod";
 
 /// Show which cache each pod uses, and why
 ///
@@ -163,6 +164,8 @@ pub(crate) enum Form {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FailOn {
+    /// NotEci or worse: every pod must run on ECI, with every image cached
+    NotEci,
     /// Partial or worse
     Partial,
     /// Miss or worse
@@ -288,17 +291,20 @@ impl Match {
             inventory
         });
         let mut inventory = Inventory::default();
-        for part in taken.parts {
-            inventory.caches.extend(part.caches);
-            inventory.pods.extend(part.pods);
-            inventory.others += part.others;
-        }
+        taken
+            .parts
+            .into_iter()
+            .for_each(|part| inventory.append(part));
+        let complete = !taken.incomplete && inventory.unread == 0;
         if !facts.is_empty() {
             inventory.apply(&facts);
         }
         if inventory.pods.is_empty() {
-            console::complain(&nothing_to_match(&inventory));
-            return Ok(Exit::Failure);
+            if inventory.empty_lists == 0 || !complete {
+                console::complain(&nothing_to_match(&inventory));
+                return Ok(Exit::Failure);
+            }
+            console::note("note: 0 pods in the input");
         }
         let manifests = inventory.assume_ready(self.clock.now());
         if manifests > 0 {
@@ -309,7 +315,8 @@ impl Match {
         }
         let Inventory { caches, pods, .. } = inventory;
         let index: Index = caches.into_iter().collect();
-        if index.is_empty() {
+        documents::report(&index.conflicts());
+        if index.is_empty() && !pods.is_empty() {
             console::note("note: the input has no image cache, so every pod is a Miss");
         }
         let mut printer = Printer::new(self);
@@ -329,11 +336,7 @@ impl Match {
             }
         }
         printer.end(console)?;
-        Ok(if taken.incomplete {
-            Exit::Failure
-        } else {
-            worst
-        })
+        Ok(if complete { worst } else { Exit::Failure })
     }
 
     fn rules(&self) -> MatchRules {
@@ -384,18 +387,19 @@ impl Match {
 
     fn fails(&self, decision: &Decision) -> bool {
         let bad = match decision {
-            // A pod on ACS asks nothing of ECI.
-            Decision::Hit | Decision::NotEci => 0,
-            Decision::Partial => 1,
-            Decision::Miss => 2,
+            Decision::Hit => 0,
+            Decision::NotEci => 1,
+            Decision::Partial => 2,
+            Decision::Miss => 3,
             // A decision that a later core adds fails too, until it has a place here.
-            _ => 3,
+            _ => 4,
         };
         bad >= match self.fail_on {
-            FailOn::Partial => 1,
-            FailOn::Miss => 2,
-            FailOn::Refused => 3,
-            FailOn::Never => 4,
+            FailOn::NotEci => 1,
+            FailOn::Partial => 2,
+            FailOn::Miss => 3,
+            FailOn::Refused => 4,
+            FailOn::Never => 5,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `imagecache serve`: the ImageCache API of a cluster, on this machine.
 
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use imagecache::admission::{AdmissionMode, AdmissionSettings};
 use imagecache_apiserver::cluster::store::{History, Report, SetAside, Store, Unopened, salvage};
 use imagecache_apiserver::cluster::{Cluster, Config, export};
 
-use crate::console::{Console, UNWRITABLE};
+use crate::console::{self, Console, UNWRITABLE};
 use crate::crd_file;
 use crate::exit::Exit;
 use crate::listen;
@@ -127,7 +127,10 @@ impl Serve {
             Err(error) => return Err(error.into()),
         };
         if file == Path::new("-") {
-            export::write(&objects, &lost, console).context(UNWRITABLE)?;
+            let mut text = Vec::new();
+            export::write(&objects, &lost, &mut text).context(UNWRITABLE)?;
+            let text = String::from_utf8_lossy(&text);
+            console.document(&text).context(UNWRITABLE)?;
         } else {
             let shown = || file.display().to_string();
             let mut file = new_file(file).with_context(shown)?;

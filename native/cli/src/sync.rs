@@ -25,7 +25,7 @@ Examples:
   imagecache sync --dry-run --once       print the changes, and perform none
   imagecache sync                        run until Ctrl-C
   imagecache sync --leader-elect --listen 0.0.0.0:8080 --log-format json
-                                         run as in deploy/sync.yaml
+                                         run as in deploy/chart
 
 Annotations of ImageCaches, with the prefix imagecache.eci.alibabacloud.com/:
   paused: \"true\"                do not reconcile the object

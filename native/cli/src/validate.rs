@@ -5,8 +5,7 @@ use std::io;
 use anyhow::Context;
 use clap::ValueEnum;
 use imagecache::diagnostic::{Code, Level, Levels, Severity};
-use imagecache::document::read_within;
-use imagecache::validate::{ValidateOptions, text_within};
+use imagecache::validate::{ValidateOptions, file_within};
 use rayon::prelude::*;
 
 use crate::code_arg::CodeParser;
@@ -25,6 +24,7 @@ Examples:
   imagecache validate -f cache.yaml
   imagecache validate -R manifests/                      every manifest in a directory and below
   kustomize build . | imagecache validate -f -
+  imagecache validate -R . --exclude '*-test.yaml' --exclude vendor/
   imagecache validate -R . --off mutable-tag --error IC042
   imagecache validate -R . --fail-on warning -o github   as a step of a GitHub workflow
   imagecache validate -R . -o sarif > imagecache.sarif   for code scanning and editors
@@ -47,6 +47,9 @@ Exit codes:
 pub(crate) struct Validate {
     #[command(flatten)]
     inputs: Inputs,
+    /// Report files of a directory that are not manifests as errors, too; they are skipped otherwise
+    #[arg(long)]
+    strict: bool,
     /// Output format
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     output: Form,
@@ -98,6 +101,8 @@ enum Form {
     Junit,
     /// GitHub Actions workflow commands
     Github,
+    /// GitLab code-quality report, JSON
+    Gitlab,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -160,6 +165,7 @@ impl Validate {
             options,
             fail_on,
             quiet: self.quiet,
+            strict: self.strict,
         };
         let tally = match self.output {
             Form::Text => {
@@ -172,10 +178,17 @@ impl Validate {
             Form::Sarif => run.all(&inputs, report::Sarif::default(), console),
             Form::Junit => run.all(&inputs, report::Junit::new(fail_on), console),
             Form::Github => run.all(&inputs, report::Github, console),
+            Form::Gitlab => run.all(&inputs, report::Gitlab::default(), console),
         }?;
         console.finish()?;
+        if !self.quiet {
+            console::advise(&tally.skipped_as);
+        }
         if tally.objects() == 0 && tally.findings() == 0 && tally.empty_lists == 0 {
-            console::complain("nothing was checked: the input has no object");
+            console::complain(match tally.skipped_files {
+                0 => "nothing was checked: the input has no object",
+                _ => "nothing was checked: no file is a manifest",
+            });
             return Ok(Exit::Failure);
         }
         Ok(if tally.unreadable > 0 {
@@ -188,21 +201,13 @@ impl Validate {
     }
 }
 
-/// Returns the number of documents with a value. One without an object is a list without items.
-fn documents_in(text: &str, name: &str) -> usize {
-    let levels = Levels::default();
-    let (documents, _) = read_within(text, format_of(name), &levels, &LIMITS);
-    let values = documents
-        .iter()
-        .filter(|document| !document.value().is_null());
-    values.count()
-}
-
 /// One run over all inputs.
 struct Run {
     options: ValidateOptions,
     fail_on: Option<Severity>,
     quiet: bool,
+    /// Skip nothing.
+    strict: bool,
 }
 
 impl Run {
@@ -217,18 +222,21 @@ impl Run {
         let mut tally = Tally::default();
         form.start(console).context(UNWRITABLE)?;
         for batch in inputs.chunks(BATCH) {
-            let parts: Vec<(F::Part, Tally)> = batch
+            let parts: Vec<(F::Part, Tally, Option<String>)> = batch
                 .par_iter()
                 .map(|input| {
                     let checked = self.check(input);
                     progress.step();
-                    (form.part(&checked), Tally::of(&checked, self.fail_on))
+                    let note = checked.skip_note().filter(|_| !self.quiet);
+                    let tally = Tally::of(&checked, self.fail_on);
+                    (form.part(&checked), tally, note)
                 })
                 .collect();
             progress
                 .aside(|| {
-                    for (part, counts) in parts {
+                    for (part, counts, note) in parts {
                         tally.add(counts);
+                        note.iter().for_each(|note| console::note(note));
                         form.put(console, part)?;
                     }
                     io::Result::Ok(())
@@ -245,12 +253,13 @@ impl Run {
         match input.read() {
             Err(fault) => checked.unread(&fault),
             Ok(text) => {
-                let found = text_within(&text, format_of(&input.name), &self.options, &LIMITS);
-                checked.findings = found.diagnostics;
-                checked.objects = found.objects;
-                if checked.objects.is_empty() && checked.findings.is_empty() {
-                    checked.empty_lists = documents_in(&text, &input.name);
-                }
+                let name = &*input.name;
+                let found = Some(name).filter(|_| input.found && !self.strict);
+                let found = file_within(found, &text, format_of(name), &self.options, &LIMITS);
+                checked.findings = found.validation.diagnostics;
+                checked.objects = found.validation.objects;
+                checked.empty_lists = found.empty_lists;
+                checked.skip(&found.skipped);
                 checked.text = text;
             }
         }

@@ -237,3 +237,46 @@ fn definitions_are_those_of_the_core_in_either_form() {
         }
     }
 }
+
+#[test]
+fn gitlab_findings_have_places_and_distinct_fingerprints() {
+    let found: Vec<Value> = serde_json::from_str(&validate("gitlab", EVERYTHING)).unwrap();
+    let json: Vec<Value> = serde_json::from_str(&validate("json", EVERYTHING)).unwrap();
+    assert_eq!(found.len(), json.len());
+    let mut fingerprints = BTreeSet::new();
+    for (found, json) in found.iter().zip(&json) {
+        // the members that GitLab requires
+        assert!(found["description"].as_str().unwrap().starts_with("IC"));
+        assert!(fingerprints.insert(found["fingerprint"].as_str().unwrap().to_owned()));
+        let severity = match json["severity"].as_str().unwrap() {
+            "error" => "major",
+            "warning" => "minor",
+            _ => "info",
+        };
+        assert_eq!(found["severity"], severity);
+        assert_eq!(found["location"]["path"], json["file"]);
+        assert!(found["location"]["lines"]["begin"].as_u64().unwrap() >= 1);
+    }
+}
+
+#[test]
+fn gitlab_fingerprint_stays_when_lines_move() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cache.yaml");
+    let path = file.to_str().unwrap();
+    let text = std::fs::read_to_string("tests/data/invalid.yaml").unwrap();
+    let fingerprints = |text: &str| -> Vec<(String, u64)> {
+        std::fs::write(&file, text).unwrap();
+        let found: Vec<Value> = serde_json::from_str(&validate("gitlab", &[path])).unwrap();
+        let facts = found.iter().map(|found| {
+            let line = found["location"]["lines"]["begin"].as_u64().unwrap();
+            (found["fingerprint"].as_str().unwrap().to_owned(), line)
+        });
+        facts.collect()
+    };
+    let before = fingerprints(&text);
+    let after = fingerprints(&format!("# one more line\n{text}"));
+    assert!(!before.is_empty());
+    let moved = before.into_iter().map(|(print, line)| (print, line + 1));
+    assert_eq!(moved.collect::<Vec<_>>(), after);
+}

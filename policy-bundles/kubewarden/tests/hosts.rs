@@ -148,11 +148,40 @@ fn settings_are_validated_whole() {
 
 #[test]
 fn readme_request_has_the_shown_answer() {
-    let request: Value = serde_json::from_str(include_str!("../example-request.json")).unwrap();
+    let request: Value =
+        serde_json::from_str(include_str!("../test_data/imagecache-invalid.json")).unwrap();
     let answer = parsed(&Hosts::start().validate(&request, &json!({"mode": "off"}), None));
     assert_eq!(answer["accepted"], false);
     let message = answer["message"].as_str().unwrap();
     assert!(include_str!("../README.md").contains(message), "{message}");
+}
+
+#[test]
+fn e2e_expectations_hold_without_kwctl() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = fs::read_to_string(folder.join("e2e.bats")).unwrap();
+    let tests: Vec<&str> = script.split("@test ").skip(1).collect();
+    assert_eq!(tests.len(), 4);
+    for test in tests {
+        let after = |mark: &str| test.split(mark).nth(1).unwrap();
+        let path = after("--request-path ").split(' ').next().unwrap();
+        let settings = after("--settings-json '").split('\'').next().unwrap();
+        let request = fs::read_to_string(folder.join(path)).unwrap();
+        let request: Value = serde_json::from_str(&request).unwrap();
+        let settings: Value = serde_json::from_str(settings).unwrap();
+        let answer = parsed(&Hosts::start().validate(&request, &settings, None));
+        // what kwctl makes of the answer of a policy
+        let output = format!(
+            "{{\"allowed\":{}}} {}",
+            answer["accepted"], answer["message"]
+        );
+        let expected: Vec<&str> = test.split("\"$output\" : '.*").skip(1).collect();
+        assert!(!expected.is_empty());
+        for pattern in expected {
+            let text = pattern.split(".*'").next().unwrap();
+            assert!(output.contains(text), "{path}: `{text}` in {output}");
+        }
+    }
 }
 
 #[test]

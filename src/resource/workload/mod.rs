@@ -37,6 +37,8 @@ use serde::Serialize;
 
 pub use table::WORKLOADS;
 
+use crate::spelling::nearest;
+
 /// A kind of object that makes pods, or whose annotations people mistake for those of pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -202,6 +204,34 @@ pub fn resolve(api_version: &str, kind: &str) -> Option<&'static Workload> {
     }
     let other = || BUILT_IN.contains(&group).then(built_in).flatten();
     find(group, kind).or_else(other)
+}
+
+/// Returns the row that an object means whose kind or group is misspelt, if exactly the other of the two is as in the
+/// table: `deployment` in `apps`, `Deployment` in `app`. Without an `apiVersion` only kinds of Kubernetes are meant.
+///
+/// ```
+/// use imagecache::resource::workload::resolve_near;
+/// assert_eq!(resolve_near("apps/v1", "deployment").unwrap().kind, "Deployment");
+/// assert_eq!(resolve_near("app/v1", "Deployment").unwrap().group, "apps");
+/// assert_eq!(resolve_near("example.com/v1", "Deploymnet"), None);
+/// ```
+#[must_use]
+pub fn resolve_near(api_version: &str, kind: &str) -> Option<&'static Workload> {
+    let group = group_of(api_version);
+    let rows = WORKLOADS.iter().filter(|row| {
+        if api_version.is_empty() || BUILT_IN.contains(&group) {
+            row.is_built_in()
+        } else {
+            row.group == group
+        }
+    });
+    if let Some(near) = nearest(kind, rows.clone().map(|row| row.kind)) {
+        return rows.into_iter().find(|row| row.kind == near);
+    }
+    let rows = WORKLOADS.iter().filter(|row| row.kind == kind);
+    let groups = rows.clone().map(|row| row.group);
+    let near = nearest(group, groups.filter(|group| !group.is_empty()))?;
+    rows.into_iter().find(|row| row.group == near)
 }
 
 /// Returns the group of an `apiVersion`: empty for `v1`.

@@ -117,6 +117,11 @@ fn yaml_texts() -> Result<Vec<Case>> {
             texts.push(validate(&name, &text));
         }
     }
+    for row in gates()? {
+        if let Some(yaml) = row.get("text").and_then(Value::as_str) {
+            texts.push(validate(&format!("gates: {}", text(&row, "row")?), yaml));
+        }
+    }
     for file in ["broken", "places"] {
         let path = root().join(format!("tests/data/document/{file}.toml"));
         let table: Value = toml::from_str(&std::fs::read_to_string(path)?)?;
@@ -128,6 +133,12 @@ fn yaml_texts() -> Result<Vec<Case>> {
         }
     }
     Ok(texts)
+}
+
+/// What gates do with what they cannot read.
+fn gates() -> Result<Vec<Value>> {
+    let table = read_json(&root().join("tests/data/gates.json"))?;
+    Ok(table.as_array().context("no list")?.clone())
 }
 
 /// Every code, and a few rules by name.
@@ -273,6 +284,19 @@ fn requests() -> Result<Vec<Case>> {
                 Some(_) => continue,
             }
             questions.push(Case::ask(text(row, "name")?, "admit", Value::Object(input)));
+        }
+    }
+    for row in gates()? {
+        for case in row
+            .get("requests")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let mut input = case.as_object().context("no object")?.clone();
+            input.remove("verdict");
+            let name = format!("gates: {}", text(&row, "row")?);
+            questions.push(Case::ask(name, "admit", Value::Object(input)));
         }
     }
     Ok(questions)

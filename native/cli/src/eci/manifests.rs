@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use imagecache::diagnostic::Severity;
 use imagecache::eci::login::{RegistryLogin, logins};
 use imagecache::eci::object::CallDefaults;
+use imagecache::matching::{DocumentObject, ObjectRole, subjects};
 use imagecache::resource::ImageCache;
 use imagecache::validate::{self, ValidateOptions};
 use serde_json::{Value, json};
@@ -58,13 +59,15 @@ impl Manifests {
         if self.is_empty() {
             return Ok(read);
         }
-        let taken = documents::take(&self.inputs.list()?, |value, _| value.clone());
+        let taken = documents::take(&self.inputs.list()?, |value, report| {
+            let before = report.count();
+            let objects = subjects(value, report);
+            (objects, report.count() > before)
+        });
         read.incomplete = taken.incomplete;
-        for document in &taken.parts {
-            match document.get("items").and_then(Value::as_array) {
-                Some(items) => items.iter().for_each(|item| read.add(item)),
-                None => read.add(document),
-            }
+        for (objects, unread) in &taken.parts {
+            read.incomplete |= unread;
+            objects.iter().for_each(|object| read.add(object));
         }
         if read.caches.is_empty() && !read.invalid {
             console::complain("there is no ImageCache in the input");
@@ -75,10 +78,12 @@ impl Manifests {
 }
 
 impl Read {
-    fn add(&mut self, object: &Value) {
+    fn add(&mut self, DocumentObject { role, value, .. }: &DocumentObject) {
+        let object = value;
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
         let name = text("/metadata/name").unwrap_or_default();
         match text("/kind").unwrap_or_default() {
+            _ if *role == ObjectRole::Cache => self.add_cache(name, object),
             "Secret" => {
                 let namespace = text("/metadata/namespace").unwrap_or("default");
                 self.secrets
@@ -88,7 +93,6 @@ impl Read {
                 self.defaults =
                     CallDefaults::from_profile(object.get("data").unwrap_or(&Value::Null));
             }
-            "ImageCache" => self.add_cache(name, object),
             _ => {}
         }
     }

@@ -227,7 +227,7 @@ impl PlanCaches {
         let (table, unread) = self.price_table();
         let plan = plan(&input, &table, &options);
         self.print(&plan, console)?;
-        let mut incomplete = taken.incomplete || unread;
+        let mut incomplete = taken.incomplete || unread || input.unread > 0;
         for finding in &plan.findings {
             incomplete |= finding.path != "quota";
             console::complain(&finding.to_string());

@@ -21,7 +21,8 @@ pub(crate) struct Junit {
 /// How one case ended.
 enum Case<'a> {
     Passed,
-    Skipped,
+    /// With the reason.
+    Skipped(String),
     Failed(Vec<&'a Diagnostic>),
 }
 
@@ -45,7 +46,7 @@ impl Junit {
         } else if checked || !found.is_empty() {
             Case::Passed
         } else {
-            Case::Skipped
+            Case::Skipped("there are no rules for this kind of object".to_owned())
         }
     }
 
@@ -66,6 +67,10 @@ impl Junit {
             let case = self.case(true, &sorted.rest);
             cases.push(("the file itself".to_owned(), sorted.rest, case));
         }
+        if let Some(reason) = file.skip_reason() {
+            let name = "documents that are not manifests".to_owned();
+            cases.push((name, Vec::new(), Case::Skipped(reason)));
+        }
         let number = |which: fn(&Case<'_>) -> bool| {
             cases
                 .iter()
@@ -84,7 +89,7 @@ impl Junit {
             .with_attribute(("errors", "0"))
             .with_attribute((
                 "skipped",
-                number(|case| matches!(case, Case::Skipped)).as_str(),
+                number(|case| matches!(case, Case::Skipped(_))).as_str(),
             ))
             .write_inner_content(|xml| {
                 for (name, found, case) in &cases {
@@ -121,9 +126,9 @@ impl Junit {
         element.write_inner_content(|xml| {
             match case {
                 Case::Passed => {}
-                Case::Skipped => {
+                Case::Skipped(reason) => {
                     xml.create_element("skipped")
-                        .with_attribute(("message", "there are no rules for this kind of object"))
+                        .with_attribute(("message", reason.as_str()))
                         .write_empty()?;
                 }
                 Case::Failed(failing) => write_failure(xml, file, failing)?,

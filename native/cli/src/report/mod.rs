@@ -1,6 +1,7 @@
 //! Findings in the forms that people and machines read.
 
 mod github;
+mod gitlab;
 mod json;
 mod junit;
 mod name;
@@ -14,11 +15,13 @@ use std::io;
 
 use imagecache::diagnostic::{Code, Diagnostic, Severity};
 use imagecache::validate::CheckedObject as Object;
+use imagecache::validate::OtherDocument;
 
-use crate::console::Console;
+use crate::console::{Console, visible};
 use crate::input::{Fault, Input};
 
 pub(crate) use github::Github;
+pub(crate) use gitlab::Gitlab;
 pub(crate) use json::Json;
 pub(crate) use junit::Junit;
 pub(crate) use name::Name;
@@ -39,8 +42,10 @@ pub(crate) struct Checked {
     pub(crate) objects: Vec<Object>,
     /// The file could not be read.
     pub(crate) unreadable: bool,
-    /// Number of lists without items, in a file without objects.
+    /// Number of lists without items.
     pub(crate) empty_lists: usize,
+    /// The documents that are not manifests.
+    pub(crate) skipped: BTreeSet<OtherDocument>,
 }
 
 /// The findings of a file, object by object.
@@ -61,7 +66,30 @@ impl Checked {
             objects: Vec::new(),
             unreadable: false,
             empty_lists: 0,
+            skipped: BTreeSet::new(),
         }
+    }
+
+    /// Notes the documents that were skipped.
+    pub(crate) fn skip(&mut self, documents: &[(usize, OtherDocument)]) {
+        self.skipped.extend(documents.iter().map(|(_, what)| what));
+    }
+
+    /// Returns the reason why a file, or a part of it, was skipped: `values of a Helm chart`.
+    pub(crate) fn skip_reason(&self) -> Option<String> {
+        let what: Vec<String> = self.skipped.iter().map(ToString::to_string).collect();
+        (!what.is_empty()).then(|| what.join(", "))
+    }
+
+    /// Returns the line about a file that was skipped.
+    pub(crate) fn skip_note(&self) -> Option<String> {
+        let reason = self.skip_reason()?;
+        let part = if self.objects.is_empty() {
+            ""
+        } else {
+            " in part"
+        };
+        Some(format!("skipped{part}: {}: {reason}", visible(&self.name)))
     }
 
     /// Notes that the input could not be read.
@@ -153,6 +181,10 @@ pub(crate) struct Tally {
     pub(crate) unreadable: usize,
     /// Lists without items.
     pub(crate) empty_lists: usize,
+    /// Files that were skipped, or a part of them.
+    pub(crate) skipped_files: usize,
+    /// What they are.
+    pub(crate) skipped_as: BTreeSet<OtherDocument>,
     /// Findings that make the exit code 1.
     pub(crate) failing: usize,
     pub(crate) codes: BTreeSet<Code>,
@@ -173,6 +205,8 @@ impl Tally {
             hints: count(Severity::Hint),
             unreadable: usize::from(file.unreadable),
             empty_lists: file.empty_lists,
+            skipped_files: usize::from(!file.skipped.is_empty()),
+            skipped_as: file.skipped.clone(),
             failing: file
                 .findings
                 .iter()
@@ -190,6 +224,8 @@ impl Tally {
         self.hints += other.hints;
         self.unreadable += other.unreadable;
         self.empty_lists += other.empty_lists;
+        self.skipped_files += other.skipped_files;
+        self.skipped_as.extend(other.skipped_as);
         self.failing += other.failing;
         self.codes.extend(other.codes);
     }
@@ -209,6 +245,9 @@ impl Tally {
         let mut text = format!("{} checked", count(self.checked, "object"));
         if self.skipped > 0 {
             text.push_str(&format!(", {} skipped", self.skipped));
+        }
+        if self.skipped_files > 0 {
+            text.push_str(&format!(", {} skipped", count(self.skipped_files, "file")));
         }
         if self.unreadable > 0 {
             text.push_str(&format!(", {} unreadable", count(self.unreadable, "input")));

@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 use imagecache::diagnostic::{Code, Diagnostic, Severity};
@@ -59,6 +60,7 @@ impl Text {
             .primary_title(found.to_string())
             .id(found.code.as_str());
         let mut group = Group::with_title(title);
+        let mut own_place = false;
         match (found.span, found.span.and_then(|span| excerpt(text, span))) {
             (Some(span), Some((line, mark))) => {
                 let mut snippet = Snippet::source(line).line_start(span.start.line);
@@ -71,6 +73,7 @@ impl Text {
                     snippet = snippet.path(file);
                 } else {
                     group = group.element(origin(file, span));
+                    own_place = true;
                 }
                 group = group.element(snippet.annotation(AnnotationKind::Primary.span(mark)));
             }
@@ -80,8 +83,20 @@ impl Text {
         if let Some(help) = &found.help {
             group = group.element(Level::HELP.message(visible(help)));
         }
-        self.renderer.render(&[group])
+        let shown = self.renderer.render(&[group]);
+        if own_place {
+            without_empty_place(&shown)
+        } else {
+            shown
+        }
     }
+}
+
+/// Returns a rendered finding without the line `:::` that the renderer writes for a snippet without a path.
+fn without_empty_place(shown: &str) -> String {
+    let is_place = |line: &&str| strip_str(line).to_string().trim() != ":::";
+    let lines: Vec<&str> = shown.lines().filter(is_place).collect();
+    lines.join("\n")
 }
 
 fn renderer(color: bool, width: Option<usize>) -> Renderer {
@@ -148,6 +163,13 @@ fn excerpt(text: &str, span: Span) -> Option<(&str, Range<usize>)> {
     }
     let (before, after) = text.split_at_checked(span.start.offset)?;
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    // A byte order mark is not a character of the line.
+    let mark = if line_start == 0 && text.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8().min(span.start.offset)
+    } else {
+        0
+    };
+    let line_start = line_start + mark;
     let line_end = after
         .find('\n')
         .map_or(text.len(), |at| span.start.offset + at);
@@ -243,6 +265,16 @@ mod tests {
             "{}",
             shown(text, at, at + 1)
         );
+    }
+
+    #[test]
+    fn a_place_is_written_once() {
+        for text in ["\u{feff}a: x", "a: \"é😀\" x", "\ta:\tx"] {
+            let at = text.find('x').unwrap();
+            let shown = shown(text, at, at + 1);
+            assert!(!shown.contains(":::"), "{shown}");
+            assert_eq!(shown.matches("f:1:").count(), 1, "{shown}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use imagecache_controller::webhook::manifests::{
-    FailurePolicy, Manifests, NAME, Place, Trust, service_names,
+    FailurePolicy, IMAGE, Manifests, NAME, Place, Trust, service_names,
 };
 use imagecache_controller::webhook::{bundle, parse_settings, self_signed};
 use serde_json::json;
@@ -58,7 +58,7 @@ pub(super) struct Print {
     #[arg(long, value_name = "NAME", default_value = "imagecache-system")]
     namespace: String,
     /// Image of the webhook
-    #[arg(long, value_name = "IMAGE", default_value = concat!("ghcr.io/imagecache/imagecache:v", env!("CARGO_PKG_VERSION")))]
+    #[arg(long, value_name = "IMAGE", default_value = IMAGE)]
     image: String,
     /// Number of replicas
     #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use imagecache::expiry::{self, ExpiryFacts};
 use imagecache::reconcile::{
     EventNote, Listing, Monotonic, ReconcileRecord, Spending, claim, refusal,
 };
@@ -18,7 +19,7 @@ use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 
-use super::metrics::Metrics;
+use super::metrics::{CacheLabels, Metrics};
 use super::pods::Pods;
 use super::run::{Broken, Run};
 use super::{Config, messages};
@@ -80,6 +81,8 @@ pub(super) struct Slot {
     pub(super) waits: bool,
     pub(super) problem: Option<EventNote>,
     ready: bool,
+    /// The metric of the time at which the cache expires.
+    expires: Option<CacheLabels>,
     /// The refused request.
     pub(super) refused: Option<String>,
 }
@@ -122,11 +125,13 @@ impl Host {
         *self.listing.write().unwrap_or_else(PoisonError::into_inner) = None;
         lock(&self.slots).clear();
         self.metrics.ready.set(0);
+        self.metrics.expires.clear();
     }
 
     pub(super) fn end(&self) {
         *self.work.write().unwrap_or_else(PoisonError::into_inner) = None;
         self.metrics.leads.set(0);
+        self.metrics.expires.clear();
     }
 
     /// Reports whether the process is healthy; a standby process is.
@@ -271,6 +276,7 @@ impl Host {
         let before = self.with_slot(run, |slot| {
             let problem = slot.problem.as_ref().map(|problem| problem.message.clone());
             slot.refused = problem.or_else(|| refusal(&run.object, &slot.memory));
+            self.record_expiry(slot, &run.object);
             std::mem::replace(&mut slot.ready, ready)
         });
         match (before, ready) {
@@ -306,11 +312,37 @@ impl Host {
     }
 
     pub(super) fn forget(&self, name: &str) {
-        if lock(&self.slots)
-            .remove(name)
-            .is_some_and(|slot| slot.ready)
-        {
+        let slot = lock(&self.slots).remove(name);
+        if let Some(slot) = slot {
+            self.drop_metrics(&slot);
+        }
+    }
+
+    /// Records when the cache of an object expires. Without a cache, or without an end, there is no such metric.
+    fn record_expiry(&self, slot: &mut Slot, object: &Value) {
+        let facts = ExpiryFacts::read(object);
+        let at = expiry::end(&facts);
+        let labels = facts.name.zip(facts.image_cache_id);
+        let labels = labels.map(|(name, id)| CacheLabels { name, id });
+        let labels = labels.filter(|_| at.is_some());
+        if slot.expires != labels {
+            if let Some(before) = &slot.expires {
+                self.metrics.expires.remove(before);
+            }
+            slot.expires = labels;
+        }
+        if let Some((labels, at)) = slot.expires.as_ref().zip(at) {
+            self.metrics.expires.get_or_create(labels).set(at.seconds());
+        }
+    }
+
+    /// Takes an object out of the metrics.
+    fn drop_metrics(&self, slot: &Slot) {
+        if slot.ready {
             self.metrics.ready.dec();
+        }
+        if let Some(labels) = &slot.expires {
+            self.metrics.expires.remove(labels);
         }
     }
 
@@ -344,9 +376,7 @@ impl Host {
         let mut slots = lock(&self.slots);
         let slot = slots.entry(run.name.clone()).or_default();
         if slot.uid != run.uid {
-            if slot.ready {
-                self.metrics.ready.dec();
-            }
+            self.drop_metrics(slot);
             *slot = Slot {
                 uid: run.uid.clone(),
                 ..Slot::default()

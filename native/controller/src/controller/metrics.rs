@@ -4,13 +4,20 @@ use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Metric, Registry};
+use prometheus_client::registry::{Metric, Registry, Unit};
 
 /// Labels: an effect and its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Labels {
     pub(super) act: &'static str,
     pub(super) outcome: &'static str,
+}
+
+/// Labels of a cache: the name of its object, and its id in ECI.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct CacheLabels {
+    pub(super) name: String,
+    pub(super) id: String,
 }
 
 #[derive(Debug)]
@@ -26,6 +33,8 @@ pub(super) struct Metrics {
     /// Objects that were ready when they were reconciled last.
     pub(super) ready: Gauge,
     pub(super) leads: Gauge,
+    /// When each cache expires, in seconds since 1970; a cache that never expires has none.
+    pub(super) expires: Family<CacheLabels, Gauge>,
 }
 
 /// Registers a new metric.
@@ -37,8 +46,17 @@ fn counted<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, hel
 
 impl Metrics {
     pub(super) fn new() -> Self {
-        let mut registry = Registry::with_prefix("imagecache_sync");
-        let all = &mut registry;
+        let mut registry = Registry::with_prefix("imagecache");
+        let expires = Family::default();
+        registry
+            .sub_registry_with_prefix("cache")
+            .register_with_unit(
+                "expires_timestamp",
+                "Time at which a cache expires, in seconds since 1970",
+                Unit::Seconds,
+                expires.clone(),
+            );
+        let all = registry.sub_registry_with_prefix("sync");
         Metrics {
             acts: counted(
                 all,
@@ -61,6 +79,7 @@ impl Metrics {
                 "leads",
                 "1 while this process is the leader, 0 while it is a standby",
             ),
+            expires,
             registry,
         }
     }

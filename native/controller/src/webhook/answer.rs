@@ -280,12 +280,12 @@ fn look(webhook: &Webhook, path: &str) -> Response<Body> {
                 }
                 // waiting for caches that never arrive would stop every pod, whatever the settings say
                 Err(why) if caches.asked() => {
-                    let why = Foreign(&why).line();
-                    let text = format!("ok, without image caches: {why}\n");
+                    let why = why.to_string();
+                    let text = format!("ok, without image caches: {}\n", Foreign(&why).line());
                     respond(StatusCode::OK, TEXT, text)
                 }
                 Err(why) => {
-                    let text = format!("{}\n", Foreign(&why).line());
+                    let text = format!("{}\n", Foreign(&why.to_string()).line());
                     respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
                 }
             }

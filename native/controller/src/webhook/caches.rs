@@ -99,6 +99,9 @@ impl Caches {
                 Ok(Event::InitDone) => {
                     let mirror = std::mem::take(&mut listing);
                     tracing::info!(caches = mirror.len(), "image caches are listed");
+                    for found in mirror.index().conflicts() {
+                        tracing::warn!(code = %found.code, "{found}");
+                    }
                     self.change(|state| {
                         *state = State {
                             mirror,

@@ -15,6 +15,9 @@ use super::SelfSigned;
 /// The name of everything that has one.
 pub const NAME: &str = "imagecache-webhook";
 
+/// The image of this version, of the controller and of the webhook.
+pub const IMAGE: &str = concat!("ghcr.io/imagecache/imagecache:v", env!("CARGO_PKG_VERSION"));
+
 /// The port that the server listens on in its pod.
 const PORT: u16 = 8443;
 

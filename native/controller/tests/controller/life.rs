@@ -213,7 +213,11 @@ async fn metrics_count_ready_caches() {
         async move { controller.run(None, stop).await }
     });
     stage
-        .create("base", json!({"images": ["nginx:1.27"]}), json!({}))
+        .create(
+            "base",
+            json!({"images": ["nginx:1.27"], "retentionDays": 7}),
+            json!({}),
+        )
         .await;
     stage.until_ready("base").await;
     let counted = |line: &'static str| controller.metrics().lines().any(|found| found == line);
@@ -221,9 +225,23 @@ async fn metrics_count_ready_caches() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(counted("imagecache_sync_objects 1") && counted("imagecache_sync_leads 1"));
+    let expires = || {
+        let lines = controller.metrics();
+        let line = lines
+            .lines()
+            .find(|line| line.starts_with("imagecache_cache_expires_timestamp_seconds{"))?;
+        line.rsplit(' ').next()?.parse::<i64>().ok()
+    };
+    let object = stage.get("base").await;
+    let expected = imagecache::expiry::end(&imagecache::expiry::ExpiryFacts::read(&object));
+    assert!(expected.is_some());
+    assert_eq!(
+        expires(),
+        expected.map(imagecache::time::Timestamp::seconds)
+    );
     stage.delete("base").await;
     stage.until_gone("base").await;
-    while !counted("imagecache_sync_ready 0") {
+    while !counted("imagecache_sync_ready 0") || expires().is_some() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     stop.cancel();
