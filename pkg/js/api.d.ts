@@ -83,33 +83,6 @@ export interface TextObject extends Span {
 export function expiry(cache: Json, now: string | Date): Expiry;
 
 /**
- * Plans which caches to have for workloads, what they cost in a month, what they save, and why. Amounts are whole
- * millionths of the currency; null is unknown.
- *
- * @param objects workloads, caches, autoscalers and nodes: an object, a list, a DescribeImageCaches reply, or an array of
- *   all of these.
- * @param facts sizes of images, and price files. Without prices, costs are unknown.
- * @throws {TypeError} if an argument is invalid. Sizes and prices that cannot be used are findings of the plan.
- */
-export function plan(objects: Json | readonly Json[], facts?: PlanFacts, options?: PlanOptions): PlanAnswer;
-
-/** What a plan needs beside the objects. */
-export interface PlanFacts {
-  /** Compressed sizes of images by reference: bytes, or a quantity such as `1.5Gi`. */
-  sizes?: Readonly<Record<string, number | string>>;
-  /** A price file or several; `imagecache plan --prices-schema` prints the schema. */
-  prices?: object | readonly object[];
-}
-
-/** A plan, its manifests, and what could not be read. */
-export interface PlanAnswer extends Plan {
-  /** The manifests of the plan as YAML, ready to apply, with the reasons as comments. */
-  manifests: string;
-  /** The parts of the objects that could not be read. */
-  diagnostics: Diagnostic[];
-}
-
-/**
  * Parses an image reference by the grammar of Docker's `distribution/reference`.
  *
  * @throws {TypeError} if `text` is not a string.

@@ -48,7 +48,6 @@ function core() {
 export const validate = (manifest, options) => core().validate(manifest, options);
 export const objects = (text) => core().objects(text);
 export const expiry = (cache, now) => core().expiry(cache, now);
-export const plan = (objects, facts, options) => core().plan(objects, facts, options);
 export const parseReference = (text) => core().parseReference(text);
 export const version = () => core().version();
 

@@ -53,18 +53,6 @@ pub fn expiry(cache: &JsValue, now: &JsValue) -> Answer {
     write::members(&expiry.map_err(read::error)?)
 }
 
-/// Plans which caches to have for workloads.
-#[wasm_bindgen]
-pub fn plan(objects: &JsValue, facts: &JsValue, options: &JsValue) -> Answer {
-    let objects = read::json("objects", objects)?;
-    let (facts, options) = (
-        read::optional("facts", facts)?,
-        read::optional("options", options)?,
-    );
-    let plan = ffi::plan(&objects, facts.as_ref(), options.as_ref());
-    write::json(&plan.map_err(read::error)?)
-}
-
 /// Describes a text as an image reference.
 #[wasm_bindgen(js_name = parseReference)]
 pub fn parse_reference(text: &JsValue) -> Answer {

@@ -8,7 +8,6 @@ function answer(core, { call, input }) {
     case 'reference': return core.parseReference(input.text);
     case 'expire': return { expiry: core.expiry(input.cache, input.now) };
     case 'match': return matched(core, input);
-    case 'plan': return core.plan(input.objects, input.facts, input.options);
     case 'admit': return admitted(core, input);
     case 'explain': return core.explain(input.code);
     case 'crd': return core.crd();

@@ -51,22 +51,6 @@ const TYPES: &[(&str, &[&str])] = &[
     ),
     ("src/matching/reason.rs", &["LossReason"]),
     ("src/matching/event.rs", &["PodEvent"]),
-    ("src/plan/options.rs", &["PlanOptions", "Objective"]),
-    (
-        "src/plan/report.rs",
-        &[
-            "Plan",
-            "PlannedCache",
-            "Action",
-            "PlannedImage",
-            "Costs",
-            "CoveredPod",
-            "UncoveredPod",
-            "Totals",
-            "PriceSource",
-            "Finding",
-        ],
-    ),
 ];
 
 /// Types with a `Serialize` of their own and primitive types, and their TypeScript types.
@@ -81,8 +65,6 @@ const WRITTEN: &[(&str, &str)] = &[
     ("Phase", "string"),
     ("Timestamp", "string"),
     ("Code", "Code"),
-    ("Amount", "number"),
-    ("HoursByName", "Record<string, number | string>"),
     ("Levels", "Levels"),
     // It writes its two positions as six numbers; `pkg/js/api.d.ts` declares them.
     ("Span", "Span"),
