@@ -103,6 +103,6 @@ fn color(action: Action) -> AnsiColor {
     match action {
         Action::Keep => AnsiColor::Green,
         Action::Create | Action::Grow | Action::Replace => AnsiColor::Yellow,
-        Action::Drop | Action::Blocked => AnsiColor::Red,
+        _ => AnsiColor::Red,
     }
 }
