@@ -495,6 +495,6 @@ pub fn corpus() -> Corpus {
     draw("matches", "match", 20, &mut matched_among_broken);
     draw("json-texts", "validate", 40, &mut written_as_json);
     draw("yaml-texts", "validate", 95, &mut written_as_yaml);
-    draw("plans", "plan", 40, &mut planned);
+    draw("plans", "plan", 60, &mut planned);
     corpus
 }
