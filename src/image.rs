@@ -139,6 +139,12 @@ impl Image {
         self.key.as_ref().err().map(|fault| &**fault)
     }
 
+    /// Returns the number of bytes that a pull transfers, where [`ImageFacts`] have it.
+    #[must_use]
+    pub fn bytes(&self) -> Option<u64> {
+        self.key()?.bytes
+    }
+
     pub(crate) fn key(&self) -> Option<&Key> {
         self.key.as_ref().ok()
     }

@@ -14,6 +14,7 @@
 //! | Which pods does this object describe, and what do they ask for? | [`pod`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
+//! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
 //! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | Which functions does a foreign host call, with JSON? | `ffi` |
@@ -33,6 +34,8 @@ mod image;
 pub mod matching;
 mod messages;
 pub mod path;
+#[cfg(feature = "plan")]
+pub mod plan;
 pub mod pod;
 #[cfg(feature = "eci")]
 pub mod reconcile;

@@ -110,7 +110,7 @@ impl Cache {
     }
 
     /// Reads a cache. Also returns true if a fact of the cache could not be read, and counts as absent.
-    pub(super) fn read_at(
+    pub(crate) fn read_at(
         value: &Value,
         path: &Path<'_>,
         report: &mut Report<'_>,

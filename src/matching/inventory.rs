@@ -3,14 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::cache::Cache;
+use super::cache::{Cache, CacheOrigin};
 use crate::diagnostic::Report;
 use crate::image::ImageFacts;
 use crate::path::Path;
 use crate::pod::{self, ClusterDefaults, Pod, Reading};
-use crate::resource::another_product;
 use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk, walk_item};
 use crate::resource::workload::PodPaths;
+use crate::resource::{Phase, another_product};
+use crate::time::Timestamp;
 
 /// The pods and caches of documents, in document order.
 ///
@@ -74,7 +75,8 @@ impl Inventory {
         self.defaults.merge(other.defaults);
     }
 
-    fn take(&mut self, met: &Met<'_>, report: &mut Report<'_>) {
+    /// Adds one object.
+    pub(crate) fn take(&mut self, met: &Met<'_>, report: &mut Report<'_>) {
         let before = report.count();
         if met.is_cache() {
             let sound = met.check_cache_type(report);
@@ -119,6 +121,33 @@ impl Inventory {
                 .iter_mut()
                 .for_each(|pod| self.defaults.apply(pod));
         }
+    }
+
+    /// Counts the manifests of caches as caches that are `Ready` since `now`, and returns their number. A manifest has no
+    /// status and no creation time: a cluster has not stored it yet.
+    ///
+    /// ```
+    /// use imagecache::diagnostic::{Levels, Report};
+    /// use imagecache::matching::Inventory;
+    /// let levels = Levels::default();
+    /// let mut inventory = Inventory::default();
+    /// let cache = serde_json::json!({"kind": "ImageCache", "metadata": {"name": "web"}, "spec": {"images": ["web:1"]}});
+    /// inventory.add(&cache, &mut Report::new(&levels));
+    /// assert_eq!(inventory.assume_ready("2026-01-01T00:00:00Z".parse().unwrap()), 1);
+    /// assert_eq!(inventory.caches[0].phase.as_ref().unwrap().as_str(), "Ready");
+    /// ```
+    pub fn assume_ready(&mut self, now: Timestamp) -> usize {
+        let stored = |cache: &Cache| {
+            cache.id.is_some() || cache.phase.is_some() || cache.created.or(cache.updated).is_some()
+        };
+        let manifests = self.caches.iter_mut();
+        let manifests =
+            manifests.filter(|cache| cache.origin == CacheOrigin::Object && !stored(cache));
+        let ready = manifests.map(|cache| {
+            cache.phase = Some(Phase::Ready);
+            cache.created = Some(now);
+        });
+        ready.count()
     }
 
     /// Reads every image again with facts from registries.
@@ -239,7 +268,7 @@ impl Visitor for Take<'_, '_, '_> {
 }
 
 /// Visits every object of a document, in order; reports what is not opened.
-pub(super) fn each_object(
+pub(crate) fn each_object(
     document: &Value,
     report: &mut Report<'_>,
     visit: impl FnMut(&Met<'_>, &mut Report<'_>),
@@ -248,6 +277,6 @@ pub(super) fn each_object(
 }
 
 /// Returns the kind of an object, where it or its list has one.
-pub(super) fn kind<'m>(met: &Met<'m>) -> Option<&'m str> {
+pub(crate) fn kind<'m>(met: &Met<'m>) -> Option<&'m str> {
     Some(met.meta.kind).filter(|kind| !kind.is_empty())
 }

@@ -89,6 +89,8 @@ pub use explanation::{
 };
 pub use index::Index;
 pub use inventory::{DocumentObject, Inventory, ObjectRole, subjects};
+#[cfg(feature = "plan")]
+pub(crate) use inventory::{each_object, kind};
 pub use locality::{
     LocalityInventory, MAX_NODE_SCORE, NodeImage, NodeImages, NodeScore, PodImages, PodScores,
     image_locality, image_signature, with_default_tag,

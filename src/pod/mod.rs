@@ -30,6 +30,7 @@ use crate::image::{Image, ImageFacts};
 use crate::messages::define;
 use crate::path::Path;
 use crate::resource::annotation::{self, AnnotationHolder};
+use crate::resource::whole;
 use crate::resource::workload::{self, PodPaths, Workload, group_of};
 use crate::type_error::TypeError;
 use defaults::OwnMetadata;
@@ -89,6 +90,10 @@ pub struct Pod {
     pub name: String,
     /// The name of the pod template in the object: `driver`. Empty where the kind has one template.
     pub template: String,
+    /// The number of pods that the object asks for, where it says so.
+    pub replicas: Option<u64>,
+    /// The names of its image pull secrets, in its namespace.
+    pub pull_secrets: Vec<String>,
     /// The origin of the pod: decides whether automatic matching is on when no annotation says so.
     pub surface: PodSource,
     /// Where the pod runs.
@@ -271,6 +276,13 @@ impl Pod {
         pod.wish = CacheRequest::of(template, &mut pod.warnings);
         pod.doubtful = report_types(template, path, report);
         pod.placement = Placement::of(template);
+        pod.read_replicas(template);
+        let secrets = template.spec("imagePullSecrets").and_then(Value::as_array);
+        let names = secrets
+            .into_iter()
+            .flatten()
+            .filter_map(|secret| secret.get("name")?.as_str());
+        pod.pull_secrets = names.map(str::to_owned).collect();
         pod.read_storage(template);
         pod.read_requirements(template);
         let mut images = Vec::new();
@@ -311,6 +323,20 @@ impl Pod {
         }
         pod.set_images(images);
         pod
+    }
+
+    fn read_replicas(&mut self, template: &Template<'_>) {
+        let Some(written) = &template.replicas else {
+            return;
+        };
+        let count = whole(written.value).and_then(|count| u64::try_from(count).ok());
+        if count.is_none() {
+            let found = serde_json::to_string(written.value).unwrap_or_default();
+            self.warnings.push(format!(
+                "the number of pods is `{found}`, not a number: ignored"
+            ));
+        }
+        self.replicas = count;
     }
 
     fn read_storage(&mut self, template: &Template<'_>) {

@@ -115,6 +115,8 @@ pub struct Template<'v> {
     pub missing: Vec<ContainerImage<'v>>,
     /// Values in the place of containers that have another type.
     pub misfits: Vec<Misfit<'v>>,
+    /// The number of pods, where a field of the object has it.
+    pub replicas: Option<Located<'v>>,
     /// Whether an image is below the place of the template. A template without one makes no pod.
     pub makes_pod: bool,
     /// Whether the search ended early, because the templates share too many values.
@@ -312,6 +314,14 @@ fn read<'v>(
         let steps: Vec<WayStep> = way.steps().collect();
         reader.follow(*way, &steps, budget, &mut |met| {
             template.pod_specs.push(met.located());
+        });
+    }
+    if let Some(way) = row.replicas {
+        let steps: Vec<WayStep> = way.steps().collect();
+        reader.follow(way, &steps, budget, &mut |met| {
+            if !met.value().is_null() {
+                template.replicas.get_or_insert_with(|| met.located());
+            }
         });
     }
     reader.images(&mut template, budget);

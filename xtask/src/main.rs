@@ -14,6 +14,7 @@ mod engines;
 mod fuzz;
 mod image;
 mod pkg;
+mod plan;
 mod project;
 mod release;
 mod reliability;
@@ -87,6 +88,12 @@ enum Chore {
     Sdk,
     /// Check what is made for other engines: types of CEL, schemas of Kubernetes objects.
     Engines,
+    /// Plan random cases, and compare the costs with those of OR-Tools.
+    PlanSolver {
+        /// The number of cases.
+        #[arg(long, default_value_t = 10_000)]
+        cases: u32,
+    },
     /// Test the chart, alerts, dashboard, Argo CD health check and recipes of `deploy`.
     Deploy {
         /// Write the files that have a source elsewhere.
@@ -140,6 +147,7 @@ fn main() -> Result<()> {
         Chore::Www { test: false } => www::run(&sh),
         Chore::Www { test: true } => test::www(&sh),
         Chore::Sdk => test::sdk(&sh),
+        Chore::PlanSolver { cases } => test::plan_solver(&sh, cases),
         Chore::Engines => test::engines(&sh),
         Chore::Image { arch, test: false } => image::run(&sh, &arch).map(|_| ()),
         Chore::Image { test: true, .. } => test::image(&sh),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{deploy, engines, image, pkg, reliability, sdk, setup, www};
+use crate::{deploy, engines, image, pkg, plan, reliability, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     announce(sh)?;
@@ -23,12 +23,20 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     www::test(sh, &mut count)?;
     sdk::test(sh, &mut count)?;
     engines::test(sh, &mut count)?;
+    plan::test(sh, &mut count, 300)?;
     deploy::test(sh, &mut count, false)?;
     // Last: it links the command line in another way.
     image::test(sh, &mut count)?;
     let faults = reliability::check(&count.names);
     count.close()?;
     faults
+}
+
+/// Compares this many random plans with those of OR-Tools.
+pub(crate) fn plan_solver(sh: &Shell, cases: u32) -> Result<()> {
+    let mut count = Count::default();
+    plan::test(sh, &mut count, cases)?;
+    count.close()
 }
 
 /// Checks the image of the debug build alone.
@@ -95,6 +103,10 @@ fn announce(sh: &Shell) -> Result<()> {
         (
             "the packages of tests/sdk/python/requirements.txt (Python registry, below target)",
             target.join("sdk-python/installed.txt").exists(),
+        ),
+        (
+            "the packages of tests/plan/requirements.txt (Python registry, below target)",
+            root.join("target/tools/plan/installed.txt").exists(),
         ),
         (
             "the packages of tests/sdk/node/package-lock.json (npm)",

@@ -11,8 +11,8 @@ use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::usage::UsageError;
 use crate::{
-    complete, completions, crd, dev, eci, expire, explain, man, match_pods, reference, schema,
-    serve, sync, validate, webhook,
+    complete, completions, crd, dev, eci, expire, explain, man, match_pods, plan, reference,
+    schema, serve, sync, validate, webhook,
 };
 
 /// Maximum width of help, in columns.
@@ -24,6 +24,7 @@ Examples:
   imagecache validate -R manifests/      report errors and warnings, with their line
   imagecache match -f manifests/         show which cache each pod uses; with --explain, why
   imagecache expire -f caches.yaml       show when each cache expires
+  imagecache plan -f manifests/          plan which caches to have, and what they cost
   imagecache reference nginx             show the full name of an image
   imagecache explain IC022               show the page of a finding
 
@@ -35,7 +36,7 @@ Exit codes:
 
 As a kubectl plugin: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubectl-imagecache";
 
-/// Validate, match and expire image caches of Alibaba Cloud ECI.
+/// Validate, match, expire and plan image caches of Alibaba Cloud ECI.
 ///
 /// Most commands only read files: Kubernetes manifests and replies of the ECI API. `eci` calls the ECI API; `sync` and
 /// `webhook` connect to a cluster; `serve`, `dev` and `eci simulate` start local servers.
@@ -62,6 +63,7 @@ enum Verb {
     Validate(validate::Validate),
     Match(match_pods::Match),
     Expire(expire::Expire),
+    Plan(Box<plan::PlanCaches>),
     Eci(eci::Eci),
     Serve(serve::Serve),
     Sync(Box<sync::Sync>),
@@ -84,6 +86,7 @@ impl Verb {
             Verb::Validate(verb) => verb.run(console),
             Verb::Match(verb) => verb.run(console),
             Verb::Expire(verb) => verb.run(console),
+            Verb::Plan(verb) => verb.run(console),
             Verb::Eci(verb) => verb.run(console),
             Verb::Serve(verb) => verb.run(console),
             Verb::Sync(verb) => verb.run(console),

@@ -27,6 +27,7 @@ mod man;
 mod match_locality;
 mod match_pods;
 mod page;
+mod plan;
 mod progress;
 mod reference;
 mod report;

@@ -336,6 +336,13 @@ impl Match {
             }
             console::note("note: 0 pods in the input");
         }
+        let manifests = inventory.assume_ready(self.clock.now());
+        if manifests > 0 {
+            let caches = count(manifests, "image cache");
+            console::note(&format!(
+                "note: {caches} without a status, matched as if Ready"
+            ));
+        }
         let Inventory { caches, pods, .. } = inventory;
         let index: Index = caches.into_iter().collect();
         documents::report(&index.conflicts());

@@ -28,6 +28,15 @@ pub fn answer(call: &str, input: &Value) -> Result<Value> {
             written(&ffi::rule(code))?
         }
         "crd" => ffi::crd(text(input, "version")?)?,
+        "plan" => {
+            let (facts, options) = (optional(input, "facts")?, optional(input, "options")?);
+            let plan = ffi::plan(
+                &argument(input, "objects")?,
+                facts.as_ref(),
+                options.as_ref(),
+            )?;
+            written(&plan)?
+        }
         "admit" => admitted(input)?,
         other => bail!("unknown call `{other}`"),
     })

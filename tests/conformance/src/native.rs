@@ -6,6 +6,7 @@ use imagecache::diagnostic::{Code, Levels, Report};
 use imagecache::document::TextFormat;
 use imagecache::expiry::{ExpiryFacts, expiry};
 use imagecache::matching::{Index, Inventory, MatchRules, Pod};
+use imagecache::plan::{PlanInput, PlanOptions, PriceTable, plan};
 use imagecache::reference::describe;
 use imagecache::resource::{CrdVersion, crd};
 use imagecache::validate::{self, ValidateOptions};
@@ -41,6 +42,7 @@ pub fn answer(call: &str, input: &Value) -> Result<Value> {
             "v1beta1" => crd(CrdVersion::VendorV1beta1),
             other => bail!("no definition of version {other}"),
         },
+        "plan" => planned(input)?,
         "admit" => admitted(input)?,
         other => bail!("nothing answers `{other}`"),
     })
@@ -72,6 +74,34 @@ fn matched(input: &Value) -> Result<Value> {
     let index: Index = inventory.caches.into_iter().collect();
     let answer = index.explain(&pod, &rules);
     Ok(json!({"answer": answer, "diagnostics": report.finish()}))
+}
+
+fn planned(input: &Value) -> Result<Value> {
+    let levels = Levels::default();
+    let mut report = Report::new(&levels);
+    let mut plan_input = PlanInput::default();
+    let mut prices = PriceTable::default();
+    if let Some(sizes) = input.pointer("/facts/sizes") {
+        plan_input.sizes("sizes", sizes);
+    }
+    if let Some(file) = input.pointer("/facts/prices") {
+        prices.add("prices", file);
+    }
+    plan_input.add(field(input, "objects")?, &mut report);
+    let options = match input.get("options") {
+        Some(options) => PlanOptions::parse(options)?,
+        None => PlanOptions::default(),
+    };
+    let plan = plan(&plan_input, &prices, &options);
+    let mut answer = serde_json::to_value(&plan)?;
+    if let Some(fields) = answer.as_object_mut() {
+        fields.insert("manifests".to_owned(), plan.yaml().into());
+        fields.insert(
+            "diagnostics".to_owned(),
+            serde_json::to_value(report.finish())?,
+        );
+    }
+    Ok(answer)
 }
 
 fn admitted(input: &Value) -> Result<Value> {

@@ -445,6 +445,30 @@ fn admitted(dice: &mut Dice) -> Value {
     input
 }
 
+/// Workloads, caches and sizes; some sizes are missing, some hours are given.
+fn planned(dice: &mut Dice) -> Value {
+    let workloads = 1 + dice.below(6);
+    let mut objects: Vec<Value> = (0..workloads).map(|_| workload(dice)).collect();
+    objects.extend((0..dice.below(3)).map(|number| made_cache(dice, number)));
+    let mut sizes = Map::new();
+    for image in POPULAR {
+        if !dice.once_in(8) {
+            let mib = 20 + dice.below(8_000);
+            sizes.insert((*image).to_owned(), json!(format!("{mib}Mi")));
+        }
+    }
+    let prices = json!({"currency": "USD", "prices": [{
+        "source": "corpus", "date": "2026-01-01", "useGibHour": 0.0005, "storeGibMonth": 0.02,
+        "builderVcpuSecond": 0.0000077, "builderGibSecond": 0.00000096,
+    }]});
+    let options = json!({
+        "objective": dice.pick(&["cost", "cost", "seconds", "costPerSecond"]),
+        "microsPerSecond": 20_000,
+        "now": "2026-01-20T00:00:00Z",
+    });
+    json!({"objects": objects, "facts": {"sizes": sizes, "prices": prices}, "options": options})
+}
+
 /// Every question.
 #[must_use]
 pub fn corpus() -> Corpus {
@@ -471,5 +495,6 @@ pub fn corpus() -> Corpus {
     draw("matches", "match", 20, &mut matched_among_broken);
     draw("json-texts", "validate", 40, &mut written_as_json);
     draw("yaml-texts", "validate", 95, &mut written_as_yaml);
+    draw("plans", "plan", 60, &mut planned);
     corpus
 }

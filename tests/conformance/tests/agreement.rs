@@ -82,6 +82,7 @@ fn about_half_of_the_corpus_is_random_with_every_call() {
             "expire",
             "explain",
             "match",
+            "plan",
             "reference",
             "validate"
         ]

@@ -1,0 +1,319 @@
+//! `imagecache plan`: which caches to have for these workloads, at what cost, and why.
+
+mod forms;
+mod html;
+mod terraform;
+mod text;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use imagecache::diagnostic::{Levels, Severity};
+use imagecache::document::{TextFormat, read};
+use imagecache::matching::storage_bytes;
+use imagecache::plan::{
+    Objective, Plan, PlanInput, PlanOptions, PriceTable, SAMPLE_PRICES, plan, prices_schema,
+};
+use serde_json::Value;
+
+use crate::clock::Clock;
+use crate::console::{self, Console, UNWRITABLE};
+use crate::exit::Exit;
+use crate::input::Inputs;
+use crate::usage::usage_error;
+use crate::{documents, encode};
+
+const EXAMPLES: &str = "\
+Examples:
+  imagecache plan -f workloads/ -f caches.yaml --prices prices.yaml
+  imagecache plan -f examples/shop --explain            show why images share a cache or not
+  imagecache plan -f workloads/ --image-size registry.example.com/web:1=1.5Gi
+  imagecache plan -f workloads/ -o yaml | kubectl apply -f -
+  imagecache plan -f workloads/ -o yaml | imagecache match -f - -f workloads/ --fail-on partial
+  kubectl get deploy,cronjob,hpa,nodes,imagecaches -A -o json | imagecache plan -f -
+
+Sizes of images, the first that is known:
+  --image-size, then status.images of Nodes in the input, then at most half of a cache that holds the image
+
+Actions:
+  keep, create   the cache exists and stays; make it
+  grow, replace  update the cache; make it and delete the one that it replaces
+  drop, blocked  delete the cache; workloads need it and it cannot be made
+
+Exit codes:
+  0  done, and the caches are as planned
+  1  done, and a cache is to be made, changed or deleted, or cannot be made
+  2  usage error
+  3  an input could not be read, or the input has no workload";
+
+/// Plan which caches to have for workloads, what they cost, and why
+///
+/// Reads workloads, caches, HorizontalPodAutoscalers and Nodes from any files in any order. Each running pod pays for a
+/// disk of the size of its cache, so images share a cache only where that costs less. Without --prices the vendor's worked
+/// example is used, an example that is named in the output.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct PlanCaches {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Price file (YAML or JSON); repeatable. --prices-schema prints its schema
+    #[arg(long, value_name = "FILE")]
+    prices: Vec<PathBuf>,
+    /// Print the JSON Schema of price files, and end
+    #[arg(long, exclusive = true)]
+    prices_schema: bool,
+    /// Compressed size of an image: 405022965 or 1.5Gi; repeatable
+    #[arg(long, value_name = "IMAGE=SIZE", value_parser = pair)]
+    image_size: Vec<(String, String)>,
+    /// Two addresses of one registry, such as the public one and the VPC one; repeatable
+    #[arg(long, value_name = "HOST=HOST", value_parser = pair)]
+    registry_alias: Vec<(String, String)>,
+    /// Hours a month during which the pods of a workload run; repeatable
+    #[arg(long, value_name = "KIND/NAME=HOURS", value_parser = pair)]
+    hours: Vec<(String, String)>,
+    /// Show for each cache why it is planned so
+    #[arg(short, long)]
+    explain: bool,
+    /// Output format
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    output: Form,
+    #[command(flatten)]
+    clock: Clock,
+    #[command(flatten)]
+    aim: Aim,
+    #[command(flatten)]
+    caches: CacheOptions,
+    #[command(flatten)]
+    pods: PodOptions,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What to aim at")]
+struct Aim {
+    /// What the plan aims at
+    #[arg(long, value_name = "AIM", default_value = "cost")]
+    objective: AimAt,
+    /// With `cost-per-second`: most millionths of the currency for a saved second
+    #[arg(long, value_name = "MICROS", default_value_t = 0)]
+    second_worth: u64,
+    /// Steps that the search for the best plan may take [default: 50000]
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Caches")]
+struct CacheOptions {
+    /// Size of a cache in percent of the compressed size of its images [default: 200]
+    #[arg(long, value_name = "PERCENT")]
+    size_percent: Option<u64>,
+    /// Further free space in a cache, in percent [default: 0]
+    #[arg(long, value_name = "PERCENT")]
+    headroom: Option<u64>,
+    /// Days after which a new cache expires, or `never` [default: 30]
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    retention: Option<Days>,
+    /// How often a cache is made in a month [default: 1]
+    #[arg(long, value_name = "N")]
+    builds: Option<u64>,
+    /// Most caches of a region [default: 500]
+    #[arg(long, value_name = "N")]
+    quota: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Defaults of pods")]
+struct PodOptions {
+    /// Region of pods without one
+    #[arg(long)]
+    region: Option<String>,
+    /// Architecture of pods without one [default: amd64]
+    #[arg(long)]
+    arch: Option<String>,
+    /// Operating system of pods without one [default: linux]
+    #[arg(long)]
+    os: Option<String>,
+    /// Hours of a month [default: 730]
+    #[arg(long, value_name = "HOURS")]
+    month: Option<u64>,
+    /// Minutes of a run of a job whose time is unknown [default: 60]
+    #[arg(long, value_name = "MINUTES")]
+    run: Option<u64>,
+    /// Starts a month of a pod that always runs [default: 1]
+    #[arg(long, value_name = "N")]
+    starts: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AimAt {
+    /// As many workloads as possible start from a cache, at the least cost
+    Cost,
+    /// As many seconds as possible are saved, at the least cost
+    Seconds,
+    /// A workload starts from a cache if its saved seconds are worth it
+    CostPerSecond,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// Tables: caches, totals, what is left out, what was assumed
+    Text,
+    /// One JSON object with all details
+    Json,
+    /// ImageCache manifests, ready to apply, with the reasons as comments
+    Yaml,
+    /// Tables for a pull request
+    Markdown,
+    /// Resources of the provider aliyun/alicloud
+    Terraform,
+    /// One page with a bar for each cache
+    Html,
+}
+
+/// A number of days, or never.
+type Days = Option<u64>;
+
+fn days(text: &str) -> Result<Days, &'static str> {
+    match text {
+        "never" => Ok(None),
+        _ => text
+            .parse()
+            .map(Some)
+            .map_err(|_| "a number of days, or `never`"),
+    }
+}
+
+/// Splits at the last `=`: image names and object names have none.
+fn pair(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text
+        .rsplit_once('=')
+        .ok_or("expected two parts joined by `=`")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+impl PlanCaches {
+    pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
+        if self.prices_schema {
+            let text = encode::json(&prices_schema())?;
+            console.document(&text).context(UNWRITABLE)?;
+            return Ok(Exit::Ok);
+        }
+        console.outlive_reader();
+        let options = self.options();
+        let taken = documents::take(&self.inputs.list()?, |value, report| {
+            let mut input = PlanInput::default();
+            input.add(value, report);
+            input
+        });
+        let mut input = PlanInput::default();
+        for (host, other) in &self.registry_alias {
+            input.alias(host, other);
+        }
+        for (image, size) in &self.image_size {
+            let bytes = storage_bytes(size).and_then(|bytes| u64::try_from(bytes).ok());
+            let bytes = bytes.ok_or_else(|| {
+                usage_error(format!(
+                    "--image-size: `{size}` is not a size, such as 405022965 or 1.5Gi"
+                ))
+            })?;
+            input.size("--image-size", image, bytes);
+        }
+        taken.parts.into_iter().for_each(|part| input.append(part));
+        input.apply_defaults();
+        if input.demands.is_empty() {
+            console::complain("the input has no Pod or workload to plan for");
+            return Ok(Exit::Failure);
+        }
+        let (table, unread) = self.price_table();
+        let plan = plan(&input, &table, &options);
+        self.print(&plan, console)?;
+        let mut incomplete = taken.incomplete || unread || input.unread > 0;
+        for finding in &plan.findings {
+            incomplete |= finding.path != "quota";
+            console::complain(&finding.to_string());
+        }
+        Ok(if incomplete {
+            Exit::Failure
+        } else if plan.differs() {
+            Exit::Findings
+        } else {
+            Exit::Ok
+        })
+    }
+
+    fn print(&self, plan: &Plan, console: &mut Console) -> anyhow::Result<()> {
+        let text = match self.output {
+            Form::Text => text::plan(plan, self.explain, console),
+            Form::Json => encode::json(plan)?,
+            Form::Yaml => plan.yaml(),
+            Form::Markdown => forms::markdown(plan),
+            Form::Terraform => terraform::plan(plan),
+            Form::Html => html::plan(plan),
+        };
+        console.document(&text).context(UNWRITABLE)
+    }
+
+    /// Reads the price files, or the sample. Returns whether a file could not be read.
+    fn price_table(&self) -> (PriceTable, bool) {
+        let mut table = PriceTable::default();
+        if self.prices.is_empty() {
+            table.add("sample", &SAMPLE_PRICES.parse().unwrap_or(Value::Null));
+            return (table, false);
+        }
+        let mut unread = false;
+        for path in &self.prices {
+            let name = path.display().to_string();
+            let text = match std::fs::read_to_string(path) {
+                Ok(text) => text,
+                Err(error) => {
+                    console::complain(&format!("{name}: {}", console::reason(&error)));
+                    unread = true;
+                    continue;
+                }
+            };
+            let (documents, findings) = read(&text, TextFormat::Auto, &Levels::DEFAULT);
+            for finding in findings
+                .iter()
+                .filter(|finding| finding.severity == Severity::Error)
+            {
+                console::complain(&format!("{name}: {finding}"));
+                unread = true;
+            }
+            for document in &documents {
+                table.add(&name, document.value());
+            }
+        }
+        (table, unread)
+    }
+
+    fn options(&self) -> PlanOptions {
+        let mut options = PlanOptions::default();
+        let (caches, pods) = (&self.caches, &self.pods);
+        options.objective = match self.aim.objective {
+            AimAt::Cost => Objective::Cost,
+            AimAt::Seconds => Objective::Seconds,
+            AimAt::CostPerSecond => Objective::CostPerSecond,
+        };
+        options.micros_per_second = self.aim.second_worth;
+        let set = |option: &mut u64, given: Option<u64>| *option = given.unwrap_or(*option);
+        set(&mut options.steps, self.aim.steps);
+        set(&mut options.size_percent, caches.size_percent);
+        set(&mut options.headroom_percent, caches.headroom);
+        set(&mut options.builds_per_month, caches.builds);
+        set(&mut options.hours_per_month, pods.month);
+        set(&mut options.run_minutes, pods.run);
+        set(&mut options.starts_per_pod, pods.starts);
+        options.retention_days = caches.retention.unwrap_or(options.retention_days);
+        options.quota = caches.quota.or(options.quota);
+        options.region.clone_from(&pods.region);
+        options.arch.clone_from(&pods.arch);
+        options.os.clone_from(&pods.os);
+        options.now = Some(self.clock.now());
+        let hours = self.hours.iter();
+        options.hours = hours
+            .map(|(name, hours)| (name.clone(), hours.as_str().into()))
+            .collect();
+        options
+    }
+}

@@ -1,0 +1,231 @@
+//! Workloads, caches and image sizes out of documents.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::hours::{Runs, runs};
+use super::report::Finding;
+use crate::diagnostic::Report;
+use crate::matching::{
+    Cache, Image, ImageFacts, Inventory, LocalityInventory, Pod, each_object, kind, storage_bytes,
+};
+use crate::pod::ClusterDefaults;
+
+/// A workload: pods that are alike.
+#[derive(Debug, Clone, Default)]
+pub struct Demand {
+    /// The pod, with its images and what it asks for.
+    pub pod: Pod,
+    /// How often and how long the pods run.
+    pub runs: Runs,
+}
+
+impl Demand {
+    /// Returns `Kind/namespace/name`, or `Kind/name`; with the name of the pod template in parentheses.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.pod.kind, self.pod.full_name())
+    }
+}
+
+/// The bounds of a HorizontalPodAutoscaler, or of another object that scales a workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Autoscaler {
+    pub(super) name: String,
+    pub(super) namespace: Option<String>,
+    pub(super) target: (String, String),
+    pub(super) min: u64,
+    pub(super) max: u64,
+}
+
+/// The input of a plan: workloads, caches, sizes of images.
+///
+/// Documents are the same as for [`Inventory`](crate::matching::Inventory): Pods, workloads, ImageCaches, lists, and
+/// replies of DescribeImageCaches. HorizontalPodAutoscalers give numbers of pods, and the `status.images` of Nodes give
+/// sizes of images.
+///
+/// ```
+/// use imagecache::diagnostic::{Levels, Report};
+/// use imagecache::plan::PlanInput;
+/// let levels = Levels::default();
+/// let mut input = PlanInput::default();
+/// input.add(&serde_json::json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+///     "spec": {"replicas": 3, "template": {"spec": {"containers": [{"image": "nginx:1.27"}]}}},
+/// }), &mut Report::new(&levels));
+/// input.size("--image-size", "nginx:1.27", 70_000_000);
+/// assert_eq!(input.demands[0].name(), "Deployment/web");
+/// assert_eq!(input.demands[0].runs.pods, 3);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct PlanInput {
+    /// The workloads.
+    pub demands: Vec<Demand>,
+    /// The caches that exist.
+    pub caches: Vec<Cache>,
+    /// The number of other objects.
+    pub others: usize,
+    /// The number of objects with a fact that could not be read. A plan is not complete unless it is 0.
+    pub unread: usize,
+    pub(super) defaults: ClusterDefaults,
+    pub(super) autoscalers: Vec<Autoscaler>,
+    pub(super) facts: ImageFacts,
+    /// The size of each image, by its full name, and where it is from.
+    pub(super) sizes: BTreeMap<String, (u64, String)>,
+    /// Sizes on nodes, used for images without another size.
+    pub(super) node_sizes: BTreeMap<String, (u64, String)>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl PlanInput {
+    /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
+    pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
+        each_object(document, report, |met, report| match kind(met) {
+            Some("HorizontalPodAutoscaler" | "ScaledObject") => {
+                self.autoscalers.extend(autoscaler(met.value));
+            }
+            Some("Node") => self.add_node(met.value, report),
+            _ => {
+                let mut part = Inventory::default();
+                part.take(met, report);
+                self.caches.extend(part.caches);
+                self.others += part.others;
+                self.unread += part.unread;
+                self.defaults.merge(part.defaults);
+                self.demands.extend(part.pods.into_iter().map(|pod| Demand {
+                    runs: runs(&pod, met.value),
+                    pod,
+                }));
+            }
+        });
+    }
+
+    /// Adds to each pod what the cluster adds to it: see [`Inventory::apply_defaults`]. Call it once, after the last
+    /// document was added.
+    pub fn apply_defaults(&mut self) {
+        self.unread += self.defaults.unreadable;
+        for demand in &mut self.demands {
+            self.defaults.apply(&mut demand.pod);
+        }
+    }
+
+    /// Adds the objects of another input.
+    pub fn append(&mut self, other: PlanInput) {
+        self.demands.extend(other.demands);
+        self.caches.extend(other.caches);
+        self.others += other.others;
+        self.unread += other.unread;
+        self.defaults.merge(other.defaults);
+        self.autoscalers.extend(other.autoscalers);
+        for (image, (bytes, place)) in other.sizes {
+            self.size(&place, &image, bytes);
+        }
+        for (image, (bytes, place)) in other.node_sizes {
+            self.node_size(image, bytes, place);
+        }
+        self.findings.extend(other.findings);
+    }
+
+    fn add_node(&mut self, node: &Value, report: &mut Report<'_>) {
+        let mut nodes = LocalityInventory::default();
+        nodes.add(node, report);
+        for node in nodes.nodes {
+            for image in node.images {
+                for name in &image.names {
+                    if let Some(full) = Image::new(name).normalized() {
+                        let place = format!("node {}", node.name);
+                        self.node_size(full.to_owned(), image.bytes, place);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Nodes may report different sizes of one image; the largest counts.
+    fn node_size(&mut self, image: String, bytes: u64, place: String) {
+        let known = self
+            .node_sizes
+            .entry(image)
+            .or_insert((bytes, place.clone()));
+        if (bytes, &place) > (known.0, &known.1) && bytes > known.0 {
+            *known = (bytes, place);
+        }
+    }
+
+    /// Declares two registry hosts as addresses of one registry. Call it before [`PlanInput::size`].
+    pub fn alias(&mut self, host: &str, other: &str) {
+        self.facts.alias(host, other);
+    }
+
+    /// Sets the compressed size of an image. `place` says where the size is from, in findings and reports: an argument, a
+    /// file, a registry. Of two sizes of one image the larger is used, and the contradiction is a finding.
+    pub fn size(&mut self, place: &str, image: &str, bytes: u64) {
+        let read = Image::read(image, &self.facts);
+        let Some(full) = read.normalized() else {
+            let fault = read.fault().unwrap_or_default();
+            let message = format!("`{image}` is not an image reference: {fault}");
+            return self.findings.push(Finding::new(place.to_owned(), &message));
+        };
+        if bytes == 0 {
+            let message = format!("`{image}`: 0 bytes, must be at least 1");
+            return self.findings.push(Finding::new(place.to_owned(), &message));
+        }
+        let new = (bytes, place.to_owned());
+        let Some((before, at)) = self.sizes.get(full).cloned() else {
+            self.sizes.insert(full.to_owned(), new);
+            return;
+        };
+        if before != bytes {
+            let message =
+                format!("`{image}`: {bytes} bytes, but {before} in {at}; the larger is used");
+            self.findings.push(Finding::new(place.to_owned(), &message));
+        }
+        if bytes > before {
+            self.sizes.insert(full.to_owned(), new);
+        }
+    }
+
+    /// Sets sizes from an object of sizes by image, each in bytes or as a quantity (`1.5Gi`).
+    pub fn sizes(&mut self, place: &str, sizes: &Value) {
+        let Some(members) = sizes.as_object() else {
+            let message = "must be an object of sizes by image";
+            return self.findings.push(Finding::new(place.to_owned(), message));
+        };
+        for (image, written) in members {
+            let bytes = match written {
+                Value::String(text) => storage_bytes(text),
+                Value::Number(number) => storage_bytes(&number.to_string()),
+                _ => None,
+            };
+            let place = format!("{place}[{image}]");
+            match bytes.and_then(|bytes| u64::try_from(bytes).ok()) {
+                Some(bytes) => self.size(&place, image, bytes),
+                None => {
+                    let message = format!("`{written}` is not a size, such as 405022965 or 1.5Gi");
+                    self.findings.push(Finding::new(place, &message));
+                }
+            }
+        }
+    }
+}
+
+/// Reads the bounds of an autoscaler. Without a maximum there is nothing to read.
+fn autoscaler(object: &Value) -> Option<Autoscaler> {
+    let text = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
+    let (metadata, spec) = (object.get("metadata")?, object.get("spec")?);
+    let target = spec.get("scaleTargetRef")?;
+    let number = |names: [&str; 2]| names.iter().find_map(|name| spec.get(name)?.as_u64());
+    let max = number(["maxReplicas", "maxReplicaCount"])?;
+    Some(Autoscaler {
+        name: text(metadata, "name").unwrap_or_default(),
+        namespace: text(metadata, "namespace"),
+        target: (
+            text(target, "kind").unwrap_or_else(|| "Deployment".to_owned()),
+            text(target, "name")?,
+        ),
+        min: number(["minReplicas", "minReplicaCount"])
+            .unwrap_or(1)
+            .min(max),
+        max,
+    })
+}
