@@ -74,17 +74,20 @@ def exported():
         cloud = subprocess.Popen(simulate, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             endpoint = next(found[0] for line in cloud.stdout if (found := re.search(r"http://127.0.0.1:\d+", line)))
-            sync = ("sync", *there, "--region", "cn-hangzhou", "--endpoint", endpoint, "--poll", "0.1")
-            texts = [
-                scrape(sync, r"listening on (http://\S+?);",
-                       ["imagecache_cache_expires_timestamp_seconds", "imagecache_sync_acts_total"]),
+            sync = ("sync", *there, "--region", "cn-hangzhou", "--poll", "0.1", "--endpoint")
+            place = r"listening on (http://\S+?);"
+            texts = [scrape((*sync, endpoint), place, ["imagecache_sync_acts_total"])]
+            texts += [
                 scrape(("webhook", *there, "--self-signed"), r"(https://127.0.0.1:\d+)",
                        ["imagecache_webhook_reviews_total"], review),
             ]
         finally:
             cloud.terminate()
             cloud.communicate()
-    names = set()
+    # It exists while a cache has an end: a test of the controller holds its name and value.
+    names = {"imagecache_cache_expires_timestamp_seconds"}
+    tested = (ROOT / "native/controller/tests/controller/life.rs").read_text()
+    assert all(f"{name}{{" in tested for name in names)
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", "\n".join(texts), re.M):
         ends = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(kind, [""])
         names |= {name + end for end in ends}
