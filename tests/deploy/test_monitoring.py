@@ -44,7 +44,7 @@ def scrape(command, address, wanted, provoke=lambda url: None):
             provoke(found[1])
             with urllib.request.urlopen(f"{found[1]}/metrics", context=TLS, timeout=10) as answer:
                 text = answer.read().decode()
-            if all(f"\n{name}{{" in text for name in wanted):
+            if all(re.search(rf"^{name}[ {{]", text, re.M) for name in wanted):
                 return text
             time.sleep(0.1)
         raise AssertionError(f"{command}: no {wanted} in {text}")
@@ -84,10 +84,11 @@ def exported():
         finally:
             cloud.terminate()
             cloud.communicate()
-    # It exists while a cache has an end: a test of the controller holds its name and value.
-    names = {"imagecache_cache_expires_timestamp_seconds"}
-    tested = (ROOT / "native/controller/tests/controller/life.rs").read_text()
-    assert all(f"{name}{{" in tested for name in names)
+    # These exist while there is an end of a cache or of a certificate: the controller's own tests and code have the names.
+    folder = ROOT / "native/controller"
+    code = "".join(path.read_text() for path in folder.rglob("*.rs"))
+    assert "imagecache_cache_expires_timestamp_seconds{" in code and "certificate_end_timestamp" in code
+    names = {"imagecache_cache_expires_timestamp_seconds", "imagecache_webhook_certificate_end_timestamp_seconds"}
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", "\n".join(texts), re.M):
         ends = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(kind, [""])
         names |= {name + end for end in ends}
