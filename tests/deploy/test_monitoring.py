@@ -27,11 +27,10 @@ kind: ImageCache
 metadata: {name: base}
 spec: {images: ["nginx:1.27"], retentionDays: 7}
 """
-STATUS = {"status": {"imageCacheId": "imc-1", "phase": "Ready", "expireDateTime": "2030-01-01T00:00:00Z"}}
 
 
 def scrape(command, address, wanted, provoke=lambda url: None):
-    """Returns the text of `/metrics` of a process, started for it, as soon as it has a metric. `address` finds the place
+    """Returns the text of `/metrics` of a process, started for it, as soon as it has these metrics. `address` finds the place
     of the process in what it prints."""
     process = subprocess.Popen([IMAGECACHE, *command], env=ENVIRONMENT, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, text=True)
@@ -45,7 +44,7 @@ def scrape(command, address, wanted, provoke=lambda url: None):
             provoke(found[1])
             with urllib.request.urlopen(f"{found[1]}/metrics", context=TLS, timeout=10) as answer:
                 text = answer.read().decode()
-            if f"\n{wanted}{{" in text:
+            if all(re.search(rf"^{name}[ {{]", text, re.M) for name in wanted):
                 return text
             time.sleep(0.1)
         raise AssertionError(f"{command}: no {wanted} in {text}")
@@ -62,7 +61,7 @@ def review(url):
         pass
 
 
-ENVIRONMENT = {**os.environ, "ALIBABA_CLOUD_ACCESS_KEY_ID": "test", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "test"}
+ENVIRONMENT = {**os.environ, "ALIBABA_CLOUD_ACCESS_KEY_ID": "testid", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "testsecret"}
 
 
 @functools.cache
@@ -70,16 +69,26 @@ def exported():
     """Returns the names of the series that the controller and the webhook export."""
     with Server() as server:
         server.kubectl("apply", "-f", "-", text=CACHE)
-        server.kubectl("patch", "imagecache", "base", "--subresource=status", "--type=merge", "-p", json.dumps(STATUS))
         there = ("--listen", "127.0.0.1:0", "--kubeconfig", str(server.kubeconfig))
-        # No ECI answers at that address of loopback: the metrics are there all the same.
-        sync = ("sync", *there, "--region", "cn-hangzhou", "--endpoint", "http://127.0.0.1:9")
-        texts = [
-            scrape(sync, r"listening on (http://\S+?);", "imagecache_cache_expires_timestamp_seconds"),
-            scrape(("webhook", *there, "--self-signed"), r"(https://127.0.0.1:\d+)",
-                   "imagecache_webhook_reviews_total", review),
-        ]
-    names = set()
+        simulate = [IMAGECACHE, "eci", "simulate", "--listen", "127.0.0.1:0", "--speed", "1000", "--quiet"]
+        cloud = subprocess.Popen(simulate, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            endpoint = next(found[0] for line in cloud.stdout if (found := re.search(r"http://127.0.0.1:\d+", line)))
+            sync = ("sync", *there, "--region", "cn-hangzhou", "--poll", "0.1", "--endpoint")
+            place = r"listening on (http://\S+?);"
+            texts = [scrape((*sync, endpoint), place, ["imagecache_sync_acts_total"])]
+            texts += [
+                scrape(("webhook", *there, "--self-signed"), r"(https://127.0.0.1:\d+)",
+                       ["imagecache_webhook_reviews_total"], review),
+            ]
+        finally:
+            cloud.terminate()
+            cloud.communicate()
+    # These exist while there is an end of a cache or of a certificate: the controller's own tests and code have the names.
+    folder = ROOT / "native/controller"
+    code = "".join(path.read_text() for path in folder.rglob("*.rs"))
+    assert "imagecache_cache_expires_timestamp_seconds{" in code and "certificate_end_timestamp" in code
+    names = {"imagecache_cache_expires_timestamp_seconds", "imagecache_webhook_certificate_end_timestamp_seconds"}
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", "\n".join(texts), re.M):
         ends = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(kind, [""])
         names |= {name + end for end in ends}
