@@ -491,6 +491,7 @@ fn unreadable<T>(diagnostics: Vec<Diagnostic>) -> PodAnswer<T> {
 /// A plan, its manifests, and what could not be read.
 #[cfg(feature = "plan")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PlanAnswer {
     /// The plan.
     #[serde(flatten)]

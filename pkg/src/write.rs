@@ -1,4 +1,4 @@
-//! Answers as JavaScript values. `docs/sizes.md` has the measurements behind the two ways.
+//! Answers as JavaScript values. `docs/sizes.md` has the measurements of the two ways.
 
 use js_sys::{Error, JSON};
 use serde::Serialize;

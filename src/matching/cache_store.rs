@@ -100,13 +100,7 @@ impl CacheStore {
     }
 }
 
-/// Returns the cache that represents all objects with one id: that of the object whose name sorts first.
+/// Returns the cache that represents all objects with one id, as an index of all of them has it.
 fn representative(claims: &BTreeMap<String, Cache>) -> Option<Cache> {
-    let mut claims = claims.values();
-    let first = claims.next()?;
-    let other = claims.find(|other| first.contradicts(other));
-    Some(Cache {
-        conflict: other.map(|other| other.name.clone()),
-        ..first.clone()
-    })
+    Cache::merged(claims.values().cloned().collect())
 }

@@ -372,12 +372,23 @@ impl Index {
     /// one of them and an older cache of another name, with different images.
     pub fn insert_all(&mut self, caches: Vec<Cache>) -> Vec<Diagnostic> {
         let mut fresh = BTreeSet::new();
+        let ids = caches.iter().filter_map(|cache| cache.id.as_deref());
+        let mut unique = true;
+        for id in ids {
+            unique &= fresh.insert(id.to_owned());
+        }
+        let caches = if unique {
+            caches
+        } else {
+            // The order of one input does not matter.
+            let merged: Index = caches.into_iter().collect();
+            merged.iter().cloned().collect()
+        };
         for mut cache in caches {
-            if let Some(id) = &cache.id {
-                let again = !fresh.insert(id.clone());
-                let other = self.get(id).filter(|other| {
-                    (again || other.name != cache.name) && cache.contradicts(other)
-                });
+            if let (Some(id), None) = (&cache.id, &cache.conflict) {
+                let other = self
+                    .get(id)
+                    .filter(|other| other.name != cache.name && cache.contradicts(other));
                 cache.conflict = other.map(|other| other.name.clone());
             }
             self.insert(cache);

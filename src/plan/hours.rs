@@ -11,6 +11,7 @@ use crate::matching::Pod;
 
 /// How the pods of a workload run, as far as its object says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Runs {
     /// The number of pods at a time.
     pub pods: u64,

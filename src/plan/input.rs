@@ -14,6 +14,7 @@ use crate::pod::ClusterDefaults;
 
 /// A workload: pods that are alike.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Demand {
     /// The pod, with its images and what it asks for.
     pub pod: Pod,

@@ -14,6 +14,7 @@ pub const SAMPLE_PRICES: &str = include_str!("sample-prices.json");
 /// The prices of a region. A price that the file does not have is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Prices {
     /// The region; `None` for prices of every region.
     pub region: Option<String>,

@@ -262,7 +262,7 @@ impl ClusterDefaults {
         }
     }
 
-    /// Reads the selectors of the ConfigMap: a list in JSON. An empty text is no list.
+    /// Reads the selectors of the ConfigMap: a list in JSON. An empty text is not a list.
     fn profile(&mut self, selectors: Option<&Value>, path: &Path<'_>, report: &mut Report<'_>) {
         let list = match selectors {
             None | Some(Value::Null) => return,

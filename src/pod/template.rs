@@ -46,6 +46,7 @@ pub struct ContainerImage<'v> {
 
 /// Another object that an object names, because it has a pod template or an image.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Referred<'v> {
     /// The kinds that the object may have.
     pub kinds: &'static [&'static str],

@@ -91,7 +91,7 @@ impl Met<'_> {
         sound
     }
 
-    fn is_entry(&self) -> bool {
+    pub(crate) fn is_entry(&self) -> bool {
         let TypeMeta { api_version, kind } = self.meta;
         let ours = api_version.is_empty() || self.meta.group() == GROUP;
         self.in_reply || (kind.is_empty() && ours && has_entry_fields(self.fields))

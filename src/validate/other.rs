@@ -12,6 +12,7 @@
 //! | Helm template | `{{` where it is not YAML, or anywhere in a file in a directory `templates` |
 //! | Compose file | the file name, or `services` without a kind |
 //! | package file | the file name: `package.json` and the like |
+//! | reply of ECI | `ImageCaches`, also in `body`, or an entry with `ImageCacheId`, without a kind |
 //! | other | neither `apiVersion`, `kind` nor `spec`, and no misspelt one of the first two |
 
 use std::fmt;
@@ -20,7 +21,10 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Document, UNRENDERED};
+use crate::path::Path;
 use crate::pod;
+use crate::resource::view::field;
+use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk};
 use crate::resource::workload::{self, group_of};
 use crate::resource::{GROUP, KIND};
 use crate::spelling::nearest;
@@ -43,12 +47,20 @@ pub enum OtherDocument {
     Compose,
     /// A file of a package manager or compiler.
     Package,
+    /// A reply of DescribeImageCaches, which matching and expiry read.
+    Reply,
     /// A document without anything that a manifest has.
     Unknown,
 }
 
 impl OtherDocument {
-    /// Returns how the manifests behind the document are validated; empty if it has none.
+    /// Reports whether matching and expiry read the document: it has caches, but is not a manifest.
+    #[must_use]
+    pub fn has_caches(self) -> bool {
+        self == OtherDocument::Reply
+    }
+
+    /// Returns how the manifests that are made of the document are validated; empty if it has none.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -58,7 +70,10 @@ impl OtherDocument {
             OtherDocument::HelmChart | OtherDocument::HelmValues | OtherDocument::HelmTemplate => {
                 "Validate the output of `helm template`."
             }
-            OtherDocument::Compose | OtherDocument::Package | OtherDocument::Unknown => "",
+            OtherDocument::Compose
+            | OtherDocument::Package
+            | OtherDocument::Reply
+            | OtherDocument::Unknown => "",
         }
     }
 }
@@ -73,6 +88,7 @@ impl fmt::Display for OtherDocument {
             OtherDocument::HelmTemplate => "a Helm template",
             OtherDocument::Compose => "a Compose file",
             OtherDocument::Package => "a file of a package manager or compiler",
+            OtherDocument::Reply => "a reply of the ECI API",
             OtherDocument::Unknown => "without apiVersion, kind and spec",
         })
     }
@@ -174,6 +190,7 @@ impl<'n> File<'n> {
             Value::Object(fields) => fields,
             Value::Array(items) if is_json_patch(items) => return Some(OtherDocument::Patch),
             Value::Array(items) if items.iter().any(has_type) => return None,
+            Value::Array(items) if items.iter().any(is_reply) => return Some(OtherDocument::Reply),
             _ => return Some(self.package().unwrap_or(OtherDocument::Unknown)),
         };
         if self.stem == "kustomization" {
@@ -193,6 +210,9 @@ impl<'n> File<'n> {
         if fields.contains_key("$patch") {
             return Some(OtherDocument::Patch);
         }
+        if is_reply(value) {
+            return Some(OtherDocument::Reply);
+        }
         (!looks_like_a_manifest(fields)).then_some(OtherDocument::Unknown)
     }
 
@@ -202,7 +222,7 @@ impl<'n> File<'n> {
             .then_some(OtherDocument::Package)
     }
 
-    /// Returns what a document is that may have a type and is no manifest all the same.
+    /// Returns what a document is that may have a type and still is not a manifest.
     fn patch(&self, value: &Value) -> Option<OtherDocument> {
         let fields = value.as_object()?;
         if self.name == "Chart.yaml" && is_chart(fields) {
@@ -222,6 +242,23 @@ fn is_chart(fields: &Map<String, Value>) -> bool {
     let version = fields.get("apiVersion").and_then(Value::as_str);
     let version = version.is_none_or(|version| ["v1", "v2"].contains(&version));
     version && !fields.contains_key("kind") && fields.contains_key("version")
+}
+
+/// Reports whether a value is a reply of DescribeImageCaches, a printed SDK answer that holds one, or has its entries.
+fn is_reply(value: &Value) -> bool {
+    struct Entries(bool);
+    impl Visitor for Entries {
+        fn object(&mut self, met: &Met<'_>) {
+            self.0 |= met.is_entry();
+        }
+        fn fault(&mut self, _: WalkFault<'_>, _: &Path<'_>, _: bool) {}
+    }
+    let without_entries = value
+        .as_object()
+        .is_some_and(|fields| field(fields, "ImageCaches").is_some());
+    let mut entries = Entries(without_entries);
+    walk(value, Opens::Everything, &mut entries);
+    entries.0
 }
 
 fn is_json_patch(items: &[Value]) -> bool {

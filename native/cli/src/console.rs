@@ -173,7 +173,7 @@ pub(crate) fn note(message: &str) {
     let _ = writeln!(anstream::stderr(), "{}", Foreign(message).lines());
 }
 
-/// Writes how the manifests behind skipped documents are validated, once for each advice.
+/// Writes how the manifests that are made of skipped documents are validated, once for each advice.
 pub(crate) fn advise(skipped: &BTreeSet<OtherDocument>) {
     let advice: BTreeSet<&str> = skipped.iter().map(|what| what.advice()).collect();
     for advice in advice.iter().filter(|advice| !advice.is_empty()) {

@@ -75,11 +75,12 @@ fn take_one<T>(input: &Input, take: impl Fn(&Value, &mut Report<'_>) -> T) -> (V
             let levels = Levels::default();
             let format = format_of(&input.name);
             let (documents, findings) = read_within(&text, format, &levels, &LIMITS);
-            let skipped = if input.found {
+            let mut skipped = if input.found {
                 other_documents(&input.name, &text, &documents, &findings)
             } else {
                 Vec::new()
             };
+            skipped.retain(|(_, document)| !document.has_caches());
             let is_skipped = |document| skipped.iter().any(|(number, _)| *number == document);
             checked.findings = findings;
             checked.findings.retain(|found| !is_skipped(found.document));

@@ -6,7 +6,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table as Layout};
 use imagecache::foreign::Foreign;
 
-/// A table. Every cell is shown as a part of a line, whoever wrote its text.
+/// A table. Every cell is shown as a part of a line, whatever its text.
 #[derive(Debug)]
 pub(crate) struct Table(Layout);
 

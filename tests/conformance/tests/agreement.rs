@@ -40,7 +40,7 @@ fn the_core_answers_as_the_corpus_says() {
         }
     }
     assert!(changed.is_empty(), "{changed}\nUPDATE=1 writes the files");
-    assert!(bytes <= 2_200_000, "the corpus has grown to {bytes} bytes");
+    assert!(bytes <= 2_600_000, "the corpus has grown to {bytes} bytes");
 }
 
 #[test]

@@ -283,7 +283,7 @@ impl Manifests {
     }
 
     /// Only the port of the server can be reached, and only from the given networks. In most clusters API servers have
-    /// addresses outside of the pods' network, which nothing in the cluster tells.
+    /// addresses outside of the pods' network, which nothing in the cluster records.
     fn network_policy(&self) -> Value {
         let mut rule = json!({"ports": [{"protocol": "TCP", "port": PORT}]});
         if !self.sources.is_empty() {

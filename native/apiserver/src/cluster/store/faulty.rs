@@ -13,7 +13,7 @@ use super::disk::Disk;
 use super::{History, Report, Store, Unwritten};
 use crate::database;
 
-/// A file in memory that outlives the database, and takes only so many more operations that change it.
+/// A file in memory that outlives the database, and takes only a limited number of further operations that change it.
 #[derive(Debug, Clone)]
 struct File {
     bytes: Arc<InMemoryBackend>,
