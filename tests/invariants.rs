@@ -201,7 +201,7 @@ fn open_types(text: &str) -> Vec<(String, String)> {
     for found in ITEM.captures_iter(text) {
         if &found["what"] == "struct" {
             let end = format!("\n{}}}", &found["indent"]);
-            let body = &text[found.get(0).unwrap().end()..];
+            let body = text.get(found.get(0).unwrap().end()..).unwrap();
             let body = body.split(&end).next().unwrap_or_default();
             let is_whole = FIELD
                 .captures_iter(body)

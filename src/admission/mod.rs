@@ -185,7 +185,8 @@ pub fn workloads() -> Vec<AdmittedKinds> {
 /// Reports whether objects of a kind are validated because of their pod templates, or of those that they name.
 fn is_validated(row: &Workload) -> bool {
     let is_pod = row.group.is_empty() && row.kind == "Pod";
-    !is_pod && !(row.templates.is_empty() && row.references.is_empty())
+    let has_pods = !row.templates.is_empty() || !row.references.is_empty();
+    has_pods && !is_pod
 }
 
 /// The kind of object that a request is for.

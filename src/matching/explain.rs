@@ -67,7 +67,8 @@ impl Index {
         let cache = label(winner);
         let mut notes = spellings(&found(pod, Some(winner)), &Quoted(&cache).to_string());
         let same = answer.winner.as_ref() == Some(&winner.named());
-        if !notes.is_empty() && !(same && answer.decision == normalised.decision) {
+        let differs = !same || answer.decision != normalised.decision;
+        if differs && !notes.is_empty() {
             let decision = normalised.decision.as_str();
             notes.push(format!(
                 "as normalised names they give {decision} with {}",

@@ -37,28 +37,11 @@ fn object(name: u8, id: Option<u8>, size: u8) -> Value {
     object
 }
 
-/// Slow and obvious: of the objects of one id, the first by name. It conflicts with the next that has other images.
+/// The index of all objects, built at once.
 fn rebuilt(objects: &BTreeMap<String, Value>) -> Index {
     let levels = Levels::default();
     let read = |object| Cache::read(object, &mut Report::new(&levels)).unwrap();
-    let caches: Vec<Cache> = objects.values().map(read).collect();
-    let images = |cache: &Cache| -> Vec<String> {
-        let mut images: Vec<_> = cache.images.iter().map(ToString::to_string).collect();
-        images.sort();
-        images
-    };
-    let mut index = Index::default();
-    for (at, cache) in caches.iter().enumerate().rev() {
-        let mut later = caches.iter().skip(at + 1);
-        let other = later.find(|other| {
-            cache.id.is_some() && other.id == cache.id && images(other) != images(cache)
-        });
-        index.insert(Cache {
-            conflict: other.map(|other| other.name.clone()),
-            ..cache.clone()
-        });
-    }
-    index
+    objects.values().map(read).collect()
 }
 
 fn sorted(index: &Index) -> Vec<String> {

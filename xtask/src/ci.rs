@@ -57,12 +57,13 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Checks the core with every combination of its features.
+/// Checks the core with every pair of its features. A feature that lacks another fails alone already; all combinations
+/// would take four times as long.
 fn features(sh: &Shell) -> Result<()> {
     let hack = setup::cargo_tool(sh, "cargo-hack", HACK)?;
     cmd!(
         sh,
-        "{hack} hack check --feature-powerset --package imagecache"
+        "{hack} hack check --feature-powerset --depth 2 --package imagecache"
     )
     .run()?;
     Ok(())

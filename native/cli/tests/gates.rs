@@ -1,5 +1,11 @@
 //! The exit codes of `validate`, `match` and `expire` for what they cannot read: the cases of `tests/data/gates.json`,
 //! which the table in `docs/output.md` lists.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // a test fails by panicking
 
 mod common;
 

@@ -109,7 +109,7 @@ impl Redaction {
     }
 
     /// Returns the text without secrets of at least this many bytes.
-    fn from_length(&self, text: &str, least: usize) -> String {
+    fn without(&self, text: &str, least: usize) -> String {
         let mut text = text.to_owned();
         for one in &self.known {
             if one.secret.expose().len() < least {
@@ -127,7 +127,7 @@ impl Redaction {
 
     /// Returns a text of an error: without secrets, and at most this many characters long.
     pub(crate) fn text(&self, text: &str, characters: usize) -> String {
-        cut(&self.from_length(text, 1), characters)
+        cut(&self.without(text, 1), characters)
     }
 
     /// Returns an error response without secrets, each text cut to its length.
@@ -159,13 +159,13 @@ impl Redaction {
         match value {
             Value::String(text) => {
                 let least = if name == "Message" { 1 } else { MIN_IN_REPLY };
-                *text = self.from_length(text, least);
+                *text = self.without(text, least);
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.member(name, item)),
             Value::Object(fields) => {
                 for (key, mut value) in std::mem::take(fields) {
                     self.member(&key, &mut value);
-                    fields.insert(self.from_length(&key, MIN_IN_REPLY), value);
+                    fields.insert(self.without(&key, MIN_IN_REPLY), value);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -330,7 +330,8 @@ mod tests {
         let once = encode(secret);
         let json = |text: &str| {
             let quoted = Value::from(text).to_string();
-            quoted[1..quoted.len() - 1].to_owned()
+            let inner = quoted.get(1..quoted.len() - 1).unwrap();
+            inner.to_owned()
         };
         let ascii = |text: &str| -> String {
             let units: Vec<u16> = text.encode_utf16().collect();

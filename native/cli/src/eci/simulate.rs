@@ -101,9 +101,7 @@ pub(crate) struct Simulate {
 impl Simulate {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         if self.print_images {
-            console
-                .document(&Images::example().to_string())
-                .context(UNWRITABLE)?;
+            console.document(Images::example()).context(UNWRITABLE)?;
             return Ok(Exit::Ok);
         }
         if !self.listen.ip().is_loopback() && self.access_key.is_none() {

@@ -26,7 +26,7 @@ fn forms() -> Vec<String> {
         PASSWORD.to_owned(),
         encode(&once),
         once,
-        json[1..json.len() - 1].to_owned(),
+        json.trim_matches('"').to_owned(),
         hex,
         // base64 of `robot:` and the password
         "cm9ib3Q6cD13IH4qKy8iaHVudGVyMg".to_owned(),
