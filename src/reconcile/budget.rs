@@ -51,6 +51,8 @@ pub struct Spending {
     creations: BTreeMap<String, Creation>,
     /// When ECI accepted the deletion of a cache, by id.
     deleted: BTreeMap<String, Timestamp>,
+    /// Caches whose deletion was sent and not answered: a listing may lack them before the answer arrives.
+    deleting: BTreeMap<String, Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -81,11 +83,15 @@ fn size(gib: Option<i64>) -> u64 {
 }
 
 impl Spending {
-    /// Counts the creation that this effect is about to send.
+    /// Counts the creation, or notes the deletion, that this effect is about to send.
     pub fn reserve(&mut self, effect: &Effect, now: Timestamp) {
         let recent = |at: Timestamp| now.since(at) < WINDOW;
         self.creations.retain(|_, creation| recent(creation.at));
         self.deleted.retain(|_, at| recent(*at));
+        self.deleting.retain(|_, at| recent(*at));
+        if let Effect::Delete { call } = effect {
+            self.deleting.insert(call.image_cache_id.clone(), now);
+        }
         let Effect::Create { call, .. } = effect else {
             return;
         };
@@ -105,8 +111,14 @@ impl Spending {
     /// Notes how an effect ended: what was not created is not counted any longer.
     pub fn settle(&mut self, effect: &Effect, outcome: &Outcome, now: Timestamp) {
         match (effect, outcome) {
-            (Effect::Delete { call }, Outcome::Accepted) => {
-                self.deleted.insert(call.image_cache_id.clone(), now);
+            (Effect::Delete { call }, outcome) => {
+                let id = &call.image_cache_id;
+                if !matches!(outcome, Outcome::Lost(_)) {
+                    self.deleting.remove(id);
+                }
+                if matches!(outcome, Outcome::Accepted) {
+                    self.deleted.insert(id.clone(), now);
+                }
             }
             (Effect::Create { call, .. }, outcome) => {
                 let Some(creation) = self.creations.get_mut(token(call)) else {
@@ -121,6 +133,11 @@ impl Spending {
             }
             _ => {}
         }
+    }
+
+    /// Reports whether the deletion of a cache was sent and not answered yet.
+    pub(super) fn is_deleting(&self, id: &str) -> bool {
+        self.deleting.contains_key(id)
     }
 
     /// The caches that were deleted on request.

@@ -98,7 +98,8 @@ impl Listing {
             end.is_some_and(|end| end <= now.plus(TOLERANCE))
         };
         let lost = |entry: &ImageCacheEntry| {
-            !spending.has_deleted(&entry.image_cache_id) && !has_ended(entry)
+            let id = &entry.image_cache_id;
+            !spending.has_deleted(id) && !spending.is_deleting(id) && !has_ended(entry)
         };
         let emptied = before.entries.iter().any(lost).then_some(self.begun);
         self.emptied = emptied.or(before.emptied);

@@ -151,7 +151,8 @@ async fn every_bad_request_gets_its_error_and_changes_nothing() {
     for scheme in [Scheme::V1, Scheme::V3] {
         let good = || Make::good(scheme);
         let unsigned = |target: &str| {
-            format!("GET {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").into_bytes()
+            format!("GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+                .into_bytes()
         };
         let mut tampered = good().prepared();
         tampered.target = tampered.target.replace("forged", "forget");
@@ -324,13 +325,18 @@ async fn gateway_invalid_requests_change_nothing() {
 }
 
 #[tokio::test]
-async fn unusual_hosts_are_kept_and_errors_can_be_xml() {
-    let server = serve(Config::default()).await;
-    for host in [
-        "http://127.0.0.1:1234",
-        "eci.cn-beijing.aliyuncs.com",
-        "[::1]:80",
-        "a b",
+async fn gateway_hosts_are_checked_and_errors_can_be_xml() {
+    let server = serve(Config {
+        allow_hosts: vec!["eci.cn-beijing.aliyuncs.com".parse().unwrap()],
+        ..Config::default()
+    })
+    .await;
+    for (host, status) in [
+        ("eci.cn-beijing.aliyuncs.com", 200),
+        ("[::1]:80", 200),
+        ("eci.cn-hangzhou.aliyuncs.com", 403),
+        ("http://127.0.0.1:1234", 400),
+        ("a b", 400),
     ] {
         let answer = send(
             &server,
@@ -342,7 +348,7 @@ async fn unusual_hosts_are_kept_and_errors_can_be_xml() {
         )
         .await
         .unwrap();
-        assert_eq!(answer.0, 200, "{host} {answer:?}");
+        assert_eq!(answer.0, status, "{host} {answer:?}");
     }
     for scheme in [Scheme::V1, Scheme::V3] {
         let mut xml = Make::good(scheme);
