@@ -25,5 +25,5 @@
   run kwctl run --request-path test_data/pod-wrong-annotation.json --settings-json '{"mode": "off"}' annotated-policy.wasm
   [ "$status" -eq 0 ]
   [ $(expr "$output" : '.*"allowed":false.*') -ne 0 ]
-  [ $(expr "$output" : '.*imc-enable-flash.*') -ne 0 ]
+  [ $(expr "$output" : '.*eci-auto-imc.*') -ne 0 ]
 }
