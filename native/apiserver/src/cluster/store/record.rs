@@ -2,7 +2,7 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 8 | [`MAGIC`] |
+//! | 8 | `MAGIC` |
 //! | 8 | the first bytes of the SHA-256 of all that follows |
 //! | 1 | [`Kind`] |
 //! | 8, 4, 4 | version, length of the key, length of the text, little-endian |
