@@ -315,7 +315,7 @@ fn pod_unreadable_image_is_never_a_hit() {
         ),
         (
             json!("nginx:1.27"),
-            "spec.containers[1]: expected an object, found a string",
+            "spec.containers[1]: expected an object, found the string `nginx:1.27`",
         ),
     ] {
         let object =

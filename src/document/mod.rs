@@ -34,6 +34,8 @@ mod tree;
 #[cfg(feature = "yaml")]
 mod yaml;
 #[cfg(feature = "yaml")]
+mod yaml_cursor;
+#[cfg(feature = "yaml")]
 mod yaml_events;
 #[cfg(feature = "yaml")]
 mod yaml_scalars;

@@ -75,6 +75,10 @@ pub struct Cache {
     /// Name of another cache that has the same id and other images. ECI has one cache of an id, so one of the two is
     /// wrong, and matches may be.
     pub conflict: Option<String>,
+    /// Whether the cache counts as `Ready` although it is a manifest without a status: see [`Inventory::assume_ready`].
+    ///
+    /// [`Inventory::assume_ready`]: super::Inventory::assume_ready
+    pub assumed_ready: bool,
 }
 
 /// Id and name of a cache, in answers.
@@ -173,6 +177,7 @@ impl Cache {
                 CacheForm::Entry => CacheOrigin::Reply,
             },
             conflict: None,
+            assumed_ready: false,
         })
     }
 

@@ -112,7 +112,12 @@ impl Index {
                 message: refusal.to_string(),
             }),
             warnings: contest.warnings(),
-            notes: pod.notes.clone(),
+            notes: pod
+                .notes
+                .iter()
+                .cloned()
+                .chain(verdict.winner.and_then(not_made_yet))
+                .collect(),
             decision: verdict.decision,
             next,
             images,
@@ -504,6 +509,14 @@ fn first<'a>(sorted: &[(&str, &'a str)], name: &str, wanted: &str) -> Option<&'a
         .unwrap_or_else(|_| sorted.partition_point(|(other, _)| *other < name));
     let (_, text) = sorted.get(at).filter(|(other, _)| *other == name)?;
     Some(text)
+}
+
+/// Returns the note on a cache that only counts as `Ready`.
+fn not_made_yet(cache: &Cache) -> Option<String> {
+    let name = Quoted(&cache.name);
+    cache
+        .assumed_ready
+        .then(|| format!("{name} is a manifest without a status, matched as if Ready"))
 }
 
 fn next(pod: &Pod, verdict: &Selection<'_>, images: &[FoundImage]) -> NextSteps {

@@ -135,6 +135,7 @@ impl Inventory {
     /// inventory.add(&cache, &mut Report::new(&levels));
     /// assert_eq!(inventory.assume_ready("2026-01-01T00:00:00Z".parse().unwrap()), 1);
     /// assert_eq!(inventory.caches[0].phase.as_ref().unwrap().as_str(), "Ready");
+    /// assert!(inventory.caches[0].assumed_ready);
     /// ```
     pub fn assume_ready(&mut self, now: Timestamp) -> usize {
         let stored = |cache: &Cache| {
@@ -146,6 +147,7 @@ impl Inventory {
         let ready = manifests.map(|cache| {
             cache.phase = Some(Phase::Ready);
             cache.created = Some(now);
+            cache.assumed_ready = true;
         });
         ready.count()
     }

@@ -5,7 +5,8 @@ use std::ptr;
 
 use serde_json::Value;
 
-use super::template::{Match, Misfit, Template, read_pod_spec};
+use super::template::{Misfit, Template, read_pod_spec};
+use super::way::Match;
 use crate::path;
 use crate::resource::workload::PodPath;
 

@@ -28,6 +28,7 @@ mod match_locality;
 mod match_pods;
 mod page;
 mod plan;
+mod pod_options;
 mod progress;
 mod reference;
 mod report;

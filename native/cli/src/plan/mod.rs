@@ -11,7 +11,6 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use imagecache::diagnostic::{Levels, Severity};
 use imagecache::document::{TextFormat, read};
-use imagecache::matching::storage_bytes;
 use imagecache::plan::{
     Objective, Plan, PlanInput, PlanOptions, PriceTable, SAMPLE_PRICES, plan, prices_schema,
 };
@@ -21,7 +20,7 @@ use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::input::Inputs;
-use crate::usage::usage_error;
+use crate::pod_options::{Platform, hosts, image_size, pair};
 use crate::{documents, encode};
 
 const EXAMPLES: &str = "\
@@ -64,10 +63,10 @@ pub(crate) struct PlanCaches {
     #[arg(long, exclusive = true)]
     prices_schema: bool,
     /// Compressed size of an image: 405022965 or 1.5Gi; repeatable
-    #[arg(long, value_name = "IMAGE=SIZE", value_parser = pair)]
-    image_size: Vec<(String, String)>,
+    #[arg(long, value_name = "IMAGE=SIZE", value_parser = image_size)]
+    image_size: Vec<(String, u64)>,
     /// Two addresses of one registry, such as the public one and the VPC one; repeatable
-    #[arg(long, value_name = "HOST=HOST", value_parser = pair)]
+    #[arg(long, value_name = "HOST=HOST", value_parser = hosts)]
     registry_alias: Vec<(String, String)>,
     /// Hours a month during which the pods of a workload run; repeatable
     #[arg(long, value_name = "KIND/NAME=HOURS", value_parser = pair)]
@@ -84,6 +83,8 @@ pub(crate) struct PlanCaches {
     aim: Aim,
     #[command(flatten)]
     caches: CacheOptions,
+    #[command(flatten)]
+    platform: Platform,
     #[command(flatten)]
     pods: PodOptions,
 }
@@ -125,15 +126,6 @@ struct CacheOptions {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Defaults of pods")]
 struct PodOptions {
-    /// Region of pods without one
-    #[arg(long)]
-    region: Option<String>,
-    /// Architecture of pods without one [default: amd64]
-    #[arg(long)]
-    arch: Option<String>,
-    /// Operating system of pods without one [default: linux]
-    #[arg(long)]
-    os: Option<String>,
     /// Hours of a month [default: 730]
     #[arg(long, value_name = "HOURS")]
     month: Option<u64>,
@@ -184,14 +176,6 @@ fn days(text: &str) -> Result<Days, &'static str> {
     }
 }
 
-/// Splits at the last `=`: image names and object names have none.
-fn pair(text: &str) -> Result<(String, String), &'static str> {
-    let (key, value) = text
-        .rsplit_once('=')
-        .ok_or("expected two parts joined by `=`")?;
-    Ok((key.to_owned(), value.to_owned()))
-}
-
 impl PlanCaches {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         if self.prices_schema {
@@ -210,14 +194,8 @@ impl PlanCaches {
         for (host, other) in &self.registry_alias {
             input.alias(host, other);
         }
-        for (image, size) in &self.image_size {
-            let bytes = storage_bytes(size).and_then(|bytes| u64::try_from(bytes).ok());
-            let bytes = bytes.ok_or_else(|| {
-                usage_error(format!(
-                    "--image-size: `{size}` is not a size, such as 405022965 or 1.5Gi"
-                ))
-            })?;
-            input.size("--image-size", image, bytes);
+        for (image, bytes) in &self.image_size {
+            input.size("--image-size", image, *bytes);
         }
         taken.parts.into_iter().for_each(|part| input.append(part));
         input.apply_defaults();
@@ -306,9 +284,9 @@ impl PlanCaches {
         set(&mut options.starts_per_pod, pods.starts);
         options.retention_days = caches.retention.unwrap_or(options.retention_days);
         options.quota = caches.quota.or(options.quota);
-        options.region.clone_from(&pods.region);
-        options.arch.clone_from(&pods.arch);
-        options.os.clone_from(&pods.os);
+        options.region.clone_from(&self.platform.region);
+        options.arch.clone_from(&self.platform.arch);
+        options.os.clone_from(&self.platform.os);
         options.now = Some(self.clock.now());
         let hours = self.hours.iter();
         options.hours = hours

@@ -1,13 +1,18 @@
 //! The one reader of a cache, from an `ImageCache` object or from an entry of a DescribeImageCaches reply.
 
+mod fact;
+
 use serde_json::{Map, Value};
 
 use super::{DEFAULT_SIZE_GIB, whole};
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::Report;
 use crate::path::Path;
-use crate::resource::annotation;
 use crate::time::Timestamp;
-use crate::type_error::TypeError;
+use fact::{
+    ARCH, CREATED, DECIDES_END, EVENTS, EXPIRES, FLASH_SNAPSHOT, Fact, ID, IMAGES, LAST_MATCHED,
+    NAME, OS, PHASE, Part, REGION, REPORTED, RETENTION, SIZE, SNAPSHOT, STARTED, Type, UPDATED,
+    UPDATED_OLD, ignored,
+};
 
 /// The form of a document that describes a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,126 +34,6 @@ pub(crate) struct CacheView<'v> {
     spec: Option<&'v Map<String, Value>>,
     status: Option<&'v Map<String, Value>>,
 }
-
-/// The part of an object that holds a fact.
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    Metadata,
-    Annotations,
-    Spec,
-    Status,
-}
-
-/// The type of a fact.
-#[derive(Debug, Clone, Copy)]
-enum Type {
-    Text,
-    Time,
-    /// A whole number of this unit.
-    Whole(&'static str),
-    List,
-}
-
-/// A fact: its place in each form, and its type.
-#[derive(Debug, Clone, Copy)]
-struct Fact {
-    object: Option<(Part, &'static str)>,
-    entry: Option<&'static str>,
-    is: Type,
-}
-
-const fn both(part: Part, object: &'static str, entry: &'static str, is: Type) -> Fact {
-    Fact {
-        object: Some((part, object)),
-        entry: Some(entry),
-        is,
-    }
-}
-
-const fn object_only(part: Part, name: &'static str, is: Type) -> Fact {
-    Fact {
-        object: Some((part, name)),
-        entry: None,
-        is,
-    }
-}
-
-const fn entry_only(name: &'static str, is: Type) -> Fact {
-    Fact {
-        object: None,
-        entry: Some(name),
-        is,
-    }
-}
-
-const ID: Fact = both(Part::Status, "imageCacheId", "ImageCacheId", Type::Text);
-const NAME: Fact = both(Part::Metadata, "name", "ImageCacheName", Type::Text);
-const IMAGES: Fact = both(Part::Spec, "images", "Images", Type::List);
-const SIZE: Fact = both(
-    Part::Spec,
-    "imageCacheSize",
-    "ImageCacheSize",
-    Type::Whole("GiB"),
-);
-const RETENTION: Fact = both(
-    Part::Spec,
-    "retentionDays",
-    "RetentionDays",
-    Type::Whole("days"),
-);
-const PHASE: Fact = both(Part::Status, "phase", "Status", Type::Text);
-const CREATED: Fact = both(
-    Part::Metadata,
-    "creationTimestamp",
-    "CreationTime",
-    Type::Time,
-);
-const STARTED: Fact = object_only(Part::Status, "startTime", Type::Time);
-const UPDATED: Fact = object_only(Part::Status, "lastUpdatedTime", Type::Time);
-const UPDATED_OLD: Fact = object_only(Part::Status, "lastUpdateTime", Type::Time);
-const EXPIRES: Fact = both(Part::Status, "expireDateTime", "ExpireDateTime", Type::Time);
-const LAST_MATCHED: Fact = entry_only("LastMatchedTime", Type::Time);
-const REGION: Fact = entry_only("RegionId", Type::Text);
-const ARCH: Fact = object_only(Part::Annotations, annotation::CPU_ARCH, Type::Text);
-const OS: Fact = object_only(Part::Annotations, annotation::OS_TYPE, Type::Text);
-const SNAPSHOT: Fact = entry_only("SnapshotId", Type::Text);
-const FLASH_SNAPSHOT: Fact = entry_only("FlashSnapshotId", Type::Text);
-const EVENTS: Fact = both(Part::Status, "events", "Events", Type::List);
-
-/// The facts that are reported, in the order of a document.
-const REPORTED: [Fact; 17] = [
-    ID,
-    NAME,
-    CREATED,
-    ARCH,
-    OS,
-    IMAGES,
-    SIZE,
-    RETENTION,
-    PHASE,
-    STARTED,
-    UPDATED,
-    UPDATED_OLD,
-    EXPIRES,
-    LAST_MATCHED,
-    REGION,
-    SNAPSHOT,
-    FLASH_SNAPSHOT,
-];
-
-/// The facts that decide when a cache expires, in the order of a document.
-const DECIDES_END: [Fact; 10] = [
-    ID,
-    NAME,
-    CREATED,
-    RETENTION,
-    PHASE,
-    STARTED,
-    UPDATED,
-    UPDATED_OLD,
-    EXPIRES,
-    LAST_MATCHED,
-];
 
 /// Returns a member of an API reply with its key: by its name in the API (`ImageCacheId`), else as typed SDKs print it
 /// (`imageCacheId`).
@@ -455,35 +340,11 @@ fn object_or_report(value: Option<&Value>, path: &Path<'_>, report: &mut Report<
     }
 }
 
-fn ignored(expected: &str, found: &Value, path: &Path<'_>, report: &mut Report<'_>) {
-    let help = format_args!("The field is ignored; write {expected}.");
-    report.add(Code::IC016, path, TypeError { expected, found }, help);
-}
-
-impl Type {
-    /// Reports a value that is not of this type.
-    fn report(self, value: &Value, path: &Path<'_>, report: &mut Report<'_>) {
-        match (self, value) {
-            (Type::Text, Value::String(_)) | (Type::List, Value::Array(_)) => {}
-            (Type::Time, Value::String(text)) => {
-                if let (false, Err(error)) = (text.is_empty(), text.parse::<Timestamp>()) {
-                    let help = "The field is ignored; write the time in UTC, as ECI does.";
-                    report.add(Code::IC081, path, error, help);
-                }
-            }
-            (Type::Whole(_), value) if whole(value).is_some_and(|number| number >= 0) => {}
-            (Type::Whole(unit), found) => {
-                ignored(&format!("a whole number of {unit}"), found, path, report);
-            }
-            (Type::Text | Type::Time, found) => ignored("a string", found, path, report),
-            (Type::List, found) => ignored("a list of strings", found, path, report),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    use crate::resource::annotation;
 
     use super::*;
     use crate::diagnostic::Levels;

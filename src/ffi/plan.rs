@@ -1,0 +1,77 @@
+//! Plans for foreign hosts.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{FfiError, chosen};
+use crate::diagnostic::{Diagnostic, Levels, Report};
+use crate::plan::{Plan, PlanInput, PlanOptions, PriceTable};
+
+/// A plan, its manifests, and what could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PlanAnswer {
+    /// The plan.
+    #[serde(flatten)]
+    pub plan: Plan,
+    /// The manifests of the plan as YAML, ready to apply, with the reasons as comments.
+    pub manifests: String,
+    /// The parts of the objects that could not be read.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Plans which caches to have for workloads. `objects` are workloads, caches, autoscalers and nodes, as an object, a list,
+/// a reply of the ECI API, or an array of these. `facts` has `sizes`, an object of sizes by image, and `prices`, a price
+/// file or a list of price files; without prices, costs are unknown.
+///
+/// ```
+/// use imagecache::ffi;
+/// use serde_json::json;
+/// let pod = json!({"kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"image": "web:1"}]}});
+/// let facts = json!({"sizes": {"web:1": "12Gi"}});
+/// let answer = ffi::plan(&pod, Some(&facts), None)?;
+/// assert_eq!(answer.plan.caches[0].size_gib, 24);
+/// # Ok::<(), ffi::FfiError>(())
+/// ```
+///
+/// # Errors
+/// Returns an error if the options are invalid, or `facts` has an unknown member. Invalid sizes and prices are findings of
+/// the plan.
+pub fn plan(
+    objects: &Value,
+    facts: Option<&Value>,
+    options: Option<&Value>,
+) -> Result<PlanAnswer, FfiError> {
+    let options = chosen("options", options, PlanOptions::parse)?;
+    let mut input = PlanInput::default();
+    let mut table = PriceTable::default();
+    if let Some(facts) = facts.filter(|facts| !facts.is_null()) {
+        let members = facts.as_object();
+        let members = members.ok_or_else(|| FfiError::invalid("facts", "must be an object"))?;
+        for (name, value) in members {
+            match (name.as_str(), value) {
+                ("sizes" | "prices", Value::Null) => {}
+                ("sizes", sizes) => input.sizes("sizes", sizes),
+                ("prices", Value::Array(files)) => {
+                    for (index, file) in files.iter().enumerate() {
+                        table.add(&format!("prices[{index}]"), file);
+                    }
+                }
+                ("prices", file) => table.add("prices", file),
+                _ => {
+                    let message = format!("`{name}`: unknown field, expected `sizes` or `prices`");
+                    return Err(FfiError::invalid("facts", message));
+                }
+            }
+        }
+    }
+    let mut report = Report::new(&Levels::DEFAULT);
+    input.add(objects, &mut report);
+    input.apply_defaults();
+    let plan = crate::plan::plan(&input, &table, &options);
+    Ok(PlanAnswer {
+        manifests: plan.yaml(),
+        plan,
+        diagnostics: report.finish(),
+    })
+}
