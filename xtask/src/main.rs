@@ -21,6 +21,7 @@ mod reliability;
 mod sbom;
 mod sdk;
 mod setup;
+mod soak;
 mod test;
 mod wasm;
 mod words;
@@ -117,6 +118,15 @@ enum Chore {
     },
     /// Print the sizes of what runs inside other programs, and hold them against their limits.
     Size,
+    /// Run the whole system on simulated time with faults by chance, from many seeds.
+    Soak {
+        /// The number of seeds, from 0 on.
+        #[arg(long, default_value_t = 10_000)]
+        seeds: u64,
+        /// Run this seed alone, and print its trace.
+        #[arg(long, conflicts_with = "seeds")]
+        seed: Option<u64>,
+    },
     /// Fuzz the core's entries.
     Fuzz {
         /// Seconds for each target.
@@ -154,6 +164,7 @@ fn main() -> Result<()> {
         Chore::Deploy { update } => test::deploy(&sh, update),
         Chore::Release { dry_run } => release::run(&sh, dry_run),
         Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),
+        Chore::Soak { seeds, seed } => soak::run(&sh, seeds, seed),
         Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
     }
 }
