@@ -465,6 +465,9 @@ impl Soak {
                 && serde_json::json!(cache.images) == object["spec"]["images"]
                 && owner(cache) == Some(uid)
         });
-        (!settled).then(|| format!("{status}, and {cache:?} in the cloud"))
+        // another cluster has adopted it: the status says so until somebody takes the id out of it
+        let robbed =
+            cache.is_some_and(|cache| owner(cache) != Some(uid)) && status["phase"] == "Pending";
+        (!settled && !robbed).then(|| format!("{status}, and {cache:?} in the cloud"))
     }
 }
