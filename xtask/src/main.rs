@@ -13,6 +13,7 @@ mod dev;
 mod engines;
 mod fuzz;
 mod image;
+mod kinds;
 mod pkg;
 mod plan;
 mod project;
@@ -55,6 +56,12 @@ enum Chore {
     /// Build the policy bundles, and write every file in them that has a source elsewhere.
     Bundles {
         /// Only say which files are not current.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the schemas of the built-in kinds of `imagecache serve`.
+    Kinds {
+        /// Only say whether they are current.
         #[arg(long)]
         check: bool,
     },
@@ -141,6 +148,7 @@ fn main() -> Result<()> {
         Chore::Bench { cluster: true, .. } => bench::cluster::print(&sh),
         Chore::Bench { seconds, .. } => bench::run(&sh, &seconds),
         Chore::Bundles { check } => bundles::run(&sh, check),
+        Chore::Kinds { check } => kinds::run(&sh, check),
         Chore::Pkg { test: false } => pkg::run(&sh),
         Chore::Pkg { test: true } => test::pkg(&sh),
         Chore::Policy => wasm::policy(&sh).map(|file| println!("{}", file.display())),

@@ -65,6 +65,7 @@ impl Story {
             manager,
             options: &options,
             admit: None,
+            approve: None,
         };
         let body = body.to_string();
         let outcome = write::patch(

@@ -1,5 +1,7 @@
 //! The kinds that CustomResourceDefinitions define.
 
+use std::sync::LazyLock;
+
 use jsonpath_rust::parser::parse_json_path;
 use serde_json::{Value, json};
 
@@ -54,7 +56,7 @@ fn resource(spec: &Value, version: &Value, stored: Option<&str>) -> Resource {
         custom: true,
         verbs: VERBS,
         columns: columns(version),
-        schema,
+        schema: LazyLock::new(Box::new(move || schema)),
         documented,
         selectable: list(version, "selectableFields")
             .iter()

@@ -14,7 +14,6 @@ use crate::api::schema::{Schema, structural};
 
 pub(super) fn definitions() -> Resource {
     Resource {
-        list_kind: "CustomResourceDefinitionList".into(),
         short_names: names(["crd", "crds"]),
         categories: names(["api-extensions"]),
         namespaced: false,

@@ -1,6 +1,8 @@
 //! Structural schemas: the shape of objects, compiled once from the JSON form that a CustomResourceDefinition carries.
 
+mod go;
 mod prune;
+mod required;
 mod rules;
 pub(crate) mod structural;
 mod validate;
@@ -10,7 +12,10 @@ use std::collections::BTreeMap;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
+pub(crate) use go::decode;
 pub(crate) use prune::{prune, trim};
+pub(crate) use required::missing;
+pub(crate) use rules::Condition;
 pub(crate) use validate::validate;
 
 use crate::limits::PATTERN_BYTES;
@@ -79,6 +84,8 @@ pub struct Schema {
     pub kind: Option<Type>,
     /// `int32`, `int64`, `date-time`, …
     pub format: String,
+    /// The name of the type of an object in the real server; empty if it has none.
+    pub title: String,
     /// The fields of an object.
     pub properties: BTreeMap<String, Schema>,
     /// Fields that must be there.
@@ -89,6 +96,10 @@ pub struct Schema {
     pub items: Option<Box<Schema>>,
     /// How a list is merged.
     pub list: ListType,
+    /// Does a strategic merge patch merge a list item by item (`x-kubernetes-patch-strategy: merge`)?
+    pub patch_merges: bool,
+    /// The field of an item by which it does (`x-kubernetes-patch-merge-key`); empty for items that are their own key.
+    pub patch_key: String,
     /// Is a map merged as one value (`x-kubernetes-map-type: atomic`)?
     pub atomic_map: bool,
     /// Are fields kept that `properties` does not know?
@@ -168,6 +179,12 @@ impl Schema {
         Ok(Schema {
             kind,
             format: text("format").unwrap_or_default().to_owned(),
+            title: text("title").unwrap_or_default().to_owned(),
+            patch_merges: text("x-kubernetes-patch-strategy")
+                .is_some_and(|strategy| strategy.split(',').any(|word| word == "merge")),
+            patch_key: text("x-kubernetes-patch-merge-key")
+                .unwrap_or_default()
+                .to_owned(),
             properties,
             required: texts("required"),
             additional,

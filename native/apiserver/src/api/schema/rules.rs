@@ -83,13 +83,59 @@ impl Rule {
     }
 }
 
+/// A condition of a webhook: an expression over the request and its objects.
+#[derive(Debug)]
+pub(crate) struct Condition(cel::Program);
+
+/// The variables of a condition.
+const REQUEST: [&str; 3] = ["object", "oldObject", "request"];
+
+impl Condition {
+    /// Compiles the text of an expression.
+    ///
+    /// # Errors
+    /// Says what cannot be evaluated.
+    pub(crate) fn compile(expression: &str) -> Result<Self, String> {
+        Measure::of(expression)?;
+        let parsed = with_room(|| parse_with(expression, &REQUEST))??;
+        Ok(Condition(parsed.program))
+    }
+
+    /// Evaluates the condition.
+    ///
+    /// # Errors
+    /// Says why it has no answer.
+    pub(crate) fn holds(&self, request: &Value) -> Result<bool, String> {
+        let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
+        for name in REQUEST {
+            let value = match name {
+                "request" => request,
+                name => request.get(name).unwrap_or(&Value::Null),
+            };
+            context
+                .add_variable(name, value)
+                .map_err(|error| error.to_string())?;
+        }
+        match self.0.execute(&context) {
+            Ok(cel::Value::Bool(holds)) => Ok(holds),
+            Ok(_) => Err("must evaluate to bool".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
 static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
 
 /// Parses a rule.
 fn parse(rule: &str) -> Result<Parsed, String> {
+    parse_with(rule, &["self"])
+}
+
+/// Parses an expression with these variables.
+fn parse_with(rule: &str, variables: &[&str]) -> Result<Parsed, String> {
     let program = cel::Program::compile(rule).map_err(|error| format!("{rule}: {error}"))?;
     let mut shape = Shape {
-        known: vec!["self"],
+        known: variables.to_vec(),
         sums: 0,
     };
     let loops = shape.loops(program.expression());
@@ -128,7 +174,7 @@ impl<'a> Shape<'a> {
     /// Returns how many macros are nested in each other.
     ///
     /// # Errors
-    /// Returns a variable that is neither `self` nor one of the macros around it.
+    /// Returns a variable that is neither a known one nor one of the macros around it.
     fn loops(&mut self, expression: &'a IdedExpr) -> Result<u32, String> {
         match &expression.expr {
             Expr::Ident(name) if !self.known.contains(&name.as_str()) => {

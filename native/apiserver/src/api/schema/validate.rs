@@ -103,7 +103,11 @@ impl Run<'_> {
     /// Checks the kind of a value; false where nothing more can be said about it.
     fn kind(&mut self, schema: &Schema, value: &Value, path: &Path<'_>) -> bool {
         let Some(expected) = schema.kind else {
-            if schema.int_or_string && !matches!(value, Value::Number(_) | Value::String(_)) {
+            let fits = match value {
+                Value::Number(number) => is_whole(number),
+                value => value.is_string() || (schema.nullable && value.is_null()),
+            };
+            if schema.int_or_string && !fits {
                 self.wrong_type(path, "integer,string", found(value));
             }
             return true;
