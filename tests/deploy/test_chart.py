@@ -296,8 +296,10 @@ class Install(unittest.TestCase):
                 wanted = documents(run("kubectl", "kustomize", folder))
                 applied = server.kubectl("apply", "-k", folder).splitlines()
                 self.assertEqual(len(applied), len(wanted), applied)
-                unchanged = server.kubectl("apply", "-k", folder).splitlines()
-                self.assertEqual([line for line in unchanged if not line.endswith(" unchanged")], [])
+                again = server.kubectl("apply", "-k", folder).splitlines()
+                # kubectl patches budgets each time: their selector is replaced as a whole
+                changed = [line for line in again if not line.endswith(" unchanged") and "poddisruptionbudget" not in line]
+                self.assertEqual(changed, [])
 
     def test_manifests_of_the_webhook_are_applied_whole(self):
         with Server() as server:
@@ -306,7 +308,7 @@ class Install(unittest.TestCase):
             self.assertEqual(len(applied), len(json.loads(printed)["items"]))
             for kind, name in (("svc", "443/TCP"), ("pdb", "N/A"), ("netpol", "app.kubernetes.io"), ("sa", "imagecache")):
                 self.assertIn(name, server.kubectl("get", kind, "-A"), kind)
-            server.kubectl("delete", "-f", "-", text=printed)
+            server.kubectl("delete", "--ignore-not-found", "-f", "-", text=printed)
 
 
 # Kinds of the chart's objects.

@@ -153,7 +153,7 @@ fn cut(schema: &Value, refers: &mut Vec<String>) -> Value {
         let name = short(to.rsplit('/').next().unwrap_or_default());
         return match name.as_str() {
             "util.intstr.IntOrString" => json!({"x-kubernetes-int-or-string": true}),
-            "api.resource.Quantity" => json!({"type": "string", "format": "quantity"}),
+            "api.resource.Quantity" => json!({"format": "quantity"}),
             "meta.v1.Time" => json!({"type": "string", "format": "date-time"}),
             "meta.v1.MicroTime" => json!({"type": "string", "format": "micro-time"}),
             // a schema in a schema has rules of its own

@@ -522,7 +522,7 @@ fn definition_errors_have_field_paths() {
         ),
         (
             "/spec/versions/0/additionalPrinterColumns/0/jsonPath",
-            json!("..a"),
+            json!(".spec.."),
             "spec.versions[0].additionalPrinterColumns[0].JSONPath",
             "not a path",
         ),
@@ -552,4 +552,38 @@ fn definition_errors_have_field_paths() {
             "{pointer}: {field}: {message}: {faults:#?}"
         );
     }
+}
+
+#[tokio::test]
+async fn deprecated_versions_have_a_warning() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let cluster = Cluster::open(Config::default()).await.unwrap();
+    let mut object = widgets();
+    let versions = object["spec"]["versions"].as_array_mut().unwrap();
+    versions[1]["deprecated"] = true.into();
+    define(&cluster, &object).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let task = tokio::spawn({
+        let (cluster, stop) = (cluster.clone(), stop.clone());
+        async move { cluster.serve(listener, stop).await }
+    });
+    for (path, warned) in [
+        ("v1/widgets", false),
+        ("v1beta1/widgets", true),
+        ("v1beta1/namespaces/default/widgets/missing", true),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /apis/example.com/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let warning = "299 - \"example.com/v1beta1 Widget is deprecated\"";
+        assert_eq!(answer.contains(warning), warned, "{answer}");
+    }
+    stop.cancel();
+    task.await.unwrap();
 }

@@ -73,6 +73,8 @@ pub struct Resource {
     pub schema: LazySchema,
     /// The schema as the definition has it, for `kubectl explain`; `null` for a built-in kind.
     pub documented: Value,
+    /// What is said to everyone who uses a deprecated version.
+    pub deprecated: Option<String>,
     /// Paths that field selectors may name, beside `metadata.name` (and `metadata.namespace`).
     pub selectable: Vec<Name>,
     /// Names of objects that cannot be deleted.

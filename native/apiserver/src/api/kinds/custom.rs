@@ -58,6 +58,7 @@ fn resource(spec: &Value, version: &Value, stored: Option<&str>) -> Resource {
         columns: columns(version),
         schema: LazyLock::new(Box::new(move || schema)),
         documented,
+        deprecated: deprecation(spec, version),
         selectable: list(version, "selectableFields")
             .iter()
             .map(|field| text(field, "/jsonPath").trim_start_matches('.'))
@@ -73,6 +74,22 @@ fn resource(spec: &Value, version: &Value, stored: Option<&str>) -> Resource {
         }),
         ..blank(group, name("/names/kind"), plural, name("/names/singular"))
     }
+}
+
+/// The warning that a deprecated version has.
+fn deprecation(spec: &Value, version: &Value) -> Option<String> {
+    if !flag(version, "deprecated") {
+        return None;
+    }
+    Some(match text(version, "/deprecationWarning") {
+        "" => format!(
+            "{}/{} {} is deprecated",
+            text(spec, "/group"),
+            text(version, "/name"),
+            text(spec, "/names/kind")
+        ),
+        warning => warning.to_owned(),
+    })
 }
 
 /// The schema of a version, or `null`.
@@ -161,7 +178,7 @@ fn query(path: &str) -> Option<String> {
     fn end(name: &mut String, query: &mut String) {
         match name.as_str() {
             "" => {}
-            "*" => query.push_str(".*"),
+            "*" => query.push_str("[*]"),
             quoted => query.push_str(&format!("['{}']", quoted.replace('\'', "\\'"))),
         }
         name.clear();
@@ -176,8 +193,12 @@ fn query(path: &str) -> Option<String> {
                 depth += 1;
             }
             _ if depth > 0 => {}
-            // values at any depth have no order that a column could rely on
-            '.' if chars.as_str().starts_with('.') => return None,
+            '.' if chars.as_str().starts_with('.') => {
+                end(&mut name, &mut query);
+                chars.next();
+                query.push_str("..");
+                continue;
+            }
             '.' => {
                 end(&mut name, &mut query);
                 continue;
@@ -194,7 +215,7 @@ fn query(path: &str) -> Option<String> {
         query.push(c);
     }
     end(&mut name, &mut query);
-    Some(query)
+    (!query.ends_with("..")).then_some(query)
 }
 
 #[cfg(test)]
@@ -217,7 +238,9 @@ mod tests {
                 Some("$['metadata']['annotations']['a.b/c']"),
             ),
             (".spec.images[*]", Some("$['spec']['images'][*]")),
-            ("..name", None),
+            ("..name", Some("$..['name']")),
+            (".spec..name", Some("$['spec']..['name']")),
+            (".spec..", None),
             (".a]", None),
         ] {
             assert_eq!(query(path).as_deref(), query_of, "{path}");

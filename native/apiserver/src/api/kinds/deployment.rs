@@ -70,14 +70,21 @@ pub(super) fn deployments() -> Resource {
             };
             for (name, value) in [
                 ("replicas", json!(1)),
-                (
-                    "strategy",
-                    json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}),
-                ),
+                ("strategy", json!({})),
                 ("revisionHistoryLimit", json!(10)),
                 ("progressDeadlineSeconds", json!(600)),
             ] {
                 default(spec, name, value);
+            }
+            if let Some(strategy) = spec.get_mut("strategy") {
+                default(strategy, "type", "RollingUpdate".into());
+                if text(strategy, "/type") == "RollingUpdate" {
+                    default(strategy, "rollingUpdate", json!({}));
+                    if let Some(update) = strategy.get_mut("rollingUpdate") {
+                        default(update, "maxSurge", "25%".into());
+                        default(update, "maxUnavailable", "25%".into());
+                    }
+                }
             }
             if let Some(spec) = spec.pointer_mut("/template/spec") {
                 pod::prepare_spec(spec);

@@ -160,6 +160,7 @@ fn blank(group: Name, kind: Name, plural: Name, singular: Name) -> Resource {
         schema: LazyLock::new(Box::new(Schema::anything)),
         permanent: &[],
         documented: Value::Null,
+        deprecated: None,
         selectable: Vec::new(),
         names: NameRule::Subdomain,
         blank: json!({}),

@@ -41,6 +41,9 @@ impl Run {
         if schema.int_or_string {
             return self.int_or_string(value);
         }
+        if schema.format == "quantity" && !value.is_null() {
+            return quantity(value);
+        }
         match (schema.kind, &mut *value) {
             (None, _) | (_, Value::Null) => {}
             (Some(Type::Object), Value::Object(fields)) => {
@@ -51,7 +54,6 @@ impl Run {
                     self.value(schema.item(), owner, item, &path.index(index))?;
                 }
             }
-            (Some(Type::String), _) if schema.format == "quantity" => quantity(value)?,
             (Some(Type::String), Value::String(text)) => self.text(schema, text)?,
             (Some(Type::Boolean), Value::Bool(_)) | (Some(Type::Number), Value::Number(_)) => {}
             (Some(Type::Integer), Value::Number(number)) => {
@@ -166,6 +168,7 @@ impl Run {
 /// The name of the type of Go.
 fn type_name(schema: &Schema) -> String {
     match schema.kind {
+        None if schema.format == "quantity" => "resource.Quantity".to_owned(),
         None => "interface {}".to_owned(),
         Some(Type::String) if schema.format == "byte" => "[]uint8".to_owned(),
         Some(Type::String) => "string".to_owned(),

@@ -1,8 +1,10 @@
 //! Structural schemas: the shape of objects, compiled once from the JSON form that a CustomResourceDefinition carries.
 
+mod format;
 mod go;
 mod prune;
 mod required;
+mod rule_types;
 mod rules;
 pub(crate) mod structural;
 mod validate;
@@ -176,7 +178,7 @@ impl Schema {
         let rules = json
             .get("x-kubernetes-validations")
             .and_then(Value::as_array);
-        Ok(Schema {
+        let mut schema = Schema {
             kind,
             format: text("format").unwrap_or_default().to_owned(),
             title: text("title").unwrap_or_default().to_owned(),
@@ -207,12 +209,12 @@ impl Schema {
             min_length: count("minLength"),
             max_length: count("maxLength"),
             pattern,
-            rules: rules
-                .into_iter()
-                .flatten()
-                .map(rules::Rule::compile)
-                .collect::<Result<_, _>>()?,
-        })
+            rules: Vec::new(),
+        };
+        let rules = rules.into_iter().flatten();
+        let rules = rules.map(|rule| rules::Rule::compile(rule, &schema));
+        schema.rules = rules.collect::<Result<_, _>>()?;
+        Ok(schema)
     }
 
     /// A shape that anything fits.

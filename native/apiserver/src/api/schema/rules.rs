@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use serde_json::Value;
 
-use super::Schema;
+use super::{Schema, rule_types};
 use crate::api::cause::Cause;
 use crate::api::path::Path;
 use crate::limits::{LISTED_ERRORS, RULE_BYTES, RULE_DEPTH, RULE_OPERATORS, RULE_STEPS};
@@ -35,11 +35,13 @@ struct Parsed {
 }
 
 impl Rule {
-    pub(super) fn compile(json: &Value) -> Result<Self, String> {
+    /// Compiles a rule about the values of a schema.
+    pub(super) fn compile(json: &Value, schema: &Schema) -> Result<Self, String> {
         let text = |name: &str| json.get(name).and_then(Value::as_str);
         let rule = text("rule").ok_or("a rule without its expression")?;
         let measure = Measure::of(rule)?;
-        let parsed = with_room(|| parse(rule))??;
+        let check = |expression: &IdedExpr| rule_types::check(schema, expression);
+        let parsed = with_room(|| parse(rule, &["self"], check))??;
         let message = text("message").map_or_else(|| format!("failed rule: {rule}"), str::to_owned);
         Ok(Rule {
             parsed,
@@ -97,7 +99,7 @@ impl Condition {
     /// Says what cannot be evaluated.
     pub(crate) fn compile(expression: &str) -> Result<Self, String> {
         Measure::of(expression)?;
-        let parsed = with_room(|| parse_with(expression, &REQUEST))??;
+        let parsed = with_room(|| parse(expression, &REQUEST, rule_types::check_functions))??;
         Ok(Condition(parsed.program))
     }
 
@@ -124,22 +126,41 @@ impl Condition {
     }
 }
 
-static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
+static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| {
+    let mut environment = cel::Env::stdlib();
+    // each name is new, so no declaration is refused
+    let _ = environment.add_extension(cel::extensions::strings);
+    Arc::new(environment)
+});
 
-/// Parses a rule.
-fn parse(rule: &str) -> Result<Parsed, String> {
-    parse_with(rule, &["self"])
-}
+/// Names of types, which are values in a rule.
+const TYPES: [&str; 10] = [
+    "bool",
+    "bytes",
+    "double",
+    "int",
+    "list",
+    "map",
+    "null_type",
+    "string",
+    "type",
+    "uint",
+];
 
-/// Parses an expression with these variables.
-fn parse_with(rule: &str, variables: &[&str]) -> Result<Parsed, String> {
+/// Parses a rule with these variables, and checks its types.
+fn parse(
+    rule: &str,
+    variables: &[&str],
+    check: impl FnOnce(&IdedExpr) -> Result<(), String>,
+) -> Result<Parsed, String> {
     let program = cel::Program::compile(rule).map_err(|error| format!("{rule}: {error}"))?;
     let mut shape = Shape {
-        known: variables.to_vec(),
+        known: [variables, &TYPES].concat(),
         sums: 0,
     };
     let loops = shape.loops(program.expression());
     let loops = loops.map_err(|error| format!("{rule}: {error}"))?;
+    check(program.expression()).map_err(|error| format!("{rule}: {error}"))?;
     let sums = shape.sums;
     Ok(Parsed {
         program,

@@ -41,6 +41,9 @@ const HELD: &[&str] = &[
 /// Keywords that only document a schema.
 const DOCUMENTING: &[&str] = &["description", "title", "example", "externalDocs"];
 
+/// The word of the rules in CEL.
+const RULES: &str = "x-kubernetes-validations";
+
 /// Deepest schema.
 const DEEPEST: usize = 64;
 
@@ -98,6 +101,37 @@ fn walk(
     }
 }
 
+/// Returns the types of a schema and of its parts, which are all that its rules are checked against.
+fn outline(schema: &Value) -> Value {
+    const WORDS: [&str; 4] = [
+        "type",
+        "format",
+        "x-kubernetes-int-or-string",
+        "x-kubernetes-preserve-unknown-fields",
+    ];
+    let mut outline = Map::new();
+    for word in WORDS {
+        outline.extend(
+            schema
+                .get(word)
+                .map(|value| (word.to_owned(), value.clone())),
+        );
+    }
+    for word in ["items", "additionalProperties"] {
+        let part = schema.get(word).filter(|part| part.is_object());
+        outline.extend(part.map(|part| (word.to_owned(), self::outline(part))));
+    }
+    if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+        let properties = properties.iter();
+        let properties = properties.map(|(name, part)| (name.clone(), self::outline(part)));
+        outline.insert(
+            "properties".to_owned(),
+            properties.collect::<Map<_, _>>().into(),
+        );
+    }
+    outline.into()
+}
+
 fn type_fault(words: &Map<String, Value>, field: &str, level: Level) -> Option<Cause> {
     let text = words
         .get("type")
@@ -148,6 +182,10 @@ fn word_faults(words: &Map<String, Value>, field: &str, bytes: &mut usize) -> Ve
             "anyOf"
                 if words.contains_key("x-kubernetes-int-or-string")
                     && *value == serde_json::json!([{"type": "integer"}, {"type": "string"}]) => {}
+            "format" if value.as_str().is_some_and(super::format::is_unknown_here) => {
+                let why = format!("the format {value} is not understood by this server");
+                causes.push(Cause::forbidden(&at, &why));
+            }
             word if HELD.contains(&word) || DOCUMENTING.contains(&word) => {}
             _ => causes.push(Cause::forbidden(&at, "is not understood by this server")),
         }
@@ -160,11 +198,26 @@ fn word_faults(words: &Map<String, Value>, field: &str, bytes: &mut usize) -> Ve
     }
     let own: Map<String, Value> = words
         .iter()
-        .filter(|(word, _)| HELD.contains(&word.as_str()))
+        .filter(|(word, _)| HELD.contains(&word.as_str()) && *word != RULES)
         .map(|(word, value)| (word.clone(), value.clone()))
         .collect();
     if let Err(why) = Schema::compile_within(&own.into(), bytes) {
         causes.push(Cause::invalid(field, &"schema".into(), &why));
+    }
+    if let Some(rules) = words.get(RULES).and_then(Value::as_array) {
+        let outline = outline(&words.clone().into());
+        for (index, rule) in rules.iter().enumerate() {
+            let mut one = outline.clone();
+            if let Some(words) = one.as_object_mut() {
+                words.insert(RULES.to_owned(), vec![rule.clone()].into());
+            }
+            if let Err(why) = Schema::compile(&one) {
+                let field = format!("{field}.{RULES}[{index}].rule");
+                let shown = rule.get("rule").cloned().unwrap_or_default();
+                let why = format!("compilation failed: {why}");
+                causes.push(Cause::invalid(&field, &shown, &why));
+            }
+        }
     }
     if let Some(default) = words.get("default")
         && let Ok(schema) = Schema::compile(&words.clone().into())

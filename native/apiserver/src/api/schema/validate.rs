@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ListType, Schema, Type};
+use super::{ListType, Schema, Type, format};
 use crate::api::cause::Cause;
 use crate::api::path::Path;
 use crate::limits::LISTED_ERRORS;
@@ -172,10 +172,11 @@ impl Run<'_> {
             let rule = format!("should match '{pattern}'");
             self.invalid(path, value, &rule);
         }
-        if schema.format == "date-time" && !is_date_time(text) {
+        if !format::holds(&schema.format, text) {
             self.add(|run| {
                 let quoted = crate::api::go_fmt::quote(text);
-                let detail = format!("{} must be of type date-time: {quoted}", in_body(path));
+                let format = &schema.format;
+                let detail = format!("{} must be of type {format}: {quoted}", in_body(path));
                 Cause::wrong_type(&run.at(path), text, &detail)
             });
         }
@@ -313,9 +314,4 @@ fn is_whole(number: &serde_json::Number) -> bool {
     number
         .as_f64()
         .is_none_or(|float| !number.is_f64() || (float.fract() == 0.0 && float.abs() <= EXACT))
-}
-
-/// RFC 3339, with or without a fraction of a second.
-fn is_date_time(text: &str) -> bool {
-    text.parse::<imagecache::time::Timestamp>().is_ok()
 }
