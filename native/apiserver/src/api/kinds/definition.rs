@@ -310,8 +310,8 @@ fn version_faults(spec: &Value) -> Vec<Cause> {
         }
         let subresources = version.get("subresources").and_then(Value::as_object);
         for part in subresources.into_iter().flat_map(serde_json::Map::keys) {
-            if part != "status" {
-                let why = "this server has the subresource status alone";
+            if !matches!(part.as_str(), "scale" | "status") {
+                let why = "must be scale or status";
                 causes.push(Cause::forbidden(
                     &format!("{field}.subresources.{part}"),
                     why,

@@ -120,7 +120,16 @@ pub struct Schema {
     max_items: Option<u64>,
     min_length: Option<u64>,
     max_length: Option<u64>,
+    min_properties: Option<u64>,
+    max_properties: Option<u64>,
+    exclusive_minimum: bool,
+    exclusive_maximum: bool,
+    multiple_of: Option<f64>,
     pattern: Option<Regex>,
+    all_of: Vec<Schema>,
+    any_of: Vec<Schema>,
+    one_of: Vec<Schema>,
+    not: Option<Box<Schema>>,
     rules: Vec<rules::Rule>,
 }
 
@@ -153,7 +162,26 @@ impl Schema {
             }
             _ => Ok(None),
         };
-        let (additional, items) = (child("additionalProperties")?, child("items")?);
+        let (additional, items, not) = (
+            child("additionalProperties")?,
+            child("items")?,
+            child("not")?,
+        );
+        let mut several = |name: &str| {
+            let parts = json
+                .get(name)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            let parts = parts.map(|part| Schema::compile_within(part, bytes));
+            parts.collect::<Result<Vec<_>, _>>()
+        };
+        let (all_of, mut any_of, one_of) =
+            (several("allOf")?, several("anyOf")?, several("oneOf")?);
+        if flag("x-kubernetes-int-or-string") {
+            // the two types, which the flag says already
+            any_of.clear();
+        }
         let kind = match text("type") {
             None => None,
             Some(word) => Some(Type::parse(word).ok_or_else(|| format!("unknown type {word}"))?),
@@ -208,9 +236,32 @@ impl Schema {
             max_items: count("maxItems"),
             min_length: count("minLength"),
             max_length: count("maxLength"),
+            min_properties: count("minProperties"),
+            max_properties: count("maxProperties"),
+            exclusive_minimum: flag("exclusiveMinimum"),
+            exclusive_maximum: flag("exclusiveMaximum"),
+            multiple_of: number("multipleOf").filter(|of| *of > 0.0),
             pattern,
+            all_of,
+            any_of,
+            one_of,
+            not,
             rules: Vec::new(),
         };
+        if flag("x-kubernetes-embedded-resource") {
+            for name in ["apiVersion", "kind"] {
+                schema
+                    .properties
+                    .entry(name.to_owned())
+                    .or_insert_with(Schema::text);
+                schema.required.push(name.to_owned());
+            }
+            let metadata = schema.properties.entry("metadata".to_owned());
+            metadata.or_insert_with(|| Schema {
+                kind: Some(Type::Object),
+                ..Schema::anything()
+            });
+        }
         let rules = rules.into_iter().flatten();
         let rules = rules.map(|rule| rules::Rule::compile(rule, &schema));
         schema.rules = rules.collect::<Result<_, _>>()?;

@@ -30,7 +30,6 @@ const FUNCTIONS: &[&str] = &[
     "string",
     "substring",
     "trim",
-    "type",
     "uint",
     "upperAscii",
 ];
@@ -143,7 +142,7 @@ impl<'a> Kind<'a> {
 /// Says what the rule cannot mean, in the words of CEL's checker.
 pub(super) fn check(schema: &Schema, rule: &IdedExpr) -> Result<(), String> {
     let mut checker = Checker {
-        variables: vec![("self", Kind::of(schema))],
+        variables: vec![("self", Kind::of(schema)), ("oldSelf", Kind::of(schema))],
     };
     match checker.kind(rule)? {
         Any | Bool => Ok(()),
@@ -500,7 +499,13 @@ mod tests {
                 "self.x__dash__y == 1",
                 Some("the escaped name 'x__dash__y' is not understood by this server"),
             ),
-            ("oldSelf == self", Some("oldSelf is not known here")),
+            ("oldSelf.count <= self.count", None),
+            ("oldSelf.nme == self.name", Some("undefined field 'nme'")),
+            ("other == self", Some("other is not known here")),
+            (
+                "type(self.count) == int",
+                Some("the function 'type' is not evaluated by this server"),
+            ),
             ("self.count >", Some("")),
         ] {
             let text = json!({"type": "string"});
@@ -552,7 +557,10 @@ mod tests {
             "string(self.n) == '3'",
             "self.s.substring(1) == 'b,c'",
             "' a '.trim() == 'a'",
-            "type(self.n) == int",
+            "self.n - 5 == -2",
+            "self.n * 2 + 1 == 7",
+            "self.n > 2 && self.n / 2 == 1 && self.n % 2 == 1",
+            "self.l.size() == self.n - 1",
             "uint(1) == 1u",
             "self.s.upperAscii() == 'AB,C'",
         ] {
@@ -562,7 +570,7 @@ mod tests {
                 "x-kubernetes-validations": [{"rule": rule}],
             }))
             .unwrap_or_else(|error| panic!("{rule}: {error}"));
-            let causes = super::super::validate(&schema, &value, "");
+            let causes = super::super::validate(&schema, &value, None, "");
             assert!(causes.is_empty(), "{rule}: {causes:?}");
         }
     }

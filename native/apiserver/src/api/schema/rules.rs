@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use serde_json::Value;
 
-use super::{Schema, rule_types};
+use super::{ListType, Schema, rule_types};
 use crate::api::cause::Cause;
 use crate::api::path::Path;
 use crate::limits::{LISTED_ERRORS, RULE_BYTES, RULE_DEPTH, RULE_OPERATORS, RULE_STEPS};
@@ -23,6 +23,8 @@ pub(super) struct Rule {
     parsed: Parsed,
     message: String,
     measure: Measure,
+    /// Does it compare the value with the stored one?
+    compares: bool,
 }
 
 #[derive(Debug)]
@@ -40,13 +42,18 @@ impl Rule {
         let text = |name: &str| json.get(name).and_then(Value::as_str);
         let rule = text("rule").ok_or("a rule without its expression")?;
         let measure = Measure::of(rule)?;
+        if json.get("optionalOldSelf") == Some(&Value::Bool(true)) {
+            return Err("optionalOldSelf is not understood by this server".to_owned());
+        }
         let check = |expression: &IdedExpr| rule_types::check(schema, expression);
-        let parsed = with_room(|| parse(rule, &["self"], check))??;
+        let parsed = with_room(|| parse(rule, &["self", OLD], check))??;
+        let compares = parsed.program.references().has_variable(OLD);
         let message = text("message").map_or_else(|| format!("failed rule: {rule}"), str::to_owned);
         Ok(Rule {
             parsed,
             message,
             measure,
+            compares,
         })
     }
 
@@ -72,10 +79,13 @@ impl Rule {
 
     /// Returns the fault of the value, if it has one. A rule that cannot be evaluated is a fault too: nothing passes by
     /// accident.
-    fn fault(&self, value: &Value) -> Option<String> {
+    fn fault(&self, value: &Value, old: Option<&Value>) -> Option<String> {
         let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
-        if let Err(error) = context.add_variable("self", value) {
-            return Some(format!("{} ({error})", self.message));
+        let olds = old.map(|old| (OLD, old));
+        for (name, value) in [("self", value)].into_iter().chain(olds) {
+            if let Err(error) = context.add_variable(name, value) {
+                return Some(format!("{} ({error})", self.message));
+            }
         }
         match self.parsed.program.execute(&context) {
             Ok(cel::Value::Bool(true)) => None,
@@ -132,6 +142,9 @@ static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| {
     let _ = environment.add_extension(cel::extensions::strings);
     Arc::new(environment)
 });
+
+/// The variable of the stored value.
+const OLD: &str = "oldSelf";
 
 /// Names of types, which are values in a rule.
 const TYPES: [&str; 10] = [
@@ -354,13 +367,21 @@ fn after_text(rule: &str) -> Result<Option<&str>, String> {
 }
 
 /// Evaluates every rule of a schema on a value that is present.
-pub(super) fn evaluate(schema: &Schema, value: &Value, prefix: &str, causes: &mut Vec<Cause>) {
+///
+/// A rule that compares with the stored value (`oldSelf`) is evaluated where there is one: not for a new object, nor in
+/// lists whose items have no keys.
+pub(super) fn evaluate(
+    schema: &Schema,
+    (value, old): (&Value, Option<&Value>),
+    prefix: &str,
+    causes: &mut Vec<Cause>,
+) {
     let mut run = Evaluation {
         steps: RULE_STEPS,
         causes,
         more: 0,
     };
-    run.value(schema, value, &Path::root(prefix));
+    run.value(schema, (value, old), &Path::root(prefix));
     if run.more > 0 {
         let more = Cause::more(run.more);
         run.causes.push(more);
@@ -375,19 +396,24 @@ struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
-    fn value(&mut self, schema: &Schema, value: &Value, path: &Path<'_>) {
+    fn value(&mut self, schema: &Schema, (value, old): (&Value, Option<&Value>), path: &Path<'_>) {
         for rule in &schema.rules {
             if self.steps == 0 {
                 return;
             }
-            self.steps = self.steps.saturating_sub(rule.steps(value));
+            if rule.compares && old.is_none() {
+                continue;
+            }
+            let compared = old.filter(|_| rule.compares);
+            let steps = rule.steps(value) + compared.map_or(0, |old| rule.steps(old));
+            self.steps = self.steps.saturating_sub(steps);
             let fault = if self.steps == 0 {
                 Some(format!(
                     "validation failed due to running out of cost budget, no further validation rules will be run \
                      (limit {RULE_STEPS} steps)"
                 ))
             } else {
-                rule.fault(value)
+                rule.fault(value, compared)
             };
             if let Some(detail) = fault {
                 self.add(value, path, &detail);
@@ -397,14 +423,24 @@ impl Evaluation<'_> {
             Value::Object(fields) => {
                 for (name, value) in fields {
                     if let Some(schema) = schema.field(name) {
-                        self.value(schema, value, &path.field(name));
+                        let old = old.and_then(|old| old.get(name));
+                        self.value(schema, (value, old), &path.field(name));
                     }
                 }
             }
             Value::Array(items) => {
+                let keys = match &schema.list {
+                    ListType::Map(keys) => keys.as_slice(),
+                    ListType::Atomic | ListType::Set => &[],
+                };
+                let olds = old.and_then(Value::as_array).filter(|_| !keys.is_empty());
+                let same = |one: &Value, other: &Value| {
+                    keys.iter().all(|key| one.get(key) == other.get(key))
+                };
                 if let Some(schema) = &schema.items {
                     for (index, item) in items.iter().enumerate() {
-                        self.value(schema, item, &path.index(index));
+                        let old = olds.into_iter().flatten().find(|old| same(old, item));
+                        self.value(schema, (item, old), &path.index(index));
                     }
                 }
             }

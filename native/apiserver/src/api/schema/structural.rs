@@ -25,6 +25,16 @@ const HELD: &[&str] = &[
     "enum",
     "minimum",
     "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minProperties",
+    "maxProperties",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "x-kubernetes-embedded-resource",
     "minItems",
     "maxItems",
     "minLength",
@@ -40,6 +50,9 @@ const HELD: &[&str] = &[
 
 /// Keywords that only document a schema.
 const DOCUMENTING: &[&str] = &["description", "title", "example", "externalDocs"];
+
+/// Deepest nesting of parts of `allOf`, `anyOf`, `oneOf` and `not`: each level may try every schema of the next one.
+const PART_DEPTH: usize = 8;
 
 /// The word of the rules in CEL.
 const RULES: &str = "x-kubernetes-validations";
@@ -99,6 +112,53 @@ fn walk(
         let field = format!("{field}.properties[{name}]");
         walk(child, &field, Level::Field, depth + 1, bytes, causes);
     }
+}
+
+/// Is it the first of `[{type: integer}, {type: string}]`, or a schema with these two as its `anyOf`?
+fn is_int_or_string(first: &Value) -> bool {
+    let both = serde_json::json!([{"type": "integer"}, {"type": "string"}]);
+    both.get(0) == Some(first) || first.get("anyOf") == Some(&both)
+}
+
+/// Checks a part of `allOf`, `anyOf`, `oneOf` or `not`: it restricts values, and defines none.
+fn part_faults(part: &Value, field: &str, depth: usize) -> Vec<Cause> {
+    const DEFINING: [&str; 8] = [
+        "type",
+        "default",
+        "nullable",
+        "additionalProperties",
+        "description",
+        "title",
+        "x-kubernetes-preserve-unknown-fields",
+        "x-kubernetes-validations",
+    ];
+    let mut causes = Vec::new();
+    for (word, value) in part.as_object().into_iter().flatten() {
+        let at = format!("{field}.{word}");
+        match word.as_str() {
+            word if DEFINING.contains(&word) => {
+                causes.push(Cause::forbidden(&at, "must be empty to be structural"));
+            }
+            _ if depth > PART_DEPTH => {
+                let why = format!("is nested more than {PART_DEPTH} levels deep");
+                causes.push(Cause::forbidden(&at, &why));
+            }
+            "allOf" | "anyOf" | "oneOf" => {
+                for (index, part) in value.as_array().into_iter().flatten().enumerate() {
+                    causes.extend(part_faults(part, &format!("{at}[{index}]"), depth + 1));
+                }
+            }
+            "not" | "items" => causes.extend(part_faults(value, &at, depth + 1)),
+            "properties" => {
+                for (name, part) in value.as_object().into_iter().flatten() {
+                    causes.extend(part_faults(part, &format!("{at}[{name}]"), depth + 1));
+                }
+            }
+            word if HELD.contains(&word) => {}
+            _ => causes.push(Cause::forbidden(&at, "is not understood by this server")),
+        }
+    }
+    causes
 }
 
 /// Returns the types of a schema and of its parts, which are all that its rules are checked against.
@@ -179,9 +239,20 @@ fn word_faults(words: &Map<String, Value>, field: &str, bytes: &mut usize) -> Ve
                 causes.push(Cause::invalid(&at, value, "must be true or undefined"));
             }
             // how the two types of an int-or-string may be written too
-            "anyOf"
+            "anyOf" | "allOf"
                 if words.contains_key("x-kubernetes-int-or-string")
-                    && *value == serde_json::json!([{"type": "integer"}, {"type": "string"}]) => {}
+                    && value.pointer("/0").is_some_and(is_int_or_string) => {}
+            "allOf" | "anyOf" | "oneOf" => {
+                for (index, part) in value.as_array().into_iter().flatten().enumerate() {
+                    causes.extend(part_faults(part, &format!("{at}[{index}]"), 0));
+                }
+            }
+            "not" => causes.extend(part_faults(value, &at, 0)),
+            "uniqueItems" if *value == Value::Bool(true) => {
+                let why = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic";
+                causes.push(Cause::forbidden(&at, why));
+            }
+            "uniqueItems" => {}
             "format" if value.as_str().is_some_and(super::format::is_unknown_here) => {
                 let why = format!("the format {value} is not understood by this server");
                 causes.push(Cause::forbidden(&at, &why));
@@ -223,7 +294,7 @@ fn word_faults(words: &Map<String, Value>, field: &str, bytes: &mut usize) -> Ve
         && let Ok(schema) = Schema::compile(&words.clone().into())
     {
         let at = format!("{field}.default");
-        for mut cause in super::validate(&schema, default, "") {
+        for mut cause in super::validate(&schema, default, None, "") {
             cause.field = at.clone();
             cause.message = cause.message.replace("  in body", " in body");
             causes.push(cause);

@@ -138,10 +138,11 @@ pub(super) fn content_faults(
             if let (Some(schema), Some(status)) =
                 (resource.schema.field("status"), object.get("status"))
             {
-                causes.extend(schema::validate(schema, status, "status"));
+                let old = live.and_then(|live| live.get("status"));
+                causes.extend(schema::validate(schema, status, old, "status"));
             }
         } else {
-            causes.extend(schema::validate(&resource.schema, object, ""));
+            causes.extend(schema::validate(&resource.schema, object, live, ""));
         }
     }
     if context.subresource == Subresource::None {

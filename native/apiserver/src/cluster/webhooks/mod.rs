@@ -2,7 +2,7 @@
 //!
 //! Mutating webhooks are called one after the other before an object is validated, validating ones after that, each time
 //! in the order of the names of their configurations. A mutating webhook with `reinvocationPolicy: IfNeeded` is called
-//! once more if a later one changed the object. Requests about the group `admissionregistration.k8s.io` are sent to none,
+//! once more if the object has changed since. Requests about the group `admissionregistration.k8s.io` are sent to none,
 //! so that a broken configuration can be repaired.
 
 mod call;
