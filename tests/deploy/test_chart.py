@@ -303,12 +303,12 @@ class Install(unittest.TestCase):
 
     def test_manifests_of_the_webhook_are_applied_whole(self):
         with Server() as server:
-            printed = run(IMAGECACHE, "webhook", "manifests", "--make-certificate")
-            applied = server.kubectl("apply", "-f", "-", text=printed).splitlines()
-            self.assertEqual(len(applied), len(json.loads(printed)["items"]))
+            text = run(IMAGECACHE, "webhook", "manifests", "--make-certificate")
+            applied = server.kubectl("apply", "-f", "-", text=text).splitlines()
+            self.assertEqual(len(applied), len(documents(text)))
             for kind, name in (("svc", "443/TCP"), ("pdb", "N/A"), ("netpol", "app.kubernetes.io"), ("sa", "imagecache")):
                 self.assertIn(name, server.kubectl("get", kind, "-A"), kind)
-            server.kubectl("delete", "--ignore-not-found", "-f", "-", text=printed)
+            server.kubectl("delete", "--ignore-not-found", "-f", "-", text=text)
 
 
 # Kinds of the chart's objects.
