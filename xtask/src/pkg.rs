@@ -113,17 +113,35 @@ fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
         text.contains(guess),
         "the glue has another form than expected"
     );
-    // The functions are documented in `api.d.ts`.
+    let text = uncommented(&text).replace(guess, "undefined");
+    fs::write(&glue, beside(sh, &text, out)?)?;
+    Ok(())
+}
+
+/// Puts the script of the shim beside the glue, whose folder for it has another name with each version of the tool.
+fn beside(sh: &Shell, glue: &str, out: &Path) -> Result<String> {
+    let parts = glue
+        .split_once("./snippets/")
+        .and_then(|(before, rest)| Some((before, rest.split_once("/part.js")?)));
+    let (before, (folder, after)) = parts.context("the glue does not import `part.js`")?;
+    let snippets = out.join("snippets");
+    let script = fs::read_to_string(snippets.join(folder).join("part.js"))?;
+    fs::write(out.join("part.js"), uncommented(&script))?;
+    sh.remove_path(snippets)?;
+    Ok(format!("{before}./part.js{after}"))
+}
+
+/// Leaves out lines of comments. The functions are documented in `api.d.ts`.
+fn uncommented(script: &str) -> String {
     let comment = |line: &&str| {
         let line = line.trim();
         line == "*"
-            || ["/**", "* ", "*/"]
+            || ["/**", "* ", "*/", "//"]
                 .iter()
                 .any(|start| line.starts_with(start))
     };
-    let code: Vec<&str> = text.lines().filter(|line| !comment(line)).collect();
-    fs::write(&glue, code.join("\n").replace(guess, "undefined"))?;
-    Ok(())
+    let code: Vec<&str> = script.lines().filter(|line| !comment(line)).collect();
+    code.join("\n")
 }
 
 /// Builds a module, `glue_bg.wasm`, and its `glue.js`.
