@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use serde_json::Value;
 
-use super::{ListType, Schema, Type, rule_types};
+use super::{ListType, Schema, Type, rule_functions, rule_types};
 use crate::api::cause::Cause;
 use crate::api::path::Path;
 use crate::limits::{LISTED_ERRORS, RULE_BYTES, RULE_DEPTH, RULE_OPERATORS, RULE_STEPS};
@@ -82,6 +82,7 @@ impl Rule {
     /// accident.
     fn fault(&self, schema: &Schema, value: &Value, old: Option<&Value>) -> Option<String> {
         let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
+        rule_functions::add(&mut context);
         context.add_variable_from_value("self", typed(schema, value));
         if let Some(old) = old {
             context.add_variable_from_value(OLD, typed(schema, old));
@@ -118,6 +119,7 @@ impl Condition {
     /// Says why it has no answer.
     pub(crate) fn holds(&self, request: &Value) -> Result<bool, String> {
         let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
+        rule_functions::add(&mut context);
         for name in REQUEST {
             let value = match name {
                 "request" => request,
@@ -166,7 +168,14 @@ fn typed(schema: &Schema, value: &Value) -> cel::Value {
             Some(whole) if schema.kind != Some(Type::Number) => cel::Value::Int(whole),
             _ => cel::Value::Float(number.as_f64().unwrap_or_default()),
         },
-        Value::String(text) => text.as_str().into(),
+        Value::String(text) => {
+            let number = match schema.format.as_str() {
+                "duration" => rule_functions::duration(text),
+                "date-time" | "datetime" => rule_functions::time(text),
+                _ => None,
+            };
+            number.map_or_else(|| text.as_str().into(), cel::Value::Int)
+        }
         Value::Array(items) => {
             let items = items.iter().map(|item| typed(schema.item(), item));
             items.collect::<Vec<_>>().into()
@@ -174,7 +183,12 @@ fn typed(schema: &Schema, value: &Value) -> cel::Value {
         Value::Object(fields) => {
             let fields = fields.iter().map(|(name, value)| {
                 let part = schema.field(name).unwrap_or(&super::ANYTHING);
-                (name.clone(), typed(part, value))
+                let name = if schema.properties.is_empty() {
+                    name.clone()
+                } else {
+                    rule_types::escaped(name)
+                };
+                (name, typed(part, value))
             });
             cel::Value::Map(fields.collect::<HashMap<_, _>>().into())
         }
