@@ -1,6 +1,6 @@
 //! `imagecache webhook` on one machine: its printed manifests are applied to `imagecache serve`, which calls it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,12 +30,10 @@ impl Webhook {
             .spawn()
             .unwrap();
         let mut authority = String::new();
-        child
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_string(&mut authority)
-            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        while !authority.contains("END CERTIFICATE") {
+            assert_ne!(out.read_line(&mut authority).unwrap(), 0, "no authority");
+        }
         std::fs::write(home.path().join("ca.pem"), authority).unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let line = lines.next().unwrap().unwrap();
