@@ -36,6 +36,11 @@ const PICTURES = {
   }],
   match: [{ ...WIDE, colorScheme: 'dark' }, (page) => sample(page, 'Pods and caches')],
   expiry: [{ ...WIDE, colorScheme: 'light' }, (page) => sample(page, 'When caches end')],
+  plan: [{ ...WIDE, colorScheme: 'light' }, async (page) => {
+    await sample(page, 'A shop to plan for');
+    await page.getByRole('button', { name: 'Use the sample prices' }).click();
+    await page.getByText('A month costs').waitFor();
+  }],
   cluster: [{ ...WIDE, colorScheme: 'dark', beside: true }, async (page) => {
     await page.getByRole('tab', { name: /Cluster/ }).click();
     const row = (name) => page.locator('.row.cache', { hasText: name });
