@@ -59,6 +59,7 @@ test('options change a plan', () => {
   const facts = { sizes: { 'a:1': '12Gi' } };
   const [cache] = core.plan(pod('a:1'), facts, { retentionDays: 7, headroomPercent: 50 }).caches;
   assert.deepEqual([cache.sizeGib, cache.retentionDays], [36, 7]);
+  assert.equal(core.plan(pod('a:1'), facts, { retentionDays: null }).caches[0].retentionDays, null);
   assert.equal(core.plan(pod('a:1'), facts, { now: new Date('2026-01-01T00:00:00Z') }).caches.length, 1);
 });
 

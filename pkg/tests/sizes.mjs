@@ -11,7 +11,7 @@ const gzip = (file) => gzipSync(readFileSync(new URL(file, dist)), { level: 9 })
 const js = (folder) => ['glue.js', 'api.js', 'web.js'].reduce((sum, file) => sum + gzip(`${folder}/${file}`), 0);
 
 export const MARGIN = 1.05;
-export const TARGETS = { full: 280_000, json: 255_000, plan: 330_000 };
+export const TARGETS = { full: 280_000, json: 255_000, plan: 385_000 };
 
 export function measure() {
   const sizes = {};

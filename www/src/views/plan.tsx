@@ -63,7 +63,7 @@ export function Plan() {
           <Lines title={p.pricesUsed}>
             {plan.prices.map(({ region, source, date }) => <li>{plan.currency}, {region ?? p.everyRegion}, {date}: <span class="source">{source}</span></li>)}
           </Lines>
-          <h3>{p.manifests}</h3>
+          <h2>{p.manifests}</h2>
           <p class="quiet">
             <Inline text={p.manifestsMeaning} /> <CopyButton text={plan.manifests} name={p.copyManifests} />
           </p>
@@ -212,7 +212,7 @@ function Totals({ plan, all }: { plan: PlanAnswer; all: number }) {
   ];
   return (
     <>
-      <h3 id="plan-totals">{p.totals}{plan.currency && `, ${plan.currency}`}</h3>
+      <h2 id="plan-totals">{p.totals}{plan.currency && `, ${plan.currency}`}</h2>
       <table class="totals" aria-labelledby="plan-totals">
         <thead>
           <tr>
@@ -241,7 +241,7 @@ function Caches({ of, currency }: { of: PlannedCache[]; currency: string | null 
   const id = useId();
   return (
     <>
-      <h3 id={id}>{p.caches}</h3>
+      <h2 id={id}>{p.caches}</h2>
       <div class="scroll planned" tabIndex={0} role="group" aria-labelledby={id}>
         <table>
           <thead>
@@ -300,7 +300,7 @@ function Lines({ title, children }: { title: string; children: ComponentChildren
   if (children.length === 0) return null;
   return (
     <>
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       <ul class="plain-list lines">
         {children.slice(0, MAX_ROWS)}
         {children.length > MAX_ROWS && <li class="more">{planWords.value.more(children.length - MAX_ROWS)}</li>}

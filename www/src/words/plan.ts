@@ -24,7 +24,7 @@ const en = {
   never: 'never',
 
   prices: 'Prices',
-  pricesMeaning: 'Of a month and a region, from your contract or the price list of ECI. They are kept in this browser.',
+  pricesMeaning: 'Those of a region, from your contract or the price list of ECI. They are kept in this browser.',
   sample: 'Use the sample prices',
   clear: 'Clear the prices',
   sampleFailed: 'The sample prices could not be loaded. Try again when you are connected.',
