@@ -7,7 +7,7 @@ const MIB = 1024 * 1024;
 export interface SizedImage {
   image: string;
   /** What is known without the entered size. */
-  known?: string;
+  known?: string | undefined;
 }
 
 interface Props {

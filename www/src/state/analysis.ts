@@ -2,7 +2,7 @@
 // overtaken by a newer text is dropped.
 import { effect, signal, untracked } from '@preact/signals';
 import { ask } from '../core/client';
-import type { Checked, Survey } from '../core/protocol';
+import type { Checked, MatchRulesInput, Survey } from '../core/protocol';
 import { clusterCaches, withCluster } from './cluster';
 import { changes, files, lengthOf, textOf } from './files';
 import { now } from './now';
@@ -81,7 +81,7 @@ async function lookOnce(): Promise<void> {
     await ask('cluster', live && [...live.values()]);
     sentLive = live;
   }
-  const rules = { strict: strict.peek(), names: textual.peek() ? 'textual' : 'normalised', podPaths: [...paths] } as const;
+  const rules: MatchRulesInput = { strict: strict.peek(), names: textual.peek() ? 'textual' : 'normalised', podPaths: [...paths] };
   survey.value = await ask('survey', ids, now.peek().toISOString(), rules, sizes.peek());
   settled.value = changes.peek() === at && !again;
 }
