@@ -52,7 +52,17 @@ pub fn plan(
     })
 }
 
-/// [`plan`] for the objects of a text: YAML or JSON, any number of documents.
+/// [`plan`] for the objects of a text: YAML or JSON, any number of documents. A document that cannot be read is counted in
+/// [`PlanAnswer::unread`].
+///
+/// ```
+/// use imagecache::ffi;
+/// let text = r#"{"kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"image": "web:1"}]}}"#;
+/// let answer = ffi::plan_text(text, None, None)?;
+/// assert_eq!((answer.plan.uncovered.len(), answer.unread), (1, 0));
+/// assert_eq!(ffi::plan_text("[", None, None)?.unread, 1);
+/// # Ok::<(), ffi::FfiError>(())
+/// ```
 ///
 /// # Errors
 /// Returns the errors of [`plan`], or an error if the text is too large.

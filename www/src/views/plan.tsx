@@ -8,9 +8,10 @@ import { Inline } from '../parts/markdown';
 import { WithCluster } from '../parts/origin';
 import { isConnected } from '../state/cluster';
 import { say } from '../state/notice';
+import { now } from '../state/now';
 import { again, answer, choices, clearPrices, fault, hasPrices, planned, prices, PRICES, setPrice, useSamplePrices, watchPlan, type Choices } from '../state/plan';
 import { samplesShown, view } from '../state/shown';
-import { formatBytes, formatNumber, words } from '../words';
+import { formatBytes, formatNumber, formatTime, words } from '../words';
 import { planWords } from '../words/plan';
 import '../style/plan.css';
 
@@ -149,6 +150,9 @@ function Controls() {
         <span class="unit">{words.value.days}</span>
       </label>
       {isConnected.value && <WithCluster />}
+      <button type="button" class="link" onClick={() => (view.value = 'expiry')}>
+        {words.value.seenFrom(formatTime(now.value))}
+      </button>
     </div>
   );
 }
