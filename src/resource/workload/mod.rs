@@ -236,6 +236,12 @@ pub fn resolve_near(api_version: &str, kind: &str) -> Option<&'static Workload> 
     rows.into_iter().find(|row| row.group == near)
 }
 
+/// Reports whether another object can name an object of this kind as the owner of its pod template.
+pub(crate) fn is_template_owner(kind: &str) -> bool {
+    let references = WORKLOADS.iter().flat_map(|row| row.references);
+    references.into_iter().any(|one| one.kinds.contains(&kind))
+}
+
 /// Returns the group of an `apiVersion`: empty for `v1`.
 pub(crate) fn group_of(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)

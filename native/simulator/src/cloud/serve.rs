@@ -15,7 +15,7 @@ use imagecache::eci::MAX_REQUEST_BYTES;
 use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::request::Operation;
 use imagecache::eci::signature::{HttpRequest, Received, ReplyFormat, Scheme};
-use imagecache_http::{Body, Limits, NoBody, Refusal, Visitors, whole};
+use imagecache_http::{Body, BodyError, Limits, Refusal, Visitors, whole};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -119,8 +119,8 @@ impl Cloud {
         };
         let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
         let outcome = match self.respond(request, number, &mut asked).await {
-            Err(NoBody::TooLarge) => Ok((asked.refused(too_large().into()), Vec::new())),
-            Err(NoBody::Busy) => {
+            Err(BodyError::TooLarge) => Ok((asked.refused(too_large().into()), Vec::new())),
+            Err(BodyError::Busy) => {
                 let turned = throttled(Duration::from_secs(1));
                 Ok((asked.refused(turned), Vec::new()))
             }
@@ -150,11 +150,11 @@ impl Cloud {
         request: Request<Incoming>,
         number: u64,
         asked: &mut Asked,
-    ) -> Result<(Answer, Vec<Fault>), NoBody> {
+    ) -> Result<(Answer, Vec<Fault>), BodyError> {
         let (head, body) = request.into_parts();
         let limit = MAX_REQUEST_BYTES.saturating_sub(head_bytes(&head));
         if limit == 0 {
-            return Err(NoBody::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         let body = imagecache_http::body(body, limit, BODY_TIME, &self.inner.bodies).await?;
         let received = match read(&head, &body.bytes) {
