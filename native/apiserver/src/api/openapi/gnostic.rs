@@ -131,3 +131,20 @@ fn parameter(of: &Value) -> Value {
     };
     json!({"parameter": parameter})
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    #[test]
+    fn openapi_v2_protobuf_equals_that_of_another_library() {
+        let fixtures = include_str!("../protobuf/fixtures.json");
+        let fixtures: Value = serde_json::from_str(fixtures).unwrap();
+        let of = &fixtures["openapi"];
+        let written = STANDARD.encode(write(&of["json"]).unwrap());
+        assert_eq!(written, of["protobuf"].as_str().unwrap());
+    }
+}
