@@ -9,7 +9,15 @@ pub(super) fn document<'a>(documents: impl Iterator<Item = &'a Value>) -> Value 
     let (mut definitions, mut paths) = (Map::new(), Map::new());
     for document in documents {
         for (name, of) in entries(document, "/components/schemas") {
-            definitions.insert(name.clone(), schema(of));
+            let mut of = schema(of);
+            // Old kubectl makes patches by the schemas of built-in kinds, and crashes on one without fields. It has its own
+            // types for those that it does not find.
+            if let (true, Some(fields)) = (name.starts_with("io.k8s.api."), of.as_object_mut())
+                && !fields.contains_key("properties")
+            {
+                fields.remove("x-kubernetes-group-version-kind");
+            }
+            definitions.insert(name.clone(), of);
         }
         for (name, of) in entries(document, "/paths") {
             paths.insert(name.clone(), path(of));
