@@ -8,6 +8,7 @@ mod bench;
 mod bundles;
 mod check;
 mod ci;
+mod clients;
 mod deploy;
 mod dev;
 mod engines;
@@ -105,6 +106,12 @@ enum Chore {
         #[arg(long, default_value_t = 10_000)]
         cases: u32,
     },
+    /// Test the API server with clients of Kubernetes: kubectl, Helm, Python, JavaScript, kopf.
+    Clients {
+        /// Write the table in docs/serve.md.
+        #[arg(long)]
+        update: bool,
+    },
     /// Test the chart, alerts, dashboard, Argo CD health check and recipes of `deploy`.
     Deploy {
         /// Write the files that have a source elsewhere.
@@ -182,6 +189,7 @@ fn main() -> Result<()> {
         Chore::Engines => test::engines(&sh),
         Chore::Image { arch, test: false } => image::run(&sh, &arch).map(|_| ()),
         Chore::Image { test: true, .. } => test::image(&sh),
+        Chore::Clients { update } => test::clients(&sh, update),
         Chore::Deploy { update } => test::deploy(&sh, update),
         Chore::Release { dry_run } => release::run(&sh, dry_run),
         Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),
