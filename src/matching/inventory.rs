@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::cache::{Cache, CacheOrigin};
+use super::template_owners::TemplateOwners;
 use crate::diagnostic::Report;
 use crate::image::ImageFacts;
 use crate::path::Path;
@@ -50,6 +51,7 @@ pub struct Inventory {
     pub defaults: ClusterDefaults,
     /// Places of pods in kinds that the table of workloads does not have. Set them before documents are added.
     pub pod_paths: PodPaths,
+    pub(crate) owners: TemplateOwners,
 }
 
 impl Inventory {
@@ -73,6 +75,35 @@ impl Inventory {
         self.empty_lists = self.empty_lists.saturating_add(other.empty_lists);
         self.unread = self.unread.saturating_add(other.unread);
         self.defaults.merge(other.defaults);
+        self.owners.append(other.owners);
+    }
+
+    /// Reports whether everything was read: every object, the defaults of the cluster, and the objects that pods are made from.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.unread == 0 && self.defaults.unreadable == 0 && self.missing_templates() == 0
+    }
+
+    /// Returns how many times an object gets its pod template from another one that the inventory lacks, such as a Workflow
+    /// from its WorkflowTemplate. Each is reported (IC069). An answer about the inventory is not complete if there is one.
+    ///
+    /// ```
+    /// use imagecache::diagnostic::{Levels, Report};
+    /// use imagecache::matching::Inventory;
+    /// let levels = Levels::default();
+    /// let mut inventory = Inventory::default();
+    /// let run = serde_json::json!({"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "metadata": {"name": "b1"},
+    ///     "spec": {"taskRef": {"name": "build"}}});
+    /// inventory.add(&run, &mut Report::new(&levels));
+    /// assert_eq!(inventory.missing_templates(), 1);
+    /// let task = serde_json::json!({"apiVersion": "tekton.dev/v1", "kind": "Task", "metadata": {"name": "build"},
+    ///     "spec": {"steps": [{"name": "build", "image": "golang:1.25"}]}});
+    /// inventory.add(&task, &mut Report::new(&levels));
+    /// assert_eq!(inventory.missing_templates(), 0);
+    /// ```
+    #[must_use]
+    pub fn missing_templates(&self) -> usize {
+        self.owners.missing()
     }
 
     /// Adds one object.
@@ -109,7 +140,15 @@ impl Inventory {
             self.others += usize::from(!unread);
         }
         // A pod template in another object is not an error: it is named, and may be among the inputs.
-        reading.report_elsewhere(met.value, kind(met), pods.is_empty(), met.path, report);
+        let elsewhere =
+            reading.report_elsewhere(met.value, kind(met), pods.is_empty(), met.path, report);
+        self.owners.name(elsewhere);
+        if let Some(kind) = kind(met) {
+            let metadata = |name| met.value.get("metadata")?.get(name)?.as_str();
+            let namespace = metadata("namespace").unwrap_or_default();
+            self.owners
+                .read(kind, namespace, metadata("name").unwrap_or_default());
+        }
         self.pods.extend(pods);
     }
 

@@ -74,6 +74,7 @@ mod reason;
 mod rules;
 mod select;
 mod slab;
+mod template_owners;
 mod verdict;
 
 pub use crate::image::{Image, ImageFacts, ImageFactsError};
@@ -100,4 +101,6 @@ pub use rules::{
     BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, MAX_CANDIDATES, MatchRules, NameComparison, SizeTie,
 };
 pub use select::SearchBuffers;
+#[cfg(feature = "plan")]
+pub(crate) use template_owners::TemplateOwners;
 pub use verdict::{Decision, PinRefusal, Selection};

@@ -8,7 +8,8 @@ use super::hours::{Runs, runs};
 use super::report::Finding;
 use crate::diagnostic::Report;
 use crate::matching::{
-    Cache, Image, ImageFacts, Inventory, LocalityInventory, Pod, each_object, kind, storage_bytes,
+    Cache, Image, ImageFacts, Inventory, LocalityInventory, Pod, TemplateOwners, each_object, kind,
+    storage_bytes,
 };
 use crate::pod::ClusterDefaults;
 
@@ -69,6 +70,7 @@ pub struct PlanInput {
     /// The number of objects with a fact that could not be read. A plan is not complete unless it is 0.
     pub unread: usize,
     pub(super) defaults: ClusterDefaults,
+    owners: TemplateOwners,
     pub(super) autoscalers: Vec<Autoscaler>,
     pub(super) facts: ImageFacts,
     /// The size of each image, by its full name, and where it is from.
@@ -93,6 +95,7 @@ impl PlanInput {
                 self.others += part.others;
                 self.unread += part.unread;
                 self.defaults.merge(part.defaults);
+                self.owners.append(part.owners);
                 self.demands.extend(part.pods.into_iter().map(|pod| Demand {
                     runs: runs(&pod, met.value),
                     pod,
@@ -104,7 +107,7 @@ impl PlanInput {
     /// Adds to each pod what the cluster adds to it: see [`Inventory::apply_defaults`]. Call it once, after the last
     /// document was added.
     pub fn apply_defaults(&mut self) {
-        self.unread += self.defaults.unreadable;
+        self.unread += self.defaults.unreadable + self.owners.missing();
         for demand in &mut self.demands {
             self.defaults.apply(&mut demand.pod);
         }
@@ -117,6 +120,7 @@ impl PlanInput {
         self.others += other.others;
         self.unread += other.unread;
         self.defaults.merge(other.defaults);
+        self.owners.append(other.owners);
         self.autoscalers.extend(other.autoscalers);
         for (image, (bytes, place)) in other.sizes {
             self.size(&place, &image, bytes);

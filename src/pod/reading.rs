@@ -300,7 +300,8 @@ impl Reading<'_> {
         pods
     }
 
-    /// Reports the objects that have pod templates or images for the pods of this one; `without_pods`: it has none itself.
+    /// Reports the objects that have pod templates or images for the pods of this one, and returns them; `without_pods`: it
+    /// has none itself.
     pub(crate) fn report_elsewhere(
         self,
         value: &Value,
@@ -308,42 +309,58 @@ impl Reading<'_> {
         without_pods: bool,
         path: &Path<'_>,
         report: &mut Report<'_>,
-    ) {
-        let Some(row) = row_of(value, kind).0 else {
-            return;
+    ) -> Vec<TemplateOwner> {
+        let row = row_of(value, kind).0;
+        let Some(row) = row.filter(|row| !row.references.is_empty()) else {
+            return Vec::new();
         };
-        if row.references.is_empty() {
-            return;
-        }
         let (templates, _) = self.templates(value, kind);
         let broken = templates
             .iter()
             .any(|template| !template.misfits.is_empty());
-        let referred = report_references(row, value, &templates, path, report);
+        let mut owners = report_references(row, value, &templates, path, report);
         let certain = row.is_built_in() || value.get("apiVersion").is_some();
-        if without_pods && certain && !broken && !referred && !row.templates.is_empty() {
+        if without_pods && certain && !broken && owners.is_empty() && !row.templates.is_empty() {
             let name = named(value, kind).full_name();
             report.add(Code::IC069, path, without_image(&name), CHOSEN_ELSEWHERE);
+            owners.push(TemplateOwner::Unnamed);
         }
+        owners
     }
 }
 
-/// Reports each object that an object names because it has a pod template or an image. Returns whether there is one.
+/// An object that has the pod template or an image of the pods of another.
+#[derive(Debug, Clone)]
+pub(crate) enum TemplateOwner {
+    /// The one that is named; the namespace is that of the object that names it, which may be empty.
+    Named {
+        kinds: &'static [&'static str],
+        namespace: String,
+        name: String,
+    },
+    /// An operator chooses it.
+    Unnamed,
+}
+
+/// Reports each object that an object names because it has a pod template or an image, and returns them.
 fn report_references(
     row: &Workload,
     value: &Value,
     templates: &[Template<'_>],
     path: &Path<'_>,
     report: &mut Report<'_>,
-) -> bool {
+) -> Vec<TemplateOwner> {
     // A container whose image is elsewhere is an image of its pod that is named there.
-    let of_containers = templates
-        .iter()
-        .filter(|template| template.makes_pod)
-        .flat_map(|template| &template.missing)
-        .filter_map(|container| container.elsewhere.as_ref())
-        .map(|referred| std::ptr::from_ref(referred.name.value));
-    let of_containers: BTreeSet<_> = of_containers.collect();
+    let mut of_containers = BTreeSet::new();
+    for template in templates.iter().filter(|template| template.makes_pod) {
+        for referred in template
+            .missing
+            .iter()
+            .flat_map(|missing| &missing.elsewhere)
+        {
+            of_containers.insert(std::ptr::from_ref(referred.name.value));
+        }
+    }
     let references = references(row, value);
     for referred in &references {
         if !of_containers.contains(&std::ptr::from_ref(referred.name.value)) {
@@ -352,7 +369,13 @@ fn report_references(
             });
         }
     }
-    !references.is_empty()
+    let namespace = named(value, None).namespace.unwrap_or_default();
+    let owners = references.iter().map(|referred| TemplateOwner::Named {
+        kinds: referred.kinds,
+        namespace: namespace.clone(),
+        name: referred.name.value.as_str().unwrap_or_default().to_owned(),
+    });
+    owners.collect()
 }
 
 /// Reports whether an object describes pods: its kind has pod templates, or there is a pod spec in it.

@@ -14,6 +14,7 @@ use crate::setup;
 pub(crate) mod cloud;
 pub(crate) mod cluster;
 mod hosts;
+mod server;
 
 /// What each group is expected to hold, as a person reads it.
 const TARGETS: &[(&str, &str)] = &[

@@ -8,11 +8,13 @@ mod bench;
 mod bundles;
 mod check;
 mod ci;
+mod clients;
 mod deploy;
 mod dev;
 mod engines;
 mod fuzz;
 mod image;
+mod kinds;
 mod mutants;
 mod pkg;
 mod plan;
@@ -62,6 +64,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Write the schemas of the built-in kinds of `imagecache serve`.
+    Kinds {
+        /// Only say whether they are current.
+        #[arg(long)]
+        check: bool,
+    },
     /// Measure the core and its peers; writes `docs/benchmarks.md`.
     Bench {
         /// Seconds for each measured function.
@@ -97,6 +105,12 @@ enum Chore {
         /// The number of cases.
         #[arg(long, default_value_t = 10_000)]
         cases: u32,
+    },
+    /// Test the API server with clients of Kubernetes: kubectl, Helm, Python, JavaScript, kopf.
+    Clients {
+        /// Write the table in docs/serve.md.
+        #[arg(long)]
+        update: bool,
     },
     /// Test the chart, alerts, dashboard, Argo CD health check and recipes of `deploy`.
     Deploy {
@@ -164,6 +178,7 @@ fn main() -> Result<()> {
         Chore::Bench { cluster: true, .. } => bench::cluster::print(&sh),
         Chore::Bench { seconds, .. } => bench::run(&sh, &seconds),
         Chore::Bundles { check } => bundles::run(&sh, check),
+        Chore::Kinds { check } => kinds::run(&sh, check),
         Chore::Pkg { test: false } => pkg::run(&sh),
         Chore::Pkg { test: true } => test::pkg(&sh),
         Chore::Policy => wasm::policy(&sh).map(|file| println!("{}", file.display())),
@@ -174,6 +189,7 @@ fn main() -> Result<()> {
         Chore::Engines => test::engines(&sh),
         Chore::Image { arch, test: false } => image::run(&sh, &arch).map(|_| ()),
         Chore::Image { test: true, .. } => test::image(&sh),
+        Chore::Clients { update } => test::clients(&sh, update),
         Chore::Deploy { update } => test::deploy(&sh, update),
         Chore::Release { dry_run } => release::run(&sh, dry_run),
         Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),

@@ -123,7 +123,7 @@ pub(crate) fn cargo_tool(sh: &Shell, name: &str, version: &str) -> Result<PathBu
     }
     cmd!(
         sh,
-        "cargo install --quiet --locked --root {tools} {name}@{version}"
+        "cargo install --quiet --locked --debug --root {tools} {name}@{version}"
     )
     .run()
     .with_context(|| format!("cannot install {name} {version}"))?;

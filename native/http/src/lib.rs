@@ -207,7 +207,8 @@ impl Connection {
             .max_buf_size(limits.head_bytes)
             .half_close(false)
             .auto_date_header(false)
-            .serve_connection(TokioIo::new(Patient::new(stream, limits.stall)), service);
+            .serve_connection(TokioIo::new(Patient::new(stream, limits.stall)), service)
+            .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
             _ = connection.as_mut() => return,
@@ -315,7 +316,7 @@ pub struct ReadBody {
 
 /// The error of reading a request body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoBody {
+pub enum BodyError {
     /// The bodies that the server holds exhaust the [`BodyBudget`].
     Busy,
     /// It is larger than the limit.
@@ -333,44 +334,44 @@ const PATIENCE: usize = 4;
 /// Reads a request body, at most `limit` bytes within `time`. Bytes are charged to the budget as they arrive.
 ///
 /// # Errors
-/// Returns [`NoBody`] if the body exceeds a limit or does not arrive.
+/// Returns [`BodyError`] if the body exceeds a limit or does not arrive.
 pub async fn body(
     mut body: Incoming,
     limit: usize,
     time: Duration,
     budget: &BodyBudget,
-) -> Result<ReadBody, NoBody> {
+) -> Result<ReadBody, BodyError> {
     let read = async {
         let (mut whole, mut length) = (BytesMut::new(), 0_usize);
         let mut share: Option<OwnedSemaphorePermit> = None;
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else {
-                return Err(NoBody::Broken);
+                return Err(BodyError::Broken);
             };
             let Some(bytes) = frame.data_ref() else {
                 continue;
             };
             length = length.saturating_add(bytes.len());
             if length <= limit {
-                let count = u32::try_from(bytes.len()).map_err(|_| NoBody::TooLarge)?;
+                let count = u32::try_from(bytes.len()).map_err(|_| BodyError::TooLarge)?;
                 let more = Arc::clone(&budget.free).try_acquire_many_owned(count);
-                let more = more.map_err(|_| NoBody::Busy)?;
+                let more = more.map_err(|_| BodyError::Busy)?;
                 match &mut share {
                     Some(share) => share.merge(more),
                     None => share = Some(more),
                 }
                 whole.extend_from_slice(bytes);
             } else if length > limit.saturating_mul(PATIENCE) {
-                return Err(NoBody::TooLarge);
+                return Err(BodyError::TooLarge);
             }
         }
         if length > limit {
-            return Err(NoBody::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         Ok(ReadBody {
             bytes: whole.freeze(),
             _share: share,
         })
     };
-    timeout(time, read).await.unwrap_or(Err(NoBody::TooSlow))
+    timeout(time, read).await.unwrap_or(Err(BodyError::TooSlow))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use imagecache_http::{Body, BodyBudget, Limits, NoBody, Visitors, body, hang_up, serve, whole};
+use imagecache_http::{Body, BodyBudget, BodyError, Limits, Visitors, body, hang_up, serve, whole};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -21,10 +21,10 @@ async fn handle(request: Request<Incoming>, budget: BodyBudget) -> Response<Body
     let time = Duration::from_millis(500);
     let (status, text) = match body(request.into_body(), LIMIT, time, &budget).await {
         Ok(body) => (StatusCode::OK, format!("{} bytes", body.bytes.len())),
-        Err(NoBody::Busy) => (StatusCode::TOO_MANY_REQUESTS, "busy".to_owned()),
-        Err(NoBody::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, "too large".to_owned()),
-        Err(NoBody::TooSlow) => (StatusCode::REQUEST_TIMEOUT, "too slow".to_owned()),
-        Err(NoBody::Broken) => (StatusCode::BAD_REQUEST, "broken".to_owned()),
+        Err(BodyError::Busy) => (StatusCode::TOO_MANY_REQUESTS, "busy".to_owned()),
+        Err(BodyError::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, "too large".to_owned()),
+        Err(BodyError::TooSlow) => (StatusCode::REQUEST_TIMEOUT, "too slow".to_owned()),
+        Err(BodyError::Broken) => (StatusCode::BAD_REQUEST, "broken".to_owned()),
     };
     let mut response = Response::new(whole(text));
     *response.status_mut() = status;

@@ -1,14 +1,11 @@
 //! The cloud side in figures: what the simulator verifies, what a call costs with our client and with the Python SDKs.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use xshell::{Shell, cmd};
 
+use super::server::{Server, figure, release};
 use super::time;
-use crate::{sdk, setup};
+use crate::sdk;
 
 /// Measures and prints.
 pub(crate) fn print(sh: &Shell) -> Result<()> {
@@ -16,37 +13,13 @@ pub(crate) fn print(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// A simulator that ends with its owner.
-struct Simulator(Child);
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// The rows of the table.
 pub(super) fn rows(sh: &Shell) -> Result<String> {
-    cmd!(
-        sh,
-        "cargo build --release --package imagecache-cli --package imagecache-bench"
-    )
-    .run()?;
-    let root = setup::root()?;
-    let target = sh
-        .var_os("CARGO_TARGET_DIR")
-        .map_or(root.join("target"), PathBuf::from);
-    let release = target.join("release");
+    let release = release(sh)?;
     let bench = release.join("cloud");
-    let mut child = Command::new(release.join("imagecache"))
-        .args(["eci", "simulate", "--listen", "127.0.0.1:0", "--quiet"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start the simulator")?;
-    let stdout = child.stdout.take().context("no output")?;
-    let _simulator = Simulator(child);
-    let first = BufReader::new(stdout).lines().next().context("no word")??;
+    let simulate = ["eci", "simulate", "--listen", "127.0.0.1:0", "--quiet"];
+    let mut simulator = Server::start(&release, simulate)?;
+    let first = simulator.line()?;
     let url = first.rsplit(' ').next().unwrap_or_default().to_owned();
     let port = url.rsplit(':').next().unwrap_or_default().to_owned();
 
@@ -57,12 +30,7 @@ pub(super) fn rows(sh: &Shell) -> Result<String> {
         .quiet()
         .read()?;
     let figures = format!("{verified}\n{called}\n{beside}");
-    let figure = |name: &str| -> Result<f64> {
-        let mut lines = figures.lines().filter_map(|line| line.split_once(' '));
-        let found = lines.find(|(known, _)| *known == name);
-        let (_, text) = found.with_context(|| format!("no figure {name} in {figures}"))?;
-        Ok(text.trim().parse()?)
-    };
+    let figure = |name: &str| figure(&figures, name);
     let ours = figure("call")?;
     let against = |name: &str| -> Result<String> {
         let theirs = figure(name)?;

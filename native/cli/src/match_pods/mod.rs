@@ -44,7 +44,7 @@ Exit codes:
   0  done
   1  a pod has the decision --fail-on or a worse one
   2  usage error
-  3  an input, a pod or a cache could not be read, or the input has no pod";
+  3  an input, a pod, its template or a cache could not be read, or the input has no pod";
 
 /// Show which cache each pod uses, and why
 ///
@@ -213,8 +213,7 @@ impl Match {
             .into_iter()
             .for_each(|part| inventory.append(part));
         inventory.apply_defaults();
-        let complete =
-            !taken.incomplete && inventory.unread == 0 && inventory.defaults.unreadable == 0;
+        let complete = !taken.incomplete && inventory.is_complete();
         if !facts.is_empty() {
             inventory.apply(&facts);
         }

@@ -7,6 +7,7 @@ use imagecache::diagnostic::{Diagnostic, Severity};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::array::Array;
 use super::{Checked, Form, Tally};
 use crate::console::Console;
 use crate::encode;
@@ -14,7 +15,7 @@ use crate::encode;
 /// The array so far.
 #[derive(Default)]
 pub(crate) struct Gitlab {
-    begun: bool,
+    array: Array,
 }
 
 #[derive(Serialize)]
@@ -62,16 +63,12 @@ impl Form for Gitlab {
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
-        if part.is_empty() {
-            return Ok(());
-        }
-        console.document(if self.begun { ",\n" } else { "\n" })?;
-        self.begun = true;
-        console.document(&part)
+        self.array.put(console, &part)
     }
 
     fn end(&mut self, console: &mut Console, _tally: &Tally) -> io::Result<()> {
-        console.document(if self.begun { "\n]\n" } else { "]\n" })
+        self.array.end(console)?;
+        console.document("\n")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::array::Array;
 use super::row::rows;
 use super::{Checked, Form, Tally};
 use crate::console::Console;
@@ -10,7 +11,7 @@ use crate::encode;
 /// The array so far.
 #[derive(Default)]
 pub(crate) struct Json {
-    begun: bool,
+    array: Array,
 }
 
 impl Form for Json {
@@ -25,15 +26,11 @@ impl Form for Json {
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
-        if part.is_empty() {
-            return Ok(());
-        }
-        console.document(if self.begun { ",\n" } else { "\n" })?;
-        self.begun = true;
-        console.document(&part)
+        self.array.put(console, &part)
     }
 
     fn end(&mut self, console: &mut Console, _tally: &Tally) -> io::Result<()> {
-        console.document(if self.begun { "\n]\n" } else { "]\n" })
+        self.array.end(console)?;
+        console.document("\n")
     }
 }

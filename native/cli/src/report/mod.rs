@@ -1,5 +1,6 @@
 //! Findings in the forms that people and machines read.
 
+mod array;
 mod github;
 mod gitlab;
 mod json;

@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::json;
 
+use super::array::Array;
 use super::{Checked, Form, Tally};
 use crate::console::Console;
 use crate::encode;
@@ -33,7 +34,7 @@ const SCHEMA: &str =
 /// The log so far.
 #[derive(Default)]
 pub(crate) struct Sarif {
-    begun: bool,
+    results: Array,
 }
 
 #[derive(Serialize)]
@@ -138,18 +139,14 @@ impl Form for Sarif {
     }
 
     fn put(&mut self, console: &mut Console, part: String) -> io::Result<()> {
-        if part.is_empty() {
-            return Ok(());
-        }
-        console.document(if self.begun { ",\n" } else { "\n" })?;
-        self.begun = true;
-        console.document(&part)
+        self.results.put(console, &part)
     }
 
     fn end(&mut self, console: &mut Console, tally: &Tally) -> io::Result<()> {
         let done = tally.unreadable == 0;
+        self.results.end(console)?;
         console.document(&format!(
-            "\n],\"invocations\":[{{\"executionSuccessful\":{done}}}]}}]}}\n"
+            ",\"invocations\":[{{\"executionSuccessful\":{done}}}]}}]}}\n"
         ))
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use imagecache::admission::{self, CacheSource as Known};
 use imagecache::foreign::Foreign;
-use imagecache_http::{Body, NoBody, body, whole};
+use imagecache_http::{Body, BodyError, body, whole};
 use serde_json::{Value, json};
 
 use super::Webhook;
@@ -131,7 +131,7 @@ async fn review(
     is_json(request.headers().get(CONTENT_TYPE))?;
     let read = body(request.into_body(), MAX_REVIEW_BYTES, time, &webhook.bodies).await;
     let body = read.map_err(|why| match why {
-        NoBody::Busy => Refusal::new(
+        BodyError::Busy => Refusal::new(
             StatusCode::TOO_MANY_REQUESTS,
             "TooManyRequests",
             format!(
@@ -139,17 +139,17 @@ async fn review(
                 webhook.bodies.bytes()
             ),
         ),
-        NoBody::TooLarge => Refusal::new(
+        BodyError::TooLarge => Refusal::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "RequestEntityTooLarge",
             format!("the body is larger than {MAX_REVIEW_BYTES} bytes, which no review is"),
         ),
-        NoBody::TooSlow => Refusal::new(
+        BodyError::TooSlow => Refusal::new(
             StatusCode::REQUEST_TIMEOUT,
             "Timeout",
             "the body did not arrive in time",
         ),
-        NoBody::Broken => Refusal::bad("the connection broke before the body was whole"),
+        BodyError::Broken => Refusal::bad("the connection broke before the body was whole"),
     })?;
     let Ok(permit) = Arc::clone(&webhook.reviews).acquire_owned().await else {
         return Err(Refusal::bad("the webhook has ended"));

@@ -15,7 +15,8 @@ use imagecache::eci::MAX_REQUEST_BYTES;
 use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::request::Operation;
 use imagecache::eci::signature::{HttpRequest, Received, ReplyFormat, Scheme};
-use imagecache_http::{Body, Limits, NoBody, Refusal, Visitors, whole};
+use imagecache::eci::xml;
+use imagecache_http::{Body, BodyError, Limits, Refusal, Visitors, whole};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -119,8 +120,8 @@ impl Cloud {
         };
         let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
         let outcome = match self.respond(request, number, &mut asked).await {
-            Err(NoBody::TooLarge) => Ok((asked.refused(too_large().into()), Vec::new())),
-            Err(NoBody::Busy) => {
+            Err(BodyError::TooLarge) => Ok((asked.refused(too_large().into()), Vec::new())),
+            Err(BodyError::Busy) => {
                 let turned = throttled(Duration::from_secs(1));
                 Ok((asked.refused(turned), Vec::new()))
             }
@@ -150,11 +151,11 @@ impl Cloud {
         request: Request<Incoming>,
         number: u64,
         asked: &mut Asked,
-    ) -> Result<(Answer, Vec<Fault>), NoBody> {
+    ) -> Result<(Answer, Vec<Fault>), BodyError> {
         let (head, body) = request.into_parts();
         let limit = MAX_REQUEST_BYTES.saturating_sub(head_bytes(&head));
         if limit == 0 {
-            return Err(NoBody::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         let body = imagecache_http::body(body, limit, BODY_TIME, &self.inner.bodies).await?;
         let received = match read(&head, &body.bytes) {
@@ -247,6 +248,9 @@ fn too_large() -> ApiError {
     )
 }
 
+const JSON: &str = "application/json;charset=utf-8";
+const XML: &str = "text/xml;charset=utf-8";
+
 impl Asked {
     fn done(&mut self, mut reply: Value) -> Answer {
         self.entry.outcome = ["ImageCacheId", "ContainerGroupId", "TotalCount"]
@@ -259,10 +263,14 @@ impl Asked {
         if let Some(fields) = reply.as_object_mut() {
             fields.insert("RequestId".to_owned(), self.request_id.clone().into());
         }
+        let (kind, body) = match self.format {
+            ReplyFormat::Xml => (XML, xml::reply(&self.entry.action, &reply)),
+            _ => (JSON, reply.to_string()),
+        };
         Answer {
             status: 200,
-            kind: "application/json;charset=utf-8",
-            body: reply.to_string(),
+            kind,
+            body,
             retry_after: None,
         }
     }
@@ -276,11 +284,8 @@ impl Asked {
         }
         let reply = turned.refusal.reply(&self.request_id, &self.host);
         let (kind, body) = match self.format {
-            ReplyFormat::Xml => ("text/xml;charset=utf-8", reply.to_xml()),
-            _ => (
-                "application/json;charset=utf-8",
-                serde_json::to_string(&reply).unwrap_or_default(),
-            ),
+            ReplyFormat::Xml => (XML, reply.to_xml()),
+            _ => (JSON, serde_json::to_string(&reply).unwrap_or_default()),
         };
         Answer {
             status,

@@ -2,7 +2,7 @@
 
 use http::Response;
 use hyper::body::Incoming;
-use imagecache_http::{NoBody, ReadBody, body as read_body};
+use imagecache_http::{BodyError, ReadBody, body as read_body};
 
 use super::Server;
 use super::answer::{self, Answer};
@@ -90,19 +90,19 @@ async fn whole(server: &Server, body: Incoming) -> Result<ReadBody, ApiError> {
     read_body(body, BODY_BYTES, patience, &inner.bodies)
         .await
         .map_err(|fault| match fault {
-            NoBody::Busy => {
+            BodyError::Busy => {
                 let bytes = inner.bodies.bytes();
                 let message = format!(
                     "the bodies of all requests together exceed {bytes} bytes, try again later"
                 );
                 ApiError::too_many_requests(message, 1)
             }
-            NoBody::TooLarge => ApiError::body_too_large(BODY_BYTES),
-            NoBody::TooSlow => {
+            BodyError::TooLarge => ApiError::body_too_large(BODY_BYTES),
+            BodyError::TooSlow => {
                 let seconds = patience.as_secs();
                 let message = format!("the body of the request did not come within {seconds} s");
                 ApiError::new(408, "Timeout", message)
             }
-            NoBody::Broken => ApiError::bad_request("the body of the request broke off"),
+            BodyError::Broken => ApiError::bad_request("the body of the request broke off"),
         })
 }
