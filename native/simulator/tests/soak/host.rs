@@ -1,4 +1,4 @@
-//! The controller: asks the core, performs its effects, keeps what it is told. It does what `native/controller` does, one
+//! The controller: asks the core, performs its effects, keeps the answers. It does what `native/controller` does, one
 //! move at a time: a request that was sent is answered some moves later.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
