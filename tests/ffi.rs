@@ -537,3 +537,26 @@ fn index_reads_pods_as_the_rules_and_the_cluster_say() {
          [GROUP/]KIND=/PATH, such as example.com/Farm=/spec/pods/*"
     );
 }
+
+#[test]
+fn index_selectors_of_two_inputs_rank_in_either_order() {
+    let selector = |name: &str, priority: i64| {
+        let effect = json!({"annotations": {"k8s.aliyun.com/eci-imc-id": format!("imc-{name}")}});
+        json!({"apiVersion": "eci.aliyun.com/v1", "kind": "Selector", "metadata": {"name": name},
+            "spec": {"objectLabels": {"matchLabels": {"app": "web"}}, "priority": priority, "effect": effect}})
+    };
+    let pod = json!({"kind": "Pod", "metadata": {"labels": {"app": "web"}},
+        "spec": {"containers": [{"image": "nginx:1.27"}]}});
+    let (low, high) = (selector("low", 1), selector("high", 9));
+    for order in [[&low, &high], [&high, &low]] {
+        let mut caches = CacheIndex::default();
+        for document in order {
+            assert!(caches.insert_document(document).is_empty());
+        }
+        let answer = written(&caches.explain(&pod, None).unwrap()).to_string();
+        assert!(
+            answer.contains("imc-high") && !answer.contains("imc-low"),
+            "{answer}"
+        );
+    }
+}

@@ -10,7 +10,9 @@ use imagecache::document::TextFormat;
 use imagecache::matching::{Cache, Image, Index, Inventory, MatchRules, SearchBuffers};
 use imagecache::path::Step as PathStep;
 use imagecache::pod::{self, Placement, Pod, Template};
-use imagecache::resource::workload::{self, PodPath, PodPaths, WORKLOADS, Way, WayStep, Workload};
+use imagecache::resource::workload::{
+    self, PodPath, PodPaths, PodTemplate, WORKLOADS, Way, WayStep, Workload,
+};
 use imagecache::validate::{self, ValidateOptions};
 use serde_json::{Map, Value, json};
 
@@ -161,8 +163,8 @@ fn merge(one: &mut Value, other: Value) {
     }
 }
 
-fn steps(way: Way) -> Vec<WayStep> {
-    way.steps().collect()
+fn steps(template: &PodTemplate, way: Way) -> Vec<WayStep> {
+    template.steps(way).collect()
 }
 
 #[test]
@@ -171,11 +173,17 @@ fn walker_each_image_way_is_read() {
     for row in WORKLOADS {
         for template in row.templates {
             for way in template.images.iter().copied().flatten() {
-                let mut object = minimal(&steps(*way), json!("nginx:1.27"));
-                merge(&mut object, minimal(&steps(template.at), json!({})));
+                let mut object = minimal(&steps(template, *way), json!("nginx:1.27"));
+                merge(
+                    &mut object,
+                    minimal(&steps(template, template.at), json!({})),
+                );
                 let mut name = None;
                 if let Some(named_by) = template.named_by {
-                    merge(&mut object, minimal(&steps(named_by), json!("main")));
+                    merge(
+                        &mut object,
+                        minimal(&steps(template, named_by), json!("main")),
+                    );
                     name = Some("main");
                 }
                 let found = pod::templates(row, &object);
@@ -206,11 +214,14 @@ fn walker_each_annotation_way_reaches_the_pod() {
         for template in row.templates {
             for way in template.annotations {
                 let image = template.images.iter().copied().flatten().next().unwrap();
-                let mut object = minimal(&steps(*image), json!("nginx:1.27"));
+                let mut object = minimal(&steps(template, *image), json!("nginx:1.27"));
                 let annotations = json!({"k8s.aliyun.com/eci-imc-id": "imc-1"});
-                merge(&mut object, minimal(&steps(*way), annotations));
+                merge(&mut object, minimal(&steps(template, *way), annotations));
                 if let Some(named_by) = template.named_by {
-                    merge(&mut object, minimal(&steps(named_by), json!("main")));
+                    merge(
+                        &mut object,
+                        minimal(&steps(template, named_by), json!("main")),
+                    );
                 }
                 let found = pod::templates(row, &object);
                 let found = found
@@ -270,13 +281,17 @@ fn table_json_has_what_check_schemas_reads() {
         assert_eq!(templates.len(), row.templates.len());
         for (json, template) in templates.iter().zip(row.templates) {
             assert_eq!(way(&json["at"]), template.at.as_str());
-            assert_eq!(json["namedBy"], json!(template.named_by));
-            assert_eq!(json["replicas"], json!(template.replicas));
-            assert_eq!(list(&json["podSpecs"]), written(template.pod_specs));
-            assert_eq!(list(&json["annotations"]), written(template.annotations));
+            let full = |ways: &[Way]| -> Vec<String> {
+                ways.iter().map(|way| template.full(*way)).collect()
+            };
+            let one = |way: Option<Way>| json!(way.map(|way| template.full(way)));
+            assert_eq!(json["namedBy"], one(template.named_by));
+            assert_eq!(json["replicas"], one(template.replicas));
+            assert_eq!(list(&json["podSpecs"]), full(template.pod_specs));
+            assert_eq!(list(&json["annotations"]), full(template.annotations));
             let images = json["images"].as_array().unwrap();
             let images: Vec<Vec<String>> = images.iter().map(list).collect();
-            let expected: Vec<_> = template.images.iter().map(|ways| written(ways)).collect();
+            let expected: Vec<_> = template.images.iter().map(|ways| full(ways)).collect();
             assert_eq!(images, expected);
         }
     }
@@ -522,7 +537,7 @@ fn validate_names_each_place_without_effect() {
                 "k8s.aliyun.com/eci-auto-imc",
                 "image.alibabacloud.com/enable-image-cache",
             ] {
-                let mut object = minimal(&steps(*way), json!({ name: "true" }));
+                let mut object = minimal(&way.steps().collect::<Vec<_>>(), json!({ name: "true" }));
                 object["apiVersion"] = json!(row.api_version());
                 object["kind"] = json!(row.kind);
                 let found = validate::object(&object, &ValidateOptions::default());

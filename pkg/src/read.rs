@@ -1,16 +1,19 @@
 //! Arguments as Rust values. An error is a `TypeError` or a `RangeError` that begins with the name of the argument.
 //!
 //! Objects cross as JSON, which the engine writes faster than a module can get all members one by one
-//! (`docs/sizes.md`). Of a Pod only the members that matching reads are needed: they are read one by one.
+//! (`docs/sizes.md`). Of a Pod only the part that matching reads is written, by `part.js`.
 
 use std::fmt;
 
-use imagecache::ffi::{self, FfiError, Part};
+use imagecache::ffi::{self, FfiError};
 use js_sys::{
     Array, ArrayBuffer, Date, JSON, JsString, RangeError, Reflect, TypeError, Uint8Array,
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
+use wasm_bindgen::convert::TryFromJsValue as _;
 use wasm_bindgen::prelude::*;
+
+use crate::write;
 
 /// The JavaScript error for an invalid argument.
 pub(crate) fn error(error: FfiError) -> JsValue {
@@ -180,78 +183,24 @@ pub(crate) fn pod(argument: &str, value: &JsValue) -> Result<Value, JsValue> {
     if !value.is_object() || ArrayBuffer::is_view(value) {
         return json(argument, value);
     }
-    let read = POD.with(|pod| {
-        let members = pod.read(&mut Size::of(argument), value)?;
-        let member = |name| members.as_ref().and_then(|members| members.get(name));
-        let is_pod = member("kind").is_some_and(|kind| kind == "Pod")
-            && member("apiVersion").is_none_or(|version| version == "v1");
-        Ok(members.filter(|_| is_pod))
-    });
-    read.and_then(|pod| pod.map_or_else(|| json(argument, value), Ok))
+    let part = POD.with(|shape| pod_part(value, shape, ffi::MAX_BYTES));
+    let part = part.map_err(|exception| thrown(argument, &exception))?;
+    let mut size = Size::of(argument);
+    if let Some(text) = part.dyn_ref::<JsString>() {
+        return ffi::json(argument, &size.copy(text)?).map_err(error);
+    }
+    if let Ok(bytes) = u32::try_from_js_value(part) {
+        size.add(bytes)?;
+    }
+    json(argument, value)
+}
+
+#[wasm_bindgen(module = "/src/part.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = podPart, catch)]
+    fn pod_part(pod: &JsValue, shape: &JsValue, most: usize) -> Result<JsValue, JsValue>;
 }
 
 thread_local! {
-    static POD: Shape = Shape::of(&ffi::POD);
-    static TO_JSON: JsValue = "toJSON".into();
-}
-
-/// A [`Part`] with the names of members as JavaScript strings, which are made once.
-enum Shape {
-    Whole,
-    Members(Vec<(&'static str, JsValue, Shape)>),
-    Items(Box<Shape>),
-}
-
-impl Shape {
-    fn of(part: &Part) -> Self {
-        match part {
-            Part::Whole => Shape::Whole,
-            Part::Members(members) => {
-                let member = |(name, part): &(&'static str, Part)| {
-                    (*name, JsValue::from_str(name), Shape::of(part))
-                };
-                Shape::Members(members.iter().map(member).collect())
-            }
-            Part::Items(part) => Shape::Items(Box::new(Shape::of(part))),
-        }
-    }
-
-    /// Reads the part of a value, member by member; `None` if JSON leaves the value out.
-    fn read(&self, size: &mut Size<'_>, value: &JsValue) -> Result<Option<Value>, JsValue> {
-        let argument = size.argument;
-        if matches!(self, Shape::Whole) || !value.is_object() || has_json(argument, value)? {
-            return whole(size, value);
-        }
-        match (self, value.dyn_ref::<Array>()) {
-            (Shape::Items(item), Some(list)) => {
-                // As JSON, each item has at least a character and a comma.
-                size.add(list.length().saturating_mul(2))?;
-                let mut items = Vec::new();
-                for at in 0..list.length() {
-                    let found = get(argument, value, &at.into())?;
-                    items.push(item.read(size, &found)?.unwrap_or_default());
-                }
-                Ok(Some(Value::Array(items)))
-            }
-            (Shape::Members(members), None) => {
-                let mut read = Map::new();
-                for (name, key, shape) in members {
-                    let member = get(argument, value, key)?;
-                    if !member.is_undefined()
-                        && let Some(member) = shape.read(size, &member)?
-                    {
-                        read.insert((*name).to_owned(), member);
-                    }
-                }
-                Ok(Some(Value::Object(read)))
-            }
-            _ => whole(size, value),
-        }
-    }
-}
-
-/// Reports whether an object says itself what its JSON is.
-fn has_json(argument: &str, object: &JsValue) -> Result<bool, JsValue> {
-    let to_json = TO_JSON.with(|name| get(argument, object, name))?;
-    Ok(!to_json.is_undefined())
+    static POD: JsValue = write::json(&ffi::POD).unwrap_or_default();
 }

@@ -8,10 +8,10 @@ const record = new URL('../sizes.json', import.meta.url);
 const dist = new URL('../dist/', import.meta.url);
 
 const gzip = (file) => gzipSync(readFileSync(new URL(file, dist)), { level: 9 }).length;
-const js = (folder) => ['glue.js', 'api.js', 'web.js'].reduce((sum, file) => sum + gzip(`${folder}/${file}`), 0);
+const js = (folder) => ['glue.js', 'part.js', 'api.js', 'web.js'].reduce((sum, file) => sum + gzip(`${folder}/${file}`), 0);
 
 export const MARGIN = 1.05;
-export const TARGETS = { full: 280_000, json: 255_000 };
+export const TARGETS = { full: 262_000, json: 239_000, plan: 385_000 };
 
 export function measure() {
   const sizes = {};

@@ -81,11 +81,13 @@ fn id(object: &Value) -> Option<&str> {
 
 /// Returns the ids that several objects have: their images are compared.
 fn repeated_ids(objects: &[Value]) -> BTreeSet<String> {
-    let mut seen = BTreeSet::new();
-    let ids = objects.iter().filter_map(id);
-    ids.filter(|id| !seen.insert(*id))
-        .map(str::to_owned)
-        .collect()
+    let (mut seen, mut repeated) = (BTreeSet::new(), BTreeSet::new());
+    for id in objects.iter().filter_map(id) {
+        if !seen.insert(id) {
+            repeated.insert(id.to_owned());
+        }
+    }
+    repeated
 }
 
 /// Leaves out the images that no image of the pod can be compared with: reading one costs more than looking for words.

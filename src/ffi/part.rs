@@ -1,9 +1,12 @@
 //! The part of a Pod that matching reads.
 
+use serde::Serialize;
+
 use crate::resource::annotation;
 
-/// A part of a JSON value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A part of a JSON value. As JSON: `"whole"`, `{"members": [["name", "whole"]]}` or `{"items": "whole"}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Part {
     /// The whole value.
     Whole,

@@ -226,11 +226,13 @@ impl Cache {
 
     /// Reports whether another description of the cache has other images.
     pub(super) fn contradicts(&self, other: &Cache) -> bool {
-        let images = |cache: &Cache| -> BTreeSet<String> {
-            let images = cache.images.iter();
-            let full = images.map(|image| image.normalized().unwrap_or(image.text()).to_owned());
-            full.collect()
-        };
+        fn images(cache: &Cache) -> BTreeSet<String> {
+            let mut full = BTreeSet::new();
+            for image in &cache.images {
+                full.insert(image.normalized().unwrap_or(image.text()).to_owned());
+            }
+            full
+        }
         images(self) != images(other)
     }
 

@@ -200,9 +200,13 @@ impl Index {
             None => hash(&["name ", &cache.name]),
         };
         let record = self.record(&cache);
-        let mut repositories: Vec<usize> = held.iter().map(|(_, repository)| *repository).collect();
+        // Pairs, because the sort of the standard library is compiled for each type.
+        let mut repositories: Vec<(usize, usize)> = held
+            .iter()
+            .map(|(version, repository)| (*repository, *version))
+            .collect();
         repositories.sort_unstable();
-        repositories.dedup();
+        repositories.dedup_by_key(|(repository, _)| *repository);
         let places = held.iter().map(|(version, _)| {
             let at = self
                 .versions
@@ -213,7 +217,11 @@ impl Index {
                 at,
             }
         });
-        let (places, repositories) = (places.collect(), repositories.into());
+        let places = places.collect();
+        let repositories = repositories
+            .into_iter()
+            .map(|(repository, _)| repository)
+            .collect();
         let number = self.caches.add(
             identity,
             Entry {
@@ -368,6 +376,34 @@ impl Entry {
 }
 
 impl Index {
+    fn of(caches: Vec<Cache>) -> Self {
+        let mut index = Index::default();
+        index.caches.reserve(caches.len());
+        index.records.reserve(caches.len());
+        index.versions.reserve(caches.len());
+        // Further descriptions, by the number of their cache.
+        let mut further: Vec<Vec<Cache>> = Vec::new();
+        for cache in caches {
+            let Some(number) = index.number_of(&cache) else {
+                index.add(cache);
+                continue;
+            };
+            if further.len() <= number {
+                further.resize_with(number + 1, Vec::new);
+            }
+            if let Some(copies) = further.get_mut(number) {
+                copies.push(cache);
+            }
+        }
+        for (number, mut copies) in further.into_iter().enumerate() {
+            if !copies.is_empty() {
+                copies.extend(index.take(number));
+                Cache::merged(copies).map(|cache| index.add(cache));
+            }
+        }
+        index
+    }
+
     /// Inserts the caches of one input by [`Index::insert`], and returns a finding for each id that two of them have, or
     /// one of them and an older cache of another name, with different images.
     pub fn insert_all(&mut self, caches: Vec<Cache>) -> Vec<Diagnostic> {
@@ -433,32 +469,7 @@ impl FromIterator<Cache> for Index {
     /// Builds an index of caches in any order. Several descriptions of one cache (an object and an entry of a reply) are
     /// merged: the reply takes precedence, the object fills absent fields.
     fn from_iter<I: IntoIterator<Item = Cache>>(caches: I) -> Self {
-        let caches = caches.into_iter();
-        let mut index = Index::default();
-        let (least, _) = caches.size_hint();
-        index.caches.reserve(least);
-        index.records.reserve(least);
-        index.versions.reserve(least);
-        let mut duplicates: Vec<(usize, Cache)> = Vec::new();
-        for cache in caches {
-            match index.number_of(&cache) {
-                Some(number) => duplicates.push((number, cache)),
-                None => index.add(cache),
-            }
-        }
-        duplicates.sort_by_key(|(number, _)| *number);
-        let mut duplicates = duplicates.into_iter().peekable();
-        while let Some((number, cache)) = duplicates.next() {
-            let mut copies = vec![cache];
-            while let Some((_, cache)) = duplicates.next_if(|(next, _)| *next == number) {
-                copies.push(cache);
-            }
-            copies.extend(index.take(number));
-            if let Some(cache) = Cache::merged(copies) {
-                index.add(cache);
-            }
-        }
-        index
+        Index::of(caches.into_iter().collect())
     }
 }
 

@@ -101,5 +101,6 @@ pub use rules::{
     BYTES_PER_SECOND, DEFAULT_ARCH, DEFAULT_OS, MAX_CANDIDATES, MatchRules, NameComparison, SizeTie,
 };
 pub use select::SearchBuffers;
+#[cfg(feature = "plan")]
 pub(crate) use template_owners::TemplateOwners;
 pub use verdict::{Decision, PinRefusal, Selection};

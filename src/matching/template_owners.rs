@@ -1,6 +1,6 @@
 //! The objects that pods are made from: which ones are named, and which ones were read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::pod::TemplateOwner;
 use crate::resource::workload;
@@ -9,8 +9,12 @@ use crate::resource::workload;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TemplateOwners {
     named: Vec<TemplateOwner>,
-    /// The namespaces of the objects that were read, by kind and name.
-    read: BTreeMap<(String, String), BTreeSet<String>>,
+    /// The objects that were read: kind and name, and these with the namespace.
+    read: BTreeSet<String>,
+}
+
+fn joined(object: &[&str]) -> String {
+    object.join("\0")
 }
 
 impl TemplateOwners {
@@ -22,16 +26,15 @@ impl TemplateOwners {
     /// Notes an object that was read, if objects of its kind can be a template owner.
     pub(crate) fn read(&mut self, kind: &str, namespace: &str, name: &str) {
         if workload::is_template_owner(kind) {
-            let object = (kind.to_owned(), name.to_owned());
-            let namespaces = self.read.entry(object).or_default();
-            namespaces.insert(namespace.to_owned());
+            self.read.insert(joined(&[kind, name]));
+            self.read.insert(joined(&[kind, name, namespace]));
         }
     }
 
     pub(crate) fn append(&mut self, other: TemplateOwners) {
         self.named.extend(other.named);
-        for (object, namespaces) in other.read {
-            self.read.entry(object).or_default().extend(namespaces);
+        for object in other.read {
+            self.read.insert(object);
         }
     }
 
@@ -44,13 +47,13 @@ impl TemplateOwners {
                 namespace,
                 name,
             } => !kinds.iter().any(|kind| {
-                let object = ((*kind).to_owned(), name.clone());
+                let read = |namespace| self.read.contains(&joined(&[kind, name, namespace]));
                 // A manifest may leave its namespace to `kubectl -n`, and an object of the cluster has none.
-                self.read.get(&object).is_some_and(|namespaces| {
-                    namespace.is_empty()
-                        || namespaces.contains("")
-                        || namespaces.contains(namespace)
-                })
+                if namespace.is_empty() {
+                    self.read.contains(&joined(&[kind, name]))
+                } else {
+                    read("") || read(namespace)
+                }
             }),
         });
         missing.count()

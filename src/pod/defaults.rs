@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 use super::{CacheRequest, Placement, Pod, storage};
 use crate::diagnostic::{Code, Quoted, Report};
@@ -67,10 +68,13 @@ impl OwnMetadata {
 }
 
 fn texts(value: &Value) -> Texts {
-    let members = value.as_object().into_iter().flatten();
-    let texts =
-        members.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-    texts.collect()
+    let mut texts = Texts::new();
+    for (name, value) in value.as_object().into_iter().flatten() {
+        if let Some(value) = value.as_str() {
+            texts.insert(name.clone(), value.to_owned());
+        }
+    }
+    texts
 }
 
 /// The defaults that a cluster gives its pods, from the ConfigMap `kube-system/eci-profile`, `Selector` objects
@@ -78,7 +82,8 @@ fn texts(value: &Value) -> Texts {
 #[derive(Debug, Clone, Default)]
 pub struct ClusterDefaults {
     selectors: Vec<PodSelector>,
-    namespaces: BTreeMap<String, Texts>,
+    /// The labels of each Namespace.
+    namespaces: Map<String, Value>,
     /// The number of selectors that could not be read. They are left out, so an answer may be wrong.
     pub unreadable: usize,
 }
@@ -101,8 +106,24 @@ struct SelectorSpec {
     #[serde(alias = "namespaceLabels")]
     namespace_selector: Option<LabelSelector>,
     effect: Effect,
-    policy: Option<BTreeMap<String, Value>>,
+    policy: Option<Policy>,
     priority: i64,
+}
+
+/// The ways of scheduling that a selector has. Each is an object, or empty.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Policy {
+    #[serde(deserialize_with = "present")]
+    virtual_node_only: bool,
+    #[serde(deserialize_with = "present")]
+    fair: bool,
+    #[serde(deserialize_with = "present")]
+    normal_node_prefer: bool,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -175,18 +196,10 @@ impl PodSelector {
 
     /// Returns where the policy lets pods run.
     fn placement(&self) -> Placement {
-        let has = |name| {
-            self.spec
-                .policy
-                .as_ref()
-                .is_some_and(|all| all.contains_key(name))
-        };
-        if has("virtualNodeOnly") {
-            Placement::Eci
-        } else if has("fair") || has("normalNodePrefer") {
-            Placement::PossiblyEci
-        } else {
-            Placement::Unspecified
+        match &self.spec.policy {
+            Some(policy) if policy.virtual_node_only => Placement::Eci,
+            Some(policy) if policy.fair || policy.normal_node_prefer => Placement::PossiblyEci,
+            _ => Placement::Unspecified,
         }
     }
 
@@ -221,7 +234,9 @@ impl ClusterDefaults {
 
     /// Adds the defaults of another part of the input.
     pub fn merge(&mut self, other: ClusterDefaults) {
-        self.selectors.extend(other.selectors);
+        for selector in other.selectors {
+            self.insert(selector);
+        }
         self.namespaces.extend(other.namespaces);
         self.unreadable += other.unreadable;
     }
@@ -240,9 +255,11 @@ impl ClusterDefaults {
         let text = |field| metadata(field).and_then(Value::as_str).unwrap_or_default();
         match (group, kind) {
             ("", "Namespace") => {
-                let mut labels = metadata("labels").map(texts).unwrap_or_default();
-                labels.insert(NAMESPACE_NAME.to_owned(), text("name").to_owned());
-                self.namespaces.insert(text("name").to_owned(), labels);
+                let labels = metadata("labels").and_then(Value::as_object);
+                let mut labels = labels.cloned().unwrap_or_default();
+                labels.insert(NAMESPACE_NAME.to_owned(), text("name").into());
+                self.namespaces
+                    .insert(text("name").to_owned(), labels.into());
                 false
             }
             ("", "ConfigMap") if is_profile(object) => {
@@ -304,13 +321,15 @@ impl ClusterDefaults {
         if selectors.into_iter().flatten().all(LabelSelector::is_empty) {
             return self.unreadable(SELECTS_NOTHING, path, report);
         }
-        self.selectors.push(PodSelector {
-            source,
-            rank: (legacy, Reverse(spec.priority), number, name),
-            spec,
-        });
-        // Few selectors arrive, in any order.
-        self.selectors.sort_by(|a, b| a.rank.cmp(&b.rank));
+        let rank = (legacy, Reverse(spec.priority), number, name);
+        self.insert(PodSelector { source, rank, spec });
+    }
+
+    /// Inserts a selector by its rank.
+    fn insert(&mut self, selector: PodSelector) {
+        let before = |other: &PodSelector| other.rank <= selector.rank;
+        let at = self.selectors.partition_point(before);
+        self.selectors.insert(at, selector);
     }
 
     fn unreadable(&mut self, error: impl fmt::Display, path: &Path<'_>, report: &mut Report<'_>) {
@@ -335,7 +354,7 @@ impl ClusterDefaults {
             if let Some(wanted) = &spec.namespace_selector {
                 let namespace = pod.namespace.as_deref();
                 match namespace.and_then(|name| self.namespaces.get(name)) {
-                    Some(labels) if wanted.selects(labels) => {}
+                    Some(labels) if wanted.selects(&texts(labels)) => {}
                     Some(_) => continue,
                     None => {
                         pod.warnings

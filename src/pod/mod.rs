@@ -204,14 +204,14 @@ impl Pod {
         pod
     }
 
-    fn set_images(&mut self, images: Vec<Image>) {
-        (self.images, self.unreadable) = images
-            .into_iter()
-            .partition(|image| image.normalized().is_some());
+    fn set_images(&mut self, mut images: Vec<Image>) {
         fn order(image: &Image) -> (Option<&str>, Option<&str>, &str) {
             (image.repository(), image.normalized(), image.text())
         }
-        self.images.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+        images.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+        (self.images, self.unreadable) = images
+            .into_iter()
+            .partition(|image| image.normalized().is_some());
         self.spellings.clear();
         let spellings = &mut self.spellings;
         self.images.dedup_by(|a, b| {
@@ -221,8 +221,6 @@ impl Pod {
             }
             same
         });
-        self.unreadable
-            .sort_unstable_by(|a, b| a.text().cmp(b.text()));
         self.unreadable.dedup_by(|a, b| a.text() == b.text());
     }
 

@@ -351,13 +351,16 @@ fn report_references(
     report: &mut Report<'_>,
 ) -> Vec<TemplateOwner> {
     // A container whose image is elsewhere is an image of its pod that is named there.
-    let of_containers = templates
-        .iter()
-        .filter(|template| template.makes_pod)
-        .flat_map(|template| &template.missing)
-        .filter_map(|container| container.elsewhere.as_ref())
-        .map(|referred| std::ptr::from_ref(referred.name.value));
-    let of_containers: BTreeSet<_> = of_containers.collect();
+    let mut of_containers = BTreeSet::new();
+    for template in templates.iter().filter(|template| template.makes_pod) {
+        for referred in template
+            .missing
+            .iter()
+            .flat_map(|missing| &missing.elsewhere)
+        {
+            of_containers.insert(std::ptr::from_ref(referred.name.value));
+        }
+    }
     let references = references(row, value);
     for referred in &references {
         if !of_containers.contains(&std::ptr::from_ref(referred.name.value)) {

@@ -280,7 +280,7 @@ fn read<'v>(
     };
     let mut template = Template::default();
     for way in row.annotations {
-        let mut steps: Vec<WayStep> = way.steps().collect();
+        let mut steps: Vec<WayStep> = row.steps(*way).collect();
         reader.follow(*way, &steps, budget, &mut |met| {
             template.annotations.push(met.located());
         });
@@ -292,13 +292,13 @@ fn read<'v>(
         });
     }
     for way in row.pod_specs {
-        let steps: Vec<WayStep> = way.steps().collect();
+        let steps: Vec<WayStep> = row.steps(*way).collect();
         reader.follow(*way, &steps, budget, &mut |met| {
             template.pod_specs.push(met.located());
         });
     }
     if let Some(way) = row.replicas {
-        let steps: Vec<WayStep> = way.steps().collect();
+        let steps: Vec<WayStep> = row.steps(way).collect();
         reader.follow(way, &steps, budget, &mut |met| {
             if !met.value().is_null() {
                 template.replicas.get_or_insert_with(|| met.located());
@@ -335,7 +335,7 @@ impl<'v> Reader<'_, 'v> {
         budget: &mut usize,
         visit: &mut dyn FnMut(&Match<'v>),
     ) {
-        let shared = way.shared(self.row.at).min(steps.len());
+        let shared = self.row.shared(way).min(steps.len());
         let rest = steps.get(shared..).unwrap_or_default();
         let origin = self.at.ancestor(shared);
         let mut unlimited = usize::MAX;
@@ -405,14 +405,14 @@ impl<'v> Reader<'_, 'v> {
         budget: &mut usize,
         visit: &mut dyn FnMut(Result<ContainerImage<'v>, Misfit<'v>>),
     ) {
-        let mut steps: Vec<WayStep> = way.steps().collect();
+        let mut steps: Vec<WayStep> = self.row.steps(way).collect();
         let Some(WayStep::Field(field)) = steps.pop() else {
             return;
         };
         let selector = steps.last().copied();
         let selector = selector
             .filter(|step| !matches!(step, WayStep::Field(_)))
-            .filter(|_| way.shared(self.row.at) < steps.len());
+            .filter(|_| self.row.shared(way) < steps.len());
         if selector.is_some() {
             steps.pop();
         }
@@ -443,7 +443,7 @@ impl<'v> Reader<'_, 'v> {
     /// Returns the budget for a way. Visits below the place of the template are free: the parts of two templates are
     /// disjoint, so their visits add up to the size of the object.
     fn budget<'b>(&self, way: Way, free: &'b mut usize, shared: &'b mut usize) -> &'b mut usize {
-        if way.shared(self.row.at) == self.depth {
+        if self.row.shared(way) == self.depth {
             free
         } else {
             shared
@@ -462,8 +462,8 @@ impl<'v> Match<'v> {
                 _ => None,
             };
         };
-        let shared = way.shared(row.at);
-        let steps: Vec<WayStep> = way.steps().skip(shared).collect();
+        let shared = row.shared(way);
+        let steps: Vec<WayStep> = row.steps(way).skip(shared).collect();
         let mut name = None;
         let mut budget = MAX_SHARED_VISITS;
         self.ancestor(shared)

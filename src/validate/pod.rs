@@ -83,9 +83,13 @@ impl<'p> Pods<'p> {
             return;
         }
         let templates = workload.templates.iter();
-        let belongs = templates.flat_map(|template| template.annotations);
-        for way in belongs.chain(workload.without_effect) {
-            let mut steps: Vec<&str> = way.as_str().split('.').collect();
+        let belongs = templates.flat_map(|template| {
+            let ways = template.annotations.iter();
+            ways.map(|way| template.full(*way))
+        });
+        let without_effect = workload.without_effect.iter();
+        for way in belongs.chain(without_effect.map(|way| way.as_str().to_owned())) {
+            let mut steps: Vec<&str> = way.split('.').collect();
             steps.pop();
             let metadata = steps.iter().try_fold(object, |value, step| value.get(step));
             if let Some(Value::Object(fields)) = metadata {

@@ -42,9 +42,3 @@ class Server:
     def kubectl(self, *arguments, **options):
         """Returns what kubectl prints."""
         return run("kubectl", "--kubeconfig", self.kubeconfig, *arguments, **options)
-
-    def served(self):
-        """Returns the served kinds, each with its group: `Deployment.apps`."""
-        lines = self.kubectl("api-resources", "--no-headers").splitlines()
-        words = [line.split() for line in lines]
-        return {f"{word[-1]}.{word[-3].rpartition('/')[0]}" for word in words}

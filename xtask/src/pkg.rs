@@ -19,7 +19,14 @@ use crate::wasm::Module;
 mod types;
 
 /// A module of the package: its folder in `dist`, the features of the crate, whether it also comes as text in a file.
-const MODULES: [(&str, &str, bool); 2] = [("full", "yaml", true), ("json", "", false)];
+const MODULES: [(&str, &str, bool); 3] = [
+    ("full", "yaml", true),
+    ("json", "", false),
+    (PLAN, "yaml,plan", false),
+];
+
+/// The module that has the functions of `pkg/js/plan.js` as well.
+const PLAN: &str = "plan";
 
 /// The files beside every module, as they are written in `pkg/js`.
 const BESIDE: [&str; 7] = [
@@ -50,6 +57,9 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
         for file in BESIDE {
             sh.copy_file(js.join(file), out.join(file))?;
         }
+        if name == PLAN {
+            add_plan(&root, &out)?;
+        }
         if inline {
             let text = STANDARD.encode(fs::read(out.join("imagecache.wasm"))?);
             let entry = fs::read_to_string(js.join("inline.js"))?.replace("@BASE64@", &text);
@@ -61,6 +71,31 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     sh.copy_file(root.join("LICENSE"), root.join("pkg/LICENSE"))?;
     println!("built pkg/dist");
     Ok(())
+}
+
+/// Adds `plan` and the sample of prices to the functions and declarations of a module.
+fn add_plan(root: &Path, out: &Path) -> Result<()> {
+    let js = root.join("pkg/js");
+    let prices = fs::read_to_string(root.join("src/plan/sample-prices.json"))?;
+    let prices: Value = serde_json::from_str(&prices)?;
+    let code = fs::read_to_string(js.join("plan.js"))?.replace("'@PRICES@'", &prices.to_string());
+    append(&out.join("api.js"), &code)?;
+    for entry in ["node.js", "web.js"] {
+        append(
+            &out.join(entry),
+            "export { plan, samplePrices } from './api.js';\n",
+        )?;
+    }
+    let types = fs::read_to_string(js.join("plan.d.ts"))? + &types::plan_declarations(root)?;
+    for file in ["index.d.ts", "index.d.cts"] {
+        append(&out.join(file), &types)?;
+    }
+    Ok(())
+}
+
+fn append(file: &Path, text: &str) -> Result<()> {
+    let before = fs::read_to_string(file)?;
+    Ok(fs::write(file, before + "\n" + text)?)
 }
 
 /// Builds the package, prints its sizes and holds them against `pkg/sizes.json`.
@@ -113,17 +148,35 @@ fn build(sh: &Shell, bindgen: &Path, features: &str, out: &Path) -> Result<()> {
         text.contains(guess),
         "the glue has another form than expected"
     );
-    // The functions are documented in `api.d.ts`.
+    let text = uncommented(&text).replace(guess, "undefined");
+    fs::write(&glue, beside(sh, &text, out)?)?;
+    Ok(())
+}
+
+/// Puts the script of the shim beside the glue, whose folder for it has another name with each version of the tool.
+fn beside(sh: &Shell, glue: &str, out: &Path) -> Result<String> {
+    let parts = glue
+        .split_once("./snippets/")
+        .and_then(|(before, rest)| Some((before, rest.split_once("/part.js")?)));
+    let (before, (folder, after)) = parts.context("the glue does not import `part.js`")?;
+    let snippets = out.join("snippets");
+    let script = fs::read_to_string(snippets.join(folder).join("part.js"))?;
+    fs::write(out.join("part.js"), uncommented(&script))?;
+    sh.remove_path(snippets)?;
+    Ok(format!("{before}./part.js{after}"))
+}
+
+/// Leaves out lines of comments. The functions are documented in `api.d.ts`.
+fn uncommented(script: &str) -> String {
     let comment = |line: &&str| {
         let line = line.trim();
         line == "*"
-            || ["/**", "* ", "*/"]
+            || ["/**", "* ", "*/", "//"]
                 .iter()
                 .any(|start| line.starts_with(start))
     };
-    let code: Vec<&str> = text.lines().filter(|line| !comment(line)).collect();
-    fs::write(&glue, code.join("\n").replace(guess, "undefined"))?;
-    Ok(())
+    let code: Vec<&str> = script.lines().filter(|line| !comment(line)).collect();
+    code.join("\n")
 }
 
 /// Builds a module, `glue_bg.wasm`, and its `glue.js`.

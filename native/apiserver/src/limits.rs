@@ -32,6 +32,12 @@ pub const JSON_PATCH_COPY_BYTES: usize = BODY_BYTES;
 /// Longest time that one write may compute: patch, admission, validation.
 pub const WRITE_TIME: Duration = Duration::from_secs(10);
 
+/// Longest time that all webhooks together may take for one write; each has a timeout of its own.
+pub const WEBHOOKS_TIME: Duration = Duration::from_secs(60);
+
+/// Largest answer of a webhook, in bytes.
+pub const WEBHOOK_ANSWER_BYTES: usize = BODY_BYTES;
+
 /// Most attempts of one write that others overtake.
 pub const WRITE_ATTEMPTS: usize = 10;
 
@@ -51,7 +57,7 @@ pub const COLUMN_PATH_DEPTH: usize = 16;
 pub const RULE_BYTES: usize = 8 << 10;
 
 /// Deepest nesting of brackets in a rule, and of conditional and unary operators.
-pub const RULE_DEPTH: usize = 32;
+pub const RULE_DEPTH: usize = 48;
 
 /// Most operators of a rule: a chain of operators is a tree as deep as the chain is long.
 pub const RULE_OPERATORS: usize = 500;

@@ -65,6 +65,7 @@ impl Story {
             manager,
             options: &options,
             admit: None,
+            approve: None,
         };
         let body = body.to_string();
         let outcome = write::patch(
@@ -392,5 +393,80 @@ fn apply_duplicate_items_are_refused() {
         error.message,
         "failed to create typed patch object (/a; v1, Kind=Pod): \
          .spec.containers: duplicate entries for key [name=\"a\"]"
+    );
+}
+
+#[test]
+fn fields_without_an_owner_conflict_with_the_first_apply() {
+    let mut story = Story::of("", "configmaps");
+    story
+        .apply("one", json!({"data": {"a": "1", "b": "2"}}), false)
+        .unwrap();
+    let forget = json!({"metadata": {"managedFields": [{}]}});
+    story
+        .patch("other", PatchKind::Merge, &forget, false)
+        .unwrap();
+    assert!(
+        story.object.as_ref().unwrap()["metadata"]
+            .get("managedFields")
+            .is_none()
+    );
+    let refused = story
+        .apply("two", json!({"data": {"a": "x"}}), false)
+        .unwrap_err();
+    assert_eq!(
+        refused.message,
+        "Apply failed with 1 conflict: conflict with \"before-first-apply\" using v1: .data.a"
+    );
+    story
+        .apply("two", json!({"data": {"a": "1"}}), false)
+        .unwrap();
+    let data = json!({"f:data": {".": {}, "f:a": {}, "f:b": {}}});
+    assert_eq!(
+        story.owners(),
+        [
+            ("two Apply".to_owned(), json!({"f:data": {"f:a": {}}})),
+            ("before-first-apply Update".to_owned(), data),
+        ]
+    );
+}
+
+#[test]
+fn a_manager_has_one_entry_in_whatever_version_it_applies() {
+    static VERSIONS: LazyLock<Resources> = LazyLock::new(|| {
+        let mut definition = support::own_definition();
+        let versions = definition["spec"]["versions"].as_array_mut().unwrap();
+        let mut beta = versions[0].clone();
+        beta["name"] = "v2".into();
+        beta["storage"] = false.into();
+        versions.push(beta);
+        Resources::new([&definition])
+    });
+    let mut story = Story::cache();
+    let images = json!({"spec": {"images": ["a:1"], "retentionDays": 7}});
+    story.apply("one", images, false).unwrap();
+    // the server shows the object in the version of the request
+    story.resource = VERSIONS
+        .find("eci.alibabacloud.com", "v2", "imagecaches")
+        .unwrap();
+    story.object.as_mut().unwrap()["apiVersion"] = story.resource.api_version().into();
+    let object = story
+        .apply("one", json!({"spec": {"images": ["a:1"]}}), false)
+        .unwrap();
+    assert!(object["spec"].get("retentionDays").is_none());
+    assert_eq!(
+        story.owners(),
+        [("one Apply".to_owned(), json!({"f:spec": {"f:images": {}}}))]
+    );
+}
+
+#[test]
+fn quantities_may_be_applied_as_numbers() {
+    let mut story = Story::of("", "pods");
+    let container = json!({"name": "a", "image": "b", "resources": {"limits": {"cpu": 1}}});
+    let object = story.apply("one", pod(json!([container])), false).unwrap();
+    assert_eq!(
+        object["spec"]["containers"][0]["resources"]["limits"]["cpu"],
+        "1"
     );
 }

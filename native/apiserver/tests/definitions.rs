@@ -432,8 +432,8 @@ fn definition_errors_have_field_paths() {
         ),
         (
             "/spec/versions/0/subresources",
-            json!({"scale": {}}),
-            "spec.versions[0].subresources.scale",
+            json!({"other": {}}),
+            "spec.versions[0].subresources.other",
             "Forbidden",
         ),
         (
@@ -475,14 +475,26 @@ fn definition_errors_have_field_paths() {
         (
             &format!("{images}/items/x-kubernetes-validations"),
             json!([{"rule": "self =="}]),
-            &format!("{shape}.properties[spec].properties[images].items"),
+            &format!(
+                "{shape}.properties[spec].properties[images].items.x-kubernetes-validations[0].rule"
+            ),
             "self ==",
         ),
         (
             &format!("{images}/items/x-kubernetes-validations"),
-            json!([{"rule": "self == oldSelf"}]),
-            &format!("{shape}.properties[spec].properties[images].items"),
-            "oldSelf is not known here",
+            json!([{"rule": "self == other"}]),
+            &format!(
+                "{shape}.properties[spec].properties[images].items.x-kubernetes-validations[0].rule"
+            ),
+            "other is not known here",
+        ),
+        (
+            &format!("{images}/items/x-kubernetes-validations"),
+            json!([{"rule": "self.length == 1"}]),
+            &format!(
+                "{shape}.properties[spec].properties[images].items.x-kubernetes-validations[0].rule"
+            ),
+            "type 'string' does not support field selection",
         ),
         (
             &format!("{images}/items"),
@@ -492,9 +504,15 @@ fn definition_errors_have_field_paths() {
         ),
         (
             &format!("{images}/items"),
-            json!({"oneOf": [], "type": "string"}),
-            &format!("{shape}.properties[spec].properties[images].items.oneOf"),
+            json!({"patternProperties": {}, "type": "string"}),
+            &format!("{shape}.properties[spec].properties[images].items.patternProperties"),
             "not understood",
+        ),
+        (
+            &format!("{images}/items"),
+            json!({"oneOf": [{"type": "string"}], "type": "string"}),
+            &format!("{shape}.properties[spec].properties[images].items.oneOf[0].type"),
+            "must be empty to be structural",
         ),
         (
             &format!("{images}/items"),
@@ -522,7 +540,7 @@ fn definition_errors_have_field_paths() {
         ),
         (
             "/spec/versions/0/additionalPrinterColumns/0/jsonPath",
-            json!("..a"),
+            json!(".spec.."),
             "spec.versions[0].additionalPrinterColumns[0].JSONPath",
             "not a path",
         ),
@@ -552,4 +570,122 @@ fn definition_errors_have_field_paths() {
             "{pointer}: {field}: {message}: {faults:#?}"
         );
     }
+}
+
+#[tokio::test]
+async fn deprecated_versions_have_a_warning() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let cluster = Cluster::open(Config::default()).await.unwrap();
+    let mut object = widgets();
+    let versions = object["spec"]["versions"].as_array_mut().unwrap();
+    versions[1]["deprecated"] = true.into();
+    define(&cluster, &object).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let task = tokio::spawn({
+        let (cluster, stop) = (cluster.clone(), stop.clone());
+        async move { cluster.serve(listener, stop).await }
+    });
+    for (path, warned) in [
+        ("v1/widgets", false),
+        ("v1beta1/widgets", true),
+        ("v1beta1/namespaces/default/widgets/missing", true),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /apis/example.com/{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let warning = "299 - \"example.com/v1beta1 Widget is deprecated\"";
+        assert_eq!(answer.contains(warning), warned, "{answer}");
+    }
+    stop.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn combined_schemas_and_transition_rules_are_held() {
+    let cluster = Cluster::open(Config::default()).await.unwrap();
+    let mut object = widgets();
+    let spec = json!({
+        "type": "object",
+        "minProperties": 1,
+        "properties": {
+            "a": {"type": "integer", "minimum": 0, "exclusiveMinimum": true, "multipleOf": 2},
+            "b": {"type": "string", "anyOf": [{"pattern": "^x"}, {"pattern": "y$"}]},
+            "c": {"type": "string", "not": {"enum": ["no"]}},
+            "d": {
+                "type": "integer",
+                "x-kubernetes-validations": [{"rule": "self >= oldSelf", "message": "must not shrink"}],
+            },
+            "e": {"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}]},
+        },
+        "oneOf": [{"required": ["a"]}, {"required": ["b"]}, {"required": ["c"]}, {"required": ["d"]}, {"required": ["e"]}],
+    });
+    for version in object["spec"]["versions"].as_array_mut().unwrap() {
+        version["schema"]["openAPIV3Schema"]["properties"]["spec"] = spec.clone();
+    }
+    define(&cluster, &object).await.unwrap();
+    let place = widgets_of(&cluster, "v1", None).unwrap();
+    for (spec, fault) in [
+        (json!({"a": 2}), None),
+        (json!({"b": "xa"}), None),
+        (json!({"c": "yes"}), None),
+        (json!({"e": 1}), None),
+        (json!({"e": "a"}), None),
+        (json!({}), Some("Found none valid")),
+        (
+            json!({"a": 0}),
+            Some("spec.a in body should be greater than 0"),
+        ),
+        (
+            json!({"a": 3}),
+            Some("spec.a in body should be a multiple of 2"),
+        ),
+        (
+            json!({"b": "a"}),
+            Some("\"spec.b\" must validate at least one schema (anyOf)"),
+        ),
+        (
+            json!({"c": "no"}),
+            Some("\"spec.c\" must not validate the schema (not)"),
+        ),
+        (
+            json!({"a": 2, "b": "x"}),
+            Some(
+                "\"spec\" must validate one and only one schema (oneOf). Found 2 valid alternatives",
+            ),
+        ),
+        (
+            json!({"e": 1.5}),
+            Some("spec.e in body must be of type integer,string: \"number\""),
+        ),
+    ] {
+        let mut body = Body::json(&widget("v1", spec.clone()), "test");
+        body.options.dry_run = true;
+        let created = cluster.create(&place, body).await;
+        match (created, fault) {
+            (Ok(_), None) => {}
+            (Err(error), Some(fault)) => assert!(error.message.contains(fault), "{spec}: {error}"),
+            (created, _) => panic!("{spec}: {created:?}"),
+        }
+    }
+    let body = Body::json(&widget("v1", json!({"d": 3})), "test");
+    cluster.create(&place, body).await.unwrap();
+    let place = widgets_of(&cluster, "v1", Some("a")).unwrap();
+    merge(&cluster, &place, json!({"spec": {"d": 4}}))
+        .await
+        .unwrap();
+    let refused = merge(&cluster, &place, json!({"spec": {"d": 2}}))
+        .await
+        .unwrap_err();
+    assert!(
+        refused
+            .message
+            .contains("spec.d: Invalid value: 2: must not shrink"),
+        "{refused}"
+    );
 }

@@ -275,6 +275,11 @@ fn the_sample_becomes_ready_and_its_pod_hits_the_cache() {
         "{:?}",
         reasons.collect::<Vec<_>>()
     );
+    let times = events["items"].as_array().unwrap().iter();
+    let times: Vec<&str> = times
+        .map(|event| event["firstTimestamp"].as_str().unwrap())
+        .collect();
+    assert!(times.is_sorted(), "listed as they happened: {times:?}");
     let shown = Command::new(common::kubectl())
         .args(["--server", &dev.server, "get", "events"])
         .env("KUBECONFIG", "/dev/null")

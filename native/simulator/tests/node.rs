@@ -59,9 +59,12 @@ impl Cluster {
 
     fn events(&self, pod: &str) -> Vec<String> {
         let events = self.events.lock().unwrap();
-        let of_pod = events
-            .iter()
-            .filter(|event| event["involvedObject"]["name"] == pod);
+        let of_pod = events.iter();
+        let of_pod = of_pod.filter(|event| event["involvedObject"]["name"] == pod);
+        let mut of_pod: Vec<_> = of_pod.collect();
+        // in the order in which a server lists them
+        of_pod.sort_by_key(|event| event["metadata"]["name"].as_str());
+        let of_pod = of_pod.into_iter();
         of_pod
             .map(|event| event["reason"].as_str().unwrap().to_owned())
             .collect()

@@ -14,12 +14,9 @@ macro_rules! template {
             name: $name,
             at: Way($at),
             named_by: None,
-            pod_specs: ways![concat!($at, ".spec")],
-            images: &[
-                ways![concat!($at, ".spec.initContainers.*.image")],
-                ways![concat!($at, ".spec.containers.*.image")],
-            ],
-            annotations: ways![concat!($at, ".metadata.annotations")],
+            pod_specs: ways![".spec"],
+            images: OF_TEMPLATE,
+            annotations: ways![".metadata.annotations"],
             replicas: None,
         }
     };
@@ -32,11 +29,8 @@ macro_rules! pod_spec {
             name: $name,
             at: Way($at),
             named_by: None,
-            pod_specs: ways![$at],
-            images: &[
-                ways![concat!($at, ".initContainers.*.image")],
-                ways![concat!($at, ".containers.*.image")],
-            ],
+            pod_specs: ways!["."],
+            images: OF_POD_SPEC,
             annotations: $annotations,
             replicas: None,
         }
@@ -50,27 +44,27 @@ macro_rules! argo_template {
             name: $name,
             at: Way(concat!($spec, $at)),
             named_by: Some(Way(concat!($spec, $named_by))),
-            pod_specs: ways![concat!($spec, $at), $spec],
+            pod_specs: ways![".", $spec],
             images: &[
-                ways![concat!($spec, $at, ".initContainers.*.image")],
+                ways![".initContainers.*.image"],
                 ways![concat!($spec, ".templateDefaults.initContainers.*.image")],
                 ways![
-                    concat!($spec, $at, ".containerSet.containers.*.image"),
+                    ".containerSet.containers.*.image",
                     concat!($spec, ".templateDefaults.containerSet.containers.*.image"),
                 ],
                 ways![
-                    concat!($spec, $at, ".container.image"),
+                    ".container.image",
                     concat!($spec, ".templateDefaults.container.image"),
                 ],
                 ways![
-                    concat!($spec, $at, ".script.image"),
+                    ".script.image",
                     concat!($spec, ".templateDefaults.script.image"),
                 ],
-                ways![concat!($spec, $at, ".sidecars.*.image")],
+                ways![".sidecars.*.image"],
                 ways![concat!($spec, ".templateDefaults.sidecars.*.image")],
             ],
             annotations: ways![
-                concat!($spec, $at, ".metadata.annotations"),
+                ".metadata.annotations",
                 concat!($spec, ".templateDefaults.metadata.annotations"),
                 concat!($spec, ".podMetadata.annotations"),
             ],
@@ -97,13 +91,10 @@ macro_rules! argo {
 macro_rules! runner {
     ($spec:expr, $annotations:literal) => {
         pod_spec!("", $spec, ways![$annotations]).images(&[
-            ways![concat!($spec, ".initContainers.*.image")],
-            ways![
-                concat!($spec, ".image"),
-                concat!($spec, ".containers.{name=runner}.image"),
-            ],
-            ways![concat!($spec, ".containers.*.image")],
-            ways![concat!($spec, ".sidecarContainers.*.image")],
+            ways![".initContainers.*.image"],
+            ways![".image", ".containers.{name=runner}.image",],
+            ways![".containers.*.image"],
+            ways![".sidecarContainers.*.image"],
         ])
     };
 }
@@ -111,10 +102,10 @@ macro_rules! runner {
 /// Makes the template of a component of `KServe`, at the way `$at`, with images of model servers besides its containers.
 macro_rules! component {
     ($name:literal, $at:expr, [$($server:literal),*]) => {
-        pod_spec!($name, $at, ways![concat!($at, ".annotations"), "metadata.annotations"]).images(&[
-            ways![concat!($at, ".initContainers.*.image")],
-            ways![concat!($at, ".containers.*.image")],
-            $(ways![concat!($at, ".", $server, ".image")]),*
+        pod_spec!($name, $at, ways![".annotations", "metadata.annotations"]).images(&[
+            ways![".initContainers.*.image"],
+            ways![".containers.*.image"],
+            $(ways![concat!(".", $server, ".image")]),*
         ])
     };
 }
@@ -127,23 +118,17 @@ macro_rules! spark {
             at: Way($app),
             named_by: None,
             pod_specs: ways![
-                concat!($app, ".", $role),
-                concat!($app, ".", $role, ".template.spec"),
-                $app,
+                concat!(".", $role),
+                concat!(".", $role, ".template.spec"),
+                ".",
             ],
             images: &[
-                ways![concat!($app, ".", $role, ".initContainers.*.image")],
-                ways![concat!(
-                    $app,
-                    ".",
-                    $role,
-                    ".template.spec.initContainers.*.image"
-                )],
+                ways![concat!(".", $role, ".initContainers.*.image")],
+                ways![concat!(".", $role, ".template.spec.initContainers.*.image")],
                 ways![
-                    concat!($app, ".", $role, ".image"),
-                    concat!($app, ".image"),
+                    concat!(".", $role, ".image"),
+                    ".image",
                     concat!(
-                        $app,
                         ".",
                         $role,
                         ".template.spec.containers.{name=spark-kubernetes-",
@@ -151,17 +136,12 @@ macro_rules! spark {
                         "}.image"
                     ),
                 ],
-                ways![concat!($app, ".", $role, ".sidecars.*.image")],
-                ways![concat!(
-                    $app,
-                    ".",
-                    $role,
-                    ".template.spec.containers.*.image"
-                )],
+                ways![concat!(".", $role, ".sidecars.*.image")],
+                ways![concat!(".", $role, ".template.spec.containers.*.image")],
             ],
             annotations: ways![
-                concat!($app, ".", $role, ".annotations"),
-                concat!($app, ".", $role, ".template.metadata.annotations"),
+                concat!(".", $role, ".annotations"),
+                concat!(".", $role, ".template.metadata.annotations"),
             ],
             replicas: None,
         }
@@ -218,13 +198,13 @@ macro_rules! replicas {
             name: $name,
             at: Way($at),
             named_by: None,
-            pod_specs: ways![concat!($at, ".template.spec")],
+            pod_specs: ways![".template.spec"],
             images: &[
-                ways![concat!($at, ".template.spec.initContainers.*.image")],
-                ways![concat!($at, ".template.spec.containers.*.image")],
+                ways![".template.spec.initContainers.*.image"],
+                ways![".template.spec.containers.*.image"],
             ],
-            annotations: ways![concat!($at, ".template.metadata.annotations")],
-            replicas: Some(Way(concat!($at, ".replicas"))),
+            annotations: ways![".template.metadata.annotations"],
+            replicas: Some(Way(".replicas")),
         }
     };
 }
@@ -234,8 +214,8 @@ macro_rules! ray {
     ($spec:expr $(, $more:expr)*) => {
         &[
             template!("head", concat!($spec, ".headGroupSpec.template")).images(&[
-                ways![concat!($spec, ".headGroupSpec.template.spec.initContainers.*.image")],
-                ways![concat!($spec, ".headGroupSpec.template.spec.containers.*.image")],
+                ways![".spec.initContainers.*.image"],
+                ways![".spec.containers.*.image"],
                 ways![concat!($spec, ".autoscalerOptions.image")],
                 ways![concat!($spec, ".historyServerOptions.collectorOptions.image")],
             ]),
@@ -243,8 +223,8 @@ macro_rules! ray {
                 .named_by(concat!($spec, ".workerGroupSpecs.*.groupName"))
                 .replicas(concat!($spec, ".workerGroupSpecs.*.replicas"))
                 .images(&[
-                    ways![concat!($spec, ".workerGroupSpecs.*.template.spec.initContainers.*.image")],
-                    ways![concat!($spec, ".workerGroupSpecs.*.template.spec.containers.*.image")],
+                    ways![".spec.initContainers.*.image"],
+                    ways![".spec.containers.*.image"],
                     ways![concat!($spec, ".historyServerOptions.collectorOptions.image")],
                 ]),
             $($more),*
@@ -276,11 +256,8 @@ macro_rules! task {
             named_by: None,
             pod_specs: $pod_specs,
             images: &[
-                ways![
-                    concat!($at, ".steps.*.image"),
-                    concat!($at, ".stepTemplate.image"),
-                ],
-                ways![concat!($at, ".sidecars.*.image")],
+                ways![".steps.*.image", ".stepTemplate.image",],
+                ways![".sidecars.*.image"],
             ],
             annotations: $annotations,
             replicas: None,
@@ -297,6 +274,18 @@ macro_rules! patched {
         )
     };
 }
+
+/// The images of a `PodTemplateSpec`, from its place.
+pub(super) const OF_TEMPLATE: &[&[Way]] = &[
+    ways![".spec.initContainers.*.image"],
+    ways![".spec.containers.*.image"],
+];
+
+/// The images of a `PodSpec`, from its place.
+pub(super) const OF_POD_SPEC: &[&[Way]] = &[
+    ways![".initContainers.*.image"],
+    ways![".containers.*.image"],
+];
 
 impl PodTemplate {
     pub(super) const fn named_by(mut self, way: &'static str) -> Self {

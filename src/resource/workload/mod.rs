@@ -6,12 +6,14 @@
 //! # How to read a row
 //!
 //! A [`Way`] starts at the object. `*` means each item of a list or each value of a map. One [`PodTemplate`] describes
-//! one pod for each match of [`PodTemplate::at`]. As far as another way of the template has the steps of `at`, its `*`
-//! means the item that `at` matched; every other `*` means all items. For the second part of the third task:
+//! one pod for each match of [`PodTemplate::at`]. A way of the template that begins with `.` continues `at`, so rows share
+//! their lists of ways: [`PodTemplate::full`] returns it as a way from the object. As far as another way of the template
+//! has the steps of `at`, its `*` means the item that `at` matched; every other `*` means all items. For the second part
+//! of the third task:
 //!
 //! | `at` | way | goes to |
 //! |---|---|---|
-//! | `spec.tasks.*.parts.*` | `spec.tasks.*.parts.*.image` | the image of this part |
+//! | `spec.tasks.*.parts.*` | `.image`, in full `spec.tasks.*.parts.*.image` | the image of this part |
 //! | `spec.tasks.*.parts.*` | `spec.tasks.*.annotations` | the annotations of the third task |
 //! | `spec.tasks.*.parts.*` | `spec.annotations` | the annotations of the object |
 //!
@@ -23,8 +25,9 @@
 //! let job = find("batch", "CronJob").unwrap();
 //! let template = &job.templates[0];
 //! assert_eq!(template.at.as_str(), "spec.jobTemplate.spec.template");
-//! assert_eq!(template.annotations[0].as_str(), "spec.jobTemplate.spec.template.metadata.annotations");
-//! assert_eq!(template.images[1][0].steps().nth(5), Some(WayStep::Field("containers")));
+//! assert_eq!(template.annotations[0].as_str(), ".metadata.annotations");
+//! assert_eq!(template.full(template.annotations[0]), "spec.jobTemplate.spec.template.metadata.annotations");
+//! assert_eq!(template.steps(template.images[1][0]).nth(5), Some(WayStep::Field("containers")));
 //! assert_eq!(job.without_effect[1].as_str(), "spec.jobTemplate.metadata.annotations");
 //! assert_eq!(job.belongs, "spec.jobTemplate.spec.template.metadata.annotations");
 //! ```
@@ -80,9 +83,10 @@ pub struct Source {
     pub npm: Option<&'static str>,
 }
 
-/// One pod template of a kind: a `PodTemplateSpec`, a bare `PodSpec`, or images and annotations kept apart.
+/// One pod template of a kind: a `PodTemplateSpec`, a bare `PodSpec`, or images and annotations kept apart. Its JSON has
+/// every way in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(into = "InFull")]
 #[non_exhaustive]
 pub struct PodTemplate {
     /// A name for people: `driver`. Empty when the kind has only one template.
@@ -106,6 +110,63 @@ pub struct PodTemplate {
     pub replicas: Option<Way>,
 }
 
+impl PodTemplate {
+    /// Returns a way of this template as a way from the object.
+    #[must_use]
+    pub fn full(&self, way: Way) -> String {
+        match way.0.strip_prefix('.') {
+            Some("") => self.at.0.to_owned(),
+            Some(_) => format!("{}{}", self.at.0, way.0),
+            None => way.0.to_owned(),
+        }
+    }
+
+    /// Returns the steps of a way of this template from the object, in order.
+    pub fn steps(&self, way: Way) -> impl Iterator<Item = WayStep> {
+        let at = if way.continues() { self.at } else { Way("") };
+        at.steps().chain(way.steps())
+    }
+
+    /// Returns the number of steps that a way of this template has in common with the beginning of `at`. Up to there, a
+    /// `*` of the way means the item that `at` matched.
+    #[must_use]
+    pub fn shared(&self, way: Way) -> usize {
+        if way.continues() {
+            return self.at.steps().count();
+        }
+        let both = way.steps().zip(self.at.steps());
+        both.take_while(|(way, at)| way == at).count()
+    }
+}
+
+/// A [`PodTemplate`] with its ways in full.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InFull {
+    name: &'static str,
+    at: Way,
+    named_by: Option<String>,
+    pod_specs: Vec<String>,
+    images: Vec<Vec<String>>,
+    annotations: Vec<String>,
+    replicas: Option<String>,
+}
+
+impl From<PodTemplate> for InFull {
+    fn from(template: PodTemplate) -> Self {
+        let all = |ways: &[Way]| ways.iter().map(|way| template.full(*way)).collect();
+        InFull {
+            name: template.name,
+            at: template.at,
+            named_by: template.named_by.map(|way| template.full(way)),
+            pod_specs: all(template.pod_specs),
+            images: template.images.iter().map(|ways| all(ways)).collect(),
+            annotations: all(template.annotations),
+            replicas: template.replicas.map(|way| template.full(way)),
+        }
+    }
+}
+
 /// A field that names another object whose pod template is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -121,7 +182,8 @@ pub struct TemplateReference {
     pub annotations: &'static [Way],
 }
 
-/// A way through an object: steps with `.` between them. The empty way is the object itself.
+/// A way through an object: steps with `.` between them. The empty way is the object itself. A way of a [`PodTemplate`]
+/// that begins with `.` continues the way to the template; `.` is the template itself.
 ///
 /// | step | goes to |
 /// |---|---|
@@ -157,7 +219,7 @@ impl Way {
         self.0
     }
 
-    /// Returns the steps, in order.
+    /// Returns the steps that are written, in order. [`PodTemplate::steps`] returns those from the object.
     pub fn steps(self) -> impl Iterator<Item = WayStep> {
         let steps = self.0.split('.').filter(|step| !step.is_empty());
         steps.map(|step| {
@@ -173,12 +235,9 @@ impl Way {
         })
     }
 
-    /// Returns the number of steps that the way has in common with the beginning of `at`. Up to there, a `*` of the way
-    /// means the item that `at` matched.
-    #[must_use]
-    pub fn shared(self, at: Way) -> usize {
-        let both = self.steps().zip(at.steps());
-        both.take_while(|(mine, its)| mine == its).count()
+    /// Returns true if the way continues the way to its template.
+    fn continues(self) -> bool {
+        self.0.starts_with('.')
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rows of the table of workloads.
 
-use super::builders::{images, reference, source};
+use super::builders::{OF_POD_SPEC, OF_TEMPLATE, images, reference, source};
 use super::{PodTemplate, Source, TemplateReference, Way, Workload};
 
 const KUBERNETES: Source = source("kubernetes", "v1.36.0", Some("kubernetes-models"));

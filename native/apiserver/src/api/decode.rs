@@ -8,7 +8,7 @@ use super::error::{ApiError, MEDIA_TYPES};
 
 use super::cause::Cause;
 use super::resource::Resource;
-use super::schema::{prune, trim};
+use super::schema::{self, prune, trim};
 use super::{go_fmt, json, meta, protobuf};
 use crate::limits::{BODY_BYTES, LISTED_ERRORS};
 
@@ -187,10 +187,10 @@ pub(crate) fn take_in(
                 });
             }
         }
-        unknown.sort_unstable();
     } else {
-        trim(&resource.schema, value);
+        unknown.extend(read_built_in(resource, value)?);
     }
+    unknown.sort_unstable();
     if let Value::Object(fields) = value {
         fields.insert("metadata".to_owned(), metadata.into());
     }
@@ -199,6 +199,16 @@ pub(crate) fn take_in(
         .iter()
         .map(|path| format!("unknown field {}", go_fmt::quote(path)))
         .collect())
+}
+
+/// Reads the fields of an object of a built-in kind as the server's own type does, and returns the unknown ones.
+///
+/// # Errors
+/// Go's words for a value of the wrong type.
+pub(crate) fn read_built_in(resource: &Resource, value: &mut Value) -> Result<Vec<String>, String> {
+    let unknown = schema::decode(&resource.schema, value)?;
+    trim(&resource.schema, value);
+    Ok(unknown)
 }
 
 /// All strict faults in one text.
@@ -243,7 +253,7 @@ pub(crate) fn apply(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
 
 /// Whole numbers without a fraction, everywhere.
 fn normalize(value: &mut Value) {
-    trim(&super::schema::Schema::anything(), value);
+    trim(&schema::Schema::anything(), value);
 }
 
 /// Decodes a JSON or merge patch.

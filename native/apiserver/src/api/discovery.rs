@@ -20,7 +20,7 @@ pub(crate) fn core_versions(address: &str) -> Value {
     })
 }
 
-/// The groups with their versions, each once, in the order of the resources; the core group is not one.
+/// The groups with their versions, each once and the preferred one first; the core group is not one.
 fn group_versions(resources: &Resources) -> Vec<(&str, Vec<&str>)> {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for resource in resources
@@ -33,7 +33,26 @@ fn group_versions(resources: &Resources) -> Vec<(&str, Vec<&str>)> {
             None => groups.push((&resource.group, vec![&resource.version])),
         }
     }
+    for (_, versions) in &mut groups {
+        versions.sort_by(|one, other| rank(other).cmp(&rank(one)).then(one.cmp(other)));
+    }
     groups
+}
+
+/// The rank of a version, as Kubernetes sorts them: stable ones before beta and alpha, newer ones first, and at the end
+/// names that are not versions, by the alphabet.
+fn rank(version: &str) -> Option<(u8, u64, u64)> {
+    let number = |text: &str| {
+        let is_number = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.parse::<u64>().ok()).flatten()
+    };
+    let rest = version.strip_prefix('v')?;
+    for (stage, word) in [(1, "beta"), (0, "alpha")] {
+        if let Some((major, minor)) = rest.split_once(word) {
+            return Some((stage, number(major)?, number(minor)?));
+        }
+    }
+    Some((2, number(rest)?, 0))
 }
 
 fn described(name: &str, versions: &[&str]) -> Map<String, Value> {
@@ -252,6 +271,41 @@ mod tests {
         ] {
             assert_eq!(storage_version_hash((group, version, kind)), hash);
         }
+    }
+
+    #[test]
+    fn versions_are_sorted_as_kubernetes_sorts_them() {
+        let sorted = [
+            "v10",
+            "v2",
+            "v1",
+            "v11beta2",
+            "v10beta3",
+            "v3beta1",
+            "v12alpha1",
+            "v11alpha2",
+            "foo1",
+            "foo10",
+        ];
+        let versions: Vec<Value> = sorted
+            .iter()
+            .rev()
+            .map(|name| json!({"name": name, "served": true, "storage": *name == "v1", "schema": {"openAPIV3Schema": {"type": "object"}}}))
+            .collect();
+        let definition = json!({"spec": {
+            "group": "example.com", "scope": "Cluster", "versions": versions,
+            "names": {"plural": "as", "singular": "a", "kind": "A", "listKind": "AList"},
+        }});
+        let resources = Resources::new([&definition]);
+        let found = group(&resources, "example.com").unwrap();
+        let names: Vec<&Value> = found["versions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|version| &version["version"])
+            .collect();
+        assert_eq!(names, sorted);
+        assert_eq!(found["preferredVersion"]["version"], "v10");
     }
 
     #[test]

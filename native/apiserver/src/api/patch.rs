@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use super::resource::Resource;
-use super::schema::{ListType, Schema};
+use super::schema::Schema;
 use super::{decode, go_fmt};
 use crate::limits::{
     JSON_PATCH_COPY_BYTES, JSON_PATCH_OPERATIONS, OBJECT_DEPTH, WRITE_TIME, Weight,
@@ -89,7 +89,7 @@ pub(super) fn apply(
     let (patch, duplicates) = decode::patch(body)?;
     let mut object = live.clone();
     if kind == PatchKind::Json {
-        apply_json(&mut object, patch)?;
+        json(&mut object, patch)?;
         return Ok(Patched { object, duplicates });
     }
     if !patch.is_object() {
@@ -106,7 +106,11 @@ pub(super) fn apply(
     Ok(Patched { object, duplicates })
 }
 
-fn apply_json(object: &mut Value, patch: Value) -> Result<(), ApiError> {
+/// Applies a JSON patch.
+///
+/// # Errors
+/// 400 for a patch that is not a list, 422 for one that does not fit, 413 for one that costs too much.
+pub(crate) fn json(object: &mut Value, patch: Value) -> Result<(), ApiError> {
     let Value::Array(operations) = &patch else {
         return Err(ApiError::bad_request(format!(
             "error decoding patch: json: cannot unmarshal {} into Go value of type []handlers.jsonPatchOp",
@@ -240,10 +244,16 @@ fn strategic(schema: &Schema, live: Value, patch: Value) -> Value {
 
 fn strategic_fields(schema: &Schema, fields: &mut Map<String, Value>, patch: Map<String, Value>) {
     let mut orders = Vec::new();
+    for (name, value) in &patch {
+        if let (Some(list), Value::Array(order)) = (name.strip_prefix("$setElementOrder/"), value)
+            && let Some(part) = schema.field(list)
+        {
+            let order: Vec<String> = order.iter().map(|item| key_of(part, item)).collect();
+            orders.push((list.to_owned(), part, order, keys(part, fields.get(list))));
+        }
+    }
     for (name, value) in patch {
-        if let Some(list) = name.strip_prefix("$setElementOrder/") {
-            orders.push((list.to_owned(), value));
-        } else if let Some(list) = name.strip_prefix("$deleteFromPrimitiveList/") {
+        if let Some(list) = name.strip_prefix("$deleteFromPrimitiveList/") {
             let gone = value.as_array().into_iter().flatten();
             let gone: HashSet<String> = gone.map(Value::to_string).collect();
             if let Some(Value::Array(items)) = fields.get_mut(list) {
@@ -251,7 +261,7 @@ fn strategic_fields(schema: &Schema, fields: &mut Map<String, Value>, patch: Map
             }
         } else if value.is_null() {
             fields.remove(&name);
-        } else {
+        } else if !name.starts_with("$setElementOrder/") {
             let part = schema.field(&name);
             let live = fields.remove(&name).unwrap_or_default();
             let merged = match part {
@@ -263,96 +273,95 @@ fn strategic_fields(schema: &Schema, fields: &mut Map<String, Value>, patch: Map
             }
         }
     }
-    for (name, order) in orders {
-        if let (Some(Value::Array(items)), Some(order), Some(part)) =
-            (fields.get_mut(&name), order.as_array(), schema.field(&name))
-        {
-            reorder(part, items, order);
+    for (name, part, order, before) in orders {
+        if let Some(Value::Array(items)) = fields.get_mut(&name) {
+            *items = in_order(part, std::mem::take(items), &order, &before);
         }
     }
 }
 
+/// Returns what an item of a list is merged by: the value of a field, or the item itself.
+fn key_of(schema: &Schema, item: &Value) -> String {
+    let key = item
+        .get(&schema.patch_key)
+        .filter(|_| !schema.patch_key.is_empty());
+    key.unwrap_or(item).to_string()
+}
+
+fn keys(schema: &Schema, list: Option<&Value>) -> Vec<String> {
+    let items = list.and_then(Value::as_array).into_iter().flatten();
+    items.map(|item| key_of(schema, item)).collect()
+}
+
+/// Returns merged items in the order of the real server: those that the patch names in the order of the patch, the others
+/// in the order that they had before. Where the two meet, the order before decides; a new item goes first.
+fn in_order(schema: &Schema, items: Vec<Value>, patch: &[String], before: &[String]) -> Vec<Value> {
+    fn places(keys: &[String]) -> HashMap<&str, usize> {
+        let places = keys.iter().enumerate().rev();
+        places.map(|(place, key)| (key.as_str(), place)).collect()
+    }
+    let (patch, before) = (places(patch), places(before));
+    let keyed = items.into_iter().map(|item| (key_of(schema, &item), item));
+    let (mut named, mut others): (Vec<_>, Vec<_>) =
+        keyed.partition(|(key, _)| patch.contains_key(key.as_str()));
+    let place = |places: &HashMap<&str, usize>, key: &str| places.get(key).copied();
+    named.sort_by_key(|(key, _)| place(&patch, key));
+    others.sort_by_key(|(key, _)| place(&before, key));
+    let mut others = others.into_iter().peekable();
+    let mut ordered = Vec::with_capacity(named.len() + others.len());
+    for (key, item) in named {
+        let here = place(&before, &key);
+        while let Some((_, other)) = others.next_if(|(other, _)| {
+            let other = place(&before, other);
+            here.is_some() && other.is_some() && other < here
+        }) {
+            ordered.push(other);
+        }
+        ordered.push(item);
+    }
+    ordered.extend(others.map(|(_, item)| item));
+    ordered
+}
+
 fn strategic_list(schema: &Schema, live: Vec<Value>, mut patch: Vec<Value>) -> Value {
     let is_replace = |item: &Value| item.get("$patch").and_then(Value::as_str) == Some("replace");
-    let replaces = patch.iter().any(is_replace);
-    let key = match &schema.list {
-        ListType::Map(keys) if !replaces => keys.first().map(String::as_str),
-        ListType::Set if !replaces => {
-            let mut items = live;
-            let mut known: HashSet<String> = items.iter().map(Value::to_string).collect();
-            items.extend(
-                patch
-                    .into_iter()
-                    .filter(|item| known.insert(item.to_string())),
-            );
-            return items.into();
-        }
-        _ => None,
-    };
-    let Some(key) = key else {
+    if !schema.patch_merges || patch.iter().any(is_replace) {
         patch.retain(|item| !is_replace(item));
         return patch.into_iter().map(without_directives).collect();
-    };
-    let key_of = |item: &Value| item.get(key).map(Value::to_string);
+    }
+    let before: Vec<String> = live.iter().map(|item| key_of(schema, item)).collect();
+    let order: Vec<String> = patch.iter().map(|item| key_of(schema, item)).collect();
     // a deleted item leaves an empty slot, so that the places in the index stay right
     let mut slots: Vec<Option<Value>> = live.into_iter().map(Some).collect();
     let mut index: HashMap<String, Vec<usize>> = HashMap::with_capacity(slots.len());
-    for (place, item) in slots.iter().flatten().enumerate() {
-        if let Some(key) = key_of(item) {
-            index.entry(key).or_default().push(place);
-        }
+    for (place, key) in before.iter().enumerate() {
+        index.entry(key.clone()).or_default().push(place);
     }
-    for item in patch {
-        let key = key_of(&item);
-        let places = key.as_ref().and_then(|key| index.get(key));
+    for (key, item) in order.iter().zip(patch) {
+        let places = index.get(key);
         let deletes = item.get("$patch").and_then(Value::as_str) == Some("delete");
-        match (places.and_then(|places| places.first()), key) {
-            (Some(_), Some(key)) if deletes => {
-                for place in index.remove(&key).unwrap_or_default() {
+        match places.and_then(|places| places.first()) {
+            Some(_) if deletes => {
+                for place in index.remove(key).unwrap_or_default() {
                     if let Some(slot) = slots.get_mut(place) {
                         *slot = None;
                     }
                 }
             }
-            (Some(place), _) => {
+            Some(place) => {
                 if let Some(Some(slot)) = slots.get_mut(*place) {
                     *slot = strategic(schema.item(), std::mem::take(slot), item);
                 }
             }
-            (None, _) if deletes => {}
-            (None, key) => {
-                if let Some(key) = key {
-                    index.entry(key).or_default().push(slots.len());
-                }
+            None if deletes => {}
+            None => {
+                index.entry(key.clone()).or_default().push(slots.len());
                 slots.push(Some(without_directives(item)));
             }
         }
     }
-    slots.into_iter().flatten().collect()
-}
-
-/// Puts the items that an order names into it; those that it does not name follow as they stood.
-fn reorder(schema: &Schema, items: &mut [Value], order: &[Value]) {
-    let key = match &schema.list {
-        ListType::Map(keys) => keys.first().map(String::as_str),
-        _ => None,
-    };
-    let place: std::collections::HashMap<String, usize> = order
-        .iter()
-        .map(|item| {
-            key.and_then(|key| item.get(key))
-                .unwrap_or(item)
-                .to_string()
-        })
-        .zip(0..)
-        .collect();
-    items.sort_by_cached_key(|item| {
-        let name = key
-            .and_then(|key| item.get(key))
-            .unwrap_or(item)
-            .to_string();
-        place.get(&name).copied().unwrap_or(usize::MAX)
-    });
+    let items = slots.into_iter().flatten().collect();
+    in_order(schema, items, &order, &before).into()
 }
 
 fn without_directives(value: Value) -> Value {
@@ -419,6 +428,11 @@ mod tests {
             ),
             (
                 two(),
+                json!({"containers": [{"name": "c"}]}),
+                json!({"containers": [{"name": "c"}, {"name": "a", "image": "x:1"}, {"name": "b", "image": "y:1"}]}),
+            ),
+            (
+                two(),
                 json!({"containers": [{"name": "a", "$patch": "delete"}]}),
                 json!({"containers": [{"name": "b", "image": "y:1"}]}),
             ),
@@ -458,7 +472,7 @@ mod tests {
         let patch = json!({"metadata": {"finalizers": ["c"], "$deleteFromPrimitiveList/finalizers": ["a"]}});
         assert_eq!(
             strategic(pods, finalizers(&["a", "b"]), patch),
-            finalizers(&["b", "c"])
+            finalizers(&["c", "b"])
         );
     }
 }

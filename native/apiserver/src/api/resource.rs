@@ -4,6 +4,7 @@
 //! [`Resources`](super::registry::Resources).
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use imagecache::time::Timestamp;
 use jsonpath_rust::parser::model::JpQuery;
@@ -24,6 +25,9 @@ pub(crate) const VERBS: &[&str] = &[
     "update",
     "watch",
 ];
+
+/// A schema that is compiled when it is first needed.
+pub(crate) type LazySchema = LazyLock<Schema, Box<dyn FnOnce() -> Schema + Send>>;
 
 /// A name in this program, or in a definition.
 pub(crate) type Name = Cow<'static, str>;
@@ -65,12 +69,16 @@ pub struct Resource {
     pub verbs: &'static [&'static str],
     /// Columns of a Table.
     pub columns: Vec<Column>,
-    /// Shape of an object. That of a built-in kind is open: it knows the keys of lists, not every field.
-    pub schema: Schema,
+    /// Shape of an object, compiled when it is first needed.
+    pub schema: LazySchema,
     /// The schema as the definition has it, for `kubectl explain`; `null` for a built-in kind.
     pub documented: Value,
+    /// What is said to everyone who uses a deprecated version.
+    pub deprecated: Option<String>,
     /// Paths that field selectors may name, beside `metadata.name` (and `metadata.namespace`).
     pub selectable: Vec<Name>,
+    /// Names of objects that cannot be deleted.
+    pub permanent: &'static [&'static str],
     /// How its objects may be named.
     pub names: NameRule,
     /// An empty object: the fields of a new object that differ from it are owned by its writer.

@@ -106,6 +106,32 @@ impl Selector {
     }
 }
 
+/// Does a LabelSelector, as objects have it, select these labels? An empty one selects everything.
+pub(crate) fn selects(selector: &Value, labels: &Value) -> bool {
+    let wanted = selector.get("matchLabels").and_then(Value::as_object);
+    let mut wanted = wanted.into_iter().flatten();
+    let expressions = selector.get("matchExpressions").and_then(Value::as_array);
+    wanted.all(|(key, value)| labels.get(key) == Some(value))
+        && expressions.into_iter().flatten().all(|expression| {
+            let text = |name: &str| {
+                expression
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+            };
+            let values = expression.get("values").and_then(Value::as_array);
+            let values = values.into_iter().flatten();
+            let values = values.filter_map(|value| value.as_str().map(str::to_owned));
+            let rule = match text("operator") {
+                "In" => Rule::In(values.collect()),
+                "NotIn" => Rule::NotIn(values.collect()),
+                "DoesNotExist" => Rule::Absent,
+                _ => Rule::Exists,
+            };
+            rule.holds(labels.get(text("key")).and_then(Value::as_str))
+        })
+}
+
 impl Rule {
     fn holds(&self, value: Option<&str>) -> bool {
         let number = || value.and_then(|value| value.parse::<i64>().ok());

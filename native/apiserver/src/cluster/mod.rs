@@ -14,6 +14,7 @@
 //! | Paths, negotiation, answers, watch streams | [`serve`] |
 //! | The objects as manifests | [`export`] |
 //! | Admission by a hook of the caller | [`Admission`] |
+//! | Admission by the webhooks of stored configurations | `webhooks` |
 //! | What is served because a definition says so | `definitions` |
 //! | What happens after an owner is deleted, and what ends by itself | `collect` |
 //!
@@ -28,6 +29,7 @@ pub mod requests;
 pub mod serve;
 mod start;
 pub mod store;
+mod webhooks;
 mod workers;
 
 use std::path::PathBuf;

@@ -7,13 +7,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use imagecache::time::Timestamp;
 use serde_json::Value;
+use tokio::runtime::Handle;
 
 use super::store::{self, List, Object, Page, Transaction, Watch};
-use super::{Cluster, definitions, now};
+use super::{Cluster, definitions, now, webhooks};
 use crate::api::options::{DeleteOptions, WriteOptions};
 use crate::api::patch::PatchKind;
 use crate::api::selector::Selector;
-use crate::api::write::{self, Context, Effect, Outcome, Subresource};
+use crate::api::write::{self, Admitted, Context, Effect, Outcome, Subresource};
 use crate::api::{ApiError, Resource, meta};
 use crate::limits::WRITE_ATTEMPTS;
 
@@ -294,14 +295,17 @@ impl Cluster {
         // An answer that is not kept is one that was never stored.
         let dry_run = body.options.dry_run || !place.resource.kept;
         let work = Arc::new((place.clone(), body, compute));
-        let time = self.inner.limits.write_time;
+        let time = self.inner.limits.write_time + webhooks::time(self.store());
         let start = Instant::now();
         for _ in 0..WRITE_ATTEMPTS {
             let (cluster, task) = (Weak::new(self), Arc::clone(&work));
+            let runtime = Handle::current();
             if start.elapsed() > time {
                 return Err(ApiError::too_slow(time));
             }
             let computed = self.inner.workers.run(time, move || {
+                // webhooks are called on the runtime of the request
+                let _runtime = runtime.enter();
                 let (place, body, compute) = &*task;
                 compute(&cluster.upgrade()?, place, body)
             });
@@ -332,12 +336,27 @@ impl Cluster {
         (uid, suffix): (&str, &str),
         verb: impl FnOnce(&Context<'_>) -> Result<Outcome, ApiError>,
     ) -> Result<Outcome, ApiError> {
-        let admission = self.inner.admission.as_ref();
-        let admit = admission.map(|admission| {
-            move |resource: &Resource, live: Option<&Value>, object: Value| {
-                admission.admit(self.store(), resource, live, object)
-            }
-        });
+        let request = webhooks::Request {
+            cluster: self,
+            place,
+            dry_run: body.options.dry_run,
+        };
+        let admit = |resource: &Resource, live: Option<&Value>, object: Value| {
+            let hook = self.inner.admission.as_ref();
+            let hook = hook.filter(|_| place.subresource == Subresource::None);
+            let mut admitted = match hook {
+                Some(hook) => hook.admit(self.store(), resource, live, object)?,
+                None => Admitted {
+                    object,
+                    warnings: Vec::new(),
+                },
+            };
+            let by_webhooks = request.mutate(live, admitted.object)?;
+            admitted.object = by_webhooks.object;
+            admitted.warnings.extend(by_webhooks.warnings);
+            Ok(admitted)
+        };
+        let approve = |live: Option<&Value>, object: &Value| request.validate(live, object);
         verb(&Context {
             now: now(),
             uid,
@@ -347,8 +366,39 @@ impl Cluster {
             subresource: place.subresource,
             manager: &body.manager,
             options: &body.options,
-            admit: admit.as_ref().map(|admit| admit as &write::Admit<'_>),
+            admit: Some(&admit),
+            approve: Some(&approve),
         })
+    }
+
+    /// Asks the webhooks about objects that are to be deleted, and returns their warnings.
+    async fn review_deletion(
+        &self,
+        place: &Place,
+        objects: Vec<Value>,
+        dry_run: bool,
+    ) -> Result<Vec<String>, ApiError> {
+        let time = webhooks::time(self.store());
+        if time.is_zero() {
+            return Ok(Vec::new());
+        }
+        let (cluster, place, runtime) = (Weak::new(self), place.clone(), Handle::current());
+        let time = time.saturating_mul(u32::try_from(objects.len()).unwrap_or(u32::MAX));
+        let reviewed = self.inner.workers.run(time, move || {
+            let _runtime = runtime.enter();
+            let cluster = cluster.upgrade()?;
+            let request = webhooks::Request {
+                cluster: &cluster,
+                place: &place,
+                dry_run,
+            };
+            let mut warnings = Vec::new();
+            for object in &objects {
+                warnings.extend(request.delete(object)?);
+            }
+            Ok(warnings)
+        });
+        reviewed.await
     }
 
     /// `DELETE` of one object.
@@ -357,17 +407,28 @@ impl Cluster {
     /// 404, and 409 for preconditions that do not hold.
     pub async fn delete(&self, place: &Place, options: DeleteOptions) -> Result<Written, ApiError> {
         let dry_run = options.dry_run;
+        let warnings = match self.store().get(&place.own_key()) {
+            Some(live) => {
+                self.review_deletion(place, vec![place.show(&live)], dry_run)
+                    .await?
+            }
+            None => Vec::new(),
+        };
         let place = place.clone();
         let decision = move |transaction: &mut Transaction<'_>| {
             let key = place.own_key();
             let live = transaction.get(&key).ok_or_else(|| place.not_found())?;
             delete_one(transaction, &place.resource, &key, &live, &options, now())
         };
-        if dry_run {
+        let deleted = if dry_run {
             self.store().rehearse(decision)
         } else {
             self.store().write(decision).await
-        }
+        };
+        deleted.map(|mut deleted: Written| {
+            deleted.warnings.splice(0..0, warnings);
+            deleted
+        })
     }
 
     /// `DELETE` of the objects of a page. Those that have gone meanwhile are passed over.
@@ -383,6 +444,8 @@ impl Cluster {
         if options.dry_run {
             return Ok(());
         }
+        let shown = page.items.iter().map(|object| place.show(object));
+        self.review_deletion(place, shown.collect(), false).await?;
         let place = place.clone();
         let wanted: Vec<_> = page
             .items

@@ -222,6 +222,7 @@ impl Store {
                 manager: &manager,
                 options: &options,
                 admit: None,
+                approve: None,
             })?;
             Ok((outcome, options.dry_run))
         };

@@ -15,3 +15,4 @@ mod disk;
 mod kubectl;
 mod process;
 mod server;
+mod webhook;

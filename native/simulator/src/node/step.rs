@@ -87,6 +87,16 @@ fn name(pod: &Value) -> Option<Name> {
     })
 }
 
+/// Returns an event of a group with its place in the name: clients sort the events of one second by their names.
+fn numbered(mut event: Value, place: usize) -> Value {
+    if let Some(name) = event.pointer_mut("/metadata/name")
+        && let Some((pod, mark)) = name.as_str().and_then(|name| name.rsplit_once('.'))
+    {
+        *name = format!("{pod}.{place:04x}{mark}").into();
+    }
+    event
+}
+
 /// Brings a pod to what its group is.
 fn follow(pod: &Value, name: &Name, group: &ContainerGroupEntry, effects: &mut Vec<Effect>) {
     let id = &group.container_group_id;
@@ -104,8 +114,10 @@ fn follow(pod: &Value, name: &Name, group: &ContainerGroupEntry, effects: &mut V
         let patch = json!({"metadata": {"annotations": annotations}});
         effects.push(Effect::Patch(name.clone(), patch));
     }
-    let events = group.events.iter();
-    effects.extend(events.map(|event| Effect::CreateEvent(pod_event(event, id, pod))));
+    for (place, event) in group.events.iter().enumerate() {
+        let event = numbered(pod_event(event, id, pod), place);
+        effects.push(Effect::CreateEvent(event));
+    }
     let status = status(pod, group);
     let fields = status.as_object().into_iter().flatten();
     let changed: Map<String, Value> = fields

@@ -22,6 +22,9 @@ const MAX_UPDATERS: usize = 10;
 /// Where they are put together.
 const ANCIENT: &str = "ancient-changes";
 
+/// Who owns what was written before there were owners.
+const BEFORE_FIRST_APPLY: &str = "before-first-apply";
+
 /// Who writes, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Writer<'a> {
@@ -79,11 +82,12 @@ impl Entry {
         entry.into()
     }
 
+    /// Is it the entry of this writer? One that applies has one entry, in whatever version it applies.
     fn is_of(&self, resource: &Resource, writer: &Writer<'_>, applies: bool) -> bool {
         self.manager == writer.manager
             && self.applies == applies
             && self.subresource == writer.subresource
-            && self.api_version == resource.api_version()
+            && (applies || self.api_version == resource.api_version())
     }
 
     fn new(resource: &Resource, writer: &Writer<'_>, applies: bool) -> Self {
@@ -345,6 +349,9 @@ impl Run<'_> {
         let schema = &self.resource.schema;
         let out = out_of_reach(self.resource, self.writer);
         let mut entries = entries(self.live, &Value::Null);
+        if entries.is_empty() {
+            entries.extend(self.before_first_apply(&out));
+        }
         let place = entries
             .iter()
             .position(|entry| entry.is_of(self.resource, self.writer, true));
@@ -352,6 +359,7 @@ impl Run<'_> {
             Some(place) => entries.swap_remove(place),
             None => Entry::new(self.resource, self.writer, true),
         };
+        own.api_version = self.resource.api_version();
         let before = std::mem::take(&mut own.fields);
         let mut wanted = typed::fields(schema, self.config);
         wanted.cut(&out);
@@ -391,6 +399,27 @@ impl Run<'_> {
         entries.push(own);
         store(&mut object, entries);
         Ok(object)
+    }
+
+    /// Returns the entry that owns the fields of a stored object without entries, so that the first apply changes none of
+    /// them unseen.
+    fn before_first_apply(&self, out: &Set) -> Option<Entry> {
+        if meta::text(self.live, "uid").is_empty() {
+            return None;
+        }
+        let writer = Writer {
+            manager: BEFORE_FIRST_APPLY,
+            ..*self.writer
+        };
+        let mut entry = Entry::new(self.resource, &writer, false);
+        let blank = Some(&self.resource.blank);
+        let difference = typed::compare(&self.resource.schema, blank, Some(self.live));
+        let difference = reach(difference, out);
+        entry.fields = difference.added;
+        entry.fields.extend(&difference.modified);
+        entry.fields.subtract(&server_fields());
+        entry.time = self.writer.now.to_string();
+        Some(entry)
     }
 
     /// The fields of the last client-side apply that were not changed since.

@@ -4,14 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{age_column, builtin, column, default, name_column, names, text};
+use super::{age_column, builtin, column, count, default, name_column, names, text};
 use crate::api::cause::Cause;
 use crate::api::meta::{self, NameRule};
 use crate::api::resource::{Cell, Resource};
 
 pub(super) fn namespaces() -> Resource {
     Resource {
-        list_kind: "NamespaceList".into(),
         short_names: names(["ns"]),
         namespaced: false,
         has_status: true,
@@ -30,6 +29,7 @@ pub(super) fn namespaces() -> Resource {
         ],
         selectable: names(["status.phase"]),
         names: NameRule::Label,
+        permanent: &["default", "kube-public", "kube-system"],
         blank: json!({"spec": {}, "status": {}}),
         status: |_| json!({"phase": "Active"}),
         prepare: |object| {
@@ -48,17 +48,25 @@ pub(super) fn namespaces() -> Resource {
     }
 }
 
-/// How many keys a map of the object has.
-fn count(object: &Value, name: &str) -> usize {
-    object
-        .get(name)
-        .and_then(Value::as_object)
-        .map_or(0, serde_json::Map::len)
+pub(super) fn service_accounts() -> Resource {
+    Resource {
+        short_names: names(["sa"]),
+        columns: vec![
+            name_column(),
+            column(
+                "Secrets",
+                "string",
+                "Secrets is a list of the secrets in the same namespace that pods running using this ServiceAccount are allowed to use.",
+                Cell::Computed(|object| count(object, "/secrets").into()),
+            ),
+            age_column(),
+        ],
+        ..builtin("", "ServiceAccount", "serviceaccounts", "serviceaccount")
+    }
 }
 
 pub(super) fn configmaps() -> Resource {
     Resource {
-        list_kind: "ConfigMapList".into(),
         short_names: names(["cm"]),
         columns: vec![
             name_column(),
@@ -67,13 +75,14 @@ pub(super) fn configmaps() -> Resource {
                 "string",
                 "Number of entries",
                 Cell::Computed(|object| {
-                    (count(object, "data") + count(object, "binaryData")).into()
+                    (count(object, "/data") + count(object, "/binaryData")).into()
                 }),
             ),
             age_column(),
         ],
         validate: |object, live| {
             let mut causes = keys(object, &["data", "binaryData"]);
+            causes.extend(duplicate_keys(object));
             causes.extend(frozen(object, live, &["data", "binaryData"]));
             causes
         },
@@ -83,7 +92,6 @@ pub(super) fn configmaps() -> Resource {
 
 pub(super) fn secrets() -> Resource {
     Resource {
-        list_kind: "SecretList".into(),
         columns: vec![
             name_column(),
             column(
@@ -96,7 +104,7 @@ pub(super) fn secrets() -> Resource {
                 "Data",
                 "string",
                 "Number of entries",
-                Cell::Computed(|object| count(object, "data").into()),
+                Cell::Computed(|object| count(object, "/data").into()),
             ),
             age_column(),
         ],
@@ -123,19 +131,6 @@ fn prepare_secret(object: &mut Value) -> Result<(), String> {
             }
         }
     }
-    for value in fields
-        .get("data")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(|data| data.values())
-    {
-        let decoded = value
-            .as_str()
-            .is_none_or(|text| STANDARD.decode(text).is_ok());
-        if !decoded {
-            return Err("illegal base64 data at input byte 0".to_owned());
-        }
-    }
     default(object, "type", "Opaque".into());
     Ok(())
 }
@@ -158,6 +153,14 @@ fn validate_secret(object: &Value, live: Option<&Value>) -> Vec<Cause> {
     causes.extend(frozen(object, live, &["data"]));
     if live.is_some_and(|live| text(live, "/type") != kind) {
         causes.push(Cause::invalid("type", &kind.into(), "field is immutable"));
+    }
+    if kind == "kubernetes.io/basic-auth"
+        && ["username", "password"]
+            .iter()
+            .all(|key| object.get("data").and_then(|data| data.get(key)).is_none())
+    {
+        causes.push(Cause::required("data[username]", ""));
+        causes.push(Cause::required("data[password]", ""));
     }
     for (_, keys, is_json) in KEYS.iter().filter(|(name, ..)| *name == kind) {
         for key in *keys {
@@ -183,6 +186,23 @@ fn validate_secret(object: &Value, live: Option<&Value>) -> Vec<Cause> {
         }
     }
     causes
+}
+
+/// A key has its value in one of the two maps.
+fn duplicate_keys(object: &Value) -> Vec<Cause> {
+    let data = object.get("data").unwrap_or(&Value::Null);
+    let binary = object.get("binaryData").and_then(Value::as_object);
+    let twice = binary.into_iter().flatten();
+    let twice = twice.filter(|(key, _)| data.get(key.as_str()).is_some());
+    twice
+        .map(|(key, _)| {
+            let why = format!(
+                "duplicate of key present in binaryData: {}",
+                crate::api::go_fmt::quote(key)
+            );
+            Cause::invalid(&format!("data[{key}]"), &key.as_str().into(), &why)
+        })
+        .collect()
 }
 
 /// Keys become names of files.

@@ -1,5 +1,7 @@
 //! The kinds that CustomResourceDefinitions define.
 
+use std::sync::LazyLock;
+
 use jsonpath_rust::parser::parse_json_path;
 use serde_json::{Value, json};
 
@@ -54,8 +56,9 @@ fn resource(spec: &Value, version: &Value, stored: Option<&str>) -> Resource {
         custom: true,
         verbs: VERBS,
         columns: columns(version),
-        schema,
+        schema: LazyLock::new(Box::new(move || schema)),
         documented,
+        deprecated: deprecation(spec, version),
         selectable: list(version, "selectableFields")
             .iter()
             .map(|field| text(field, "/jsonPath").trim_start_matches('.'))
@@ -71,6 +74,22 @@ fn resource(spec: &Value, version: &Value, stored: Option<&str>) -> Resource {
         }),
         ..blank(group, name("/names/kind"), plural, name("/names/singular"))
     }
+}
+
+/// The warning that a deprecated version has.
+fn deprecation(spec: &Value, version: &Value) -> Option<String> {
+    if !flag(version, "deprecated") {
+        return None;
+    }
+    Some(match text(version, "/deprecationWarning") {
+        "" => format!(
+            "{}/{} {} is deprecated",
+            text(spec, "/group"),
+            text(version, "/name"),
+            text(spec, "/names/kind")
+        ),
+        warning => warning.to_owned(),
+    })
 }
 
 /// The schema of a version, or `null`.
@@ -159,7 +178,7 @@ fn query(path: &str) -> Option<String> {
     fn end(name: &mut String, query: &mut String) {
         match name.as_str() {
             "" => {}
-            "*" => query.push_str(".*"),
+            "*" => query.push_str("[*]"),
             quoted => query.push_str(&format!("['{}']", quoted.replace('\'', "\\'"))),
         }
         name.clear();
@@ -174,8 +193,12 @@ fn query(path: &str) -> Option<String> {
                 depth += 1;
             }
             _ if depth > 0 => {}
-            // values at any depth have no order that a column could rely on
-            '.' if chars.as_str().starts_with('.') => return None,
+            '.' if chars.as_str().starts_with('.') => {
+                end(&mut name, &mut query);
+                chars.next();
+                query.push_str("..");
+                continue;
+            }
             '.' => {
                 end(&mut name, &mut query);
                 continue;
@@ -192,7 +215,7 @@ fn query(path: &str) -> Option<String> {
         query.push(c);
     }
     end(&mut name, &mut query);
-    Some(query)
+    (!query.ends_with("..")).then_some(query)
 }
 
 #[cfg(test)]
@@ -215,7 +238,9 @@ mod tests {
                 Some("$['metadata']['annotations']['a.b/c']"),
             ),
             (".spec.images[*]", Some("$['spec']['images'][*]")),
-            ("..name", None),
+            ("..name", Some("$..['name']")),
+            (".spec..name", Some("$['spec']..['name']")),
+            (".spec..", None),
             (".a]", None),
         ] {
             assert_eq!(query(path).as_deref(), query_of, "{path}");

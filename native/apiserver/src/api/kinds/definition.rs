@@ -14,7 +14,6 @@ use crate::api::schema::{Schema, structural};
 
 pub(super) fn definitions() -> Resource {
     Resource {
-        list_kind: "CustomResourceDefinitionList".into(),
         short_names: names(["crd", "crds"]),
         categories: names(["api-extensions"]),
         namespaced: false,
@@ -311,8 +310,8 @@ fn version_faults(spec: &Value) -> Vec<Cause> {
         }
         let subresources = version.get("subresources").and_then(Value::as_object);
         for part in subresources.into_iter().flat_map(serde_json::Map::keys) {
-            if part != "status" {
-                let why = "this server has the subresource status alone";
+            if !matches!(part.as_str(), "scale" | "status") {
+                let why = "must be scale or status";
                 causes.push(Cause::forbidden(
                     &format!("{field}.subresources.{part}"),
                     why,

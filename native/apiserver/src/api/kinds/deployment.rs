@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{age_column, builtin, column, default, name_column, names, pod, text};
+use super::{
+    age_column, builtin, column, default, label_faults, name_column, names, negative_fault, pod,
+    selector_faults, selector_text, text, wide,
+};
 use crate::api::cause::Cause;
 use crate::api::resource::{Cell, Resource};
 
 pub(super) fn deployments() -> Resource {
     Resource {
-        list_kind: "DeploymentList".into(),
         short_names: names(["deploy"]),
         categories: names(["all"]),
         has_status: true,
@@ -41,6 +43,24 @@ pub(super) fn deployments() -> Resource {
                 Cell::Computed(|object| number(object, "/status/availableReplicas").into()),
             ),
             age_column(),
+            wide(column(
+                "Containers",
+                "string",
+                "Names of each container in the template.",
+                Cell::Computed(|object| containers(object, "/name")),
+            )),
+            wide(column(
+                "Images",
+                "string",
+                "Images referenced by each container in the template.",
+                Cell::Computed(|object| containers(object, "/image")),
+            )),
+            wide(column(
+                "Selector",
+                "string",
+                "Label selector for pods. Existing ReplicaSets whose pods are selected by this will be the ones affected by this deployment.",
+                Cell::Computed(|object| object.pointer("/spec/selector").map(selector_text).into()),
+            )),
         ],
         blank: json!({"spec": {"strategy": {}, "template": {"metadata": {}, "spec": {}}}, "status": {}}),
         status: |_| json!({}),
@@ -50,14 +70,21 @@ pub(super) fn deployments() -> Resource {
             };
             for (name, value) in [
                 ("replicas", json!(1)),
-                (
-                    "strategy",
-                    json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}),
-                ),
+                ("strategy", json!({})),
                 ("revisionHistoryLimit", json!(10)),
                 ("progressDeadlineSeconds", json!(600)),
             ] {
                 default(spec, name, value);
+            }
+            if let Some(strategy) = spec.get_mut("strategy") {
+                default(strategy, "type", "RollingUpdate".into());
+                if text(strategy, "/type") == "RollingUpdate" {
+                    default(strategy, "rollingUpdate", json!({}));
+                    if let Some(update) = strategy.get_mut("rollingUpdate") {
+                        default(update, "maxSurge", "25%".into());
+                        default(update, "maxUnavailable", "25%".into());
+                    }
+                }
             }
             if let Some(spec) = spec.pointer_mut("/template/spec") {
                 pod::prepare_spec(spec);
@@ -66,6 +93,18 @@ pub(super) fn deployments() -> Resource {
         },
         validate: |object, live| {
             let mut causes = validate_selector(object);
+            for (pointer, field) in [
+                ("/spec/replicas", "spec.replicas"),
+                ("/spec/minReadySeconds", "spec.minReadySeconds"),
+                ("/spec/revisionHistoryLimit", "spec.revisionHistoryLimit"),
+            ] {
+                causes.extend(negative_fault(object, pointer, field));
+            }
+            let labels = object.pointer("/spec/template/metadata/labels");
+            causes.extend(label_faults(labels, "spec.template.metadata.labels"));
+            if let Some(selector) = object.pointer("/spec/selector") {
+                causes.extend(selector_faults(selector, "spec.selector"));
+            }
             let template = object
                 .pointer("/spec/template/spec")
                 .unwrap_or(&Value::Null);
@@ -87,6 +126,16 @@ pub(super) fn deployments() -> Resource {
         },
         ..builtin("apps", "Deployment", "deployments", "deployment")
     }
+}
+
+/// Texts of the containers of the template, joined by commas.
+fn containers(object: &Value, pointer: &str) -> Value {
+    let containers = object.pointer("/spec/template/spec/containers");
+    let containers = containers.and_then(Value::as_array).into_iter().flatten();
+    let texts: Vec<&str> = containers
+        .map(|container| text(container, pointer))
+        .collect();
+    texts.join(",").into()
 }
 
 fn number(object: &Value, pointer: &str) -> i64 {

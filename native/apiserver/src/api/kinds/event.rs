@@ -13,7 +13,6 @@ const LIFETIME: i64 = 3600;
 /// Core group: `/api/v1/events`.
 pub(super) fn core() -> Resource {
     Resource {
-        list_kind: "EventList".into(),
         short_names: names(["ev"]),
         columns: columns(
             "involvedObject",
@@ -70,7 +69,6 @@ pub(super) fn core() -> Resource {
 /// `events.k8s.io`: stored as events of the core group.
 pub(super) fn new() -> Resource {
     Resource {
-        list_kind: "EventList".into(),
         short_names: names(["ev"]),
         columns: columns(
             "regarding",

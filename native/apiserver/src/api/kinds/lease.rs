@@ -8,7 +8,6 @@ use crate::api::resource::{Cell, Resource};
 
 pub(super) fn leases() -> Resource {
     Resource {
-        list_kind: "LeaseList".into(),
         unconditional_update: false,
         columns: vec![
             name_column(),

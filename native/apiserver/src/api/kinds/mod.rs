@@ -6,13 +6,18 @@ mod definition;
 mod deployment;
 mod event;
 mod lease;
+mod network;
 mod pod;
+mod policy;
+mod rbac;
 mod review;
+mod webhook;
 
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
+use super::cause::Cause;
 use super::meta::{self, NameRule};
 use super::resource::{Cell, Column, Name, Resource};
 use super::schema::Schema;
@@ -24,14 +29,28 @@ pub use definition::{definition_faults, is_established};
 pub(super) fn built_in() -> Vec<Resource> {
     vec![
         core::configmaps(),
+        network::endpoints(),
         event::core(),
         core::namespaces(),
         pod::pods(),
         core::secrets(),
-        deployment::deployments(),
-        event::new(),
+        core::service_accounts(),
+        network::services(),
+        webhook::mutating(),
+        policy::admission_policies(),
+        policy::admission_policy_bindings(),
+        webhook::validating(),
         definition::definitions(),
+        deployment::deployments(),
         lease::leases(),
+        network::endpoint_slices(),
+        event::new(),
+        network::policies(),
+        policy::disruption_budgets(),
+        rbac::cluster_role_bindings(),
+        rbac::cluster_roles(),
+        rbac::role_bindings(),
+        rbac::roles(),
         review::user(),
         review::access(),
         review::rules(),
@@ -50,52 +69,52 @@ const VERBS: &[&str] = &[
     "watch",
 ];
 
-/// How the built-in kinds merge their lists: the keys of items, from the published OpenAPI of Kubernetes.
-static SHAPES: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("shapes.json")).unwrap_or_default());
+/// The published schemas of the built-in kinds, by group, version and name; `cargo xtask kinds` writes them.
+static SCHEMAS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(include_str!("schemas.json")).unwrap_or_default());
 
-/// The shape of a built-in kind: open, with what [`SHAPES`] knows.
-fn shape(kind: &str) -> Schema {
-    let mut shape = resolved(SHAPES.get(kind).unwrap_or(&Value::Null), 0);
-    if let Some(fields) = shape.as_object_mut() {
-        fields.insert(
-            "x-kubernetes-preserve-unknown-fields".to_owned(),
-            true.into(),
-        );
+/// The schema of a built-in kind. A kind that is not in [`SCHEMAS`] is open.
+fn shape(group: &str, kind: &str) -> Schema {
+    let group = match group.split('.').next().unwrap_or_default() {
+        "" => "core",
+        first => first,
+    };
+    let published = resolved(&json!({"$ref": format!("{group}.v1.{kind}")}));
+    let mut schema = Schema::compile(&published).unwrap_or_else(|_| Schema::anything());
+    for part in schema.properties.values_mut() {
+        // the times of an event are shown even if they are not set
+        part.nullable = matches!(part.format.as_str(), "date-time" | "micro-time");
     }
-    let mut schema = Schema::compile(&shape).unwrap_or_else(|_| Schema::anything());
     schema
         .properties
         .insert("metadata".to_owned(), meta::schema());
+    for name in ["apiVersion", "kind"] {
+        schema.properties.insert(name.to_owned(), Schema::text());
+    }
     schema
 }
 
-/// The shape with every `$ref` to another one written out, and every object open.
-fn resolved(shape: &Value, depth: usize) -> Value {
-    const DEEPEST: usize = 32;
-    match shape {
-        Value::Object(fields) => {
-            if let Some(name) = fields
-                .get("$ref")
-                .and_then(Value::as_str)
-                .filter(|_| depth < DEEPEST)
-            {
-                return resolved(SHAPES.get(name).unwrap_or(&Value::Null), depth + 1);
+/// The schema with everything that it refers to written out. None refers to itself.
+fn resolved(schema: &Value) -> Value {
+    match schema {
+        Value::Object(words) => match words.get("$ref").and_then(Value::as_str) {
+            Some(name) => {
+                let Some(referred) = SCHEMAS.get(name) else {
+                    return json!({"x-kubernetes-preserve-unknown-fields": true});
+                };
+                let mut referred = resolved(referred);
+                if let Some(words) = referred.as_object_mut() {
+                    let title = name.rsplit('.').next().unwrap_or_default();
+                    words.insert("title".to_owned(), title.into());
+                }
+                referred
             }
-            let mut fields: serde_json::Map<String, Value> = fields
+            None => words
                 .iter()
-                .map(|(name, value)| (name.clone(), resolved(value, depth + 1)))
-                .collect();
-            if fields.get("type").and_then(Value::as_str) == Some("object")
-                && !fields.contains_key("additionalProperties")
-            {
-                fields.insert(
-                    "x-kubernetes-preserve-unknown-fields".to_owned(),
-                    true.into(),
-                );
-            }
-            fields.into()
-        }
+                .map(|(word, part)| (word.clone(), resolved(part)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        },
         other => other.clone(),
     }
 }
@@ -108,7 +127,8 @@ fn builtin(
     singular: &'static str,
 ) -> Resource {
     Resource {
-        schema: shape(kind),
+        list_kind: format!("{kind}List").into(),
+        schema: LazyLock::new(Box::new(move || shape(group, kind))),
         ..blank(group.into(), kind.into(), plural.into(), singular.into())
     }
 }
@@ -137,8 +157,10 @@ fn blank(group: Name, kind: Name, plural: Name, singular: Name) -> Resource {
         custom: false,
         verbs: VERBS,
         columns: Vec::new(),
-        schema: Schema::anything(),
+        schema: LazyLock::new(Box::new(Schema::anything)),
+        permanent: &[],
         documented: Value::Null,
+        deprecated: None,
         selectable: Vec::new(),
         names: NameRule::Subdomain,
         blank: json!({}),
@@ -192,6 +214,132 @@ fn column(name: &'static str, kind: &'static str, description: &str, cell: Cell)
         priority: 0,
         cell,
     }
+}
+
+/// A column that only `kubectl get -o wide` shows.
+fn wide(column: Column) -> Column {
+    Column {
+        priority: 1,
+        ..column
+    }
+}
+
+/// The number of items of a list, or of keys of a map.
+fn count(object: &Value, pointer: &str) -> usize {
+    match object.pointer(pointer) {
+        Some(Value::Array(items)) => items.len(),
+        Some(Value::Object(fields)) => fields.len(),
+        _ => 0,
+    }
+}
+
+fn or_none(text: &str) -> Value {
+    if text.is_empty() {
+        "<none>".into()
+    } else {
+        text.into()
+    }
+}
+
+/// A label selector as `kubectl` prints it: `app=a,tier in (b,c)`.
+fn selector_text(selector: &Value) -> String {
+    let labels = selector.get("matchLabels").and_then(Value::as_object);
+    let mut parts: Vec<String> = labels
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+        .collect();
+    for expression in list(selector, "matchExpressions") {
+        let key = text(expression, "/key");
+        let values: Vec<&str> = list(expression, "values")
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        let values = values.join(",");
+        parts.push(match text(expression, "/operator") {
+            "In" => format!("{key} in ({values})"),
+            "NotIn" => format!("{key} notin ({values})"),
+            "DoesNotExist" => format!("!{key}"),
+            _ => key.to_owned(),
+        });
+    }
+    parts.sort_unstable();
+    parts.join(",")
+}
+
+/// Validates the labels of a template or a selector: a map from keys to values.
+fn label_faults(labels: Option<&Value>, field: &str) -> Vec<Cause> {
+    let labels = labels.and_then(Value::as_object).into_iter().flatten();
+    let mut causes = Vec::new();
+    for (key, value) in labels {
+        let value = value.as_str().unwrap_or_default();
+        let keys = meta::key_faults(key).into_iter();
+        causes.extend(keys.map(|fault| Cause::invalid(field, &key.as_str().into(), &fault)));
+        let values = meta::value_faults(value).into_iter();
+        causes.extend(values.map(|fault| Cause::invalid(field, &value.into(), &fault)));
+    }
+    causes
+}
+
+/// Validates a label selector.
+fn selector_faults(selector: &Value, field: &str) -> Vec<Cause> {
+    let mut causes = label_faults(selector.get("matchLabels"), &format!("{field}.matchLabels"));
+    let expressions = list(selector, "matchExpressions").iter().enumerate();
+    for (index, expression) in expressions {
+        let field = format!("{field}.matchExpressions[{index}]");
+        let values = count(expression, "/values");
+        match text(expression, "/operator") {
+            "In" | "NotIn" if values == 0 => {
+                let why = "must be specified when `operator` is 'In' or 'NotIn'";
+                causes.push(Cause::required(&format!("{field}.values"), why));
+            }
+            "Exists" | "DoesNotExist" if values > 0 => {
+                let why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+                causes.push(Cause::forbidden(&format!("{field}.values"), why));
+            }
+            "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
+            other => {
+                let why = "not a valid selector operator";
+                causes.push(Cause::invalid(
+                    &format!("{field}.operator"),
+                    &other.into(),
+                    why,
+                ));
+            }
+        }
+        let key = text(expression, "/key");
+        let faults = meta::key_faults(key).into_iter();
+        causes.extend(
+            faults.map(|fault| Cause::invalid(&format!("{field}.key"), &key.into(), &fault)),
+        );
+    }
+    causes
+}
+
+/// Validates a text that has one of a few values.
+fn choice_fault(object: &Value, pointer: &str, field: &str, choices: &[&str]) -> Option<Cause> {
+    let found = text(object, pointer);
+    (!found.is_empty() && !choices.contains(&found))
+        .then(|| Cause::not_supported(field, &crate::api::go_fmt::quote(found), choices))
+}
+
+/// Validates the number of a port, where there is one.
+fn port_fault(port: Option<&Value>, field: &str) -> Option<Cause> {
+    let port = port?.as_i64()?;
+    (!(1..=65535).contains(&port)).then(|| {
+        Cause::invalid(
+            field,
+            &port.into(),
+            "must be between 1 and 65535, inclusive",
+        )
+    })
+}
+
+/// Validates that a number is not negative.
+fn negative_fault(object: &Value, pointer: &str, field: &str) -> Option<Cause> {
+    let number = object.pointer(pointer)?.as_i64()?;
+    (number < 0)
+        .then(|| Cause::invalid(field, &number.into(), "must be greater than or equal to 0"))
 }
 
 /// Sets a field that is absent.

@@ -2,18 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{age_column, builtin, column, default, name_column, names, text};
+use super::{
+    age_column, builtin, choice_fault, column, count, default, list, name_column, names, or_none,
+    port_fault, text, wide,
+};
 use crate::api::cause::Cause;
-use crate::api::meta;
-use crate::api::resource::{Cell, Column, Resource};
+use crate::api::meta::{self, NameRule};
+use crate::api::resource::{Cell, Resource};
 
 pub(super) fn pods() -> Resource {
-    let wide = |column: Column| Column {
-        priority: 1,
-        ..column
-    };
     Resource {
-        list_kind: "PodList".into(),
         short_names: names(["po"]),
         categories: names(["all"]),
         has_status: true,
@@ -57,6 +55,12 @@ pub(super) fn pods() -> Resource {
                 "string",
                 "The node that the pod is to run on.",
                 Cell::Computed(|pod| or_none(text(pod, "/status/nominatedNodeName"))),
+            )),
+            wide(column(
+                "Readiness Gates",
+                "string",
+                "If specified, all readiness gates will be evaluated for pod readiness.",
+                Cell::Computed(readiness_gates),
             )),
         ],
         selectable: names([
@@ -146,11 +150,27 @@ pub(super) fn validate_spec(spec: &Value, at: &str) -> Vec<Cause> {
             let name = text(container, "/name");
             if name.is_empty() {
                 causes.push(Cause::required(&field("name"), ""));
+            } else if let Some(fault) = meta::name_faults(NameRule::Label, name).first() {
+                causes.push(Cause::invalid(&field("name"), &name.into(), fault));
             } else if !names.insert(name) {
                 causes.push(Cause::duplicate(&field("name"), &name.into()));
             }
             if text(container, "/image").trim().is_empty() {
                 causes.push(Cause::required(&field("image"), ""));
+            }
+            for (index, port) in self::list(container, "ports").iter().enumerate() {
+                let field = format!("{}[{index}]", field("ports"));
+                causes.extend(port_fault(
+                    port.get("containerPort"),
+                    &format!("{field}.containerPort"),
+                ));
+                let protocols = ["SCTP", "TCP", "UDP"];
+                causes.extend(choice_fault(
+                    port,
+                    "/protocol",
+                    &format!("{field}.protocol"),
+                    &protocols,
+                ));
             }
             let policy = text(container, "/imagePullPolicy");
             if !matches!(policy, "" | "Always" | "IfNotPresent" | "Never") {
@@ -161,6 +181,14 @@ pub(super) fn validate_spec(spec: &Value, at: &str) -> Vec<Cause> {
                 ));
             }
         }
+    }
+    let volumes = spec.get("volumes").and_then(Value::as_array);
+    for (index, volume) in volumes.into_iter().flatten().enumerate() {
+        let name = text(volume, "/name");
+        let faults = meta::name_faults(NameRule::Label, name).into_iter();
+        let field = format!("{at}.volumes[{index}].name");
+        let faults = faults.filter(|_| !name.is_empty());
+        causes.extend(faults.map(|fault| Cause::invalid(&field, &name.into(), &fault)));
     }
     let policy = text(spec, "/restartPolicy");
     if !matches!(policy, "" | "Always" | "OnFailure" | "Never") {
@@ -178,14 +206,14 @@ fn validate_change(pod: &Value, live: &Value) -> Vec<Cause> {
     const WORDS: &str = "pod updates may not change fields other than `spec.containers[*].image`,\
         `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing \
         tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-    if fixed(pod, live) == fixed(live, live) {
+    if fixed(pod) == fixed(live) {
         return Vec::new();
     }
     vec![Cause::forbidden("spec", WORDS)]
 }
 
-/// What of a pod's spec may not change. A node may be given once.
-fn fixed(pod: &Value, live: &Value) -> Value {
+/// What of a pod's spec may not change.
+fn fixed(pod: &Value) -> Value {
     let mut spec = pod.get("spec").cloned().unwrap_or_default();
     if let Some(fields) = spec.as_object_mut() {
         for name in [
@@ -194,9 +222,6 @@ fn fixed(pod: &Value, live: &Value) -> Value {
             "terminationGracePeriodSeconds",
         ] {
             fields.remove(name);
-        }
-        if text(live, "/spec/nodeName").is_empty() {
-            fields.remove("nodeName");
         }
         for list in ["containers", "initContainers"] {
             let containers = fields.get_mut(list).and_then(Value::as_array_mut);
@@ -208,14 +233,6 @@ fn fixed(pod: &Value, live: &Value) -> Value {
         }
     }
     spec
-}
-
-fn or_none(text: &str) -> Value {
-    if text.is_empty() {
-        "<none>".into()
-    } else {
-        text.into()
-    }
 }
 
 fn statuses(pod: &Value) -> impl Iterator<Item = &Value> {
@@ -232,6 +249,27 @@ fn ready(pod: &Value) -> Value {
         .filter(|status| status.get("ready") == Some(&Value::Bool(true)))
         .count();
     format!("{ready}/{total}").into()
+}
+
+/// How many of the readiness gates are passed.
+fn readiness_gates(pod: &Value) -> Value {
+    let gates = pod
+        .pointer("/spec/readinessGates")
+        .and_then(Value::as_array);
+    let Some(gates) = gates.filter(|gates| !gates.is_empty()) else {
+        return or_none("");
+    };
+    let conditions = pod
+        .get("status")
+        .map(|status| list(status, "conditions"))
+        .unwrap_or_default();
+    let passed = gates.iter().filter(|gate| {
+        conditions.iter().any(|condition| {
+            text(condition, "/type") == text(gate, "/conditionType")
+                && text(condition, "/status") == "True"
+        })
+    });
+    format!("{}/{}", passed.count(), count(pod, "/spec/readinessGates")).into()
 }
 
 fn restarts(pod: &Value) -> Value {

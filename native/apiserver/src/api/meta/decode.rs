@@ -205,7 +205,10 @@ pub(in crate::api) fn schema() -> Schema {
             "creationTimestamp": text,
             "deletionGracePeriodSeconds": {"type": "integer"},
             "deletionTimestamp": text,
-            "finalizers": {"type": "array", "items": text, "x-kubernetes-list-type": "set"},
+            "finalizers": {
+                "type": "array", "items": text, "x-kubernetes-list-type": "set",
+                "x-kubernetes-patch-strategy": "merge",
+            },
             "generateName": text,
             "generation": {"type": "integer"},
             "labels": map,
@@ -216,6 +219,8 @@ pub(in crate::api) fn schema() -> Schema {
                 "type": "array",
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["uid"],
+                "x-kubernetes-patch-strategy": "merge",
+                "x-kubernetes-patch-merge-key": "uid",
                 "items": {
                     "type": "object",
                     "x-kubernetes-map-type": "atomic",

@@ -75,7 +75,7 @@ pub(super) fn set(object: &mut Value, name: &str, value: Value) {
 }
 
 /// A field of `metadata`; null where there is none.
-pub(super) fn get<'a>(object: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn get<'a>(object: &'a Value, name: &str) -> &'a Value {
     static NULL: Value = Value::Null;
     object
         .get("metadata")

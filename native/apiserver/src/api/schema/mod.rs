@@ -1,6 +1,11 @@
 //! Structural schemas: the shape of objects, compiled once from the JSON form that a CustomResourceDefinition carries.
 
+mod format;
+mod go;
 mod prune;
+mod required;
+mod rule_functions;
+mod rule_types;
 mod rules;
 pub(crate) mod structural;
 mod validate;
@@ -10,7 +15,10 @@ use std::collections::BTreeMap;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
+pub(crate) use go::decode;
 pub(crate) use prune::{prune, trim};
+pub(crate) use required::missing;
+pub(crate) use rules::Condition;
 pub(crate) use validate::validate;
 
 use crate::limits::PATTERN_BYTES;
@@ -79,6 +87,8 @@ pub struct Schema {
     pub kind: Option<Type>,
     /// `int32`, `int64`, `date-time`, …
     pub format: String,
+    /// The name of the type of an object in the real server; empty if it has none.
+    pub title: String,
     /// The fields of an object.
     pub properties: BTreeMap<String, Schema>,
     /// Fields that must be there.
@@ -89,6 +99,10 @@ pub struct Schema {
     pub items: Option<Box<Schema>>,
     /// How a list is merged.
     pub list: ListType,
+    /// Does a strategic merge patch merge a list item by item (`x-kubernetes-patch-strategy: merge`)?
+    pub patch_merges: bool,
+    /// The field of an item by which it does (`x-kubernetes-patch-merge-key`); empty for items that are their own key.
+    pub patch_key: String,
     /// Is a map merged as one value (`x-kubernetes-map-type: atomic`)?
     pub atomic_map: bool,
     /// Are fields kept that `properties` does not know?
@@ -107,7 +121,16 @@ pub struct Schema {
     max_items: Option<u64>,
     min_length: Option<u64>,
     max_length: Option<u64>,
+    min_properties: Option<u64>,
+    max_properties: Option<u64>,
+    exclusive_minimum: bool,
+    exclusive_maximum: bool,
+    multiple_of: Option<f64>,
     pattern: Option<Regex>,
+    all_of: Vec<Schema>,
+    any_of: Vec<Schema>,
+    one_of: Vec<Schema>,
+    not: Option<Box<Schema>>,
     rules: Vec<rules::Rule>,
 }
 
@@ -140,7 +163,26 @@ impl Schema {
             }
             _ => Ok(None),
         };
-        let (additional, items) = (child("additionalProperties")?, child("items")?);
+        let (additional, items, not) = (
+            child("additionalProperties")?,
+            child("items")?,
+            child("not")?,
+        );
+        let mut several = |name: &str| {
+            let parts = json
+                .get(name)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            let parts = parts.map(|part| Schema::compile_within(part, bytes));
+            parts.collect::<Result<Vec<_>, _>>()
+        };
+        let (all_of, mut any_of, one_of) =
+            (several("allOf")?, several("anyOf")?, several("oneOf")?);
+        if flag("x-kubernetes-int-or-string") {
+            // the two types, which the flag says already
+            any_of.clear();
+        }
         let kind = match text("type") {
             None => None,
             Some(word) => Some(Type::parse(word).ok_or_else(|| format!("unknown type {word}"))?),
@@ -165,9 +207,15 @@ impl Schema {
         let rules = json
             .get("x-kubernetes-validations")
             .and_then(Value::as_array);
-        Ok(Schema {
+        let mut schema = Schema {
             kind,
             format: text("format").unwrap_or_default().to_owned(),
+            title: text("title").unwrap_or_default().to_owned(),
+            patch_merges: text("x-kubernetes-patch-strategy")
+                .is_some_and(|strategy| strategy.split(',').any(|word| word == "merge")),
+            patch_key: text("x-kubernetes-patch-merge-key")
+                .unwrap_or_default()
+                .to_owned(),
             properties,
             required: texts("required"),
             additional,
@@ -189,13 +237,36 @@ impl Schema {
             max_items: count("maxItems"),
             min_length: count("minLength"),
             max_length: count("maxLength"),
+            min_properties: count("minProperties"),
+            max_properties: count("maxProperties"),
+            exclusive_minimum: flag("exclusiveMinimum"),
+            exclusive_maximum: flag("exclusiveMaximum"),
+            multiple_of: number("multipleOf").filter(|of| *of > 0.0),
             pattern,
-            rules: rules
-                .into_iter()
-                .flatten()
-                .map(rules::Rule::compile)
-                .collect::<Result<_, _>>()?,
-        })
+            all_of,
+            any_of,
+            one_of,
+            not,
+            rules: Vec::new(),
+        };
+        if flag("x-kubernetes-embedded-resource") {
+            for name in ["apiVersion", "kind"] {
+                schema
+                    .properties
+                    .entry(name.to_owned())
+                    .or_insert_with(Schema::text);
+                schema.required.push(name.to_owned());
+            }
+            let metadata = schema.properties.entry("metadata".to_owned());
+            metadata.or_insert_with(|| Schema {
+                kind: Some(Type::Object),
+                ..Schema::anything()
+            });
+        }
+        let rules = rules.into_iter().flatten();
+        let rules = rules.map(|rule| rules::Rule::compile(rule, &schema));
+        schema.rules = rules.collect::<Result<_, _>>()?;
+        Ok(schema)
     }
 
     /// A shape that anything fits.

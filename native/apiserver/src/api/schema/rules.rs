@@ -4,12 +4,13 @@
 //! measured before it is parsed ([`Measure`]), parsed on a thread with a large stack, and every evaluation is paid from
 //! a budget of steps.
 
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use serde_json::Value;
 
-use super::Schema;
+use super::{ListType, Schema, Type, rule_functions, rule_types};
 use crate::api::cause::Cause;
 use crate::api::path::Path;
 use crate::limits::{LISTED_ERRORS, RULE_BYTES, RULE_DEPTH, RULE_OPERATORS, RULE_STEPS};
@@ -23,6 +24,8 @@ pub(super) struct Rule {
     parsed: Parsed,
     message: String,
     measure: Measure,
+    /// Does it compare the value with the stored one?
+    compares: bool,
 }
 
 #[derive(Debug)]
@@ -35,16 +38,23 @@ struct Parsed {
 }
 
 impl Rule {
-    pub(super) fn compile(json: &Value) -> Result<Self, String> {
+    /// Compiles a rule about the values of a schema.
+    pub(super) fn compile(json: &Value, schema: &Schema) -> Result<Self, String> {
         let text = |name: &str| json.get(name).and_then(Value::as_str);
         let rule = text("rule").ok_or("a rule without its expression")?;
         let measure = Measure::of(rule)?;
-        let parsed = with_room(|| parse(rule))??;
+        if json.get("optionalOldSelf") == Some(&Value::Bool(true)) {
+            return Err("optionalOldSelf is not understood by this server".to_owned());
+        }
+        let check = |expression: &IdedExpr| rule_types::check(schema, expression);
+        let parsed = with_room(|| parse(rule, &["self", OLD], check))??;
+        let compares = parsed.program.references().has_variable(OLD);
         let message = text("message").map_or_else(|| format!("failed rule: {rule}"), str::to_owned);
         Ok(Rule {
             parsed,
             message,
             measure,
+            compares,
         })
     }
 
@@ -70,10 +80,12 @@ impl Rule {
 
     /// Returns the fault of the value, if it has one. A rule that cannot be evaluated is a fault too: nothing passes by
     /// accident.
-    fn fault(&self, value: &Value) -> Option<String> {
+    fn fault(&self, schema: &Schema, value: &Value, old: Option<&Value>) -> Option<String> {
         let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
-        if let Err(error) = context.add_variable("self", value) {
-            return Some(format!("{} ({error})", self.message));
+        rule_functions::add(&mut context);
+        context.add_variable_from_value("self", typed(schema, value));
+        if let Some(old) = old {
+            context.add_variable_from_value(OLD, typed(schema, old));
         }
         match self.parsed.program.execute(&context) {
             Ok(cel::Value::Bool(true)) => None,
@@ -83,17 +95,120 @@ impl Rule {
     }
 }
 
-static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
+/// A condition of a webhook: an expression over the request and its objects.
+#[derive(Debug)]
+pub(crate) struct Condition(cel::Program);
 
-/// Parses a rule.
-fn parse(rule: &str) -> Result<Parsed, String> {
+/// The variables of a condition.
+const REQUEST: [&str; 3] = ["object", "oldObject", "request"];
+
+impl Condition {
+    /// Compiles the text of an expression.
+    ///
+    /// # Errors
+    /// Says what cannot be evaluated.
+    pub(crate) fn compile(expression: &str) -> Result<Self, String> {
+        Measure::of(expression)?;
+        let parsed = with_room(|| parse(expression, &REQUEST, rule_types::check_functions))??;
+        Ok(Condition(parsed.program))
+    }
+
+    /// Evaluates the condition.
+    ///
+    /// # Errors
+    /// Says why it has no answer.
+    pub(crate) fn holds(&self, request: &Value) -> Result<bool, String> {
+        let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
+        rule_functions::add(&mut context);
+        for name in REQUEST {
+            let value = match name {
+                "request" => request,
+                name => request.get(name).unwrap_or(&Value::Null),
+            };
+            context.add_variable_from_value(name, typed(&super::ANYTHING, value));
+        }
+        match self.0.execute(&context) {
+            Ok(cel::Value::Bool(holds)) => Ok(holds),
+            Ok(_) => Err("must evaluate to bool".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| {
+    let mut environment = cel::Env::stdlib();
+    // each name is new, so no declaration is refused
+    let _ = environment.add_extension(cel::extensions::strings);
+    Arc::new(environment)
+});
+
+/// The variable of the stored value.
+const OLD: &str = "oldSelf";
+
+/// Names of types, which are values in a rule.
+const TYPES: [&str; 10] = [
+    "bool",
+    "bytes",
+    "double",
+    "int",
+    "list",
+    "map",
+    "null_type",
+    "string",
+    "type",
+    "uint",
+];
+
+/// Returns a value as CEL has it under its schema: a number is a double or an int, never unsigned.
+fn typed(schema: &Schema, value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(flag) => cel::Value::Bool(*flag),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) if schema.kind != Some(Type::Number) => cel::Value::Int(whole),
+            _ => cel::Value::Float(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => {
+            let number = match schema.format.as_str() {
+                "duration" => rule_functions::duration(text),
+                "date-time" | "datetime" => rule_functions::time(text),
+                _ => None,
+            };
+            number.map_or_else(|| text.as_str().into(), cel::Value::Int)
+        }
+        Value::Array(items) => {
+            let items = items.iter().map(|item| typed(schema.item(), item));
+            items.collect::<Vec<_>>().into()
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| {
+                let part = schema.field(name).unwrap_or(&super::ANYTHING);
+                let name = if schema.properties.is_empty() {
+                    name.clone()
+                } else {
+                    rule_types::escaped(name)
+                };
+                (name, typed(part, value))
+            });
+            cel::Value::Map(fields.collect::<HashMap<_, _>>().into())
+        }
+    }
+}
+
+/// Parses a rule with these variables, and checks its types.
+fn parse(
+    rule: &str,
+    variables: &[&str],
+    check: impl FnOnce(&IdedExpr) -> Result<(), String>,
+) -> Result<Parsed, String> {
     let program = cel::Program::compile(rule).map_err(|error| format!("{rule}: {error}"))?;
     let mut shape = Shape {
-        known: vec!["self"],
+        known: [variables, &TYPES].concat(),
         sums: 0,
     };
     let loops = shape.loops(program.expression());
     let loops = loops.map_err(|error| format!("{rule}: {error}"))?;
+    check(program.expression()).map_err(|error| format!("{rule}: {error}"))?;
     let sums = shape.sums;
     Ok(Parsed {
         program,
@@ -128,7 +243,7 @@ impl<'a> Shape<'a> {
     /// Returns how many macros are nested in each other.
     ///
     /// # Errors
-    /// Returns a variable that is neither `self` nor one of the macros around it.
+    /// Returns a variable that is neither a known one nor one of the macros around it.
     fn loops(&mut self, expression: &'a IdedExpr) -> Result<u32, String> {
         match &expression.expr {
             Expr::Ident(name) if !self.known.contains(&name.as_str()) => {
@@ -287,13 +402,21 @@ fn after_text(rule: &str) -> Result<Option<&str>, String> {
 }
 
 /// Evaluates every rule of a schema on a value that is present.
-pub(super) fn evaluate(schema: &Schema, value: &Value, prefix: &str, causes: &mut Vec<Cause>) {
+///
+/// A rule that compares with the stored value (`oldSelf`) is evaluated where there is one: not for a new object, nor in
+/// lists whose items have no keys.
+pub(super) fn evaluate(
+    schema: &Schema,
+    (value, old): (&Value, Option<&Value>),
+    prefix: &str,
+    causes: &mut Vec<Cause>,
+) {
     let mut run = Evaluation {
         steps: RULE_STEPS,
         causes,
         more: 0,
     };
-    run.value(schema, value, &Path::root(prefix));
+    run.value(schema, (value, old), &Path::root(prefix));
     if run.more > 0 {
         let more = Cause::more(run.more);
         run.causes.push(more);
@@ -308,19 +431,24 @@ struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
-    fn value(&mut self, schema: &Schema, value: &Value, path: &Path<'_>) {
+    fn value(&mut self, schema: &Schema, (value, old): (&Value, Option<&Value>), path: &Path<'_>) {
         for rule in &schema.rules {
             if self.steps == 0 {
                 return;
             }
-            self.steps = self.steps.saturating_sub(rule.steps(value));
+            if rule.compares && old.is_none() {
+                continue;
+            }
+            let compared = old.filter(|_| rule.compares);
+            let steps = rule.steps(value) + compared.map_or(0, |old| rule.steps(old));
+            self.steps = self.steps.saturating_sub(steps);
             let fault = if self.steps == 0 {
                 Some(format!(
                     "validation failed due to running out of cost budget, no further validation rules will be run \
                      (limit {RULE_STEPS} steps)"
                 ))
             } else {
-                rule.fault(value)
+                rule.fault(schema, value, compared)
             };
             if let Some(detail) = fault {
                 self.add(value, path, &detail);
@@ -330,14 +458,24 @@ impl Evaluation<'_> {
             Value::Object(fields) => {
                 for (name, value) in fields {
                     if let Some(schema) = schema.field(name) {
-                        self.value(schema, value, &path.field(name));
+                        let old = old.and_then(|old| old.get(name));
+                        self.value(schema, (value, old), &path.field(name));
                     }
                 }
             }
             Value::Array(items) => {
+                let keys = match &schema.list {
+                    ListType::Map(keys) => keys.as_slice(),
+                    ListType::Atomic | ListType::Set => &[],
+                };
+                let olds = old.and_then(Value::as_array).filter(|_| !keys.is_empty());
+                let same = |one: &Value, other: &Value| {
+                    keys.iter().all(|key| one.get(key) == other.get(key))
+                };
                 if let Some(schema) = &schema.items {
                     for (index, item) in items.iter().enumerate() {
-                        self.value(schema, item, &path.index(index));
+                        let old = olds.into_iter().flatten().find(|old| same(old, item));
+                        self.value(schema, (item, old), &path.index(index));
                     }
                 }
             }

@@ -2,16 +2,21 @@
 
 use serde_json::Value;
 
-use super::{ListType, Schema, Type};
+use super::{ListType, Schema, Type, format};
 use crate::api::cause::Cause;
 use crate::api::path::Path;
 use crate::limits::LISTED_ERRORS;
 
 /// Returns every error in `value`. `prefix` is its path in the object: empty for the whole object, `status` for its
 /// status. The paths in the errors are below it. The CEL rules are evaluated only if the value has no other error that
-/// they could fail on.
+/// they could fail on; `old` is the stored value, for those that compare the two.
 #[must_use]
-pub(crate) fn validate(schema: &Schema, value: &Value, prefix: &str) -> Vec<Cause> {
+pub(crate) fn validate(
+    schema: &Schema,
+    value: &Value,
+    old: Option<&Value>,
+    prefix: &str,
+) -> Vec<Cause> {
     let mut run = Run {
         prefix,
         causes: Vec::new(),
@@ -21,12 +26,23 @@ pub(crate) fn validate(schema: &Schema, value: &Value, prefix: &str) -> Vec<Caus
     run.lists(schema, value, &Path::root(""));
     let causes = &mut run.causes.iter();
     if run.more == 0 && causes.all(|cause| cause.reason == "FieldValueInvalid") {
-        super::rules::evaluate(schema, value, prefix, &mut run.causes);
+        super::rules::evaluate(schema, (value, old), prefix, &mut run.causes);
     }
     if run.more > 0 {
         run.causes.push(Cause::more(run.more));
     }
     run.causes
+}
+
+/// Is a value valid under a schema, but for its rules?
+fn holds(schema: &Schema, value: &Value) -> bool {
+    let mut run = Run {
+        prefix: "",
+        causes: Vec::new(),
+        more: 0,
+    };
+    run.value(schema, value, &Path::root(""));
+    run.causes.is_empty()
 }
 
 struct Run<'a> {
@@ -86,7 +102,16 @@ impl Run<'_> {
         if !schema.allowed.is_empty() && !schema.allowed.contains(value) {
             self.add(|run| unsupported(schema, value, &run.at(path)));
         }
+        self.combined(schema, value, path);
         if let Value::Object(fields) = value {
+            let count = fields.len() as u64;
+            if let Some(least) = schema.min_properties.filter(|least| count < *least) {
+                let rule = format!("should have at least {least} properties");
+                self.invalid(path, &count.into(), &rule);
+            }
+            if let Some(most) = schema.max_properties.filter(|most| count > *most) {
+                self.add(|run| Cause::too_many(&run.at(path), fields.len(), most));
+            }
             for (name, value) in fields {
                 if let Some(schema) = schema.field(name) {
                     self.value(schema, value, &path.field(name));
@@ -100,10 +125,47 @@ impl Run<'_> {
         }
     }
 
+    /// Checks what combines schemas: `allOf`, `anyOf`, `oneOf`, `not`.
+    fn combined(&mut self, schema: &Schema, value: &Value, path: &Path<'_>) {
+        let valid = |schemas: &[Schema]| {
+            let valid = schemas.iter().filter(|schema| holds(schema, value));
+            valid.count()
+        };
+        let mut fault = |rule: &str| {
+            self.add(|run| {
+                let field = run.at(path);
+                let detail = format!("{field:?} must {rule}");
+                Cause::invalid(&field, &"".into(), &detail)
+            });
+        };
+        if !schema.any_of.is_empty() && valid(&schema.any_of) == 0 {
+            fault("validate at least one schema (anyOf)");
+        }
+        if !schema.one_of.is_empty() {
+            match valid(&schema.one_of) {
+                1 => {}
+                0 => fault("validate one and only one schema (oneOf). Found none valid"),
+                many => fault(&format!(
+                    "validate one and only one schema (oneOf). Found {many} valid alternatives"
+                )),
+            }
+        }
+        if schema.not.as_deref().is_some_and(|not| holds(not, value)) {
+            fault("not validate the schema (not)");
+        }
+        for part in &schema.all_of {
+            self.value(part, value, path);
+        }
+    }
+
     /// Checks the kind of a value; false where nothing more can be said about it.
     fn kind(&mut self, schema: &Schema, value: &Value, path: &Path<'_>) -> bool {
         let Some(expected) = schema.kind else {
-            if schema.int_or_string && !matches!(value, Value::Number(_) | Value::String(_)) {
+            let fits = match value {
+                Value::Number(number) => is_whole(number),
+                value => value.is_string() || (schema.nullable && value.is_null()),
+            };
+            if schema.int_or_string && !fits {
                 self.wrong_type(path, "integer,string", found(value));
             }
             return true;
@@ -168,10 +230,11 @@ impl Run<'_> {
             let rule = format!("should match '{pattern}'");
             self.invalid(path, value, &rule);
         }
-        if schema.format == "date-time" && !is_date_time(text) {
+        if !format::holds(&schema.format, text) {
             self.add(|run| {
                 let quoted = crate::api::go_fmt::quote(text);
-                let detail = format!("{} must be of type date-time: {quoted}", in_body(path));
+                let format = &schema.format;
+                let detail = format!("{} must be of type {format}: {quoted}", in_body(path));
                 Cause::wrong_type(&run.at(path), text, &detail)
             });
         }
@@ -203,19 +266,27 @@ impl Run<'_> {
             self.add(|_| Cause::invalid(field, &Value::from(""), &detail));
         }
         let Some(float) = number.as_f64() else { return };
-        if let Some(most) = schema.maximum.filter(|most| float > *most) {
+        let (below, above) = (schema.exclusive_maximum, schema.exclusive_minimum);
+        let too_large = |most: &f64| float > *most || (below && float >= *most);
+        if let Some(most) = schema.maximum.filter(too_large) {
+            let or_equal = if below { "" } else { " or equal to" };
             self.invalid(
                 path,
                 value,
-                &format!("should be less than or equal to {most}"),
+                &format!("should be less than{or_equal} {most}"),
             );
         }
-        if let Some(least) = schema.minimum.filter(|least| float < *least) {
+        let too_small = |least: &f64| float < *least || (above && float <= *least);
+        if let Some(least) = schema.minimum.filter(too_small) {
+            let or_equal = if above { "" } else { " or equal to" };
             self.invalid(
                 path,
                 value,
-                &format!("should be greater than or equal to {least}"),
+                &format!("should be greater than{or_equal} {least}"),
             );
+        }
+        if let Some(of) = schema.multiple_of.filter(|of| (float / of).fract() != 0.0) {
+            self.invalid(path, value, &format!("should be a multiple of {of}"));
         }
     }
 
@@ -309,9 +380,4 @@ fn is_whole(number: &serde_json::Number) -> bool {
     number
         .as_f64()
         .is_none_or(|float| !number.is_f64() || (float.fract() == 0.0 && float.abs() <= EXACT))
-}
-
-/// RFC 3339, with or without a fraction of a second.
-fn is_date_time(text: &str) -> bool {
-    text.parse::<imagecache::time::Timestamp>().is_ok()
 }

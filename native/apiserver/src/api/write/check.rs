@@ -1,5 +1,7 @@
 //! What is checked and kept on the way from a request to a stored object.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{Context, Subresource};
@@ -136,14 +138,20 @@ pub(super) fn content_faults(
             if let (Some(schema), Some(status)) =
                 (resource.schema.field("status"), object.get("status"))
             {
-                causes.extend(schema::validate(schema, status, "status"));
+                let old = live.and_then(|live| live.get("status"));
+                causes.extend(schema::validate(schema, status, old, "status"));
             }
         } else {
-            causes.extend(schema::validate(&resource.schema, object, ""));
+            causes.extend(schema::validate(&resource.schema, object, live, ""));
         }
     }
     if context.subresource == Subresource::None {
         causes.extend((resource.validate)(object, live));
+        if !resource.custom && resource.kept {
+            let known: BTreeSet<String> = causes.iter().map(|cause| cause.field.clone()).collect();
+            let missing = schema::missing(&resource.schema, object).into_iter();
+            causes.extend(missing.filter(|cause| !known.contains(&cause.field)));
+        }
     }
     causes
 }
@@ -180,10 +188,7 @@ pub(super) fn admit(
     object: &mut Value,
     context: &Context<'_>,
 ) -> Result<Vec<String>, ApiError> {
-    let Some(admit) = context
-        .admit
-        .filter(|_| context.subresource == Subresource::None)
-    else {
+    let Some(admit) = context.admit else {
         return Ok(Vec::new());
     };
     let admitted = admit(resource, live, std::mem::take(object))?;

@@ -17,7 +17,7 @@ use crate::api::resource::Resource;
 /// no process here needs one.
 ///
 /// # Errors
-/// 409 for preconditions that do not hold.
+/// 409 for preconditions that do not hold, 403 for an object that cannot be deleted.
 pub fn delete(
     resource: &Resource,
     live: &Value,
@@ -25,6 +25,11 @@ pub fn delete(
     now: Timestamp,
 ) -> Result<Outcome, ApiError> {
     check_preconditions(resource, live, options)?;
+    let name = meta::text(live, "name");
+    if resource.permanent.contains(&name) {
+        let why = "this namespace may not be deleted";
+        return Err(ApiError::forbidden(resource, name, why));
+    }
     let mut object = live.clone();
     let mut finalizers: Vec<&str> = meta::finalizers(live)
         .filter(|name| !matches!(*name, "orphan" | "foregroundDeletion"))

@@ -50,6 +50,10 @@ pub struct Admitted {
 /// or refuse the new one.
 pub type Admit<'a> = dyn Fn(&Resource, Option<&Value>, Value) -> Result<Admitted, ApiError> + 'a;
 
+/// Looks at an object after validation, which is about to be stored; gets the live object, if any, and returns warnings or
+/// refuses.
+pub type Approve<'a> = dyn Fn(Option<&Value>, &Value) -> Result<Vec<String>, ApiError> + 'a;
+
 /// Everything about a write that is neither the object nor the body.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
@@ -71,6 +75,8 @@ pub struct Context<'a> {
     pub options: &'a WriteOptions,
     /// Admission, if any is switched on.
     pub admit: Option<&'a Admit<'a>>,
+    /// What is asked last, if anything is.
+    pub approve: Option<&'a Approve<'a>>,
 }
 
 impl Context<'_> {
@@ -196,6 +202,9 @@ fn bring_to_life(
         }
     };
     refuse(&object, causes)?;
+    if let Some(approve) = context.approve {
+        warnings.extend(approve(None, &object)?);
+    }
     if !meta::text(&object, "resourceVersion").is_empty() {
         return Err(ApiError::internal(
             "resourceVersion should not be set on objects to be created",
@@ -331,7 +340,7 @@ fn apply(
             context.options.force,
         )?;
         check_weight(&object)?;
-        tidy_metadata(&mut object).map_err(ApiError::bad_request)?;
+        tidy(resource, &mut object).map_err(ApiError::bad_request)?;
         (resource.prepare)(&mut object).map_err(ApiError::bad_request)?;
         check_name(&object, name)?;
         settle_namespace(resource, &mut object, context)?;
@@ -352,10 +361,18 @@ fn blank_of(resource: &Resource) -> Value {
     blank
 }
 
-/// Metadata as the server's own type would hold it.
-fn tidy_metadata(object: &mut Value) -> Result<(), String> {
-    if let Some(metadata) = object.get_mut("metadata") {
-        *metadata = meta::decode(metadata.take(), &mut Vec::new())?.into();
+/// Makes metadata, and the fields of a built-in kind, what the server's own type would hold.
+fn tidy(resource: &Resource, object: &mut Value) -> Result<(), String> {
+    let Some(fields) = object.as_object_mut() else {
+        return Ok(());
+    };
+    let metadata = fields.remove("metadata");
+    if !resource.custom {
+        decode::read_built_in(resource, object)?;
+    }
+    if let (Some(metadata), Some(fields)) = (metadata, object.as_object_mut()) {
+        let metadata = meta::decode(metadata, &mut Vec::new())?;
+        fields.insert("metadata".to_owned(), metadata.into());
     }
     Ok(())
 }
@@ -383,6 +400,9 @@ fn replace(
         }
     };
     refuse(&object, causes)?;
+    if let Some(approve) = context.approve {
+        warnings.extend(approve(Some(live), &object)?);
+    }
     warnings.extend(meta::finalizer_warnings(&object, Some(live)));
     let ends = meta::is_deleting(live) && meta::finalizers(&object).next().is_none();
     let effect = if ends {

@@ -143,15 +143,29 @@ impl Server {
         body: Incoming,
     ) -> Answer {
         let verb = target.verb(request)?;
-        let resource = &target.place.resource;
+        let resource = std::sync::Arc::clone(&target.place.resource);
         if !resource.verbs.contains(&verb) {
-            return Err(ApiError::method_not_supported(resource, verb));
+            return Err(ApiError::method_not_supported(&resource, verb));
         }
-        match verb {
+        let answered = match verb {
             "get" => read::get(&self.cluster, request, &target, form),
             "list" => read::list(&self.cluster, request, &target, form),
             "watch" => stream::watch(self, request, &target, form),
             _ => write::write(self, verb, request, &target, form, body).await,
+        };
+        let Some(warning) = &resource.deprecated else {
+            return answered;
+        };
+        let warning = std::slice::from_ref(warning);
+        match answered {
+            Ok(mut answer) => {
+                answer::warn(&mut answer, warning);
+                Ok(answer)
+            }
+            Err(mut error) => {
+                error.warnings.splice(0..0, warning.iter().cloned());
+                Err(error)
+            }
         }
     }
 }
