@@ -44,6 +44,9 @@ export function Plan() {
       <Controls />
       <PriceFields plan={plan} />
       <Sizes plan={plan} />
+      <Lines title={p.findings}>
+        {plan.findings.map(({ path, message }) => <li class="problem" lang="en"><code>{path}</code> <Inline text={message} /></li>)}
+      </Lines>
       {all + plan.caches.length > 0 && (
         <>
           <Totals plan={plan} all={all} />
@@ -54,9 +57,6 @@ export function Plan() {
                 <code>{pod}</code> <span lang="en"><Inline text={reason} /></span>{uses && `; ${p.usesInPart(uses)}`}
               </li>
             ))}
-          </Lines>
-          <Lines title={p.findings}>
-            {plan.findings.map(({ path, message }) => <li class="problem" lang="en"><code>{path}</code> <Inline text={message} /></li>)}
           </Lines>
           <Lines title={p.assumptions}>
             {plan.assumptions.map((text) => <li lang="en"><Inline text={text} /></li>)}

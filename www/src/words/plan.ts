@@ -7,7 +7,7 @@ const s = (count: number): string => (count === 1 ? '' : 's');
 const en = {
   planning: 'Planning …',
   noWorkloads: 'No workload is among the documents. Open your workloads and caches, or begin with a sample:',
-  covered: (covered: number, all: number) => `${covered} of ${all} workload${s(all)} start from a cache that has all their images.`,
+  covered: (covered: number, all: number) => `${covered} of ${all} workload${s(all)} start${all === 1 ? 's' : ''} from a cache that has all images.`,
   costs: (before: string, after: string) => `A month costs ${after} instead of ${before}.`,
   costsUnknown: 'Without prices, costs are unknown.',
   failed: (why: string) => `There is no plan: ${why}`,
