@@ -398,7 +398,9 @@ impl Index {
         for (number, mut copies) in further.into_iter().enumerate() {
             if !copies.is_empty() {
                 copies.extend(index.take(number));
-                Cache::merged(copies).map(|cache| index.add(cache));
+                if let Some(cache) = Cache::merged(copies) {
+                    index.add(cache);
+                }
             }
         }
         index

@@ -522,7 +522,10 @@ fn signature_mismatch_shows_what_was_signed_without_secrets() {
     let password = ("ImageRegistryCredential.1.Password", "hunter2");
     for scheme in [Scheme::V1, Scheme::V3] {
         assert!(shown(scheme, &[region], None).0);
-        for (params, token) in [(vec![region, password], None), (vec![region], Some("hunter2"))] {
+        for (params, token) in [
+            (vec![region, password], None),
+            (vec![region], Some("hunter2")),
+        ] {
             let (whole, message) = shown(scheme, &params, token);
             assert!(!message.contains("hunter2"), "{message}");
             assert_eq!(whole, scheme == Scheme::V3);

@@ -67,7 +67,15 @@ fn libfuzzer(
     // No sanitizer: those need a nightly compiler, and the core has no unsafe code to sanitise. Coverage, debug
     // assertions and overflow checks are what we are after. An input that takes over 5 s counts as a hang.
     let status = Command::new(cargo_fuzz)
-        .args(["fuzz", "run", "--sanitizer", "none", target])
+        .args([
+            "fuzz",
+            "run",
+            "--sanitizer",
+            "none",
+            "--features",
+            "server",
+            target,
+        ])
         .args(folders)
         .arg("--")
         .args(flags)

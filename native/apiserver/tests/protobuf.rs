@@ -71,7 +71,13 @@ impl Answer {
 }
 
 impl Server {
-    async fn ask(&self, method: &str, path: &str, accept: &str, body: Option<(&str, Vec<u8>)>) -> Answer {
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        accept: &str,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -137,10 +143,16 @@ async fn protobuf_answers_can_be_sent_back() {
     }
     let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     let body = Some((PROTOBUF, fixture("CustomResourceDefinition")));
-    server.ask("POST", definitions, GO, body).await.is(201, PROTOBUF);
+    server
+        .ask("POST", definitions, GO, body)
+        .await
+        .is(201, PROTOBUF);
     let deployments = "/apis/apps/v1/namespaces/default/deployments";
     let body = Some((PROTOBUF, fixture("Deployment")));
-    server.ask("POST", deployments, GO, body).await.is(201, PROTOBUF);
+    server
+        .ask("POST", deployments, GO, body)
+        .await
+        .is(201, PROTOBUF);
 }
 
 #[tokio::test]
@@ -150,7 +162,10 @@ async fn protobuf_of_custom_resources_is_metadata_only() {
         "apiVersion": "eci.alibabacloud.com/v1", "kind": "ImageCache", "metadata": {"name": "a"},
         "spec": {"images": ["nginx:1"]},
     });
-    server.create(CACHES, cache).await.is(201, "application/json");
+    server
+        .create(CACHES, cache)
+        .await
+        .is(201, "application/json");
     let path = format!("{CACHES}/a");
     server.get(&path, GO).await.is(200, "application/json");
     server.get(&path, PROTOBUF).await.is(406, PROTOBUF);
@@ -162,7 +177,10 @@ async fn protobuf_of_custom_resources_is_metadata_only() {
     assert_eq!(table.json()["kind"], "Table");
     // options of a deletion are read for every kind; these ask for a dry run of an object with another uid
     let body = Some((PROTOBUF, fixture("DeleteOptions")));
-    server.ask("DELETE", &path, GO, body).await.is(409, PROTOBUF);
+    server
+        .ask("DELETE", &path, GO, body)
+        .await
+        .is(409, PROTOBUF);
     server.get(&path, GO).await.is(200, "application/json");
 }
 
@@ -192,12 +210,22 @@ async fn websocket_watches_send_a_message_for_each_event() {
         let mut request = url.into_client_request().unwrap();
         let headers = request.headers_mut();
         headers.insert("accept", accept.parse().unwrap());
-        headers.insert("sec-websocket-protocol", "base64.binary.k8s.io".parse().unwrap());
+        headers.insert(
+            "sec-websocket-protocol",
+            "base64.binary.k8s.io".parse().unwrap(),
+        );
         let stream = TcpStream::connect(server.address).await.unwrap();
-        let (mut socket, response) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        let (mut socket, response) = tokio_tungstenite::client_async(request, stream)
+            .await
+            .unwrap();
         assert_eq!(response.status(), 101);
-        assert_eq!(response.headers()["sec-websocket-protocol"], "base64.binary.k8s.io");
-        let first = timeout(Duration::from_secs(20), socket.next()).await.unwrap();
+        assert_eq!(
+            response.headers()["sec-websocket-protocol"],
+            "base64.binary.k8s.io"
+        );
+        let first = timeout(Duration::from_secs(20), socket.next())
+            .await
+            .unwrap();
         let first = first.unwrap().unwrap();
         assert_eq!(first.is_text(), accept != PROTOBUF);
         if first.is_text() {
@@ -208,7 +236,9 @@ async fn websocket_watches_send_a_message_for_each_event() {
             assert!(first.into_data().starts_with(b"\x0a\x05ADDED"));
         }
         // the watch ends, and closes the socket
-        let end = timeout(Duration::from_secs(20), socket.next()).await.unwrap();
+        let end = timeout(Duration::from_secs(20), socket.next())
+            .await
+            .unwrap();
         assert!(end.is_none_or(|end| end.is_ok_and(|end| end.is_close())));
     }
 }
@@ -236,12 +266,15 @@ async fn openapi_v2_is_served_as_clients_ask() {
 async fn built_in_objects_take_their_type_from_the_path() {
     let server = server().await;
     let maps = "/api/v1/namespaces/default/configmaps";
-    let made = server.create(maps, json!({"metadata": {"name": "a"}})).await;
+    let made = server
+        .create(maps, json!({"metadata": {"name": "a"}}))
+        .await;
     let made = made.is(201, "application/json").json();
-    assert_eq!((&made["kind"], &made["apiVersion"]), (&json!("ConfigMap"), &json!("v1")));
-    let of = |kind: &str, version: &str| {
-        json!({"kind": kind, "apiVersion": version, "metadata": {"name": "b"}})
-    };
+    assert_eq!(
+        (&made["kind"], &made["apiVersion"]),
+        (&json!("ConfigMap"), &json!("v1"))
+    );
+    let of = |kind: &str, version: &str| json!({"kind": kind, "apiVersion": version, "metadata": {"name": "b"}});
     for (object, words) in [
         (
             of("Secret", ""),
@@ -252,11 +285,21 @@ async fn built_in_objects_take_their_type_from_the_path() {
             "ConfigMap in version \"v2\" cannot be handled as a ConfigMap: no kind \"ConfigMap\" is registered for version \"v2\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
         ),
     ] {
-        let refused = server.create(maps, object).await.is(400, "application/json");
+        let refused = server
+            .create(maps, object)
+            .await
+            .is(400, "application/json");
         assert_eq!(refused.json()["message"], words);
     }
-    let refused = server.create(CACHES, json!({"metadata": {"name": "a"}})).await;
-    assert!(refused.json()["message"].as_str().unwrap().contains("Object 'Kind' is missing in"));
+    let refused = server
+        .create(CACHES, json!({"metadata": {"name": "a"}}))
+        .await;
+    assert!(
+        refused.json()["message"]
+            .as_str()
+            .unwrap()
+            .contains("Object 'Kind' is missing in")
+    );
 }
 
 #[tokio::test]
@@ -272,7 +315,12 @@ async fn paths_of_resources_that_are_not_served_are_unknown() {
         let answer = answer.is(404, "text/plain; charset=utf-8");
         assert_eq!(answer.body, b"404 page not found\n", "{path}");
     }
-    let part = server.get(&format!("{CACHES}/a/widgets"), "application/json").await;
+    let part = server
+        .get(&format!("{CACHES}/a/widgets"), "application/json")
+        .await;
     let part = part.is(404, "application/json").json();
-    assert_eq!(part["message"], "imagecaches.eci.alibabacloud.com \"a\" not found");
+    assert_eq!(
+        part["message"],
+        "imagecaches.eci.alibabacloud.com \"a\" not found"
+    );
 }

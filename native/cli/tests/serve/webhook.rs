@@ -136,17 +136,14 @@ fn printed_webhook_denies_a_cache_and_pins_a_pod() {
         let pod: Value =
             serde_json::from_str(&done("create --dry-run=server -o json -f -", POD)).unwrap();
         let annotations = pod["metadata"]["annotations"].clone();
-        if !annotations["k8s.aliyun.com/eci-image-snapshot-id"].is_null()
+        if !annotations["k8s.aliyun.com/eci-imc-id"].is_null()
             || start.elapsed() > Duration::from_secs(30)
         {
             break annotations;
         }
         std::thread::sleep(Duration::from_millis(100));
     };
-    assert_eq!(
-        pinned["k8s.aliyun.com/eci-image-snapshot-id"], "imc-1",
-        "{pinned}"
-    );
+    assert_eq!(pinned["k8s.aliyun.com/eci-imc-id"], "imc-1", "{pinned}");
     done("create -f -", POD);
 
     // image caches fail closed, pods fail open

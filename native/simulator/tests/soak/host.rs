@@ -1,4 +1,4 @@
-//! The controller: asks the core, performs its effects, keeps what it is told. It does what `native/controller` does, one
+//! The controller: asks the core, performs its effects, keeps the answers. It does what `native/controller` does, one
 //! move at a time: a request that was sent is answered some moves later.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -282,19 +282,22 @@ impl Soak {
 
     /// One step about one object.
     pub(crate) fn step(&mut self, name: &str) {
-        self.host.woken.remove(name);
-        self.host.due.remove(name);
         let run = match self.host.runs.remove(name) {
             Some(run) => run,
-            None => match self.host.store.get(name) {
-                Some(object) => Run {
+            None => {
+                // a change that comes while a run is under way starts another one after it
+                self.host.woken.remove(name);
+                self.host.due.remove(name);
+                let Some(object) = self.host.store.get(name) else {
+                    return;
+                };
+                Run {
                     object: object.clone(),
                     live: false,
                     logins: None,
                     acts: 0,
-                },
-                None => return,
-            },
+                }
+            }
         };
         let uid = of(&run.object, "uid").to_owned();
         let slot = self.slot(name, &uid).clone();

@@ -165,6 +165,7 @@ impl Server {
                 manager,
                 options: &WriteOptions::default(),
                 admit: None,
+                approve: None,
             },
         )?;
         let Outcome { object, effect, .. } = outcome;

@@ -286,7 +286,7 @@ impl Soak {
         self.cloud.pass(now);
     }
 
-    /// Whoever is called about a cache must have made it, or be allowed to adopt it.
+    /// A call must be about a cache that was made for the object, or that it may adopt.
     pub(crate) fn check_target(&mut self, name: &str, object: &Value, id: &str) {
         let uid = of(object, "uid");
         let made = self.cloud.made.get(id).map(String::as_str) == Some(uid);
@@ -364,11 +364,11 @@ impl Soak {
         })
     }
 
-    /// There are no more faults, and everything comes to rest.
+    /// Faults end, and everything comes to rest.
     fn rest(&mut self) {
         self.faulty = false;
         self.ended = 0;
-        self.say("no more faults");
+        self.say("faults end");
         self.unpause();
         let (mut quiet, mut last) = (0, String::new());
         for round in 0..ROUNDS {

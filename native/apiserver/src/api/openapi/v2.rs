@@ -132,7 +132,11 @@ fn operation(of: &Value) -> Value {
     let body = out.remove("requestBody").unwrap_or_default();
     let media = |content: &Value| -> Vec<String> {
         let content = content.get("content").and_then(Value::as_object);
-        content.into_iter().flatten().map(|(media, _)| media.clone()).collect()
+        content
+            .into_iter()
+            .flatten()
+            .map(|(media, _)| media.clone())
+            .collect()
     };
     let consumes = match media(&body) {
         media if media.is_empty() => vec!["*/*".to_owned()],
@@ -176,10 +180,7 @@ mod tests {
     #[test]
     fn openapi_v2_schemas_have_what_older_clients_read() {
         for (of, older) in [
-            (
-                json!({"type": "string", "nullable": true}),
-                json!({}),
-            ),
+            (json!({"type": "string", "nullable": true}), json!({})),
             (
                 json!({"type": "object", "required": ["a", "b"], "properties": {
                     "a": {"type": "string", "nullable": true}, "b": {"type": "string"}}}),

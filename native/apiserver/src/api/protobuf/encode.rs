@@ -62,7 +62,10 @@ fn append(field: &Field, value: Option<&Value>, out: &mut Vec<u8>) -> Result<(),
 }
 
 fn wrong(value: &Value, wanted: &str) -> String {
-    format!(": expected {wanted}, found {}", crate::api::go_fmt::json_kind(value))
+    format!(
+        ": expected {wanted}, found {}",
+        crate::api::go_fmt::json_kind(value)
+    )
 }
 
 /// Appends one value; null is its zero.

@@ -289,8 +289,8 @@ fixture(
                     "b": schema(xKubernetesIntOrString=True, default={"raw": b"5"}),
                     "c": schema(type="object", additionalProperties={"allows": True, "schema": schema(type="number", maximum=1.5)}),
                     "d": schema(type="object", additionalProperties={"allows": True}, xKubernetesPreserveUnknownFields=True),
-                    "e": schema(xKubernetesValidations=[{
-                        "rule": "self > 0", "message": "", "messageExpression": "", "fieldPath": "", "optionalOldSelf": False,
+                    "e": schema(type="string", xKubernetesValidations=[{
+                        "rule": "self != ''", "message": "", "messageExpression": "", "fieldPath": "", "optionalOldSelf": False,
                     }], minLength=0),
                 })},
                 "subresources": {"status": {}},
@@ -313,7 +313,7 @@ fixture(
                     "b": {"x-kubernetes-int-or-string": True, "default": 5},
                     "c": {"type": "object", "additionalProperties": {"type": "number", "maximum": 1.5}},
                     "d": {"type": "object", "additionalProperties": True, "x-kubernetes-preserve-unknown-fields": True},
-                    "e": {"x-kubernetes-validations": [{"rule": "self > 0", "optionalOldSelf": False}], "minLength": 0},
+                    "e": {"type": "string", "x-kubernetes-validations": [{"rule": "self != ''", "optionalOldSelf": False}], "minLength": 0},
                 }}},
                 "subresources": {"status": {}},
                 "additionalPrinterColumns": [{"name": "A", "type": "string", "jsonPath": ".a"}],

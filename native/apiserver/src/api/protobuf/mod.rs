@@ -86,8 +86,7 @@ pub(super) fn read(body: &[u8], default: (&str, &str)) -> Result<Value, String> 
             default.clone_into(found);
         }
     }
-    let message =
-        find(&api_version, &kind).ok_or_else(|| not_registered(&api_version, &kind))?;
+    let message = find(&api_version, &kind).ok_or_else(|| not_registered(&api_version, &kind))?;
     let mut object = decode::message(message, raw, 0)?;
     object.insert("kind".to_owned(), kind.into());
     object.insert("apiVersion".to_owned(), api_version.into());

@@ -76,7 +76,10 @@ fn protobuf_bodies_that_cannot_be_read_are_refused() {
         ),
         (body("v1", "Secret", &[0x0a, 0x7f]), "unexpected EOF"),
         (body("v1", "Secret", &[0x0b]), "proto: illegal wireType 3"),
-        (body("v1", "Secret", &[0x08, 1]), "proto: wrong wireType = 0"),
+        (
+            body("v1", "Secret", &[0x08, 1]),
+            "proto: wrong wireType = 0",
+        ),
     ] {
         assert_eq!(read(&body, ("", "")).unwrap_err(), words);
     }

@@ -32,7 +32,7 @@ pub(super) async fn answer(server: &Server, request: &Request) -> Answer {
     let form = Form::of_error(request);
     let served = server.cluster.served();
     let resources = &served.resources;
-    // These two are no objects of Kubernetes either, and have no form in protobuf.
+    // These two are not objects of Kubernetes, and have no form in protobuf.
     let plain = Form {
         media: match form.media {
             Media::Protobuf => Media::Json,

@@ -117,8 +117,8 @@ impl Server {
             return file;
         }
         let answered = self.route(&request, body).await;
-        let answer = answered
-            .unwrap_or_else(|error| answer::refusal(&error, Form::of_error(&request)));
+        let answer =
+            answered.unwrap_or_else(|error| answer::refusal(&error, Form::of_error(&request)));
         let (method, path, code) = (&request.method, &request.path, answer.status().as_u16());
         tracing::debug!(%method, path, code, "request");
         answer
