@@ -42,7 +42,7 @@ const still = ['early.js', 'icon.svg'];
 export default defineConfig({
   // The page lives wherever it is put: at the root of a server, or below a path.
   base: './',
-  server: { fs: { allow: ['.', '../pkg/dist'] } },
+  server: { fs: { allow: ['.', '../pkg/dist', '../examples/shop'] } },
   worker: { format: 'es' },
   build: {
     target: 'es2023',

@@ -71,6 +71,21 @@ pub fn review(review: &JsValue, settings: &JsValue, caches: &JsValue, now: &JsVa
     write::json(&answer.map_err(read::error)?)
 }
 
+/// Plans which caches to have for the objects of a text or a value.
+#[cfg(feature = "plan")]
+#[wasm_bindgen]
+pub fn plan(objects: &JsValue, facts: &JsValue, options: &JsValue) -> Answer {
+    let facts = read::optional("facts", facts)?;
+    let options = read::optional("options", options)?;
+    let (facts, options) = (facts.as_ref(), options.as_ref());
+    let answer = if objects.is_string() {
+        ffi::plan_text(&read::string("objects", objects)?, facts, options)
+    } else {
+        ffi::plan(&read::json("objects", objects)?, facts, options)
+    };
+    write::json(&answer.map_err(read::error)?)
+}
+
 /// Returns the code with this number or name, if there is one. `texts.js` has its rule.
 #[wasm_bindgen]
 pub fn code(code: &JsValue) -> Answer {

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import * as full from 'imagecache';
 import * as inline from 'imagecache/inline';
 import * as json from 'imagecache/json';
+import * as plan from 'imagecache/plan';
 import * as texts from 'imagecache/texts';
 
 const cache = (id, images, more = {}) => ({
@@ -23,7 +24,7 @@ const pod = (...images) => ({
 const works = ({ parseReference }) =>
   assert.equal(parseReference('nginx').normalized, 'docker.io/library/nginx:latest');
 
-for (const [name, core] of Object.entries({ full, inline, json })) {
+for (const [name, core] of Object.entries({ full, inline, json, plan })) {
   describe(name, () => {
     test('a finding in an object has a path', () => {
       const found = core.validate(cache('1', ['nginx:1.27'], { spec: { imageCacheSize: 10 } }));

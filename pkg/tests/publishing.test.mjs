@@ -8,6 +8,7 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import * as imagecache from 'imagecache';
+import * as planner from 'imagecache/plan';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const bin = (name) => join(here, 'node_modules/.bin', name);
@@ -22,7 +23,7 @@ test('types are found wherever the package is', () => {
   const file = join(tmpdir(), archive);
   try {
     // Node 10 and TypeScript's resolution of that name know no `exports`.
-    execFileSync(bin('attw'), [file, '--profile', 'node16', '--exclude-entrypoints', './imagecache.wasm', './json/imagecache.wasm'], { encoding: 'utf8' });
+    execFileSync(bin('attw'), [file, '--profile', 'node16', '--exclude-entrypoints', './imagecache.wasm', './json/imagecache.wasm', './plan/imagecache.wasm'], { encoding: 'utf8' });
   } catch (fault) {
     assert.fail(fault.stdout);
   } finally {
@@ -50,14 +51,17 @@ test('a TypeScript program compiles, and what is wrong in one does not', () => {
     Explanation: [index.explain(pod), index.explain(named)],
     Unreadable: [index.match({})],
     Rule: [imagecache.explain('IC001')],
+    PlanAnswer: [planner.plan([cache, older, pod], { sizes: { 'nginx:1': '1Gi', 'nginx:7': 7 }, prices: planner.samplePrices() }), planner.plan([pod, named, {}], { sizes: { B: 1 } })],
+    PriceFile: [planner.samplePrices()],
     'Review | { error: string }': [imagecache.review({})],
   };
-  const constants = Object.entries(answers).flatMap(([type, values]) => values.map((value, at) => `export const ${type.replace(/\W/g, '')}${at}: Types.${type} = ${JSON.stringify(value)};`));
+  const constants = Object.entries(answers).flatMap(([type, values]) => values.map((value, at) => `export const ${type.replace(/\W/g, '')}${at}: ${/^(Plan|Price)/.test(type) ? 'Planner' : 'Types'}.${type} = ${JSON.stringify(value)};`));
   const program = `
     import * as Types from 'imagecache';
     import { CacheIndex, expiry, init, validate, type Diagnostic } from 'imagecache';
     import * as small from 'imagecache/json';
     import * as inline from 'imagecache/inline';
+    import * as Planner from 'imagecache/plan';
     import { crd, rules } from 'imagecache/texts';
     ${constants.join('\n')}
     await init();
@@ -75,6 +79,12 @@ test('a TypeScript program compiles, and what is wrong in one does not', () => {
     // @ts-expect-error: no such level
     validate('', { levels: { IC042: 'loud' } });
     export const verdict = small.review({}, { mode: 'pin', rules: { strict: true } }, index);
+    const planned = Planner.plan([{ kind: 'Pod' }], { prices: Planner.samplePrices(), sizes: { 'a:1': '1Gi' } }, { objective: 'seconds', retentionDays: null, hours: { 'Job/a': 3 } });
+    export const cost: number | null | undefined = planned.caches[0]?.useMicros ?? planned.after.keepMicros;
+    // @ts-expect-error: no such objective
+    Planner.plan('', undefined, { objective: 'speed' });
+    // @ts-expect-error: the package without plans has none
+    Types.plan('');
     // @ts-expect-error: no such rule
     index.match({}, { stricter: true });
   `;

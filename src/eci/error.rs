@@ -422,12 +422,7 @@ impl ErrorReply {
             ("Message", &self.message),
             ("Recommend", &self.recommend),
         ] {
-            // XML has no way to write most control characters
-            let text = text
-                .replace(|c: char| c.is_control() && !c.is_whitespace(), "\u{fffd}")
-                .replace('&', "&amp;")
-                .replace('<', "&lt;")
-                .replace('>', "&gt;");
+            let text = super::xml::escape(text);
             out.push_str(&format!("<{name}>{text}</{name}>"));
         }
         out.push_str("</Error>");

@@ -28,6 +28,7 @@ pub mod request;
 mod secret;
 pub mod signature;
 pub mod target;
+pub mod xml;
 
 pub use secret::Secret;
 

@@ -42,7 +42,7 @@ use crate::validate::{self, ValidateOptions, Validation};
 pub use index::{CacheBatch, CacheIndex, PodAnswer};
 pub use part::{POD, Part};
 #[cfg(feature = "plan")]
-pub use plan::{PlanAnswer, plan};
+pub use plan::{PlanAnswer, plan, plan_text};
 
 /// The largest argument, in bytes. A WebAssembly module cannot give memory back, and stops when it has none left.
 pub const MAX_BYTES: usize = 32 << 20;

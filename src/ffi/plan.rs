@@ -3,8 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{FfiError, chosen};
-use crate::diagnostic::{Diagnostic, Levels, Report};
+use super::{FfiError, check_size, chosen};
+use crate::diagnostic::{Diagnostic, Levels, Report, Severity};
+use crate::document::{self, TextFormat};
 use crate::plan::{Plan, PlanInput, PlanOptions, PriceTable};
 
 /// A plan, its manifests, and what could not be read.
@@ -18,6 +19,8 @@ pub struct PlanAnswer {
     pub manifests: String,
     /// The parts of the objects that could not be read.
     pub diagnostics: Vec<Diagnostic>,
+    /// The number of objects with a fact that could not be read. The plan is not complete unless it is 0.
+    pub unread: usize,
 }
 
 /// Plans which caches to have for workloads. `objects` are workloads, caches, autoscalers and nodes, as an object, a list,
@@ -42,36 +45,89 @@ pub fn plan(
     facts: Option<&Value>,
     options: Option<&Value>,
 ) -> Result<PlanAnswer, FfiError> {
+    answer(facts, options, |input| {
+        let mut report = Report::new(&Levels::DEFAULT);
+        input.add(objects, &mut report);
+        report.finish()
+    })
+}
+
+/// [`plan`] for the objects of a text: YAML or JSON, any number of documents. A document that cannot be read is counted in
+/// [`PlanAnswer::unread`].
+///
+/// ```
+/// use imagecache::ffi;
+/// let text = r#"{"kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"image": "web:1"}]}}"#;
+/// let answer = ffi::plan_text(text, None, None)?;
+/// assert_eq!((answer.plan.uncovered.len(), answer.unread), (1, 0));
+/// assert_eq!(ffi::plan_text("[", None, None)?.unread, 1);
+/// # Ok::<(), ffi::FfiError>(())
+/// ```
+///
+/// # Errors
+/// Returns the errors of [`plan`], or an error if the text is too large.
+pub fn plan_text(
+    objects: &str,
+    facts: Option<&Value>,
+    options: Option<&Value>,
+) -> Result<PlanAnswer, FfiError> {
+    check_size("objects", objects.len())?;
+    answer(facts, options, |input| {
+        let (documents, mut diagnostics) =
+            document::read(objects, TextFormat::Auto, &Levels::DEFAULT);
+        let severe = |found: &Diagnostic| found.severity == Severity::Error;
+        input.unread += diagnostics.iter().filter(|found| severe(found)).count();
+        for document in &documents {
+            let mut report = Report::on(document, &Levels::DEFAULT);
+            input.add(document.value(), &mut report);
+            diagnostics.extend(report.finish());
+        }
+        diagnostics
+    })
+}
+
+fn answer(
+    facts: Option<&Value>,
+    options: Option<&Value>,
+    read: impl FnOnce(&mut PlanInput) -> Vec<Diagnostic>,
+) -> Result<PlanAnswer, FfiError> {
     let options = chosen("options", options, PlanOptions::parse)?;
     let mut input = PlanInput::default();
-    let mut table = PriceTable::default();
-    if let Some(facts) = facts.filter(|facts| !facts.is_null()) {
-        let members = facts.as_object();
-        let members = members.ok_or_else(|| FfiError::invalid("facts", "must be an object"))?;
-        for (name, value) in members {
-            match (name.as_str(), value) {
-                ("sizes" | "prices", Value::Null) => {}
-                ("sizes", sizes) => input.sizes("sizes", sizes),
-                ("prices", Value::Array(files)) => {
-                    for (index, file) in files.iter().enumerate() {
-                        table.add(&format!("prices[{index}]"), file);
-                    }
-                }
-                ("prices", file) => table.add("prices", file),
-                _ => {
-                    let message = format!("`{name}`: unknown field, expected `sizes` or `prices`");
-                    return Err(FfiError::invalid("facts", message));
-                }
-            }
-        }
-    }
-    let mut report = Report::new(&Levels::DEFAULT);
-    input.add(objects, &mut report);
+    let table = facts_of(facts, &mut input)?;
+    let diagnostics = read(&mut input);
     input.apply_defaults();
     let plan = crate::plan::plan(&input, &table, &options);
     Ok(PlanAnswer {
         manifests: plan.yaml(),
         plan,
-        diagnostics: report.finish(),
+        diagnostics,
+        unread: input.unread,
     })
+}
+
+/// Reads the sizes of `facts` into the input, and returns the prices.
+fn facts_of(facts: Option<&Value>, input: &mut PlanInput) -> Result<PriceTable, FfiError> {
+    let mut table = PriceTable::default();
+    let Some(facts) = facts.filter(|facts| !facts.is_null()) else {
+        return Ok(table);
+    };
+    let members = facts.as_object();
+    let members = members.ok_or_else(|| FfiError::invalid("facts", "must be an object"))?;
+    for (name, value) in members {
+        match (name.as_str(), value) {
+            ("sizes" | "prices", Value::Null) => {}
+            ("sizes", sizes) => input.sizes("sizes", sizes),
+            ("prices", Value::Array(files)) => {
+                for (index, file) in files.iter().enumerate() {
+                    table.add(&format!("prices[{index}]"), file);
+                }
+            }
+            ("prices", file) => table.add("prices", file),
+            _ => {
+                let message = format!("`{name}`: unknown field, expected `sizes` or `prices`");
+                return Err(FfiError::invalid("facts", message));
+            }
+        }
+    }
+    Ok(table)
 }

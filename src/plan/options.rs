@@ -33,6 +33,8 @@ pub enum Objective {
 /// use imagecache::plan::PlanOptions;
 /// let options = PlanOptions::parse(&serde_json::json!({"retentionDays": 7, "hours": {"Deployment/web": 200}}))?;
 /// assert_eq!((options.retention_days, options.size_percent), (Some(7), 200));
+/// let options = PlanOptions::parse(&serde_json::json!({"retentionDays": null, "steps": null}))?;
+/// assert_eq!((options.retention_days, options.steps), (None, 50_000));
 /// # Ok::<(), imagecache::settings::SettingErrors>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,12 +90,21 @@ pub struct PlanOptions {
 }
 
 impl PlanOptions {
-    /// Parses the options that a JSON object sets; the others keep their defaults.
+    /// Parses the options that a JSON object sets; the others keep their defaults, and so does an option that is null.
+    /// Of `quota` and `retentionDays` null is a choice: no limit, and never.
     ///
     /// # Errors
     /// Returns every option that cannot be used.
     pub fn parse(value: &Value) -> Result<Self, SettingErrors> {
-        settings::read(value)
+        let mut options: Self = settings::read(value)?;
+        let is_null = |name| value.get(name).is_some_and(Value::is_null);
+        if is_null("quota") {
+            options.quota = None;
+        }
+        if is_null("retentionDays") {
+            options.retention_days = None;
+        }
+        Ok(options)
     }
 }
 

@@ -179,7 +179,7 @@ pub enum Outcome {
     Refused {
         /// The code.
         code: ErrorCode,
-        /// Its words.
+        /// Its words, without the secrets of the call: they become a part of the status. The client takes them out.
         message: String,
         /// Whether the same call may help later.
         retry: Retry,

@@ -48,17 +48,6 @@ impl fmt::Display for SecretFault {
     }
 }
 
-impl SecretLogins {
-    /// The text without what must not be seen of this login.
-    pub(super) fn redact(&self, text: &str) -> String {
-        let logins = self.found.as_deref().unwrap_or_default();
-        let secrets = logins.iter().map(|login| login.password.expose());
-        secrets
-            .filter(|secret| !secret.is_empty())
-            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
-    }
-}
-
 /// Why an object is not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Held {

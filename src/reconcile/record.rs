@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::condition::{reason, sentence, word};
 use super::drift::Altered;
 use super::effect::{Effect, Outcome};
-use super::{GONE_AFTER, GONE_ANSWERS, Monotonic, SecretLogins};
+use super::{GONE_AFTER, GONE_ANSWERS, Monotonic};
 use crate::eci::error::{ErrorCode, Retry};
 use crate::eci::reply::ImageCacheEntry;
 
@@ -166,14 +166,12 @@ pub fn backoff(failures: u32, first: Duration, most: Duration) -> Duration {
 }
 
 impl ReconcileRecord {
-    /// Notes how an act went. `generation` is that of the object the act was decided on, `logins` what was sent with it:
-    /// ECI's words are kept without them.
+    /// Notes how an act went. `generation` is that of the object the act was decided on.
     pub fn record(
         &mut self,
         effect: &Effect,
         outcome: &Outcome,
         generation: i64,
-        logins: &[SecretLogins],
         moment: Monotonic,
     ) {
         match effect {
@@ -206,16 +204,16 @@ impl ReconcileRecord {
                     self.under_way = Some(true);
                     self.lost = Some(moment);
                 }
-                self.called(outcome, generation, *named, logins, moment);
+                self.called(outcome, generation, *named, moment);
             }
             Effect::Update {
                 generation: named, ..
             } => {
-                self.called(outcome, generation, *named, logins, moment);
+                self.called(outcome, generation, *named, moment);
             }
             Effect::Delete { .. } => {
                 self.deleted = matches!(outcome, Outcome::Accepted).then_some(moment);
-                self.called(outcome, generation, generation, logins, moment);
+                self.called(outcome, generation, generation, moment);
                 self.accepted = None;
             }
         }
@@ -246,14 +244,7 @@ impl ReconcileRecord {
         };
     }
 
-    fn called(
-        &mut self,
-        outcome: &Outcome,
-        generation: i64,
-        named: i64,
-        logins: &[SecretLogins],
-        moment: Monotonic,
-    ) {
+    fn called(&mut self, outcome: &Outcome, generation: i64, named: i64, moment: Monotonic) {
         if !matches!(outcome, Outcome::Unsent(_)) {
             self.changed = Some(moment);
         }
@@ -275,7 +266,7 @@ impl ReconcileRecord {
                 code,
                 message,
                 retry,
-            } => self.refused(code, message, *retry, generation, named, logins, moment),
+            } => self.refused(code, message, *retry, generation, named, moment),
             Outcome::Lost(what) | Outcome::Unsent(what) => {
                 let most = Duration::from_secs(300);
                 self.failed(
@@ -300,7 +291,6 @@ impl ReconcileRecord {
         retry: Retry,
         generation: i64,
         named: i64,
-        logins: &[SecretLogins],
         moment: Monotonic,
     ) {
         match code {
@@ -316,10 +306,7 @@ impl ReconcileRecord {
             // the listing was old: the next one shows it
             ErrorCode::InvalidImageCacheNotFound | ErrorCode::ImageCacheIncorrectStatus => {}
             _ => {
-                let mut said = format!("{code}: {message}");
-                for login in logins {
-                    said = login.redact(&said);
-                }
+                let said = format!("{code}: {message}");
                 let second = Duration::from_secs(1);
                 let (lasting, first, most) = match retry {
                     Retry::Never => (true, second * 30, second * 1800),

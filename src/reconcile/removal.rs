@@ -25,18 +25,17 @@ impl<'a> Turn<'a> {
             return ReconcileDecision::listing();
         };
         let subject = self.subject;
-        let adopted = subject.id.is_some_and(|id| subject.has_adopted(id));
-        let policy = match subject.policy(adopted) {
-            Ok(policy) => policy,
+        let stays = match subject.policy() {
+            Ok(Some(Policy::Retain)) => return self.release(),
+            Ok(Some(Policy::Delete)) => None,
+            // an adopted cache stays unless the object says otherwise, but none that was made for the object
+            Ok(None) => subject.wanted(),
             Err(message) => return self.stays(reason::INVALID, &message),
         };
-        if policy == Policy::Retain {
-            return self.release();
-        }
         if !self.is_fresh(listing) {
             return ReconcileDecision::listing();
         }
-        match self.left(listing) {
+        match self.left(listing, stays) {
             Left::Cache(id) => self.take_down(&id),
             Left::Unlisted(id) => self.ask(listing, id),
             // a cache that still arrives would have no owner
@@ -47,16 +46,20 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// The next cache that must go before the object does.
-    fn left(&self, listing: &'a Listing) -> Left<'a> {
+    /// The next cache that must go before the object does; the one that `stays` never does.
+    fn left(&self, listing: &'a Listing, stays: Option<&str>) -> Left<'a> {
         let uid = self.subject.uid;
         let named = self
             .subject
             .id
-            .or_else(|| self.memory.accepted.as_ref()?.made.as_deref());
+            .or_else(|| self.memory.accepted.as_ref()?.made.as_deref())
+            .filter(|id| stays != Some(*id));
+        let mut made = listing.of_owner(uid);
         let entry = named.and_then(|id| self.entry(listing, id));
         let entry = entry.filter(|entry| self.is_ours(entry));
-        if let Some(entry) = entry.or_else(|| listing.of_owner(uid).next()) {
+        if let Some(entry) =
+            entry.or_else(|| made.find(|entry| stays != Some(entry.image_cache_id.as_str())))
+        {
             return Left::Cache(entry.image_cache_id.clone());
         }
         match named.filter(|id| listing.get(id).is_none()) {

@@ -92,14 +92,15 @@ impl<'a> Subject<'a> {
         self.wanted() == Some(id)
     }
 
+    /// What the object says is to become of its caches, if it says anything.
+    ///
     /// # Errors
     /// The words of a policy that is none.
-    pub(super) fn policy(&self, adopted: bool) -> Result<Policy, String> {
+    pub(super) fn policy(&self) -> Result<Option<Policy>, String> {
         match self.annotation(annotation::DELETION_POLICY) {
-            Some("Delete") => Ok(Policy::Delete),
-            Some("Retain") => Ok(Policy::Retain),
-            None if adopted => Ok(Policy::Retain),
-            None => Ok(Policy::Delete),
+            Some("Delete") => Ok(Some(Policy::Delete)),
+            Some("Retain") => Ok(Some(Policy::Retain)),
+            None => Ok(None),
             Some(text) => Err(format!(
                 "metadata.annotations[{}]: `{text}`, must be Delete or Retain",
                 annotation::DELETION_POLICY

@@ -507,3 +507,28 @@ fn request_debug_output_has_no_secret() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+#[test]
+fn signature_mismatch_shows_what_was_signed_without_secrets() {
+    let shown = |scheme, params: &[(&str, &str)], token| {
+        let params = params.iter().copied().collect::<Params>();
+        let sent = sign(scheme, &params, "localhost", token);
+        let received = Received::read(&sent.as_http()).unwrap();
+        let refusal = received.verify(&"guessed".into()).unwrap_err();
+        let signed = received.string_to_sign().to_owned();
+        (refusal.message.contains(&signed), refusal.message.clone())
+    };
+    let region = ("RegionId", "cn-hangzhou");
+    let password = ("ImageRegistryCredential.1.Password", "hunter2");
+    for scheme in [Scheme::V1, Scheme::V3] {
+        assert!(shown(scheme, &[region], None).0);
+        for (params, token) in [
+            (vec![region, password], None),
+            (vec![region], Some("hunter2")),
+        ] {
+            let (whole, message) = shown(scheme, &params, token);
+            assert!(!message.contains("hunter2"), "{message}");
+            assert_eq!(whole, scheme == Scheme::V3);
+        }
+    }
+}

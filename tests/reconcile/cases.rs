@@ -236,6 +236,21 @@ fn step_every_state_has_its_effect() {
             "finalizers []",
         ),
         (
+            "deleted, adopted, with one that was made for it",
+            with(&deleting, &annotated("adopt", "imc-1")),
+            vec![ready.clone(), entry(json!({"ImageCacheId": "imc-2"}))],
+            "delete imc-2",
+        ),
+        (
+            "deleted, adopted, whose status is lost",
+            with(
+                &with(&deleting, &annotated("adopt", "imc-1")),
+                &json!({"status": {"imageCacheId": null}}),
+            ),
+            vec![ready.clone()],
+            "finalizers []",
+        ),
+        (
             "deleted, adopted, to go",
             patched(
                 &with(&deleting, &annotated("adopt", "imc-1")),
@@ -283,7 +298,7 @@ fn proof() -> ReconcileRecord {
         }),
     };
     for moment in [Duration::ZERO, GONE_AFTER] {
-        memory.record(&ask, &Outcome::Described(None), 1, &[], moment);
+        memory.record(&ask, &Outcome::Described(None), 1, moment);
     }
     memory
 }
@@ -333,7 +348,7 @@ fn step_removed_retention_is_reported() {
         call: Box::default(),
         generation: 2,
     };
-    memory.record(&update, &Outcome::Accepted, 2, &[], Duration::from_secs(1));
+    memory.record(&update, &Outcome::Accepted, 2, Duration::from_secs(1));
     let accepted = decide(&object, vec![], &memory, Some(&[]));
     assert_eq!(
         told(&accepted),
@@ -367,13 +382,7 @@ fn step_transient_errors_back_off_then_report() {
     let mut waits = Vec::new();
     for attempt in 1..=4 {
         // just before the listing that `decide` gives, so that it is fresh
-        memory.record(
-            &update,
-            &throttled,
-            2,
-            &[],
-            Duration::from_nanos(99_999_999_999),
-        );
+        memory.record(&update, &throttled, 2, Duration::from_nanos(99_999_999_999));
         let decision = decide(&object, vec![entry(json!({}))], &memory, Some(&[]));
         assert_eq!(
             decision.act.is_some(),
@@ -407,7 +416,6 @@ fn step_dropped_conditions_stop_creation() {
         &intent.act.unwrap(),
         &Outcome::Object(object.clone()),
         1,
-        &[],
         Duration::from_secs(99),
     );
     let decision = decide(&object, vec![], &memory, Some(&[]));

@@ -177,7 +177,8 @@ impl Cloud {
         Outcome::Accepted
     }
 
-    /// ECI's answer to a call that it refuses because a quota is used up; it quotes what was sent, passwords included.
+    /// ECI's answer to a call that it refuses because a quota is used up; it quotes what was sent, and the client has masked
+    /// the passwords.
     pub(crate) fn refuse(call: &Call) -> Outcome {
         let params = match call {
             Call::Create(call) => call.to_params(),
@@ -185,7 +186,7 @@ impl Cloud {
             Call::Delete(call) => call.to_params(),
         };
         let quoted: Vec<_> = params
-            .iter()
+            .masked()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         Outcome::Refused {

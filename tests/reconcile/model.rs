@@ -771,8 +771,7 @@ impl Model {
         self.host.moment += Duration::from_nanos(1);
         let known = self.host.memories.get(&uid);
         let mut memory = known.map_or_else(ReconcileRecord::default, |known| known.memory.clone());
-        let logins = [login("default:registry")];
-        memory.record(&act, &outcome, generation, &logins, self.host.moment);
+        memory.record(&act, &outcome, generation, self.host.moment);
         let (hash, times) = timeless(&memory);
         let known = Known {
             memory,

@@ -223,7 +223,7 @@ fn believes_one_listing(
     };
     let mut memory = memory.clone();
     for moment in [seen.moment, seen.moment + GONE_AFTER] {
-        memory.record(ask, &Outcome::Described(None), 1, &[], moment);
+        memory.record(ask, &Outcome::Described(None), 1, moment);
     }
     step(object, seen, settings, &memory, now)
 }
@@ -265,7 +265,7 @@ fn asks_only_once(
     };
     let mut memory = memory.clone();
     let absent = Outcome::Described(None);
-    memory.record(&ask, &absent, 1, &[], seen.moment + GONE_AFTER);
+    memory.record(&ask, &absent, 1, seen.moment + GONE_AFTER);
     step(object, seen, settings, &memory, now)
 }
 

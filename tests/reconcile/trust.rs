@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use imagecache::eci::error::{ErrorCode, Retry};
 use imagecache::eci::login::RegistryLogin;
 use imagecache::eci::reply::ImageCacheEntry;
-use imagecache::eci::request::{CreateImageCache, DescribeImageCaches, Tag};
+use imagecache::eci::request::{CreateImageCache, DeleteImageCache, DescribeImageCaches, Tag};
 use imagecache::reconcile::{
     Allowed, Budget, EMPTY_FOR, Effect, GONE_AFTER, Listing, Observed, Outcome, ReconcileDecision,
     ReconcileRecord, ReconcileSettings, SecretFault, SecretLogins, Spending, Trust, patched, step,
@@ -490,7 +491,7 @@ fn cache_unlisted_is_asked_for_until_proved_gone() {
             Some(Effect::Describe { .. }) => {
                 asked.push(given.moment.as_secs());
                 let absent = Outcome::Described(None);
-                given.memory.record(&ask(), &absent, 1, &[], given.moment);
+                given.memory.record(&ask(), &absent, 1, given.moment);
             }
             None => given.moment += decision.after.unwrap(),
             Some(_) => break decision,
@@ -506,7 +507,7 @@ fn cache_unlisted_is_asked_for_until_proved_gone() {
     let there = Some(Box::new(entry("imc-1", Some("uid-1"), json!({}))));
     given
         .memory
-        .record(&ask(), &Outcome::Described(there), 1, &[], given.moment);
+        .record(&ask(), &Outcome::Described(there), 1, given.moment);
     let decision = given.step(&object);
     assert!(
         !matches!(decision.act, Some(Effect::Create { .. })),
@@ -526,7 +527,7 @@ fn cache_unlisted_without_answer_is_not_absent() {
     for minute in 0..30 {
         let lost = Outcome::Lost("cut".to_owned());
         given.moment = Duration::from_secs(60 * minute);
-        given.memory.record(&ask(), &lost, 1, &[], given.moment);
+        given.memory.record(&ask(), &lost, 1, given.moment);
     }
     given.moment += GONE_AFTER;
     let decision = given.step(&object);
@@ -569,4 +570,48 @@ fn listing_empty_after_full_stops_creations() {
     };
     spending.settle(&delete, &Outcome::Accepted, now());
     assert!(!empty(&full, second, &spending).is_doubtful());
+}
+
+#[test]
+fn listing_emptied_by_a_deletion_under_way_raises_no_doubt() {
+    let now = now();
+    let full = Listing::new(
+        vec![entry("imc-1", Some("uid-1"), json!({}))],
+        Duration::from_secs(1),
+    );
+    let doubtful = |spending: &Spending, now: Timestamp| {
+        let empty = Listing::new(Vec::new(), Duration::from_secs(5));
+        empty.after(Some(&full), spending, now).is_doubtful()
+    };
+    let delete = |id: &str| Effect::Delete {
+        call: DeleteImageCache {
+            image_cache_id: id.to_owned(),
+            ..DeleteImageCache::default()
+        },
+    };
+    let mut sent = Spending::default();
+    assert!(doubtful(&sent, now));
+    sent.reserve(&delete("imc-2"), now);
+    assert!(doubtful(&sent, now), "another cache is deleted");
+    sent.reserve(&delete("imc-1"), now);
+    assert!(!doubtful(&sent, now), "sent and not answered");
+    let refused = Outcome::Refused {
+        code: ErrorCode::OperationConflict,
+        message: String::new(),
+        retry: Retry::Never,
+    };
+    for (outcome, doubt) in [
+        (Outcome::Accepted, false),
+        (Outcome::Lost(String::new()), false),
+        (refused, true),
+        (Outcome::Unsent(String::new()), true),
+    ] {
+        let mut answered = sent.clone();
+        answered.settle(&delete("imc-1"), &outcome, now);
+        assert_eq!(doubtful(&answered, now), doubt, "{outcome:?}");
+        // an hour later neither explains anything
+        let later = now.plus(3600);
+        answered.reserve(&delete("imc-2"), later);
+        assert!(doubtful(&answered, later), "{outcome:?}");
+    }
 }

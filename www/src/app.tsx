@@ -20,6 +20,7 @@ type Panel = Exclude<View, 'manifests'>;
 const LAZY: Record<Exclude<Panel, 'findings'>, Lazy> = {
   match: lazy(() => import('./views/match').then(({ Match }) => Match)),
   expiry: lazy(() => import('./views/expiry').then(({ Expiry }) => Expiry)),
+  plan: lazy(() => import('./views/plan').then(({ Plan }) => Plan)),
   cluster: lazy(() => import('./views/cluster').then(({ Cluster }) => Cluster)),
 };
 const PANELS = { findings: Findings, ...LAZY };
@@ -188,7 +189,7 @@ function ViewTabs({ shown }: { shown: View }) {
 
 /** A number beside a view's name: what waits there. */
 function Badge({ of }: { of: View }) {
-  const found = [...checked.value.values()].flatMap(({ diagnostics }) => diagnostics);
+  const found = [...checked.value.values(), ...(survey.value ? [survey.value] : [])].flatMap(({ diagnostics }) => diagnostics);
   if (of === 'findings' && found.length > 0) {
     const kind = found.some(({ severity }) => severity === 'error') ? 'error' : 'warning';
     return <span class={`count ${kind}`}>{found.length}</span>;

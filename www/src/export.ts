@@ -17,6 +17,7 @@ export function report(): object {
       text: textOf(id),
       diagnostics: checked.peek().get(id)?.diagnostics ?? [],
     })),
+    diagnostics: survey.peek()?.diagnostics ?? [],
     pods: survey.peek()?.pods.map(({ answer }) => answer) ?? [],
     caches: survey.peek()?.caches.map(({ expiry, phase, created }) => ({ ...expiry, phase, created })) ?? [],
   };

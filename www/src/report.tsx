@@ -10,7 +10,9 @@ import { formatTime, words } from './words';
 
 export function Report() {
   const t = words.value;
-  const { pods = [], caches = [] } = survey.value ?? {};
+  const { pods = [], caches = [], diagnostics: together = [] } = survey.value ?? {};
+  const documents = files.value.map(({ id, name }) => ({ name, objects: checked.value.get(id)?.objects.length ?? 0, found: checked.value.get(id)?.diagnostics ?? [] }));
+  if (together.length > 0) documents.push({ name: t.together, objects: 0, found: together });
   return (
     <article class="report">
       <h1>{t.reportTitle}</h1>
@@ -18,12 +20,11 @@ export function Report() {
         imagecache {version.value} · {formatTime(now.value)}
       </p>
       <h2>{t.views.findings}</h2>
-      {files.value.map(({ id, name }) => {
-        const found = checked.value.get(id)?.diagnostics ?? [];
+      {documents.map(({ name, objects, found }) => {
         return (
           <section>
             <h3>{name}</h3>
-            {found.length === 0 && <p>{t.nothingFound(checked.value.get(id)?.objects.length ?? 0)}</p>}
+            {found.length === 0 && <p>{t.nothingFound(objects)}</p>}
             <table>
               <tbody>
                 {found.map(({ severity, code, line, column, path, message, help }) => (

@@ -34,6 +34,18 @@ describe('for everybody', () => {
       while ((await folded.count()) > 0) await folded.first().click();
     },
     expiry: (page) => sample(page, 'When caches end'),
+    plan: async (page) => {
+      await sample(page, 'A shop to plan for');
+      await page.getByRole('button', { name: 'Use the sample prices' }).click();
+      await page.getByText('A month costs').waitFor();
+      await page.locator('.plan details:not([open]) > summary').evaluateAll((folded) => folded.forEach((summary) => summary.click()));
+    },
+    paths: async (page) => {
+      await page.getByText('Pods in other kinds').click();
+      await page.getByRole('textbox', { name: 'Pods in other kinds' }).fill('Farm');
+      await page.keyboard.press('Tab');
+      await page.getByRole('alert').waitFor();
+    },
     cluster: (page) => page.getByRole('tab', { name: 'Cluster' }).click(),
     samples: (page) => page.getByRole('button', { name: 'Samples', exact: true }).click(),
     rule: async (page) => {
@@ -68,7 +80,7 @@ describe('for everybody', () => {
     await menu('Samples');
     await page.getByText('Pods and caches', { exact: true }).click();
     await settle(page);
-    for (const name of ['Editor', 'Findings', 'Match', 'Expiry', 'Cluster']) {
+    for (const name of ['Editor', 'Findings', 'Match', 'Expiry', 'Plan', 'Cluster']) {
       await page.getByRole('tab', { name }).click();
       await settle(page);
       const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);

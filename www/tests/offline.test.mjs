@@ -75,6 +75,28 @@ describe('the first visit and after', () => {
     await context.close();
   });
 
+  test('the module for plans is fetched when the view is opened', async () => {
+    const context = await browser.newContext({ serviceWorkers: 'block' });
+    const page = await context.newPage();
+    const asked = [];
+    page.on('request', (request) => asked.push(request.url()));
+    const modules = () => asked.filter((url) => url.endsWith('.wasm')).length;
+    await page.goto(server.address);
+    await settle(page);
+    for (const view of ['Match', 'Expiry', 'Cluster']) await page.getByRole('tab', { name: view }).click();
+    await settle(page);
+    assert.equal(modules(), 1);
+    // Where it cannot be had the view says so, and tries again.
+    await context.route('**/*.wasm', (route) => route.abort());
+    await page.getByRole('tab', { name: 'Plan' }).click();
+    await page.getByRole('alert').getByText('There is no plan').waitFor();
+    await context.unroute('**/*.wasm');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.locator('.plan .lead, .plan table').first().waitFor();
+    assert.ok(modules() > 1);
+    await context.close();
+  });
+
   test('every request goes to the page\'s own server', async () => {
     const context = await browser.newContext();
     const page = await context.newPage();
@@ -132,7 +154,7 @@ describe('the first visit and after', () => {
     await write(page, 'apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata: {name: web}\nspec: {images: [Nginx]}\n');
     assert.match(await findings(page).first().textContent(), /IC023|IC042/);
     // So do the parts that were never opened before.
-    for (const [name, shown] of [['Match', '.match'], ['Expiry', '.expiry'], ['Cluster', '.cluster']]) {
+    for (const [name, shown] of [['Match', '.match'], ['Expiry', '.expiry'], ['Plan', '.plan'], ['Cluster', '.cluster']]) {
       await page.getByRole('tab', { name: new RegExp(name) }).click();
       await page.locator(shown).waitFor();
     }

@@ -1,5 +1,6 @@
-// Draws the pictures of the documentation anew: `npm run screenshots`, once the page and the command are built. The one in
-// Chinese needs a font with its characters, for example Debian's `fonts-wqy-microhei`.
+// Draws the pictures of the documentation anew, or those that are named: `npm run screenshots [-- NAME…]`, once the page
+// and the command are built. The one in Chinese needs a font with its characters, for example Debian's
+// `fonts-wqy-microhei`.
 import { writeFileSync } from 'node:fs';
 import { browse, dev, sample, settle, site, visit, write } from './site.mjs';
 
@@ -36,6 +37,11 @@ const PICTURES = {
   }],
   match: [{ ...WIDE, colorScheme: 'dark' }, (page) => sample(page, 'Pods and caches')],
   expiry: [{ ...WIDE, colorScheme: 'light' }, (page) => sample(page, 'When caches end')],
+  plan: [{ ...WIDE, colorScheme: 'light' }, async (page) => {
+    await sample(page, 'A shop to plan for');
+    await page.getByRole('button', { name: 'Use the sample prices' }).click();
+    await page.getByText('A month costs').waitFor();
+  }],
   cluster: [{ ...WIDE, colorScheme: 'dark', beside: true }, async (page) => {
     await page.getByRole('tab', { name: /Cluster/ }).click();
     const row = (name) => page.locator('.row.cache', { hasText: name });
@@ -59,7 +65,9 @@ const PICTURES = {
 };
 
 const browser = await browse();
+const wanted = process.argv.slice(2);
 for (const [name, [{ beside, ...options }, act]] of Object.entries(PICTURES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
   const cluster = beside ? await dev('--listen', '127.0.0.1:0') : undefined;
   const server = await site({ cluster: cluster?.address });
   const page = await visit(browser, server.address, options);

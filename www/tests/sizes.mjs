@@ -34,7 +34,13 @@ const chinese = files.filter((name) => name.startsWith('assets/zh-'));
 export const later = files.filter((name) => !first.includes(name));
 
 const isModule = (name) => name.endsWith('.wasm');
-export const sizes = { page: size(first.filter((name) => !isModule(name))), wasm: size(first.filter(isModule)), later: size(later) };
+export const sizes = {
+  page: size(first.filter((name) => !isModule(name))),
+  wasm: size(first.filter(isModule)),
+  later: size(later.filter((name) => !isModule(name))),
+  /** The module for plans. */
+  plan: size(later.filter(isModule)),
+};
 sizes.firstLoad = sizes.page + sizes.wasm;
 sizes.firstLoadInChinese = sizes.firstLoad + size(chinese);
 

@@ -98,6 +98,46 @@ describe('views', () => {
     await page.getByText('seen from 2026-01-20 00:00 UTC').waitFor();
   });
 
+  const FARM = 'apiVersion: example.com/v1\nkind: Farm\nmetadata: {name: north}\nspec: {pods: [{spec: {containers: [{name: c, image: "nginx:1.27"}]}}]}\n';
+
+  test('a path of pods finds the pods of another kind', async () => {
+    await write(page, FARM);
+    assert.match(await findings(page).first().textContent(), /IC068/);
+    await page.getByText('Pods in other kinds').click();
+    const field = page.getByRole('textbox', { name: 'Pods in other kinds' });
+    await field.fill('Farm');
+    await page.keyboard.press('Tab');
+    assert.match(await page.getByRole('alert').textContent(), /podPaths/);
+    assert.equal(await field.getAttribute('aria-invalid'), 'true');
+    await field.fill('example.com/Farm=/spec/pods/*');
+    await page.keyboard.press('Tab');
+    await page.locator('.finding', { hasText: 'IC068' }).waitFor({ state: 'detached' });
+    await settle(page);
+    await page.getByRole('tab', { name: /Match/ }).click();
+    const byForm = page.locator('.warnings', { hasText: 'the pod spec was found by its form' });
+    assert.match(await page.locator('details.pod summary').textContent(), /Miss.*Farm.*north/s);
+    assert.equal(await byForm.count(), 0);
+    // It is kept, and is the same setting in both views.
+    await page.reload();
+    await settle(page);
+    await page.getByRole('tab', { name: /Match/ }).click();
+    await settle(page);
+    assert.equal(await field.inputValue(), 'example.com/Farm=/spec/pods/*');
+    await field.fill('');
+    await page.keyboard.press('Tab');
+    await byForm.waitFor();
+  });
+
+  test('two caches with one id are a finding of all documents together', async () => {
+    const cache = (name, image) => `apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata: {name: ${name}}\nspec: {images: ["${image}"], retentionDays: 7}\nstatus: {phase: Ready, imageCacheId: imc-bp195erqe9o2pb09}\n`;
+    await write(page, `${cache('web', 'nginx:1.27')}---\n${cache('shop', 'redis:7.4')}`);
+    const together = page.getByRole('region', { name: 'All documents together' });
+    assert.match(await together.textContent(), /imc-bp195erqe9o2pb09.*IC083/s);
+    assert.equal(await page.locator('.finding', { hasText: 'IC083' }).count(), 1);
+    assert.match(await page.locator('.lead').textContent(), /^1 finding in 2 objects/);
+    assert.equal(await page.getByRole('tab', { name: /Findings/ }).locator('.count').textContent(), '1');
+  });
+
   test('a reply of the ECI API is read as it comes', async () => {
     await sample(page, 'A reply of the ECI API');
     assert.match(await page.locator('.expiry').textContent(), /base.*models/s);

@@ -47,7 +47,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     }
     bundles::run(sh, true)?;
     let deny = setup::cargo_tool(sh, "cargo-deny", DENY)?;
-    // Advisories need a clone of a database that not every machine can reach: `cargo deny check advisories` by hand.
+    // Not advisories: see `advisories`.
     cmd!(sh, "{deny} --workspace check bans licenses sources").run()?;
     features(sh)?;
     // The crate as it would be published, built from its own files alone. Refuses a tree with uncommitted changes.
@@ -55,6 +55,15 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     // Fuzzing takes its time: `cargo xtask fuzz` is a chore of its own. Here its targets only have to compile.
     cmd!(sh, "cargo check --quiet --manifest-path fuzz/Cargo.toml").run()?;
     Ok(())
+}
+
+/// Checks the dependencies against the advisories of RustSec. Their database is a git repository and in no package
+/// registry, so this needs a network that reaches GitHub; the workflow of a release runs it.
+pub(crate) fn advisories(sh: &Shell) -> Result<()> {
+    let deny = setup::cargo_tool(sh, "cargo-deny", DENY)?;
+    cmd!(sh, "{deny} --workspace check advisories")
+        .run()
+        .context("an advisory concerns a dependency, or the database cannot be fetched")
 }
 
 /// Checks the core with every pair of its features. A feature that lacks another fails alone already; all combinations

@@ -5,8 +5,8 @@ use std::process::Command;
 use anyhow::Result;
 use xshell::Shell;
 
-use crate::setup;
 use crate::test::Count;
+use crate::{kinds, setup};
 
 /// Runs the tests of `tests/deploy` with the built command; `update` writes the files that have a source elsewhere.
 pub(crate) fn test(sh: &Shell, count: &mut Count, update: bool) -> Result<()> {
@@ -14,6 +14,8 @@ pub(crate) fn test(sh: &Shell, count: &mut Count, update: bool) -> Result<()> {
     setup::kubectl(sh)?;
     let binary = setup::imagecache(sh)?;
     let python = setup::python(sh, "deploy", "tests/deploy/requirements.txt")?;
+    // the same package has the schemas of these tests and those of the server
+    kinds::run(sh, !update)?;
     setup::npm_packages(sh, "tests/deploy/node")?;
     let root = setup::root()?;
     let mut command = Command::new(python);

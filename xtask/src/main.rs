@@ -8,12 +8,14 @@ mod bench;
 mod bundles;
 mod check;
 mod ci;
+mod clients;
 mod deploy;
 mod dev;
 mod engines;
 mod fuzz;
 mod image;
 mod kinds;
+mod mutants;
 mod pkg;
 mod plan;
 mod project;
@@ -22,6 +24,7 @@ mod reliability;
 mod sbom;
 mod sdk;
 mod setup;
+mod soak;
 mod test;
 mod wasm;
 mod words;
@@ -49,6 +52,8 @@ enum Chore {
     Test,
     /// Check everything but the tests: format, lints, documents, features, package, a short fuzz run.
     Ci,
+    /// Check the dependencies against the advisories of RustSec, fetched from GitHub.
+    Advisories,
     /// Write the table of faults in docs/reliability.md.
     Reliability,
     /// Check comments, documents and messages for words not to use.
@@ -101,6 +106,12 @@ enum Chore {
         #[arg(long, default_value_t = 10_000)]
         cases: u32,
     },
+    /// Test the API server with clients of Kubernetes: kubectl, Helm, Python, JavaScript, kopf.
+    Clients {
+        /// Write the table in docs/serve.md.
+        #[arg(long)]
+        update: bool,
+    },
     /// Test the chart, alerts, dashboard, Argo CD health check and recipes of `deploy`.
     Deploy {
         /// Write the files that have a source elsewhere.
@@ -124,11 +135,29 @@ enum Chore {
     },
     /// Print the sizes of what runs inside other programs, and hold them against their limits.
     Size,
-    /// Fuzz the core's entries.
+    /// Run the whole system on simulated time with faults by chance, from many seeds.
+    Soak {
+        /// The number of seeds, from 0 on.
+        #[arg(long, default_value_t = 10_000)]
+        seeds: u64,
+        /// Run this seed alone, and print its trace.
+        #[arg(long, conflicts_with = "seeds")]
+        seed: Option<u64>,
+    },
+    /// Change the core in one place at a time, and see that its tests notice.
+    Mutants {
+        /// Only the files that this pattern fits; repeatable.
+        #[arg(long)]
+        file: Vec<String>,
+        /// Only part K of N: `0/8`.
+        #[arg(long)]
+        shard: Option<String>,
+    },
+    /// Fuzz everything that reads input of others.
     Fuzz {
-        /// Seconds for each target.
-        #[arg(long, default_value_t = 60)]
-        seconds: u32,
+        /// Hours for all targets together; fractions are allowed.
+        #[arg(long, default_value_t = 0.2)]
+        hours: f64,
         /// One target only.
         target: Option<String>,
     },
@@ -140,6 +169,7 @@ fn main() -> Result<()> {
     match Args::parse().chore {
         Chore::Dev { arguments } => dev::run(&sh, &arguments),
         Chore::Check => check::run(&sh),
+        Chore::Advisories => ci::advisories(&sh),
         Chore::Reliability => reliability::page(false),
         Chore::Words => words::run(&sh),
         Chore::Test => test::run(&sh),
@@ -159,9 +189,12 @@ fn main() -> Result<()> {
         Chore::Engines => test::engines(&sh),
         Chore::Image { arch, test: false } => image::run(&sh, &arch).map(|_| ()),
         Chore::Image { test: true, .. } => test::image(&sh),
+        Chore::Clients { update } => test::clients(&sh, update),
         Chore::Deploy { update } => test::deploy(&sh, update),
         Chore::Release { dry_run } => release::run(&sh, dry_run),
         Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),
-        Chore::Fuzz { seconds, target } => fuzz::run(&sh, seconds, target.as_deref()),
+        Chore::Soak { seeds, seed } => soak::run(&sh, seeds, seed),
+        Chore::Mutants { file, shard } => mutants::run(&sh, &file, shard.as_deref()),
+        Chore::Fuzz { hours, target } => fuzz::run(&sh, hours, target.as_deref()),
     }
 }

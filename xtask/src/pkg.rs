@@ -19,7 +19,14 @@ use crate::wasm::Module;
 mod types;
 
 /// A module of the package: its folder in `dist`, the features of the crate, whether it also comes as text in a file.
-const MODULES: [(&str, &str, bool); 2] = [("full", "yaml", true), ("json", "", false)];
+const MODULES: [(&str, &str, bool); 3] = [
+    ("full", "yaml", true),
+    ("json", "", false),
+    (PLAN, "yaml,plan", false),
+];
+
+/// The module that has the functions of `pkg/js/plan.js` as well.
+const PLAN: &str = "plan";
 
 /// The files beside every module, as they are written in `pkg/js`.
 const BESIDE: [&str; 7] = [
@@ -50,6 +57,9 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
         for file in BESIDE {
             sh.copy_file(js.join(file), out.join(file))?;
         }
+        if name == PLAN {
+            add_plan(&root, &out)?;
+        }
         if inline {
             let text = STANDARD.encode(fs::read(out.join("imagecache.wasm"))?);
             let entry = fs::read_to_string(js.join("inline.js"))?.replace("@BASE64@", &text);
@@ -61,6 +71,31 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     sh.copy_file(root.join("LICENSE"), root.join("pkg/LICENSE"))?;
     println!("built pkg/dist");
     Ok(())
+}
+
+/// Adds `plan` and the sample of prices to the functions and declarations of a module.
+fn add_plan(root: &Path, out: &Path) -> Result<()> {
+    let js = root.join("pkg/js");
+    let prices = fs::read_to_string(root.join("src/plan/sample-prices.json"))?;
+    let prices: Value = serde_json::from_str(&prices)?;
+    let code = fs::read_to_string(js.join("plan.js"))?.replace("'@PRICES@'", &prices.to_string());
+    append(&out.join("api.js"), &code)?;
+    for entry in ["node.js", "web.js"] {
+        append(
+            &out.join(entry),
+            "export { plan, samplePrices } from './api.js';\n",
+        )?;
+    }
+    let types = fs::read_to_string(js.join("plan.d.ts"))? + &types::plan_declarations(root)?;
+    for file in ["index.d.ts", "index.d.cts"] {
+        append(&out.join(file), &types)?;
+    }
+    Ok(())
+}
+
+fn append(file: &Path, text: &str) -> Result<()> {
+    let before = fs::read_to_string(file)?;
+    Ok(fs::write(file, before + "\n" + text)?)
 }
 
 /// Builds the package, prints its sizes and holds them against `pkg/sizes.json`.

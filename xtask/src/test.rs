@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{deploy, engines, image, pkg, plan, reliability, sdk, setup, www};
+use crate::{clients, deploy, engines, image, pkg, plan, reliability, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     announce(sh)?;
@@ -22,6 +22,7 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     pkg::test(sh, &mut count)?;
     www::test(sh, &mut count)?;
     sdk::test(sh, &mut count)?;
+    clients::test(sh, &mut count, false)?;
     engines::test(sh, &mut count)?;
     plan::test(sh, &mut count, 300)?;
     deploy::test(sh, &mut count, false)?;
@@ -43,6 +44,13 @@ pub(crate) fn plan_solver(sh: &Shell, cases: u32) -> Result<()> {
 pub(crate) fn image(sh: &Shell) -> Result<()> {
     let mut count = Count::default();
     image::test(sh, &mut count)?;
+    count.close()
+}
+
+/// Runs the tests with clients of Kubernetes alone.
+pub(crate) fn clients(sh: &Shell, update: bool) -> Result<()> {
+    let mut count = Count::default();
+    clients::test(sh, &mut count, update)?;
     count.close()
 }
 
@@ -111,6 +119,14 @@ fn announce(sh: &Shell) -> Result<()> {
         (
             "the packages of tests/sdk/node/package-lock.json (npm)",
             root.join("tests/sdk/node/node_modules").is_dir(),
+        ),
+        (
+            "the packages of tests/clients/requirements.txt (Python registry, below target)",
+            root.join("target/tools/clients/installed.txt").exists(),
+        ),
+        (
+            "the packages of tests/clients/node/package-lock.json (npm)",
+            root.join("tests/clients/node/node_modules").is_dir(),
         ),
         (
             "the packages of www/package-lock.json (npm)",

@@ -71,6 +71,8 @@ pub(crate) fn package_is_current() -> Result<bool> {
         "docs/codes",
         "pkg/src",
         "pkg/js",
+        "pkg/Cargo.toml",
+        "xtask/src/pkg",
         "xtask/src/pkg.rs",
         "Cargo.toml",
         "Cargo.lock",

@@ -57,7 +57,7 @@ pub const COLUMN_PATH_DEPTH: usize = 16;
 pub const RULE_BYTES: usize = 8 << 10;
 
 /// Deepest nesting of brackets in a rule, and of conditional and unary operators.
-pub const RULE_DEPTH: usize = 32;
+pub const RULE_DEPTH: usize = 48;
 
 /// Most operators of a rule: a chain of operators is a tree as deep as the chain is long.
 pub const RULE_OPERATORS: usize = 500;

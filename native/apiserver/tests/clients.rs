@@ -365,6 +365,10 @@ async fn watch_of_compacted_version_expires_and_clients_relist() {
         next = page.metadata.continue_;
     }
     assert_eq!(left, ["c", "d"]);
+    // {"v":"meta.k8s.io/v1","rv":900000000,"start":"/a\u0000"}: a moment that has not come yet
+    let forged = "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6OTAwMDAwMDAwLCJzdGFydCI6Ii9hXHUwMDAwIn0";
+    let future = ListParams::default().limit(1).continue_token(forged);
+    assert_eq!(code(caches.list(&future).await.unwrap_err()), gone);
     let exact = ListParams::default()
         .at(&version)
         .matching(kube::api::VersionMatch::Exact);

@@ -275,12 +275,12 @@ async fn rules_have_limits_before_they_are_parsed() {
         (
             brackets(RULE_DEPTH),
             brackets(RULE_DEPTH + 1),
-            "nested 33 levels deep, limit 32",
+            "nested 49 levels deep, limit 48",
         ),
         (
             conditional(RULE_DEPTH),
             conditional(RULE_DEPTH + 1),
-            "nested 33 levels deep, limit 32",
+            "nested 49 levels deep, limit 48",
         ),
         (
             unary(90),

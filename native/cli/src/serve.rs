@@ -233,6 +233,7 @@ clusters:
 - name: imagecache
   cluster:
     server: http://{address}
+    insecure-skip-tls-verify: true
 contexts:
 - name: imagecache
   context:

@@ -207,7 +207,8 @@ impl Connection {
             .max_buf_size(limits.head_bytes)
             .half_close(false)
             .auto_date_header(false)
-            .serve_connection(TokioIo::new(Patient::new(stream, limits.stall)), service);
+            .serve_connection(TokioIo::new(Patient::new(stream, limits.stall)), service)
+            .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
             _ = connection.as_mut() => return,

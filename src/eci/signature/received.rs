@@ -2,7 +2,7 @@ use super::v3::split_target;
 use super::{Scheme, v1, v3};
 use crate::eci::Secret;
 use crate::eci::error::{ApiError, ErrorCode};
-use crate::eci::params::Params;
+use crate::eci::params::{Params, is_secret};
 use crate::time::Timestamp;
 
 /// How far the date of a request may be from the server's clock, either way, in seconds.
@@ -145,13 +145,18 @@ impl Received {
     ///
     /// # Errors
     /// `SignatureDoesNotMatch`, with the text that should have been signed (for V3: its hash), so that the author of a
-    /// client can compare. Parameters that hold secrets would be in V1's text, so it is returned only up to the
-    /// first parameter.
+    /// client can compare, as the official SDKs do. V1's text has the parameters in it: if one of them is secret, the
+    /// text is returned only up to the first parameter.
     pub fn verify(&self, secret: &Secret) -> Result<(), ApiError> {
+        let has_secret =
+            self.security_token.is_some() || self.params.iter().any(|(name, _)| is_secret(name));
         let (matches, signed) = match self.scheme {
             Scheme::V1 => (
                 v1::verify(secret, &self.string_to_sign, &self.signature),
-                self.string_to_sign.split("%26").next().unwrap_or_default(),
+                match self.string_to_sign.split_once("%26") {
+                    Some((first, _)) if has_secret => first,
+                    _ => self.string_to_sign.as_str(),
+                },
             ),
             Scheme::V3 => (
                 v3::verify(secret, &self.string_to_sign, &self.signature),

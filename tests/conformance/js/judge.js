@@ -11,6 +11,7 @@ function answer(core, { call, input }) {
     case 'admit': return admitted(core, input);
     case 'explain': return core.explain(input.code);
     case 'crd': return core.crd();
+    case 'plan': return core.plan(input.objects, input.facts, input.options);
     default: throw new Error(`the package has no ${call}`);
   }
 }

@@ -28,6 +28,8 @@ describe('the npm package says what the core says', () => {
 
   test('in Node, the module without YAML', () => agree('npm in Node, imagecache/json', judge(require('imagecache/json'), list('npm-json'), corpus)));
 
+  test('in Node, the module with plans', () => agree('npm in Node, imagecache/plan', judge(require('imagecache/plan'), list('npm-plan'), corpus)));
+
   test('in Chromium', async () => {
     const server = await serve({ '/': fileURLToPath(new URL('../../../', import.meta.url)) });
     const browser = await launch();

@@ -88,6 +88,7 @@ fn planned(input: &Value) -> Result<Value> {
         prices.add("prices", file);
     }
     plan_input.add(field(input, "objects")?, &mut report);
+    plan_input.apply_defaults();
     let options = match input.get("options") {
         Some(options) => PlanOptions::parse(options)?,
         None => PlanOptions::default(),
@@ -100,6 +101,7 @@ fn planned(input: &Value) -> Result<Value> {
             "diagnostics".to_owned(),
             serde_json::to_value(report.finish())?,
         );
+        fields.insert("unread".to_owned(), plan_input.unread.into());
     }
     Ok(answer)
 }

@@ -57,6 +57,7 @@ class New:
                 raise
             raise Refused(code, getattr(error, "status_code", None), type(error).__name__) from error
 
+    wrong_secret = "SignatureDoesNotMatch"
     throttled = new_errors.ThrottlingException.__name__
 
 
@@ -88,4 +89,6 @@ class Legacy:
         except legacy_errors.ServerException as error:
             raise Refused(error.get_error_code(), error.get_http_status(), type(error).__name__) from error
 
+    # This SDK compares the text that the server signed with its own.
+    wrong_secret = "InvalidAccessKeySecret"
     throttled = legacy_errors.ServerException.__name__

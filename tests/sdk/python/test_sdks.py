@@ -196,7 +196,7 @@ class Script:
             simulator.close()
 
     def test_a_wrong_secret_and_an_unknown_key_are_refused(self):
-        for sdk, code, status in ((self.client(self.simulator.port, secret="guessed"), "SignatureDoesNotMatch", 400),
+        for sdk, code, status in ((self.client(self.simulator.port, secret="guessed"), self.client.wrong_secret, 400),
                                   (self.client(self.simulator.port, key="nobody"), "InvalidAccessKeyId.NotFound", 404)):
             with self.assertRaises(Refused) as caught:
                 sdk.call("CreateImageCache", ImageCacheName="forged", Image=[NGINX])

@@ -1,5 +1,6 @@
 // What the page and its worker say to each other.
 import type { Diagnostic, Expiry, Explanation, MatchRules, ObjectRole, Span, Unreadable } from 'imagecache';
+import type { PlanAnswer, PlanFacts, PlanOptions, PriceFile } from 'imagecache/plan';
 
 /** A text in the editor. */
 export interface Source {
@@ -49,10 +50,14 @@ export interface SurveyedPod {
 /** Which cache each pod hits, and when each cache ends. */
 export interface Survey {
   now: string;
+  /** The texts that were read. */
+  documents: string[];
   caches: SurveyedCache[];
   pods: SurveyedPod[];
   /** Pods beyond {@link MAX_PODS}, which were not matched. */
   podsLeft: number;
+  /** Findings of all documents together. */
+  diagnostics: Diagnostic[];
 }
 
 /** At most this many pods are matched at once; more do not fit a screen anyway. */
@@ -100,11 +105,16 @@ export interface JsonSchema {
 /** The questions: name, arguments, answer. */
 export interface Questions {
   version(): string;
-  check(source: Source): Checked;
+  check(source: Source, podPaths: readonly string[]): Checked;
   forget(id: string): void;
   survey(ids: string[], now: string, rules: MatchRulesInput, sizes: Sizes): Survey;
   cluster(caches: Record<string, unknown>[] | null): void;
   sendable(ids: string[]): Sendable[];
+  /** Why these paths cannot be used; null if they can. */
+  podPathsFault(podPaths: readonly string[]): string | null;
+  /** Loads the module for plans with the first plan. */
+  plan(ids: string[], facts: PlanFacts, options: PlanOptions): PlanAnswer;
+  samplePrices(): PriceFile;
 }
 
 export type MatchRulesInput = Partial<MatchRules>;

@@ -2,11 +2,11 @@
 // overtaken by a newer text is dropped.
 import { effect, signal, untracked } from '@preact/signals';
 import { ask } from '../core/client';
-import type { Checked, Survey } from '../core/protocol';
+import type { Checked, MatchRulesInput, Survey } from '../core/protocol';
 import { clusterCaches, withCluster } from './cluster';
 import { changes, files, lengthOf, textOf } from './files';
 import { now } from './now';
-import { sizes, strict, textual } from './settings';
+import { podPaths, sizes, strict, textual } from './settings';
 
 /** The version of the core. */
 export const version = signal('');
@@ -50,12 +50,16 @@ async function look(): Promise<void> {
 
 /** What the worker has. */
 const sent = new Map<string, string>();
+let sentPaths: readonly string[] = [];
 let sentLive: typeof clusterCaches.value | null = null;
 
 async function lookOnce(): Promise<void> {
   const at = changes.peek();
   const ids = files.peek().map(({ id }) => id);
   const found = new Map(checked.peek());
+  const paths = podPaths.peek();
+  if (paths !== sentPaths) sent.clear();
+  sentPaths = paths;
   for (const id of [...found.keys(), ...sent.keys()]) {
     if (ids.includes(id)) continue;
     found.delete(id);
@@ -65,7 +69,7 @@ async function lookOnce(): Promise<void> {
   for (const id of ids) {
     const text = textOf(id);
     if (sent.get(id) === text && found.has(id)) continue;
-    const answer = await ask('check', { id, text });
+    const answer = await ask('check', { id, text }, paths);
     sent.set(id, text);
     // Places in a text that was changed meanwhile would be those of another text.
     if (textOf(id) !== text) continue;
@@ -77,7 +81,7 @@ async function lookOnce(): Promise<void> {
     await ask('cluster', live && [...live.values()]);
     sentLive = live;
   }
-  const rules = { strict: strict.peek(), names: textual.peek() ? 'textual' : 'normalised' } as const;
+  const rules: MatchRulesInput = { strict: strict.peek(), names: textual.peek() ? 'textual' : 'normalised', podPaths: [...paths] };
   survey.value = await ask('survey', ids, now.peek().toISOString(), rules, sizes.peek());
   settled.value = changes.peek() === at && !again;
 }
@@ -99,7 +103,7 @@ export function watch(): void {
     timer = setTimeout(() => void look(), pause(length));
   });
   effect(() => {
-    void [now.value, strict.value, textual.value, sizes.value, clusterCaches.value, withCluster.value];
+    void [now.value, strict.value, textual.value, podPaths.value, sizes.value, clusterCaches.value, withCluster.value];
     untracked(() => {
       settled.value = false;
       void look();

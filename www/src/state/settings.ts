@@ -13,6 +13,7 @@ interface Settings {
   strict: boolean;
   textual: boolean;
   sizes: Sizes;
+  podPaths: readonly string[];
 }
 
 const key = 'imagecache.settings';
@@ -25,6 +26,7 @@ function read(): Settings {
     strict: false,
     textual: false,
     sizes: {},
+    podPaths: [],
   };
   try {
     return { ...chosen, ...(JSON.parse(localStorage.getItem(key) ?? '{}') as Partial<Settings>) };
@@ -45,12 +47,14 @@ export const strict = signal(initial.strict);
 export const textual = signal(initial.textual);
 /** What images weigh, as far as somebody said. */
 export const sizes = signal<Sizes>(initial.sizes);
+/** Places of pods in kinds that are not known: `[GROUP/]KIND=/PATH`. */
+export const podPaths = signal<readonly string[]>(initial.podPaths);
 
 effect(() => {
   const root = document.documentElement;
   if (theme.value === 'auto') delete root.dataset.theme;
   else root.dataset.theme = theme.value;
-  const settings: Settings = { theme: theme.value, language: language.value, soonDays: soonDays.value, strict: strict.value, textual: textual.value, sizes: sizes.value };
+  const settings: Settings = { theme: theme.value, language: language.value, soonDays: soonDays.value, strict: strict.value, textual: textual.value, sizes: sizes.value, podPaths: podPaths.value };
   try {
     localStorage.setItem(key, JSON.stringify(settings));
   } catch {

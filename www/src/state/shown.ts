@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import type { Nullable, Span } from 'imagecache';
 
-export const VIEWS = ['manifests', 'findings', 'match', 'expiry', 'cluster'] as const;
+export const VIEWS = ['manifests', 'findings', 'match', 'expiry', 'plan', 'cluster'] as const;
 export type View = (typeof VIEWS)[number];
 
 /** The view beside the editor; on narrow screens the editor is one of them. */

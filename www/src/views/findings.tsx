@@ -3,7 +3,8 @@ import type { Diagnostic } from 'imagecache';
 import type { Met } from '../core/protocol';
 import { Inline } from '../parts/markdown';
 import { ShowOrigin } from '../parts/origin';
-import { checked, coreFault } from '../state/analysis';
+import { PodPaths } from '../parts/pod-paths';
+import { checked, coreFault, survey } from '../state/analysis';
 import { active, files } from '../state/files';
 import { goTo, samplesShown, shownRule } from '../state/shown';
 import { words } from '../words';
@@ -17,7 +18,8 @@ export function Findings() {
   // The document at hand comes first: its findings change as somebody writes.
   const ordered = files.value.toSorted((a, b) => Number(b.id === active.value) - Number(a.id === active.value));
   const shown = ordered.map((file) => ({ file, found: checked.value.get(file.id) }));
-  const total = shown.reduce((sum, { found }) => sum + (found?.diagnostics.length ?? 0), 0);
+  const together = survey.value?.diagnostics ?? [];
+  const total = shown.reduce((sum, { found }) => sum + (found?.diagnostics.length ?? 0), together.length);
   const objects = shown.reduce((sum, { found }) => sum + (found?.objects.length ?? 0), 0);
   if (shown.some(({ found }) => !found)) return <p class="empty">{t.reading}</p>;
   if (objects === 0 && total === 0) {
@@ -53,7 +55,19 @@ export function Findings() {
             </section>
           ) : null,
         )}
+        {together.length > 0 && (
+          <section aria-label={t.together}>
+            <h2 class="file-name">
+              {t.together} <span class="count">{together.length}</span>
+            </h2>
+            <ul class="plain-list">
+              {together.slice(0, MAX_SHOWN).map((diagnostic) => <Finding key={diagnostic.message} file="" diagnostic={diagnostic} />)}
+            </ul>
+            {together.length > MAX_SHOWN && <p class="more">{t.andMore(together.length - MAX_SHOWN)}</p>}
+          </section>
+        )}
       </div>
+      <PodPaths />
     </div>
   );
 }

@@ -3,12 +3,14 @@ import type { Candidate, Explanation, Unreadable } from 'imagecache';
 import { useState } from 'preact/hooks';
 import type { Origin, SurveyedPod } from '../core/protocol';
 import { CopyButton } from '../parts/copy';
+import { ImageSizes } from '../parts/image-sizes';
 import { Inline } from '../parts/markdown';
 import { ShowOrigin, WithCluster } from '../parts/origin';
+import { PodPaths } from '../parts/pod-paths';
 import { isConnected } from '../state/cluster';
 import { survey } from '../state/analysis';
 import { now } from '../state/now';
-import { sizes, strict, textual } from '../state/settings';
+import { strict, textual } from '../state/settings';
 import { view } from '../state/shown';
 import { formatBytes, formatTime, words } from '../words';
 
@@ -34,7 +36,8 @@ export function Match() {
           {t.seenFrom(formatTime(now.value))}
         </button>
       </div>
-      {pods.length > 0 && <ImageSizes pods={pods} />}
+      {pods.length > 0 && <Sizes pods={pods} />}
+      <PodPaths />
       {pods.length === 0 && <p class="empty">{t.noPods}</p>}
       {pods.map((pod, at) => (
         <Pod key={pod.key} pod={pod} first={at === 0} />
@@ -44,41 +47,11 @@ export function Match() {
   );
 }
 
-const MIB = 1024 * 1024;
-
-/** What the images of the pods weigh; no manifest says it, so a person may. */
-function ImageSizes({ pods }: { pods: SurveyedPod[] }) {
-  const t = words.value;
+/** The sizes of the pods' images; no manifest has them, so a person may enter them. */
+function Sizes({ pods }: { pods: SurveyedPod[] }) {
   const found = pods.flatMap(({ answer }) => (isUnreadable(answer) ? [] : answer.images)).filter((one) => one.found !== 'invalid');
   const images = [...new Set(found.map(({ image }) => image))].sort();
-  const set = (image: string, mebibytes: number): void => {
-    const { [image]: _, ...others } = sizes.peek();
-    sizes.value = mebibytes > 0 ? { ...others, [image]: Math.round(mebibytes * MIB) } : others;
-  };
-  return (
-    <details class="sizes">
-      <summary>{t.imageSizes}</summary>
-      <p class="quiet">{t.imageSizesMeaning}</p>
-      <ul class="plain-list">
-        {images.map((image) => (
-          <li key={image}>
-            <label class="field">
-              <code>{image}</code>
-              <input
-                type="number"
-                min="0"
-                max="1000000"
-                step="any"
-                value={image in sizes.value ? String(+(sizes.value[image]! / MIB).toFixed(2)) : ''}
-                onChange={({ currentTarget }) => set(image, Math.min(currentTarget.valueAsNumber, 1_000_000))}
-              />
-              <span class="unit">MiB</span>
-            </label>
-          </li>
-        ))}
-      </ul>
-    </details>
-  );
+  return <ImageSizes meaning={words.value.imageSizesMeaning} images={images.map((image) => ({ image }))} />;
 }
 
 const isUnreadable = (answer: Explanation | Unreadable): answer is Unreadable => answer.decision === 'Unreadable';

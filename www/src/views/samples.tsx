@@ -1,4 +1,8 @@
 // Documents to begin with. Those about time carry dates around the day on which they are opened.
+import shopCaches from '../../../examples/shop/caches.yaml?raw';
+import shopJobs from '../../../examples/shop/jobs.yaml?raw';
+import shopNode from '../../../examples/shop/node.yaml?raw';
+import shopServices from '../../../examples/shop/services.yaml?raw';
 import { Dialog } from '../parts/dialog';
 import first from '../samples/first.yaml?raw';
 import match from '../samples/match.yaml?raw';
@@ -22,6 +26,7 @@ const SAMPLES: Sample[] = [
   { name: 'match', file: 'pods-and-caches.yaml', text: () => match, view: 'match' },
   { name: 'expiry', file: 'ends.yaml', text: ends, view: 'expiry' },
   { name: 'reply', file: 'describe-image-caches.json', text: () => reply, view: 'expiry' },
+  { name: 'shop', file: 'shop.yaml', text: () => [shopServices, shopJobs, shopCaches, shopNode].join('---\n'), view: 'plan' },
 ];
 
 /** Caches in every state of life. */

@@ -31,7 +31,8 @@ export const en = {
     match: ['Pods and caches', 'Three caches, four pods: a hit, a part, a miss, and one that is refused.'],
     expiry: ['When caches end', 'Retention, failure, and one that never ends.'],
     reply: ['A reply of the ECI API', 'DescribeImageCaches as it comes, in JSON.'],
-  } as Record<'first' | 'mistakes' | 'match' | 'expiry' | 'reply', [string, string]>,
+    shop: ['A shop to plan for', 'Twelve workloads, three caches, and which caches they should have.'],
+  } as Record<'first' | 'mistakes' | 'match' | 'expiry' | 'reply' | 'shop', [string, string]>,
   linkCopied: (length: number) => `The link is on your clipboard (${length} characters). It holds the documents themselves; no server does.`,
   linkInAddress: 'The link is in the address line. It holds the documents themselves; no server does.',
   linkTooLong: (length: number, most: number) => `These documents are too long for a link: ${length} characters packed, at most ${most} fit. Save them as JSON instead.`,
@@ -42,7 +43,7 @@ export const en = {
   keepThese: 'Keep these',
 
   viewsName: 'Views',
-  views: { manifests: 'Editor', findings: 'Findings', match: 'Match', expiry: 'Expiry', cluster: 'Cluster' },
+  views: { manifests: 'Editor', findings: 'Findings', match: 'Match', expiry: 'Expiry', plan: 'Plan', cluster: 'Cluster' },
   documents: 'Open documents',
   newDocument: 'New',
   rename: 'Rename',
@@ -68,6 +69,9 @@ export const en = {
   nothingToJudge: 'Nothing to validate yet. Paste a manifest, or begin with a sample:',
   openSample: 'Choose a sample',
   andMore: (count: number) => `And ${count} more.`,
+  together: 'All documents together',
+  podPaths: 'Pods in other kinds',
+  podPathsMeaning: 'One a line: `[GROUP/]KIND=/PATH`, such as `example.com/Farm=/spec/pods/*`.',
   coreFault: (why: string) => `The core could not be started: ${why}. Your text is safe; reload the page to try again.`,
 
   podsAndCaches: (pods: number, caches: number) => `${pods} pod${s(pods)} against ${caches} cache${s(caches)}.`,

@@ -36,6 +36,8 @@ export function formatTime(time: string | Date): string {
 
 export const formatDay = (time: Date): string => time.toISOString().slice(0, 10);
 
+export const formatNumber = (value: number, digits = 0): string => new Intl.NumberFormat(locale.value, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+
 /** Bytes in the largest binary unit that leaves a whole part. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

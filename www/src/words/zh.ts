@@ -31,6 +31,7 @@ export const zh: Words = {
     match: ['Pod 与缓存', '三个缓存、四个 Pod：命中、部分命中、未命中和被拒绝各一。'],
     expiry: ['缓存何时到期', '保留期、创建失败，以及永不到期的缓存。'],
     reply: ['ECI API 的返回', 'DescribeImageCaches 返回的原始 JSON。'],
+    shop: ['为一家商店规划', '十二个工作负载、三个缓存，以及它们应有的缓存。'],
   },
   linkCopied: (length) => `链接已复制到剪贴板（${length} 个字符）。文档内容就在链接中，不经过任何服务器。`,
   linkInAddress: '链接在地址栏中。文档内容就在链接中，不经过任何服务器。',
@@ -42,7 +43,7 @@ export const zh: Words = {
   keepThese: '保留这些',
 
   viewsName: '视图',
-  views: { manifests: '编辑', findings: '问题', match: '匹配', expiry: '到期', cluster: '集群' },
+  views: { manifests: '编辑', findings: '问题', match: '匹配', expiry: '到期', plan: '规划', cluster: '集群' },
   documents: '打开的文档',
   newDocument: '新建',
   rename: '重命名',
@@ -88,6 +89,9 @@ export const zh: Words = {
   nothingToJudge: '还没有可检查的内容。请粘贴清单，或从示例开始：',
   openSample: '选择示例',
   andMore: (count) => `还有 ${count} 个。`,
+  together: '所有文档合起来',
+  podPaths: '其他类型中的 Pod',
+  podPathsMeaning: '每行一个：`[GROUP/]KIND=/PATH`，例如 `example.com/Farm=/spec/pods/*`。',
   coreFault: (why) => `核心模块无法启动：${why}。您的文本是安全的，请重新加载页面再试。`,
 
   podsAndCaches: (pods, caches) => `${pods} 个 Pod，${caches} 个缓存。`,

@@ -69,13 +69,28 @@ pub(crate) fn object(
     let text = match media_type(content_type.unwrap_or_default()).as_str() {
         // Only built-in kinds have this form; the real server drops the connection for others.
         protobuf::MEDIA_TYPE if !resource.custom => Text {
-            value: protobuf::read(body).map_err(unrecognized)?,
+            value: protobuf::read(body, (&resource.api_version(), &resource.kind))
+                .map_err(unrecognized)?,
             duplicates: Vec::new(),
             is_yaml: false,
         },
         _ => read(body, content_type).map_err(|fault| fault.into_error(unrecognized))?,
     };
     let (kind, version) = type_of(&text.value).map_err(|words| unrecognized(in_json(&words)))?;
+    let (mut kind, mut api_version) = (kind.to_owned(), version.to_owned());
+    let mut value = text.value;
+    if !resource.custom {
+        // The path says what a body leaves out.
+        for (name, found, default) in [
+            ("kind", &mut kind, resource.kind.to_string()),
+            ("apiVersion", &mut api_version, resource.api_version()),
+        ] {
+            if let (true, Some(fields)) = (found.is_empty(), value.as_object_mut()) {
+                fields.insert(name.to_owned(), default.as_str().into());
+                *found = default;
+            }
+        }
+    }
     if kind.is_empty() {
         let words = format!(
             "Object 'Kind' is missing in '{}'",
@@ -83,7 +98,6 @@ pub(crate) fn object(
         );
         return Err(unrecognized(words));
     }
-    let (kind, api_version) = (kind.to_owned(), version.to_owned());
     let cannot = |words: &str| {
         let version = api_version.rsplit('/').next().unwrap_or_default();
         ApiError::bad_request(format!(
@@ -92,7 +106,9 @@ pub(crate) fn object(
             resource.kind
         ))
     };
-    let mut value = text.value;
+    if !resource.custom && !protobuf::is_registered(&api_version, &kind) {
+        return Err(cannot(&protobuf::not_registered(&api_version, &kind)));
+    }
     let mut strict = text.duplicates;
     let faults =
         take_in(resource, &kind, &api_version, &mut value).map_err(|words| cannot(&words))?;
@@ -113,7 +129,9 @@ pub(crate) fn object(
     }
     if !resource.custom && kind != resource.kind {
         return Err(cannot(&format!(
-            "converting ({kind}) to ({}): unknown conversion",
+            "converting ({}.{kind}) to ({}.{}): unknown conversion",
+            resource.version,
+            internal_package(&resource.group),
             resource.kind
         )));
     }
@@ -121,6 +139,15 @@ pub(crate) fn object(
         object: value,
         warnings,
     })
+}
+
+/// The Go package of the internal types of a group.
+fn internal_package(group: &str) -> &str {
+    match group.split('.').next() {
+        // both kinds of events have one internal type
+        None | Some("" | "events") => "core",
+        Some(name) => name,
+    }
 }
 
 /// Makes an object of a decoded value: metadata as the server knows it, fields as the schema knows them. Says what was
@@ -251,9 +278,15 @@ pub(crate) fn patch(body: &[u8]) -> Result<(Value, Vec<String>), ApiError> {
 /// # Errors
 /// 415 for another media type, 400 for a body that is not a `DeleteOptions`.
 pub(crate) fn delete_options(body: &[u8], content_type: Option<&str>) -> Result<Value, ApiError> {
-    let text = read(body, content_type).map_err(|fault| fault.into_error(ApiError::bad_request))?;
+    let value = if media_type(content_type.unwrap_or_default()) == protobuf::MEDIA_TYPE {
+        protobuf::read(body, ("v1", "DeleteOptions")).map_err(ApiError::bad_request)?
+    } else {
+        read(body, content_type)
+            .map_err(|fault| fault.into_error(ApiError::bad_request))?
+            .value
+    };
     let (kind, version) =
-        type_of(&text.value).map_err(|words| ApiError::bad_request(in_json(&words)))?;
+        type_of(&value).map_err(|words| ApiError::bad_request(in_json(&words)))?;
     if !matches!(kind, "" | "DeleteOptions") {
         return Err(ApiError::bad_request(format!(
             "no kind {} is registered for version {} in scheme \
@@ -262,7 +295,7 @@ pub(crate) fn delete_options(body: &[u8], content_type: Option<&str>) -> Result<
             go_fmt::quote(version)
         )));
     }
-    Ok(text.value)
+    Ok(value)
 }
 
 /// Why a body could not be read.

@@ -9,8 +9,7 @@ use super::cause::Cause;
 use super::go_fmt;
 use super::resource::Resource;
 
-/// Media types of bodies and answers, as the real server lists them. Protobuf is named there and not offered here:
-/// clients fall back to JSON.
+/// Media types of bodies and answers, as the real server lists them. Protobuf is that of built-in kinds only.
 pub(crate) const MEDIA_TYPES: [&str; 3] = [
     "application/json",
     "application/yaml",

@@ -23,7 +23,7 @@ pub(crate) mod openapi;
 pub mod options;
 pub mod patch;
 mod path;
-mod protobuf;
+pub(crate) mod protobuf;
 pub(crate) mod registry;
 pub(crate) mod resource;
 pub(crate) mod schema;

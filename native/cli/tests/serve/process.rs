@@ -121,10 +121,10 @@ fn serve_crd_from_a_file_reports_errors_with_their_place() {
         (
             own.replace(
                 "maximum: 65536",
-                &format!("maximum: 65536\n{indent}oneOf: []"),
+                &format!("maximum: 65536\n{indent}dependencies: {{}}"),
             ),
             &*format!(
-                "/crd.yaml:{}:{}: spec.versions[0].schema.openAPIV3Schema.properties[spec].properties[retentionDays].oneOf: \
+                "/crd.yaml:{}:{}: spec.versions[0].schema.openAPIV3Schema.properties[spec].properties[retentionDays].dependencies: \
                  Forbidden: is not understood by this server",
                 line + 1,
                 indent.len() + 1

@@ -1,6 +1,6 @@
 //! `imagecache webhook` on one machine: its printed manifests are applied to `imagecache serve`, which calls it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,12 +30,10 @@ impl Webhook {
             .spawn()
             .unwrap();
         let mut authority = String::new();
-        child
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_string(&mut authority)
-            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        while !authority.contains("END CERTIFICATE") {
+            assert_ne!(out.read_line(&mut authority).unwrap(), 0, "no authority");
+        }
         std::fs::write(home.path().join("ca.pem"), authority).unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let line = lines.next().unwrap().unwrap();
@@ -138,17 +136,14 @@ fn printed_webhook_denies_a_cache_and_pins_a_pod() {
         let pod: Value =
             serde_json::from_str(&done("create --dry-run=server -o json -f -", POD)).unwrap();
         let annotations = pod["metadata"]["annotations"].clone();
-        if !annotations["k8s.aliyun.com/eci-image-snapshot-id"].is_null()
+        if !annotations["k8s.aliyun.com/eci-imc-id"].is_null()
             || start.elapsed() > Duration::from_secs(30)
         {
             break annotations;
         }
         std::thread::sleep(Duration::from_millis(100));
     };
-    assert_eq!(
-        pinned["k8s.aliyun.com/eci-image-snapshot-id"], "imc-1",
-        "{pinned}"
-    );
+    assert_eq!(pinned["k8s.aliyun.com/eci-imc-id"], "imc-1", "{pinned}");
     done("create -f -", POD);
 
     // image caches fail closed, pods fail open

@@ -132,19 +132,13 @@ pub(super) async fn reconcile(
         let generation = metadata
             .and_then(|metadata| metadata.get("generation"))
             .and_then(Value::as_i64);
-        let logins = run.logins.as_deref().unwrap_or_default();
         let dry = host.config.dry_run.is_some();
         if dry && matches!(outcome, Outcome::Unsent(_)) {
             return Ok(Action::await_change());
         }
         let pause = host.with_slot(&run, |slot| {
-            slot.memory.record(
-                &effect,
-                &outcome,
-                generation.unwrap_or(1),
-                logins,
-                host.moment(),
-            );
+            slot.memory
+                .record(&effect, &outcome, generation.unwrap_or(1), host.moment());
             if let (Outcome::Object(stored), false) = (&outcome, dry) {
                 let stored = stored
                     .get("metadata")

@@ -15,6 +15,7 @@ use imagecache::eci::MAX_REQUEST_BYTES;
 use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::request::Operation;
 use imagecache::eci::signature::{HttpRequest, Received, ReplyFormat, Scheme};
+use imagecache::eci::xml;
 use imagecache_http::{Body, BodyError, Limits, Refusal, Visitors, whole};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -247,6 +248,9 @@ fn too_large() -> ApiError {
     )
 }
 
+const JSON: &str = "application/json;charset=utf-8";
+const XML: &str = "text/xml;charset=utf-8";
+
 impl Asked {
     fn done(&mut self, mut reply: Value) -> Answer {
         self.entry.outcome = ["ImageCacheId", "ContainerGroupId", "TotalCount"]
@@ -259,10 +263,14 @@ impl Asked {
         if let Some(fields) = reply.as_object_mut() {
             fields.insert("RequestId".to_owned(), self.request_id.clone().into());
         }
+        let (kind, body) = match self.format {
+            ReplyFormat::Xml => (XML, xml::reply(&self.entry.action, &reply)),
+            _ => (JSON, reply.to_string()),
+        };
         Answer {
             status: 200,
-            kind: "application/json;charset=utf-8",
-            body: reply.to_string(),
+            kind,
+            body,
             retry_after: None,
         }
     }
@@ -276,11 +284,8 @@ impl Asked {
         }
         let reply = turned.refusal.reply(&self.request_id, &self.host);
         let (kind, body) = match self.format {
-            ReplyFormat::Xml => ("text/xml;charset=utf-8", reply.to_xml()),
-            _ => (
-                "application/json;charset=utf-8",
-                serde_json::to_string(&reply).unwrap_or_default(),
-            ),
+            ReplyFormat::Xml => (XML, reply.to_xml()),
+            _ => (JSON, serde_json::to_string(&reply).unwrap_or_default()),
         };
         Answer {
             status,

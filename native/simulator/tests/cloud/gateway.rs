@@ -382,6 +382,19 @@ async fn gateway_hosts_are_checked_and_errors_can_be_xml() {
             "{body}"
         );
     }
+    let mut usage = Make {
+        action: "ListUsage",
+        params: Params::from_iter([("RegionId", "cn-beijing")]),
+        ..Make::good(Scheme::V3)
+    };
+    usage.params.push("Format", "XML");
+    let (status, head, body) = send(&server, &usage.bytes()).await.unwrap();
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: text/xml"), "{head}");
+    assert!(
+        body.contains("<ListUsageResponse><") && body.ends_with("</ListUsageResponse>"),
+        "{body}"
+    );
 }
 
 #[tokio::test]

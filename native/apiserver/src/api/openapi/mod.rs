@@ -4,7 +4,9 @@
 //! of a custom resource is that of its definition; those of the built-in kinds have only the fields that this server
 //! uses.
 
+mod gnostic;
 mod operations;
+mod v2;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -14,6 +16,8 @@ use sha2::{Digest as _, Sha512};
 
 use super::registry::Resources;
 use super::resource::Resource;
+
+pub(crate) use gnostic::MEDIA_TYPES as V2_PROTOBUF;
 
 /// The documents of what a server serves.
 pub(crate) struct Documents {
@@ -64,59 +68,24 @@ impl Documents {
         Some((document, hash))
     }
 
-    /// `/openapi/v2`: every schema in the older form. `kubectl` reads it where version 3 is not sufficient.
+    /// `/openapi/v2`: everything in the older form. `kubectl` reads it where version 3 is not sufficient.
     #[must_use]
     pub(crate) fn v2(&self) -> Value {
-        let mut definitions = Map::new();
-        for (document, _) in self.by_path.values() {
-            let schemas = document
-                .pointer("/components/schemas")
-                .and_then(Value::as_object);
-            for (name, schema) in schemas.into_iter().flatten() {
-                definitions.insert(name.clone(), older(schema));
-            }
-        }
-        json!({
-            "swagger": "2.0",
-            "info": {"title": "Kubernetes", "version": VERSION},
-            "paths": {},
-            "definitions": definitions,
-        })
+        v2::document(self.by_path.values().map(|(document, _)| document))
+    }
+
+    /// The document of [`v2`](Self::v2) in protobuf.
+    ///
+    /// # Errors
+    /// Returns the path of a value that its field cannot hold.
+    pub(crate) fn v2_protobuf(&self) -> Result<Vec<u8>, String> {
+        gnostic::write(&self.v2())
     }
 }
 
 /// The shapes that every document has, as Kubernetes publishes them.
 static META: LazyLock<Map<String, Value>> =
     LazyLock::new(|| serde_json::from_str(include_str!("meta.json")).unwrap_or_default());
-
-/// References as version 2 writes them.
-fn older(schema: &Value) -> Value {
-    match schema {
-        Value::Object(fields) => {
-            if let Some([only]) = fields
-                .get("allOf")
-                .and_then(Value::as_array)
-                .map(Vec::as_slice)
-            {
-                return older(only);
-            }
-            fields
-                .iter()
-                .map(|(name, value)| match value {
-                    Value::String(path) if name == "$ref" => (
-                        name.clone(),
-                        path.replace("#/components/schemas/", "#/definitions/")
-                            .into(),
-                    ),
-                    value => (name.clone(), older(value)),
-                })
-                .collect::<Map<_, _>>()
-                .into()
-        }
-        Value::Array(items) => items.iter().map(older).collect(),
-        other => other.clone(),
-    }
-}
 
 /// The Kubernetes version whose behaviour this server follows.
 pub(crate) const VERSION: &str = "v1.36.0";

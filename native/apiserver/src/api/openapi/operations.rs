@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 use super::{META_NAME, model, reference, root};
+use crate::api::error::MEDIA_TYPES;
 use crate::api::patch::{PatchKind, accepted};
 use crate::api::resource::Resource;
 
@@ -203,7 +204,7 @@ fn operation(resource: &Resource, verb: &str, scope: Scope) -> (&'static str, Va
             "201" => "Created",
             _ => "Accepted",
         };
-        let content = content(&["application/json", "application/yaml"], &answer);
+        let content = content(forms(resource), &answer);
         responses.insert(
             (*code).to_owned(),
             json!({"description": description, "content": content}),
@@ -276,11 +277,18 @@ fn content(media: &[&str], model: &str) -> Value {
     content.collect::<Map<_, _>>().into()
 }
 
+/// The media types of answers.
+fn forms(resource: &Resource) -> &'static [&'static str] {
+    match resource.custom {
+        true => &["application/json", "application/yaml"],
+        false => &MEDIA_TYPES,
+    }
+}
+
 fn body(resource: &Resource, verb: &str) -> Option<Value> {
-    let forms = ["application/json", "application/yaml"];
     match verb {
         "create" | "update" => {
-            let content = content(&forms, &model(resource, &resource.kind));
+            let content = content(forms(resource), &model(resource, &resource.kind));
             Some(json!({"content": content, "required": true}))
         }
         "patch" => {
@@ -293,7 +301,7 @@ fn body(resource: &Resource, verb: &str) -> Option<Value> {
             Some(json!({"content": content, "required": true}))
         }
         "delete" => {
-            let content = content(&forms, &format!("{META_NAME}.DeleteOptions"));
+            let content = content(forms(resource), &format!("{META_NAME}.DeleteOptions"));
             Some(json!({"content": content}))
         }
         _ => None,

@@ -201,7 +201,8 @@ fn quantity(value: &mut Value) -> Result<(), String> {
     Ok(())
 }
 
-fn is_quantity(text: &str) -> bool {
+/// Is it a quantity, such as `1.5Gi`?
+pub(super) fn is_quantity(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let end = unsigned
         .find(|c: char| !c.is_ascii_digit() && c != '.')

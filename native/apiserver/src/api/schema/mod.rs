@@ -4,6 +4,7 @@ mod format;
 mod go;
 mod prune;
 mod required;
+mod rule_functions;
 mod rule_types;
 mod rules;
 pub(crate) mod structural;

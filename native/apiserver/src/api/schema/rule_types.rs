@@ -5,7 +5,7 @@
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
-use super::{Schema, Type};
+use super::{Schema, Type, rule_functions};
 
 /// Functions that the evaluator has, beside operators and macros.
 const FUNCTIONS: &[&str] = &[
@@ -245,15 +245,16 @@ fn field<'a>(operand: &Kind<'a>, name: &str) -> Result<Kind<'a>, String> {
     match operand {
         Any => Ok(Any),
         Map(values) => Ok((**values).clone()),
-        Object(schema) => match schema.properties.get(name) {
-            Some(field) => Ok(Kind::of(field)),
+        Object(schema) => match schema
+            .properties
+            .iter()
+            .find(|(known, _)| escaped(known) == name)
+        {
+            Some((_, field)) => Ok(Kind::of(field)),
             // every object has these, whatever its schema says
             None if matches!(name, "apiVersion" | "kind" | "metadata") || schema.preserve => {
                 Ok(Any)
             }
-            None if is_escaped(name) => Err(format!(
-                "the escaped name '{name}' is not understood by this server"
-            )),
             None => Err(format!("undefined field '{name}'")),
         },
         other => Err(format!(
@@ -263,12 +264,34 @@ fn field<'a>(operand: &Kind<'a>, name: &str) -> Result<Kind<'a>, String> {
     }
 }
 
-/// Is it a name that Kubernetes escapes for CEL, such as `x__dash__y`?
-fn is_escaped(name: &str) -> bool {
-    ["__dash__", "__dot__", "__slash__", "__underscores__"]
-        .iter()
-        .any(|escape| name.contains(escape))
-        || (name.starts_with("__") && name.ends_with("__"))
+/// Returns the name of a field in a rule: `x__dash__y` for `x-y`, `__in__` for `in`.
+pub(super) fn escaped(name: &str) -> String {
+    const RESERVED: [&str; 18] = [
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "false",
+        "for",
+        "function",
+        "if",
+        "import",
+        "in",
+        "let",
+        "loop",
+        "namespace",
+        "null",
+        "package",
+        "return",
+        "true",
+    ];
+    if RESERVED.contains(&name) {
+        return format!("__{name}__");
+    }
+    let name = name.replace("__", "__underscores__");
+    let name = name.replace('.', "__dot__").replace('-', "__dash__");
+    name.replace('/', "__slash__")
 }
 
 /// Returns the type of a call's result.
@@ -401,7 +424,7 @@ fn called<'a>(
                 refuse()
             }
         }
-        (name, _) if FUNCTIONS.contains(&name) => Ok(Any),
+        (name, _) if FUNCTIONS.contains(&name) || rule_functions::NAMES.contains(&name) => Ok(Any),
         (name, _) => Err(format!(
             "the function '{name}' is not evaluated by this server"
         )),
@@ -479,26 +502,23 @@ mod tests {
                 "self.count.all(n, n > 1)",
                 Some("expression of type 'int' cannot be range of a comprehension"),
             ),
+            ("duration(self.name) > duration('1h')", None),
+            ("self.x__dash__y == 1", None),
+            ("self.__namespace__ == 'a'", None),
             (
-                "duration(self.time) > duration('1h')",
-                Some("the function 'duration' is not evaluated by this server"),
+                "sets.contains(self.names, ['a'])",
+                Some("sets is not known here"),
             ),
             (
-                "isURL(self.name)",
-                Some("the function 'isURL' is not evaluated by this server"),
+                "self.names.isSorted()",
+                Some("the function 'isSorted' is not evaluated by this server"),
             ),
+            ("isURL(self.name)", None),
             (
                 "quantity(self.name).isGreaterThan(quantity('1'))",
                 Some("the function 'quantity' is not evaluated by this server"),
             ),
-            (
-                "self.name.find('[0-9]') == 'a'",
-                Some("the function 'find' is not evaluated by this server"),
-            ),
-            (
-                "self.x__dash__y == 1",
-                Some("the escaped name 'x__dash__y' is not understood by this server"),
-            ),
+            ("self.name.find('[0-9]') == 'a'", None),
             ("oldSelf.count <= self.count", None),
             ("oldSelf.nme == self.name", Some("undefined field 'nme'")),
             ("other == self", Some("other is not known here")),
@@ -521,6 +541,7 @@ mod tests {
                     "map": {"type": "object", "additionalProperties": {"type": "integer"}},
                     "anything": {"x-kubernetes-preserve-unknown-fields": true},
                     "x-y": {"type": "integer"},
+                    "namespace": text,
                 },
                 "x-kubernetes-validations": [{"rule": rule}],
             }));
@@ -557,6 +578,13 @@ mod tests {
             "string(self.n) == '3'",
             "self.s.substring(1) == 'b,c'",
             "' a '.trim() == 'a'",
+            "self.s.find('[a-z]+') == 'b' && self.s.find('x') == ''",
+            "self.s.findAll('[a-z]') == ['b', 'c']",
+            "isIP('::1') && !isIP('a') && isCIDR('10.0.0.0/8')",
+            "isURL('https://a/b') && !isURL('a b')",
+            "isQuantity('1Gi') && !isQuantity('1gi')",
+            "duration('1h') > duration('59m') && duration('1m') - duration('1s') == duration('59s')",
+            "timestamp('2026-01-01T00:01:00Z') - timestamp('2026-01-01T00:00:00Z') == duration('1m')",
             "self.n - 5 == -2",
             "self.n * 2 + 1 == 7",
             "self.n > 2 && self.n / 2 == 1 && self.n % 2 == 1",

@@ -4,12 +4,13 @@
 //! measured before it is parsed ([`Measure`]), parsed on a thread with a large stack, and every evaluation is paid from
 //! a budget of steps.
 
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use serde_json::Value;
 
-use super::{ListType, Schema, rule_types};
+use super::{ListType, Schema, Type, rule_functions, rule_types};
 use crate::api::cause::Cause;
 use crate::api::path::Path;
 use crate::limits::{LISTED_ERRORS, RULE_BYTES, RULE_DEPTH, RULE_OPERATORS, RULE_STEPS};
@@ -79,13 +80,12 @@ impl Rule {
 
     /// Returns the fault of the value, if it has one. A rule that cannot be evaluated is a fault too: nothing passes by
     /// accident.
-    fn fault(&self, value: &Value, old: Option<&Value>) -> Option<String> {
+    fn fault(&self, schema: &Schema, value: &Value, old: Option<&Value>) -> Option<String> {
         let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
-        let olds = old.map(|old| (OLD, old));
-        for (name, value) in [("self", value)].into_iter().chain(olds) {
-            if let Err(error) = context.add_variable(name, value) {
-                return Some(format!("{} ({error})", self.message));
-            }
+        rule_functions::add(&mut context);
+        context.add_variable_from_value("self", typed(schema, value));
+        if let Some(old) = old {
+            context.add_variable_from_value(OLD, typed(schema, old));
         }
         match self.parsed.program.execute(&context) {
             Ok(cel::Value::Bool(true)) => None,
@@ -119,14 +119,13 @@ impl Condition {
     /// Says why it has no answer.
     pub(crate) fn holds(&self, request: &Value) -> Result<bool, String> {
         let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
+        rule_functions::add(&mut context);
         for name in REQUEST {
             let value = match name {
                 "request" => request,
                 name => request.get(name).unwrap_or(&Value::Null),
             };
-            context
-                .add_variable(name, value)
-                .map_err(|error| error.to_string())?;
+            context.add_variable_from_value(name, typed(&super::ANYTHING, value));
         }
         match self.0.execute(&context) {
             Ok(cel::Value::Bool(holds)) => Ok(holds),
@@ -159,6 +158,42 @@ const TYPES: [&str; 10] = [
     "type",
     "uint",
 ];
+
+/// Returns a value as CEL has it under its schema: a number is a double or an int, never unsigned.
+fn typed(schema: &Schema, value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(flag) => cel::Value::Bool(*flag),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) if schema.kind != Some(Type::Number) => cel::Value::Int(whole),
+            _ => cel::Value::Float(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => {
+            let number = match schema.format.as_str() {
+                "duration" => rule_functions::duration(text),
+                "date-time" | "datetime" => rule_functions::time(text),
+                _ => None,
+            };
+            number.map_or_else(|| text.as_str().into(), cel::Value::Int)
+        }
+        Value::Array(items) => {
+            let items = items.iter().map(|item| typed(schema.item(), item));
+            items.collect::<Vec<_>>().into()
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| {
+                let part = schema.field(name).unwrap_or(&super::ANYTHING);
+                let name = if schema.properties.is_empty() {
+                    name.clone()
+                } else {
+                    rule_types::escaped(name)
+                };
+                (name, typed(part, value))
+            });
+            cel::Value::Map(fields.collect::<HashMap<_, _>>().into())
+        }
+    }
+}
 
 /// Parses a rule with these variables, and checks its types.
 fn parse(
@@ -413,7 +448,7 @@ impl Evaluation<'_> {
                      (limit {RULE_STEPS} steps)"
                 ))
             } else {
-                rule.fault(value, compared)
+                rule.fault(schema, value, compared)
             };
             if let Some(detail) = fault {
                 self.add(value, path, &detail);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::negotiate::{Form, Media, View};
 use super::request::Request;
 use crate::api::table::{self, Include};
-use crate::api::{ApiError, Resource, yaml};
+use crate::api::{ApiError, Resource, protobuf, yaml};
 use crate::cluster::now;
 use crate::cluster::requests::Place;
 use crate::cluster::store::Object;
@@ -46,14 +46,21 @@ pub(super) fn no_such_page() -> Response<Body> {
     text(404, "404 page not found\n")
 }
 
-/// A value in a form.
+/// A value in a form. One that protobuf cannot hold is an error of the server.
 pub(super) fn value<T: Serialize>(code: u16, value: &T, form: Form) -> Response<Body> {
+    let of = || serde_json::to_value(value).unwrap_or_default();
     let bytes = match form.media {
-        Media::Yaml => yaml::write(&serde_json::to_value(value).unwrap_or_default()).into_bytes(),
-        Media::Json | Media::Protobuf if form.pretty => {
-            serde_json::to_vec_pretty(value).unwrap_or_default()
-        }
-        Media::Json | Media::Protobuf => {
+        Media::Yaml => yaml::write(&of()).into_bytes(),
+        Media::Protobuf => match protobuf::write(&of()) {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                let error = ApiError::internal(why);
+                let body = serde_json::to_vec(&error.status()).unwrap_or_default();
+                return answer(error.code, Media::Json.name(), body);
+            }
+        },
+        Media::Json if form.pretty => serde_json::to_vec_pretty(value).unwrap_or_default(),
+        Media::Json => {
             let mut bytes = serde_json::to_vec(value).unwrap_or_default();
             bytes.push(b'\n');
             bytes
@@ -64,10 +71,7 @@ pub(super) fn value<T: Serialize>(code: u16, value: &T, form: Form) -> Response<
 
 /// A refusal.
 pub(super) fn refusal(error: &ApiError, form: Form) -> Response<Body> {
-    let mut response = match form.media {
-        Media::Protobuf => answer(error.code, form.media.name(), protobuf(error)),
-        Media::Json | Media::Yaml => value(error.code, &error.status(), form),
-    };
+    let mut response = value(error.code, &error.status(), form);
     if let Some(seconds) = error.retry_after() {
         response
             .headers_mut()
@@ -77,7 +81,6 @@ pub(super) fn refusal(error: &ApiError, form: Form) -> Response<Body> {
     response
 }
 
-/// Adds `Warning` headers.
 /// Adds `Warning` headers. Where all of them are longer than the real server sends, each is cut, and the last are left
 /// out.
 pub(super) fn warn(response: &mut Response<Body>, warnings: &[String]) {
@@ -110,40 +113,6 @@ pub(super) fn warn(response: &mut Response<Body>, warnings: &[String]) {
 const WARNINGS_RUNES: usize = 4096;
 /// Most characters of one warning where all are too long.
 const WARNING_RUNES: usize = 256;
-
-/// A refusal for those who accept protobuf alone: a `Status` in the envelope `runtime.Unknown`.
-fn protobuf(error: &ApiError) -> Vec<u8> {
-    fn field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
-        out.push(number << 3 | 2);
-        let mut length = bytes.len();
-        while let (Ok(low), true) = (u8::try_from(length & 0x7f), length > 0x7f) {
-            out.push(low | 0x80);
-            length >>= 7;
-        }
-        out.push(u8::try_from(length).unwrap_or_default());
-        out.extend_from_slice(bytes);
-    }
-    let (mut list_meta, mut status) = (Vec::new(), Vec::new());
-    for number in 1..=3 {
-        field(&mut list_meta, number, b"");
-    }
-    field(&mut status, 1, &list_meta);
-    field(&mut status, 2, b"Failure");
-    field(&mut status, 3, error.message.as_bytes());
-    field(&mut status, 4, error.reason.as_bytes());
-    status.push(6 << 3);
-    let code = error.code;
-    status.push(u8::try_from(code & 0x7f).unwrap_or_default() | 0x80);
-    status.push(u8::try_from(code >> 7).unwrap_or_default());
-    let (mut type_meta, mut unknown) = (Vec::new(), b"k8s\0".to_vec());
-    field(&mut type_meta, 1, b"v1");
-    field(&mut type_meta, 2, b"Status");
-    field(&mut unknown, 1, &type_meta);
-    field(&mut unknown, 2, &status);
-    field(&mut unknown, 3, b"");
-    field(&mut unknown, 4, b"");
-    unknown
-}
 
 /// A stored object in a form.
 pub(super) fn stored(object: &Object, request: &Request, place: &Place, form: Form) -> Answer {

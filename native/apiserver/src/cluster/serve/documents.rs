@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::Server;
 use super::answer::{self, Answer};
-use super::negotiate::{Form, Media, View};
+use super::negotiate::{self, Form, Media};
 use super::request::Request;
-use crate::api::openapi::Documents;
+use crate::api::openapi::{self, Documents};
 use crate::api::{ApiError, Resources, discovery};
 
 /// The Kubernetes whose behaviour this is.
@@ -23,21 +23,26 @@ const MADE: &str = "Thu, 01 Jan 2026 00:00:00 GMT";
 /// When a document with its hash in the URL is to be asked for again.
 const NEVER: &str = "Thu, 31 Dec 2099 23:59:59 UTC";
 
-pub(super) async fn answer(server: &Server, request: &Request, form: Form) -> Answer {
+pub(super) async fn answer(server: &Server, request: &Request) -> Answer {
     let segments = request.segments();
     if !matches!(request.method, Method::GET | Method::HEAD) {
         return Ok(answer::no_such_page());
     }
-    // documents are not objects: no Table is made of them
-    let form = Form {
-        view: View::Whole,
-        ..form
-    };
+    // Documents are not objects: no Table is made of them, and a client gets JSON that accepts nothing else.
+    let form = Form::of_error(request);
     let served = server.cluster.served();
     let resources = &served.resources;
+    // These two are not objects of Kubernetes, and have no form in protobuf.
+    let plain = Form {
+        media: match form.media {
+            Media::Protobuf => Media::Json,
+            media => media,
+        },
+        ..form
+    };
     let document = match segments.as_slice() {
-        [] => Some(discovery::paths(resources)),
-        ["version"] => Some(version()),
+        [] => return Ok(answer::value(200, &discovery::paths(resources), plain)),
+        ["version"] => return Ok(answer::value(200, &version(), plain)),
         ["healthz" | "livez" | "readyz", ..] => {
             return Ok(health(server, request, &segments).await);
         }
@@ -46,7 +51,7 @@ pub(super) async fn answer(server: &Server, request: &Request, form: Form) -> An
         ["api", version] => discovery::resources(resources, "", version),
         ["apis", group] => discovery::group(resources, group),
         ["apis", group, version] => discovery::resources(resources, group, version),
-        ["openapi", "v2"] => return Ok(openapi_v2(served.documents(), request)),
+        ["openapi", "v2"] => return openapi_v2(served.documents(), request),
         ["openapi", "v3"] => {
             let mut index = answer::answer(
                 200,
@@ -92,8 +97,18 @@ fn version() -> Value {
         "buildDate": "2026-01-01T00:00:00Z",
         "goVersion": "none",
         "compiler": "rustc",
-        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+        "platform": format!("{}/{}", std::env::consts::OS, go_arch(std::env::consts::ARCH)),
     })
+}
+
+/// The name that Go has for an architecture.
+fn go_arch(rust: &str) -> &str {
+    match rust {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        other => other,
+    }
 }
 
 /// The server is alive while it responds. It is healthy while its store takes writes, as the last write said, and ready
@@ -158,18 +173,10 @@ fn groups(
         } else {
             discovery::groups(resources)
         };
-        let form = Form {
-            media: if form.media == Media::Protobuf {
-                Media::Json
-            } else {
-                form.media
-            },
-            ..form
-        };
         return answer::value(200, &document, form);
     };
     let document = discovery::aggregated(resources, core, version);
-    let etag = etag(&document);
+    let etag = etag(document.to_string().as_bytes());
     if request.header("if-none-match") == Some(etag.as_str()) {
         let mut unchanged = Response::new(whole(""));
         *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
@@ -194,24 +201,31 @@ fn groups(
 }
 
 /// The same for the same document in every run of one build.
-fn etag(document: &Value) -> String {
+fn etag(document: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
-    document.to_string().hash(&mut hasher);
+    document.hash(&mut hasher);
     format!("\"{:016X}\"", hasher.finish())
 }
 
-fn openapi_v2(documents: &Documents, request: &Request) -> Response<Body> {
-    let accept = request.header("accept").unwrap_or("*/*");
-    // kubectl asks for protobuf first, and takes JSON where it gets it
-    if !accept.contains("json") && !accept.contains('*') {
-        let message = "openapi/v2 is served as JSON only\n";
-        return answer::text(406, message);
-    }
-    let document = documents.v2();
-    let etag = etag(&document);
-    let mut response = answer::answer(200, "application/json", text(&document));
+fn openapi_v2(documents: &Documents, request: &Request) -> Answer {
+    let wanted = negotiate::media_types(request);
+    let is_protobuf = wanted.iter().find_map(|media| match media.as_str() {
+        "*/*" | "application/*" | "application/json" => Some(false),
+        media if openapi::V2_PROTOBUF.contains(&media) => Some(true),
+        _ => None,
+    });
+    let (media, body) = match is_protobuf {
+        Some(false) => ("application/json", text(&documents.v2())),
+        Some(true) => {
+            let [media, _] = openapi::V2_PROTOBUF;
+            (media, documents.v2_protobuf().map_err(ApiError::internal)?)
+        }
+        None => return Ok(answer::answer(406, "text/plain; charset=utf-8", "")),
+    };
+    let etag = etag(&body);
+    let mut response = answer::answer(200, media, body);
     described(&mut response, &etag);
-    response
+    Ok(response)
 }
 
 fn described(response: &mut Response<Body>, etag: &str) {

@@ -6,7 +6,7 @@
 //! | Which form of answer a client accepts; JSON, YAML, Table, metadata alone | `negotiate`, `answer` |
 //! | Get, list and the options of lists | `read` |
 //! | Create, update, patch, delete | `write` |
-//! | Watch streams | `stream` |
+//! | Watch streams, also over WebSocket | `stream`, `websocket` |
 //! | Discovery, OpenAPI, version, health | `documents` |
 //! | Files for browsers | `page` |
 
@@ -17,6 +17,7 @@ mod page;
 mod read;
 mod request;
 mod stream;
+mod websocket;
 mod write;
 
 use std::net::SocketAddr;
@@ -110,34 +111,25 @@ impl Server {
     async fn answer(&self, request: HttpRequest<Incoming>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let request = Request::read(&head);
-        let (form, acceptable) = match Form::of(&request) {
-            Ok(form) => (form, Ok(())),
-            Err(refused) => (refused.form, Err(refused.error)),
-        };
         if let Some(find) = self.cluster.inner.page
             && let Some(file) = page::answer(find, &request)
         {
             return file;
         }
-        let answered = self.route(&request, form, acceptable, body).await;
-        let answer = answered.unwrap_or_else(|error| answer::refusal(&error, form));
+        let answered = self.route(&request, body).await;
+        let answer =
+            answered.unwrap_or_else(|error| answer::refusal(&error, Form::of_error(&request)));
         let (method, path, code) = (&request.method, &request.path, answer.status().as_u16());
         tracing::debug!(%method, path, code, "request");
         answer
     }
 
-    async fn route(
-        &self,
-        request: &Request,
-        form: Form,
-        acceptable: Result<(), ApiError>,
-        body: Incoming,
-    ) -> Answer {
+    async fn route(&self, request: &Request, body: Incoming) -> Answer {
         match request.route(&self.cluster.served().resources) {
-            Route::Document => documents::answer(self, request, form).await,
+            Route::Document => documents::answer(self, request).await,
             Route::Nowhere => Ok(answer::no_such_page()),
             Route::Resource(target) => {
-                acceptable?;
+                let form = Form::of(request, !target.place.resource.custom)?;
                 self.resource(request, *target, form, body).await
             }
         }

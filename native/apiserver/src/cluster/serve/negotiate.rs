@@ -1,7 +1,7 @@
 //! Which form of answer a client accepts.
 
 use super::request::Request;
-use crate::api::ApiError;
+use crate::api::{ApiError, protobuf};
 
 /// How bytes are made of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -9,7 +9,7 @@ pub(super) enum Media {
     #[default]
     Json,
     Yaml,
-    /// For errors only, to clients that accept no other format.
+    /// For built-in kinds, for metadata and for errors.
     Protobuf,
 }
 
@@ -18,7 +18,7 @@ impl Media {
         match self {
             Media::Json => "application/json",
             Media::Yaml => "application/yaml",
-            Media::Protobuf => "application/vnd.kubernetes.protobuf",
+            Media::Protobuf => protobuf::MEDIA_TYPE,
         }
     }
 }
@@ -45,11 +45,11 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// The first form that the client accepts and the server makes.
+    /// The first form that the client accepts and the server makes. Whole objects have one in protobuf if `protobuf`.
     ///
     /// # Errors
     /// 406.
-    pub(super) fn of(request: &Request) -> Result<Form, Refused> {
+    pub(super) fn of(request: &Request, protobuf: bool) -> Result<Form, ApiError> {
         let pretty = pretty(request);
         let accept: Vec<&str> = request.headers("accept").collect();
         let accept = accept.join(",");
@@ -59,8 +59,13 @@ impl Form {
                 ..Form::default()
             });
         };
+        let made = |(media, view): &(Media, View)| match (media, view) {
+            (Media::Protobuf, View::Whole) => protobuf,
+            (Media::Protobuf, View::Table(_)) => false,
+            _ => true,
+        };
         for clause in &clauses {
-            if let Some((media, view)) = clause.form() {
+            if let Some((media, view)) = clause.form().filter(made) {
                 return Ok(Form {
                     media,
                     view,
@@ -68,20 +73,27 @@ impl Form {
                 });
             }
         }
-        let only_protobuf = clauses
-            .iter()
-            .all(|clause| clause.media == Media::Protobuf.name());
-        Err(Refused {
-            error: ApiError::not_acceptable(),
-            form: Form {
-                media: if only_protobuf {
-                    Media::Protobuf
-                } else {
-                    Media::Json
-                },
-                view: View::Whole,
+        Err(ApiError::not_acceptable())
+    }
+
+    /// The form of an error: the first that the client accepts whole, else JSON.
+    pub(super) fn of_error(request: &Request) -> Form {
+        let pretty = pretty(request);
+        let accept: Vec<&str> = request.headers("accept").collect();
+        let accept = accept.join(",");
+        let clauses = clauses(&accept).unwrap_or_default();
+        let found = clauses.iter().find_map(|clause| {
+            let (media, view) = clause.form()?;
+            let pretty = pretty || clause.parameter("pretty") == Some("1");
+            (view == View::Whole).then_some(Form {
+                media,
+                view,
                 pretty,
-            },
+            })
+        });
+        found.unwrap_or(Form {
+            pretty,
+            ..Form::default()
         })
     }
 
@@ -103,11 +115,13 @@ impl Form {
     }
 }
 
-/// The error for a client that accepts no supported format, and the format to send it in.
-#[derive(Debug, Clone)]
-pub(super) struct Refused {
-    pub(super) error: ApiError,
-    pub(super) form: Form,
+/// The media types that a client accepts, most wanted first; any if it does not say.
+pub(super) fn media_types(request: &Request) -> Vec<String> {
+    let accept: Vec<&str> = request.headers("accept").collect();
+    match clauses(&accept.join(",")) {
+        Some(clauses) => clauses.into_iter().map(|clause| clause.media).collect(),
+        None => vec!["*/*".to_owned()],
+    }
 }
 
 /// People read with curl, wget and browsers; programs say what they want.
@@ -168,6 +182,7 @@ impl Clause<'_> {
         let media = match self.media.as_str() {
             "*/*" | "application/*" | "application/json" => Media::Json,
             "application/yaml" => Media::Yaml,
+            protobuf::MEDIA_TYPE => Media::Protobuf,
             _ => return None,
         };
         let view = match self.parameter("as") {

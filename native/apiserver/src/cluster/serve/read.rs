@@ -200,6 +200,15 @@ pub(super) fn page(
             let why = "specifying resource version is not allowed when using continue";
             return Err(ApiError::bad_request(why));
         }
+        let current = cluster.store().version();
+        if token.version.is_some_and(|version| version > current) {
+            // not a token of this server, or one from before its state was replaced
+            let on = Token {
+                version: None,
+                start: token.start,
+            };
+            return Err(ApiError::expired_page(TOO_OLD_TO_CONTINUE, on.encode()));
+        }
         at = token.version;
         start = Some(token.start);
     } else if wanted > 0 {

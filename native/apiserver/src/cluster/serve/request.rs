@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::Method;
 use http::request::Parts;
+use hyper::upgrade::OnUpgrade;
 use percent_encoding::percent_decode_str;
 
 use crate::api::ApiError;
@@ -20,6 +21,8 @@ pub(super) struct Request {
     segments: Vec<String>,
     query: Vec<(String, String)>,
     headers: HeaderMap,
+    /// The connection after a change of the protocol, where the client asks for one.
+    pub(super) upgrade: Option<OnUpgrade>,
 }
 
 /// What a path names.
@@ -64,6 +67,7 @@ impl Request {
             segments,
             query,
             headers: head.headers.clone(),
+            upgrade: head.extensions.get().cloned(),
         }
     }
 
@@ -150,6 +154,11 @@ fn target(
         return None;
     }
     let is_status = part == Some("status") && resource.has_status;
+    let unknown_part = part.is_some() && !is_status;
+    // The real server looks at parts of custom resources only after it has found the resource.
+    if unknown_part && !resource.custom {
+        return None;
+    }
     Some(Target {
         place: Place {
             resource: Arc::clone(resource),
@@ -162,7 +171,7 @@ fn target(
             },
         },
         watch: false,
-        unknown_part: part.is_some() && !is_status,
+        unknown_part,
     })
 }
 

@@ -20,9 +20,10 @@ use super::answer::Answer;
 use super::negotiate::{Form, Media, View};
 use super::read::{ListOptions, version};
 use super::request::{Request, Target};
-use crate::api::ApiError;
+use super::websocket;
 use crate::api::selector::Selector;
 use crate::api::table::{self, Include};
+use crate::api::{ApiError, protobuf};
 use crate::cluster::definitions::definition_key;
 use crate::cluster::requests::Place;
 use crate::cluster::store::{Change, Compacted, Object, Watch};
@@ -37,7 +38,7 @@ const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
 
 pub(super) fn watch(server: &Server, request: &Request, target: &Target, form: Form) -> Answer {
-    if form.media != Media::Json {
+    if form.media == Media::Yaml {
         return Err(ApiError::new(
             406,
             "NotAcceptable",
@@ -62,6 +63,7 @@ pub(super) fn watch(server: &Server, request: &Request, target: &Target, form: F
         name,
         selector: options.selector,
         view: form.view,
+        media: form.media,
         include,
         first: true,
     };
@@ -106,18 +108,29 @@ pub(super) fn watch(server: &Server, request: &Request, target: &Target, form: F
         ended: false,
         _permit: permit,
     };
+    if let Some(handshake) = websocket::handshake(request)? {
+        return Ok(websocket::answer(handshake, feed, form.media));
+    }
     let frames = stream::unfold(feed, |mut feed| async move {
         let chunk = feed.next().await?;
         Some((Ok::<_, Infallible>(Frame::data(Bytes::from(chunk))), feed))
     });
     let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(form)));
     headers.insert(
         http::header::CACHE_CONTROL,
         HeaderValue::from_static("no-cache, private"),
     );
     Ok(response)
+}
+
+/// The media type of a stream.
+fn media_type(form: Form) -> &'static str {
+    match form.media {
+        Media::Protobuf => "application/vnd.kubernetes.protobuf;stream=watch",
+        _ => "application/json",
+    }
 }
 
 /// How long a watch lasts that asks for some seconds, at most [`WATCH_TIME`].
@@ -136,7 +149,7 @@ fn first_bookmark(end: Instant, lasts: Duration) -> Instant {
 }
 
 /// One client's stream.
-struct Feed {
+pub(super) struct Feed {
     watch: Watch,
     /// The definition of a custom resource: the watch ends after it.
     definition: Option<Watch>,
@@ -151,8 +164,8 @@ struct Feed {
 }
 
 impl Feed {
-    /// The next bytes; `None` at the end.
-    async fn next(&mut self) -> Option<Vec<u8>> {
+    /// The next bytes, some whole events; `None` at the end. A call that is dropped loses none.
+    pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
         if !self.initial.is_empty() {
             return Some(std::mem::take(&mut self.initial));
         }
@@ -190,7 +203,7 @@ impl Feed {
                     }
                     Err(compacted) => {
                         self.ended = true;
-                        too_old(self.watch.version(), compacted, &mut chunk);
+                        self.view.too_old(self.watch.version(), compacted, &mut chunk);
                     }
                 },
             }
@@ -212,13 +225,6 @@ async fn changed(definition: &mut Option<Watch>) -> Result<(), Compacted> {
     }
 }
 
-fn too_old(version: u64, compacted: Compacted, out: &mut Vec<u8>) {
-    let oldest = compacted.oldest;
-    let error = ApiError::expired(format!("too old resource version: {version} ({oldest})"));
-    let status = serde_json::to_vec(&error.status()).unwrap_or_default();
-    write("ERROR", &status, out);
-}
-
 fn write(what: &str, object: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"type\":\"");
     out.extend_from_slice(what.as_bytes());
@@ -234,6 +240,7 @@ struct Lens {
     name: Option<String>,
     selector: Selector,
     view: View,
+    media: Media,
     include: Include,
     /// No event has been shown yet: of Tables only the first has headers.
     first: bool,
@@ -283,7 +290,8 @@ impl Lens {
 
     fn event(&mut self, what: &str, object: &Object, out: &mut Vec<u8>) {
         let first = std::mem::replace(&mut self.first, false);
-        if self.view == View::Whole && self.place.resource.stored.is_none() {
+        let is_stored = self.view == View::Whole && self.place.resource.stored.is_none();
+        if is_stored && self.media != Media::Protobuf {
             return write(what, &object.text, out);
         }
         let shown = self.place.show(object);
@@ -297,7 +305,35 @@ impl Lens {
                 table::render(resource, [&shown], metadata, include, version, first, now())
             }
         };
-        write(what, shown.to_string().as_bytes(), out);
+        self.write(what, &shown, out);
+    }
+
+    /// Writes an event. An object that protobuf cannot hold is an error of the server.
+    fn write(&self, what: &str, object: &Value, out: &mut Vec<u8>) {
+        if self.media != Media::Protobuf {
+            return write(what, object.to_string().as_bytes(), out);
+        }
+        match protobuf::write(object) {
+            Ok(bytes) => protobuf::frame(what, &bytes, out),
+            Err(why) => self.error(&ApiError::internal(why), out),
+        }
+    }
+
+    fn error(&self, error: &ApiError, out: &mut Vec<u8>) {
+        if self.media != Media::Protobuf {
+            let status = serde_json::to_vec(&error.status()).unwrap_or_default();
+            return write("ERROR", &status, out);
+        }
+        let status = serde_json::to_value(error.status()).unwrap_or_default();
+        if let Ok(bytes) = protobuf::write(&status) {
+            protobuf::frame("ERROR", &bytes, out);
+        }
+    }
+
+    fn too_old(&self, version: u64, compacted: Compacted, out: &mut Vec<u8>) {
+        let oldest = compacted.oldest;
+        let message = format!("too old resource version: {version} ({oldest})");
+        self.error(&ApiError::expired(message), out);
     }
 
     /// How far the client has read; `initial` ends the objects that were there.
@@ -318,7 +354,7 @@ impl Lens {
             table.insert("columnDefinitions".to_owned(), json!([]));
             table.insert("rows".to_owned(), json!([]));
         }
-        write("BOOKMARK", object.to_string().as_bytes(), out);
+        self.write("BOOKMARK", &object, out);
     }
 }
 

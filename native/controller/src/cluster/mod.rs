@@ -1,5 +1,7 @@
 //! Clients of a cluster, and their errors as one line.
 
+mod tls;
+
 use std::path::Path;
 
 use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
@@ -35,7 +37,7 @@ pub async fn client(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<
             .await
             .map_err(|error| NoClient(chain(&error)))?,
     };
-    Client::try_from(config).map_err(|error| NoClient(chain(&error)))
+    tls::client(config)
 }
 
 /// Creates a client of a cluster without authentication, such as a local one.
