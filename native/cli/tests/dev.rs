@@ -261,8 +261,10 @@ fn the_sample_becomes_ready_and_its_pod_hits_the_cache() {
         pod["metadata"]["annotations"]["k8s.aliyun.com/eci-matched-image-cache"],
         id.as_str()
     );
-    let events =
-        dev.get("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name=sample");
+    // The ImageCache of the same name has events of its own, with another clock.
+    let events = dev.get(
+        "/api/v1/namespaces/default/events?fieldSelector=involvedObject.name=sample,involvedObject.kind=Pod",
+    );
     let reasons = events["items"]
         .as_array()
         .unwrap()
