@@ -85,8 +85,8 @@ pub(crate) fn run(sh: &Shell, files: &[String], shard: Option<&str>) -> Result<(
     let outcomes: Outcomes = serde_json::from_str(&text).context("outcomes.json")?;
     let list = fs::read_to_string(setup::root()?.join(ACCEPTED)).context(ACCEPTED)?;
     let list: List = toml::from_str(&list).context(ACCEPTED)?;
-    let told = report(&outcomes, &list)?;
-    println!("{told}");
+    let summary = report(&outcomes, &list)?;
+    println!("{summary}");
     Ok(())
 }
 
@@ -135,23 +135,20 @@ fn report(outcomes: &Outcomes, list: &List) -> Result<String> {
         }
     }
     let viable = caught + known + new.len();
-    let percent = if viable == 0 {
-        100
-    } else {
-        caught * 100 / viable
-    };
-    let told = format!(
+    let percent = (caught * 100).checked_div(viable);
+    let percent = percent.context("no mutant was tried")?;
+    let summary = format!(
         "{viable} mutants: {caught} caught ({percent} %), {known} survive and are accepted, {} survive",
         new.len()
     );
-    ensure!(new.is_empty(), "{told}:\n  {}", new.join("\n  "));
+    ensure!(new.is_empty(), "{summary}:\n  {}", new.join("\n  "));
     ensure!(
         stale.is_empty(),
-        "{told}; these of {ACCEPTED} are caught now, take them out:\n  {}",
+        "{summary}; these of {ACCEPTED} are caught now, take them out:\n  {}",
         stale.join("\n  ")
     );
-    ensure!(percent >= LEAST, "{told}; at least {LEAST} % are needed");
-    Ok(told)
+    ensure!(percent >= LEAST, "{summary}; at least {LEAST} % are needed");
+    Ok(summary)
 }
 
 /// Whether every mutant of this name was caught.
@@ -208,12 +205,12 @@ mod tests {
     fn report_names_what_survives_and_is_not_accepted() {
         let ten: Vec<(&str, &str)> = [("caught", "CaughtMutant"); 10].to_vec();
         let with = |one| [ten.clone(), vec![one]].concat();
-        let told = report(
+        let summary = report(
             &outcomes(&with(("known", "MissedMutant"))),
             &accepting(&["known"]),
         );
         assert_eq!(
-            told.unwrap(),
+            summary.unwrap(),
             "11 mutants: 10 caught (90 %), 1 survive and are accepted, 0 survive"
         );
         for (mutants, list, words) in [
@@ -236,10 +233,14 @@ mod tests {
 
     #[test]
     fn report_passes_over_what_does_not_compile() {
-        let told = report(
-            &outcomes(&[("odd", "Unviable")]),
-            &accepting(&["elsewhere"]),
-        );
-        assert!(told.unwrap().starts_with("0 mutants"));
+        let some = outcomes(&[("odd", "Unviable"), ("even", "CaughtMutant")]);
+        let summary = report(&some, &accepting(&["elsewhere"])).unwrap();
+        assert!(summary.starts_with("1 mutants"), "{summary}");
+    }
+
+    #[test]
+    fn report_without_any_mutant_is_an_error() {
+        let none = report(&outcomes(&[("odd", "Unviable")]), &accepting(&[]));
+        assert_eq!(none.unwrap_err().to_string(), "no mutant was tried");
     }
 }

@@ -122,7 +122,7 @@ fn entry(kind: Kind, value: Scalar<'_>, depth: usize) -> Result<(String, Value),
 }
 
 /// The last bytes of a field of a message.
-fn inner<'a>(bytes: &'a [u8], field: u64) -> Result<&'a [u8], String> {
+fn inner(bytes: &[u8], field: u64) -> Result<&[u8], String> {
     let mut found: &[u8] = &[];
     each(bytes, |number, value| {
         if number == field {

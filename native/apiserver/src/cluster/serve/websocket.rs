@@ -127,7 +127,7 @@ fn messages(chunk: &[u8], media: Media) -> Vec<Message> {
         }
     } else {
         let lines = String::from_utf8_lossy(chunk);
-        messages.extend(lines.split_inclusive('\n').map(|line| Message::text(line)));
+        messages.extend(lines.split_inclusive('\n').map(Message::text));
     }
     messages
 }
