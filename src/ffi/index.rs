@@ -10,7 +10,8 @@ use crate::matching::{
 };
 use crate::pod::{ClusterDefaults, Reading};
 
-/// Documents with caches, read one by one: the caches of a cluster may together be larger than [`MAX_BYTES`].
+/// Documents with caches, read one by one: the caches of a cluster may together be larger than
+/// [`MAX_BYTES`](super::MAX_BYTES).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CacheBatch {
@@ -90,7 +91,7 @@ impl CacheIndex {
     }
 
     /// Whether the documents had defaults for pods: the ConfigMap `eci-profile` or `Selector` objects. With them a pod is
-    /// read whole, not only its [`POD`] part: its labels decide.
+    /// read whole, not only its [`POD`](super::POD) part: its labels decide.
     #[must_use]
     pub fn has_defaults(&self) -> bool {
         !self.defaults.is_empty()

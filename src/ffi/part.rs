@@ -30,6 +30,9 @@ const CONTAINERS: Part = Part::Items(&Part::Members(&[
 /// The part of a Pod that [`CacheIndex::select`] and [`CacheIndex::explain`] read. A host whose pods are objects of its
 /// own language copies only this part: a pod of a cluster is several kilobytes of JSON, the part is often below 300
 /// bytes. The answers are the same. It is for objects with `kind: Pod` whose `apiVersion` is `v1` or missing.
+///
+/// [`CacheIndex::select`]: super::CacheIndex::select
+/// [`CacheIndex::explain`]: super::CacheIndex::explain
 pub const POD: Part = Part::Members(&[
     ("apiVersion", Part::Whole),
     ("kind", Part::Whole),
