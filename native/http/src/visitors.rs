@@ -124,6 +124,8 @@ impl fmt::Display for Authority {
 pub struct Visitors {
     names: Names,
     allowed: Arc<[Authority]>,
+    /// Whether `Host` may begin with a scheme.
+    schemes: bool,
     refuse: fn(&Refusal) -> Response<Body>,
 }
 
@@ -159,6 +161,7 @@ impl Visitors {
                 Names::Addresses
             },
             allowed: allowed.into_iter().collect(),
+            schemes: false,
             refuse: plain,
         }
     }
@@ -170,8 +173,17 @@ impl Visitors {
         Visitors {
             names: Names::All,
             allowed: Arc::default(),
+            schemes: false,
             refuse: plain,
         }
+    }
+
+    /// Accepts `http://` and `https://` before the name in `Host`. The SDKs of Alibaba Cloud send it there if their endpoint
+    /// is configured with it.
+    #[must_use]
+    pub fn with_schemes(mut self) -> Self {
+        self.schemes = true;
+        self
     }
 
     /// Replaces the form of a refusal, which is plain text by default.
@@ -188,7 +200,7 @@ impl Visitors {
     }
 
     fn admit(&self, head: &request::Parts, scheme: &str) -> Result<(), Refusal> {
-        let host = host(head)?;
+        let host = self.host(head)?;
         if !self.answers(&host) {
             return Err(forbidden(NOT_A_NAME));
         }
@@ -224,6 +236,27 @@ impl Visitors {
         Ok(())
     }
 
+    /// Returns the one host of a request. A target with a host of its own must have the same.
+    fn host(&self, head: &request::Parts) -> Result<Authority, Refusal> {
+        let bad = || Refusal {
+            status: StatusCode::BAD_REQUEST,
+            message: BAD_HOST,
+        };
+        let mut values = head.headers.get_all(header::HOST).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return Err(bad());
+        };
+        let text = value.to_str().map_err(|_| bad())?;
+        let mut schemes = ["http://", "https://"].iter().filter(|_| self.schemes);
+        let name = schemes.find_map(|scheme| text.strip_prefix(scheme));
+        let name = name.unwrap_or(text);
+        let host: Authority = name.parse().map_err(|BadAuthority| bad())?;
+        match head.uri.authority() {
+            Some(target) if target.as_str().parse() != Ok(host.clone()) => Err(bad()),
+            _ => Ok(host),
+        }
+    }
+
     fn answers(&self, host: &Authority) -> bool {
         let known = match (&host.host, self.names) {
             (_, Names::All) | (Name::Ip(_), Names::Addresses) => true,
@@ -249,24 +282,6 @@ fn forbidden(message: &'static str) -> Refusal {
     Refusal {
         status: StatusCode::FORBIDDEN,
         message,
-    }
-}
-
-/// Returns the one host of a request. A target with a host of its own must have the same.
-fn host(head: &request::Parts) -> Result<Authority, Refusal> {
-    let bad = || Refusal {
-        status: StatusCode::BAD_REQUEST,
-        message: BAD_HOST,
-    };
-    let mut values = head.headers.get_all(header::HOST).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(bad());
-    };
-    let text = value.to_str().map_err(|_| bad())?;
-    let host: Authority = text.parse().map_err(|BadAuthority| bad())?;
-    match head.uri.authority() {
-        Some(target) if target.as_str().parse() != Ok(host.clone()) => Err(bad()),
-        _ => Ok(host),
     }
 }
 
@@ -359,6 +374,30 @@ mod tests {
         assert_eq!(admit("127.0.0.1:1", &[]), Err(400));
         let two = [("host", "localhost"), ("host", "localhost")];
         assert_eq!(admit("127.0.0.1:1", &two), Err(400));
+    }
+
+    #[test]
+    fn host_has_a_scheme_only_where_clients_send_one() {
+        let plain = Visitors::of_machine("127.0.0.1:8001".parse().unwrap(), []);
+        for (host, strict, with_schemes) in [
+            ("http://localhost:8001", false, true),
+            ("https://127.0.0.1:8001", false, true),
+            ("localhost:8001", true, true),
+            ("http://evil.com", false, false),
+            ("http://http://localhost", false, false),
+            ("http://", false, false),
+            ("ftp://localhost", false, false),
+        ] {
+            let request = http::Request::get("/").header("host", host);
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            let admits = |visitors: &Visitors| visitors.admit(&head, "http").is_ok();
+            assert_eq!(admits(&plain), strict, "{host}");
+            assert_eq!(
+                admits(&plain.clone().with_schemes()),
+                with_schemes,
+                "{host}"
+            );
+        }
     }
 
     #[test]

@@ -94,7 +94,9 @@ impl Cloud {
             return;
         };
         let allowed = self.inner.allow_hosts.iter().cloned();
-        let visitors = Visitors::of_machine(address, allowed).refusing_with(refused);
+        let visitors = Visitors::of_machine(address, allowed)
+            .with_schemes()
+            .refusing_with(refused);
         imagecache_http::serve(listener, None, Limits::default(), visitors, stop, handler).await;
     }
 
