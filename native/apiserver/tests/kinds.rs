@@ -9,7 +9,8 @@
 use imagecache_apiserver::api::options::DeleteOptions;
 use imagecache_apiserver::api::patch::PatchKind;
 use imagecache_apiserver::api::{ApiError, BUILT_IN_RESOURCES};
-use imagecache_apiserver::cluster::requests::{Body, Place};
+use imagecache_apiserver::cluster::place::Place;
+use imagecache_apiserver::cluster::requests::Body;
 use imagecache_apiserver::cluster::{Cluster, Config};
 use serde_json::{Value, json};
 

@@ -16,7 +16,8 @@ use bytes::Bytes;
 use imagecache_apiserver::api::ApiError;
 use imagecache_apiserver::api::patch::PatchKind;
 use imagecache_apiserver::api::write::Admitted;
-use imagecache_apiserver::cluster::requests::{Body, Place, Written};
+use imagecache_apiserver::cluster::place::Place;
+use imagecache_apiserver::cluster::requests::{Body, Written};
 use imagecache_apiserver::cluster::serve::Limits;
 use imagecache_apiserver::cluster::{Admission, Cluster, Config};
 use imagecache_apiserver::limits::{

@@ -9,6 +9,7 @@
 //! | what | module |
 //! |---|---|
 //! | Objects, versions, the log of changes | [`store`] |
+//! | What a request is about: an object, a collection, a part | [`place`] |
 //! | The verbs on the store, for HTTP and for callers in this process | [`requests`] |
 //! | What a write computes: beside the thread that writes, on large stacks | `workers` |
 //! | Paths, negotiation, answers, watch streams | [`serve`] |
@@ -16,7 +17,7 @@
 //! | Admission by a hook of the caller | [`Admission`] |
 //! | Admission by the webhooks of stored configurations | `webhooks` |
 //! | What is served because a definition says so | `definitions` |
-//! | What happens after an owner is deleted, and what ends by itself | `collect` |
+//! | What happens after an owner is deleted, and what ends by itself | `garbage_collector` |
 //!
 //! Clients are not authenticated and may do everything, so the server binds to the loopback interface by default.
 
@@ -25,6 +26,7 @@ mod continue_token;
 mod definitions;
 pub mod export;
 mod garbage_collector;
+pub mod place;
 pub mod requests;
 pub mod serve;
 mod start;

@@ -9,6 +9,7 @@ use imagecache::time::Timestamp;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+use super::place::Place;
 use super::store::{self, List, Object, Page, Transaction, Watch};
 use super::{Cluster, definitions, now, webhooks};
 use crate::api::options::{DeleteOptions, WriteOptions};
@@ -20,53 +21,6 @@ use crate::limits::WRITE_ATTEMPTS;
 
 /// How often another random suffix is tried when a generated name is taken.
 const GENERATED_NAMES: usize = 8;
-
-/// What a request is about.
-#[derive(Clone)]
-pub struct Place {
-    /// The kind of object.
-    pub resource: Arc<Resource>,
-    /// Where it lives; `None` for cluster-scoped objects and for all namespaces.
-    pub namespace: Option<String>,
-    /// Which one; `None` for the collection.
-    pub name: Option<String>,
-    /// Which part of it.
-    pub subresource: Subresource,
-}
-
-impl Place {
-    /// The same place's status.
-    #[must_use]
-    pub fn status(mut self) -> Place {
-        self.subresource = Subresource::Status;
-        self
-    }
-
-    /// The beginning of the keys of its collection.
-    pub fn prefix(&self) -> String {
-        let (group, plural) = self.resource.storage();
-        store::prefix(group, plural, self.namespace.as_deref())
-    }
-
-    fn key(&self, name: &str) -> String {
-        self.prefix() + name
-    }
-
-    fn own_key(&self) -> String {
-        self.key(self.name.as_deref().unwrap_or_default())
-    }
-
-    fn not_found(&self) -> ApiError {
-        ApiError::not_found(&self.resource, self.name.as_deref().unwrap_or_default())
-    }
-
-    /// A stored object as this resource shows it.
-    pub fn show(&self, object: &Object) -> Value {
-        let mut value = object.value.clone();
-        self.resource.read_stored(&mut value);
-        value
-    }
-}
 
 /// A body of a write, and who sends it.
 #[derive(Debug, Clone, Default)]

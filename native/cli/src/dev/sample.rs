@@ -3,7 +3,8 @@
 use imagecache::resource::{GROUP, ImageCache, PLURAL, VERSION};
 use imagecache_apiserver::api::selector::Selector;
 use imagecache_apiserver::cluster::Cluster;
-use imagecache_apiserver::cluster::requests::{Body, Place};
+use imagecache_apiserver::cluster::place::Place;
+use imagecache_apiserver::cluster::requests::Body;
 use serde_json::{Value, json};
 
 /// The name of both.

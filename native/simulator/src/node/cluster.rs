@@ -10,7 +10,8 @@ use imagecache_apiserver::api::ApiError;
 use imagecache_apiserver::api::options::DeleteOptions;
 use imagecache_apiserver::api::patch::PatchKind;
 use imagecache_apiserver::api::selector::Selector;
-use imagecache_apiserver::cluster::requests::{Body, Place};
+use imagecache_apiserver::cluster::place::Place;
+use imagecache_apiserver::cluster::requests::Body;
 use imagecache_apiserver::cluster::{self, Cluster};
 
 /// Who writes.

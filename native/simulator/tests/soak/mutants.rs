@@ -56,31 +56,19 @@ fn soak_finds_secrets_of_any_namespace() {
 
 #[test]
 fn soak_finds_calls_without_tokens() {
-    fn forgets_tokens(
-        object: &Value,
-        seen: &Observed<'_>,
-        settings: &ReconcileSettings,
-        memory: &ReconcileRecord,
-        now: Timestamp,
-    ) -> ReconcileDecision {
+    let forgets_tokens = with_step(|object, seen, settings, memory, now| {
         let mut decision = step(object, seen, settings, memory, now);
         if let Some(Effect::Create { call, .. }) = &mut decision.act {
             call.client_token = None;
         }
         decision
-    }
-    finds(&with_step(forgets_tokens), "caches were made for");
+    });
+    finds(&forgets_tokens, "caches were made for");
 }
 
 #[test]
 fn soak_finds_an_object_let_go_before_its_cache() {
-    fn lets_go_at_once(
-        object: &Value,
-        seen: &Observed<'_>,
-        settings: &ReconcileSettings,
-        memory: &ReconcileRecord,
-        now: Timestamp,
-    ) -> ReconcileDecision {
+    let lets_go_at_once = with_step(|object, seen, settings, memory, now| {
         let metadata = &object["metadata"];
         let finalizers = metadata["finalizers"].as_array();
         let held = finalizers.is_some_and(|list| list.contains(&json!(FINALIZER)));
@@ -93,8 +81,8 @@ fn soak_finds_an_object_let_go_before_its_cache() {
             });
         }
         decision
-    }
-    finds(&with_step(lets_go_at_once), "is left, which is gone");
+    });
+    finds(&lets_go_at_once, "is left, which is gone");
 }
 
 #[test]
@@ -122,36 +110,24 @@ fn soak_finds_a_spec_written_from_an_old_copy() {
 
 #[test]
 fn soak_finds_a_password_in_a_status() {
-    fn tells_passwords(
-        object: &Value,
-        seen: &Observed<'_>,
-        settings: &ReconcileSettings,
-        memory: &ReconcileRecord,
-        now: Timestamp,
-    ) -> ReconcileDecision {
+    let tells_passwords = with_step(|object, seen, settings, memory, now| {
         let mut decision = step(object, seen, settings, memory, now);
         if let (Some(Effect::Status { patch, .. }), Some(_)) = (&mut decision.act, seen.logins) {
             patch["status"]["progress"] = PASSWORD.into();
         }
         decision
-    }
-    finds(&with_step(tells_passwords), "a secret is in the trace");
+    });
+    finds(&tells_passwords, "a secret is in the trace");
 }
 
 #[test]
 fn soak_finds_work_without_end() {
-    fn never_updates(
-        object: &Value,
-        seen: &Observed<'_>,
-        settings: &ReconcileSettings,
-        memory: &ReconcileRecord,
-        now: Timestamp,
-    ) -> ReconcileDecision {
+    let never_updates = with_step(|object, seen, settings, memory, now| {
         let mut decision = step(object, seen, settings, memory, now);
         if let Some(Effect::Update { .. }) = decision.act {
             decision.act = None;
         }
         decision
-    }
-    finds(&with_step(never_updates), "it does not come to rest");
+    });
+    finds(&never_updates, "it does not come to rest");
 }

@@ -5,6 +5,7 @@ mod go;
 mod prune;
 mod required;
 mod rule_functions;
+mod rule_kind;
 mod rule_types;
 mod rules;
 pub(crate) mod structural;

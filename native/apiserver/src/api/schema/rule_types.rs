@@ -5,7 +5,10 @@
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
-use super::{Schema, Type, rule_functions};
+use super::rule_kind::Kind::{
+    self, Any, Bool, Bytes, Double, Int, List, Map, Null, Object, String as Text, Uint,
+};
+use super::{Schema, rule_functions};
 
 /// Functions that the evaluator has, beside operators and macros.
 const FUNCTIONS: &[&str] = &[
@@ -33,108 +36,6 @@ const FUNCTIONS: &[&str] = &[
     "uint",
     "upperAscii",
 ];
-
-/// What is known of the type of an expression.
-#[derive(Clone, Debug)]
-enum Kind<'a> {
-    /// Nothing.
-    Any,
-    Bool,
-    Bytes,
-    Double,
-    Int,
-    Uint,
-    Null,
-    String,
-    List(Box<Kind<'a>>),
-    /// A map with keys that are texts, and its values.
-    Map(Box<Kind<'a>>),
-    /// An object with the fields of a schema.
-    Object(&'a Schema),
-}
-
-use Kind::{Any, Bool, Bytes, Double, Int, List, Map, Null, Object, String as Text, Uint};
-
-impl<'a> Kind<'a> {
-    fn of(schema: &'a Schema) -> Self {
-        if schema.int_or_string {
-            return Any;
-        }
-        match schema.kind {
-            Some(Type::Boolean) => Bool,
-            Some(Type::Integer) => Int,
-            Some(Type::Number) => Double,
-            // these are of types of their own in a real server
-            Some(Type::String)
-                if matches!(
-                    schema.format.as_str(),
-                    "byte" | "date" | "date-time" | "datetime" | "duration"
-                ) =>
-            {
-                Any
-            }
-            Some(Type::String) => Text,
-            Some(Type::Array) => List(Box::new(schema.items.as_deref().map_or(Any, Kind::of))),
-            Some(Type::Object) => match &schema.additional {
-                Some(values) => Map(Box::new(Kind::of(values))),
-                None => Object(schema),
-            },
-            None => Any,
-        }
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Any => "dyn".to_owned(),
-            Bool => "bool".to_owned(),
-            Bytes => "bytes".to_owned(),
-            Double => "double".to_owned(),
-            Int => "int".to_owned(),
-            Uint => "uint".to_owned(),
-            Null => "null_type".to_owned(),
-            Text => "string".to_owned(),
-            List(items) => format!("list({})", items.name()),
-            Map(values) => format!("map(string, {})", values.name()),
-            Object(_) => "object".to_owned(),
-        }
-    }
-
-    /// Can a value be of both types?
-    fn fits(&self, other: &Kind<'_>) -> bool {
-        match (self, other) {
-            (Any, _) | (_, Any) => true,
-            (List(one), List(other)) | (Map(one), Map(other)) => one.fits(other),
-            (Null, Object(_) | Map(_) | List(_) | Null) | (Object(_) | Map(_) | List(_), Null) => {
-                true
-            }
-            // a map literal can be an object
-            (Map(_), Object(_)) | (Object(_), Map(_)) => true,
-            (Object(_), Object(_)) => true,
-            (one, other) => one.tag() == other.tag(),
-        }
-    }
-
-    /// The type without its parts.
-    fn tag(&self) -> u8 {
-        match self {
-            Any => 0,
-            Bool => 1,
-            Bytes => 2,
-            Double => 3,
-            Int => 4,
-            Uint => 5,
-            Null => 6,
-            Text => 7,
-            List(_) => 8,
-            Map(_) => 9,
-            Object(_) => 10,
-        }
-    }
-
-    fn is_number(&self) -> bool {
-        matches!(self, Double | Int | Uint)
-    }
-}
 
 /// Checks a rule about the value of a schema.
 ///

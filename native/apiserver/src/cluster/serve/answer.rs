@@ -12,7 +12,7 @@ use super::request::Request;
 use crate::api::table::{self, Include};
 use crate::api::{ApiError, Resource, protobuf, yaml};
 use crate::cluster::now;
-use crate::cluster::requests::Place;
+use crate::cluster::place::Place;
 use crate::cluster::store::Object;
 
 /// An answer, or a refusal for which the form is still to be chosen.

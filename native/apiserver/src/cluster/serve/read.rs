@@ -8,7 +8,7 @@ use crate::api::Cause;
 use crate::api::selector::Selector;
 use crate::cluster::Cluster;
 use crate::cluster::continue_token::Token;
-use crate::cluster::requests::Place;
+use crate::cluster::place::Place;
 use crate::cluster::store::{List, Page};
 
 /// Which moment a list is to show.

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use crate::api::ApiError;
 use crate::api::Resources;
 use crate::api::write::Subresource;
-use crate::cluster::requests::Place;
+use crate::cluster::place::Place;
 
 /// The head of a request.
 pub(super) struct Request {

@@ -25,7 +25,7 @@ use crate::api::selector::Selector;
 use crate::api::table::{self, Include};
 use crate::api::{ApiError, protobuf};
 use crate::cluster::definitions::definition_key;
-use crate::cluster::requests::Place;
+use crate::cluster::place::Place;
 use crate::cluster::store::{Change, Compacted, Object, Watch};
 use crate::cluster::{Cluster, now};
 use crate::limits::WATCH_TIME;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use super::Cluster;
-use super::requests::Place;
+use super::place::Place;
 use super::store::{self, List, Store};
 use crate::api::write::{Admitted, Subresource};
 use crate::api::{ApiError, Resource, Resources, decode, meta, patch, selector};
