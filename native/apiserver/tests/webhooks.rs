@@ -349,7 +349,8 @@ async fn patches_of_mutating_webhooks_are_applied_in_order() {
     }
 }
 
-#[tokio::test]
+// The slow webhook blocks a thread, which must not be that of the caller's clock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn failure_policy_decides_when_a_webhook_fails() {
     let webhook = Webhook::start(|path, request| match path {
         "/slow" => {
