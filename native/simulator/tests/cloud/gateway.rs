@@ -335,7 +335,10 @@ async fn gateway_hosts_are_checked_and_errors_can_be_xml() {
         ("eci.cn-beijing.aliyuncs.com", 200),
         ("[::1]:80", 200),
         ("eci.cn-hangzhou.aliyuncs.com", 403),
-        ("http://127.0.0.1:1234", 400),
+        // SDKs whose endpoint is configured with a scheme send it in `Host`
+        ("http://127.0.0.1:1234", 200),
+        ("http://eci.cn-hangzhou.aliyuncs.com", 403),
+        ("ftp://127.0.0.1:1234", 400),
         ("a b", 400),
     ] {
         let answer = send(
