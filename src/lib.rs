@@ -15,6 +15,7 @@
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
 //! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
+//! | Which caches may be deleted, and why? | [`tidy`] |
 //! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | Which functions does a foreign host call, with JSON? | `ffi` |
@@ -43,6 +44,7 @@ pub mod reference;
 pub mod resource;
 pub mod settings;
 mod spelling;
+pub mod tidy;
 pub mod time;
 mod type_error;
 pub mod validate;
