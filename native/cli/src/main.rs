@@ -38,6 +38,7 @@ mod serve;
 mod signal;
 mod sync;
 mod table;
+mod tidy;
 mod usage;
 mod validate;
 mod webhook;
