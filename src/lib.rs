@@ -16,6 +16,7 @@
 //! | When does this cache end? | [`expiry`] |
 //! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
 //! | Which caches may be deleted, and why? | [`tidy`] |
+//! | Did ECI do what was predicted, and which rule explains it if not? | [`mod@audit`] |
 //! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | Which functions does a foreign host call, with JSON? | `ffi` |
@@ -23,6 +24,7 @@
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
 pub mod admission;
+pub mod audit;
 pub mod diagnostic;
 pub mod document;
 #[cfg(feature = "eci")]
