@@ -14,6 +14,7 @@
 //! | Which pods does this object describe, and what do they ask for? | [`pod`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
+//! | Does a release start from caches, and which must be made first? | `cover` (feature `plan`) |
 //! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
 //! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
@@ -22,6 +23,8 @@
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
 pub mod admission;
+#[cfg(feature = "plan")]
+pub mod cover;
 pub mod diagnostic;
 pub mod document;
 #[cfg(feature = "eci")]
