@@ -16,6 +16,7 @@
 //! | When does this cache end? | [`expiry`] |
 //! | Does a release start from caches, and which must be made first? | `cover` (feature `plan`) |
 //! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
+//! | Which caches may be deleted, and why? | [`tidy`] |
 //! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | Which functions does a foreign host call, with JSON? | `ffi` |
@@ -46,6 +47,7 @@ pub mod reference;
 pub mod resource;
 pub mod settings;
 mod spelling;
+pub mod tidy;
 pub mod time;
 mod type_error;
 pub mod validate;

@@ -22,6 +22,7 @@ mod input;
 mod kinds;
 mod kubeconfig;
 mod listen;
+mod live;
 mod log;
 mod man;
 mod match_locality;
