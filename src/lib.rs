@@ -14,6 +14,7 @@
 //! | Which pods does this object describe, and what do they ask for? | [`pod`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
+//! | Does a release start from caches, and which must be made first? | `cover` (feature `plan`) |
 //! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
 //! | Which caches may be deleted, and why? | [`tidy`] |
 //! | Did ECI do what was predicted, and which rule explains it if not? | [`mod@audit`] |
@@ -25,6 +26,8 @@
 
 pub mod admission;
 pub mod audit;
+#[cfg(feature = "plan")]
+pub mod cover;
 pub mod diagnostic;
 pub mod document;
 #[cfg(feature = "eci")]

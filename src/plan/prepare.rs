@@ -14,7 +14,7 @@ use crate::pod::{GIB, Placement};
 use crate::resource::Phase;
 
 /// Region, architecture and operating system.
-pub(super) type Scope = (Option<String>, String, String);
+pub(crate) type Scope = (Option<String>, String, String);
 
 /// A workload, counted.
 pub(super) struct Counted {
