@@ -15,6 +15,8 @@
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
 //! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
+//! | What do registries say about images, and what follows? | `registry` (feature `registry`) |
+//! | Does a cached tag still mean what it meant? | `freshness` (feature `registry`) |
 //! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | Which functions does a foreign host call, with JSON? | `ffi` |
@@ -40,6 +42,8 @@ pub mod pod;
 #[cfg(feature = "eci")]
 pub mod reconcile;
 pub mod reference;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod resource;
 pub mod settings;
 mod spelling;
