@@ -32,6 +32,8 @@ pub mod expiry;
 #[cfg(feature = "ffi")]
 pub mod ffi;
 pub mod foreign;
+#[cfg(feature = "registry")]
+pub mod freshness;
 mod image;
 pub mod matching;
 mod messages;

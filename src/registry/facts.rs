@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::platform::ImagePlatform;
+use crate::image::{Image, ImageFacts};
 use crate::time::Timestamp;
 
 /// The version of the document that [`RegistryFacts::to_json`] writes.
@@ -185,6 +186,11 @@ impl RegistryFacts {
         self.answers.insert(ask, (as_of, answer));
     }
 
+    /// Adds other answers, which replace those to the same questions.
+    pub fn append(&mut self, other: RegistryFacts) {
+        self.answers.extend(other.answers);
+    }
+
     /// Returns the answer to a question, and the time at which it was asked.
     #[must_use]
     pub fn get(&self, ask: &RegistryAsk) -> Option<&(Timestamp, RegistryAnswer)> {
@@ -195,6 +201,36 @@ impl RegistryFacts {
     pub fn iter(&self) -> impl Iterator<Item = (&RegistryAsk, &RegistryAnswer)> {
         let answers = self.answers.iter();
         answers.map(|(ask, (_, answer))| (ask, answer))
+    }
+
+    /// Returns the compressed size of each image, and the platform of which it is. Of several platforms the largest counts.
+    #[must_use]
+    pub fn sizes(&self) -> BTreeMap<&str, (u64, &ImagePlatform)> {
+        let mut sizes = BTreeMap::new();
+        for (ask, answer) in self.iter() {
+            if let RegistryAnswer::Image(ImageRecord {
+                bytes: Some(bytes), ..
+            }) = answer
+            {
+                let size = sizes
+                    .entry(ask.image.as_str())
+                    .or_insert((*bytes, &ask.platform));
+                if *bytes > size.0 {
+                    *size = (*bytes, &ask.platform);
+                }
+            }
+        }
+        sizes
+    }
+
+    /// Adds the sizes of images to facts that have none of them.
+    pub fn add_sizes(&self, facts: &mut ImageFacts) {
+        for (image, (bytes, _)) in self.sizes() {
+            if Image::read(image, facts).bytes().is_none() {
+                // A question has a reference.
+                let _ = facts.size(image, bytes);
+            }
+        }
     }
 
     /// Reports whether the answer to a question is here. With `detail`, an answer that has the digest only does not count.

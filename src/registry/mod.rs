@@ -42,4 +42,5 @@ pub use facts::{
     RegistryFailure,
 };
 pub use needs::RegistryNeeds;
+pub(crate) use needs::each_image;
 pub use platform::{BadPlatform, ImagePlatform};

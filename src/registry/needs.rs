@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::facts::RegistryAsk;
+use super::facts::{RegistryAnswer, RegistryAsk, RegistryFacts};
 use super::platform::ImagePlatform;
 use crate::diagnostic::{Levels, Report};
 use crate::image::Image;
@@ -42,10 +42,10 @@ impl fmt::Debug for RegistryNeeds {
 }
 
 /// The use of an image in an object.
-pub(super) struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// The image as written.
-    pub(super) text: &'a str,
-    pub(super) ask: RegistryAsk,
+    pub(crate) text: &'a str,
+    pub(crate) ask: RegistryAsk,
 }
 
 impl RegistryNeeds {
@@ -54,18 +54,36 @@ impl RegistryNeeds {
     pub fn add(&mut self, document: &Value, paths: &PodPaths) {
         let levels = Levels::default();
         each_object(document, &mut Report::new(&levels), |met, _| {
-            if kind(met) == Some("Secret") && met.meta.group().is_empty() {
-                let metadata = |name| met.value.get("metadata")?.get(name)?.as_str();
-                let namespace = metadata("namespace").unwrap_or(DEFAULT_NAMESPACE);
-                let name = metadata("name").unwrap_or_default();
-                self.secrets
-                    .insert(format!("{namespace}:{name}"), met.value.clone());
-                return;
+            if !self.add_secret(met) {
+                each_image(met, paths, &mut |_, wanted| self.add_ask(wanted.ask));
             }
-            each_image(met, paths, &mut |_, wanted| {
-                self.asks.insert(wanted.ask);
-            });
         });
+    }
+
+    /// Adds a Secret. Returns false for another object.
+    pub(crate) fn add_secret(&mut self, met: &Met<'_>) -> bool {
+        let is_secret = kind(met) == Some("Secret") && met.meta.group().is_empty();
+        if is_secret {
+            let metadata = |name| met.value.get("metadata")?.get(name)?.as_str();
+            let namespace = metadata("namespace").unwrap_or(DEFAULT_NAMESPACE);
+            let name = metadata("name").unwrap_or_default();
+            self.secrets
+                .insert(format!("{namespace}:{name}"), met.value.clone());
+        }
+        is_secret
+    }
+
+    /// Adds a question.
+    pub(crate) fn add_ask(&mut self, ask: RegistryAsk) {
+        self.asks.insert(ask);
+    }
+
+    /// Returns the collection with some of its questions.
+    pub(crate) fn only(&self, keep: impl Fn(&RegistryAsk) -> bool) -> Self {
+        RegistryNeeds {
+            asks: self.asks().into_iter().filter(keep).collect(),
+            secrets: self.secrets.clone(),
+        }
     }
 
     /// Adds what another collection has.
@@ -87,8 +105,32 @@ impl RegistryNeeds {
         secrets.map(|(name, secret)| (name.as_str(), secret))
     }
 
+    /// Returns the images that cannot be used as they are asked for, and why, in order.
+    #[must_use]
+    pub fn problems(&self, facts: &RegistryFacts) -> BTreeSet<(String, String)> {
+        let asks = self.asks().into_iter();
+        let problems = asks.filter_map(|ask| {
+            let why = match facts.get(&ask) {
+                None => "no registry was asked".to_owned(),
+                Some((_, RegistryAnswer::Failed(failure))) => failure.message.clone(),
+                Some((_, RegistryAnswer::Image(record))) => {
+                    let platforms = record.platforms.iter().flatten();
+                    let names: Vec<_> = platforms.map(|(platform, _)| platform).collect();
+                    if ask.platform.choose(names.iter().copied()).is_some() {
+                        return None;
+                    }
+                    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+                    let found = names.join(", ");
+                    format!("not made for {}, only for {found}", ask.platform)
+                }
+            };
+            Some((ask.image, why))
+        });
+        problems.collect()
+    }
+
     /// Drops from a question the Secrets that are not among the manifests.
-    pub(super) fn with_known_secrets(&self, mut ask: RegistryAsk) -> RegistryAsk {
+    pub(crate) fn with_known_secrets(&self, mut ask: RegistryAsk) -> RegistryAsk {
         ask.secrets
             .retain(|secret| self.secrets.contains_key(secret));
         ask
@@ -96,7 +138,7 @@ impl RegistryNeeds {
 }
 
 /// Visits every image of an ImageCache or a workload with its path. Text that is not a reference is left to `validate`.
-pub(super) fn each_image(
+pub(crate) fn each_image(
     met: &Met<'_>,
     paths: &PodPaths,
     visit: &mut dyn FnMut(&Path<'_>, Wanted<'_>),

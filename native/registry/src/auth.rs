@@ -174,7 +174,10 @@ impl Token {
 
 /// The tokens of one registry.
 #[derive(Debug, Default)]
-pub(crate) struct Tokens(Mutex<HashMap<String, Vec<(Option<RegistryLogin>, Token)>>>);
+pub(crate) struct Tokens(Mutex<HashMap<String, Vec<Owned>>>);
+
+/// A token, and the login that it was got with.
+type Owned = (Option<RegistryLogin>, Token);
 
 impl Tokens {
     /// Returns a token for the scope that was got with this login, if it has not ended.

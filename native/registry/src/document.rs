@@ -22,7 +22,7 @@ pub(crate) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
 #[derive(Debug, Clone)]
 pub(crate) enum Document {
     Index(ImageIndex),
-    Manifest(ImageManifest),
+    Manifest(Box<ImageManifest>),
 }
 
 fn not_an_image(message: &str) -> RegistryFailure {
@@ -73,7 +73,7 @@ fn manifest(value: Value) -> Option<Result<Document, RegistryFailure>> {
             "the manifest is that of another artifact, such as a chart or a signature",
         )));
     }
-    Some(Ok(Document::Manifest(manifest)))
+    Some(Ok(Document::Manifest(Box::new(manifest))))
 }
 
 /// Returns the compressed bytes of configuration and layers.

@@ -14,6 +14,8 @@ use imagecache::document::{TextFormat, read};
 use imagecache::plan::{
     Objective, Plan, PlanInput, PlanOptions, PriceTable, SAMPLE_PRICES, plan, prices_schema,
 };
+use imagecache::registry::RegistryNeeds;
+use imagecache::resource::workload::PodPaths;
 use serde_json::Value;
 
 use crate::clock::Clock;
@@ -21,6 +23,7 @@ use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::input::Inputs;
 use crate::pod_options::{Platform, hosts, image_size, pair};
+use crate::registry_options::{Answered, RegistryOptions};
 use crate::{documents, encode};
 
 const EXAMPLES: &str = "\
@@ -30,10 +33,12 @@ Examples:
   imagecache plan -f workloads/ --image-size registry.example.com/web:1=1.5Gi
   imagecache plan -f workloads/ -o yaml | kubectl apply -f -
   imagecache plan -f workloads/ -o yaml | imagecache match -f - -f workloads/ --fail-on partial
+  imagecache plan -f workloads/ --registry --registry-cache sizes.json   ask registries for sizes, once
   kubectl get deploy,cronjob,hpa,nodes,imagecaches -A -o json | imagecache plan -f -
 
 Sizes of images, the first that is known:
-  --image-size, then status.images of Nodes in the input, then at most half of a cache that holds the image
+  --image-size, then the registry (with --registry), then status.images of Nodes in the input,
+  then at most half of a cache that holds the image
 
 Actions:
   keep, create   the cache exists and stays; make it
@@ -87,6 +92,8 @@ pub(crate) struct PlanCaches {
     platform: Platform,
     #[command(flatten)]
     pods: PodOptions,
+    #[command(flatten)]
+    registry: RegistryOptions,
 }
 
 #[derive(Debug, clap::Args)]
@@ -185,10 +192,15 @@ impl PlanCaches {
         }
         console.outlive_reader();
         let options = self.options();
+        let access = self.registry.access()?;
         let taken = documents::take(&self.inputs.list()?, |value, report| {
             let mut input = PlanInput::default();
             input.add(value, report);
-            input
+            let mut needs = RegistryNeeds::default();
+            if access.is_some() {
+                needs.add(value, PodPaths::NONE);
+            }
+            (input, needs)
         });
         let mut input = PlanInput::default();
         for (host, other) in &self.registry_alias {
@@ -197,7 +209,17 @@ impl PlanCaches {
         for (image, bytes) in &self.image_size {
             input.size("--image-size", image, *bytes);
         }
-        taken.parts.into_iter().for_each(|part| input.append(part));
+        let mut needs = RegistryNeeds::default();
+        for (part, needed) in taken.parts {
+            input.append(part);
+            needs.append(needed);
+        }
+        let mut unasked = false;
+        if let Some(access) = access {
+            let answered = Answered::of(access, needs, self.clock.now())?;
+            unasked = answered.report_failures();
+            input.registry_sizes(&answered.facts);
+        }
         input.apply_defaults();
         if input.demands.is_empty() {
             console::complain("the input has no Pod or workload to plan for");
@@ -206,7 +228,7 @@ impl PlanCaches {
         let (table, unread) = self.price_table();
         let plan = plan(&input, &table, &options);
         self.print(&plan, console)?;
-        let mut incomplete = taken.incomplete || unread || input.unread > 0;
+        let mut incomplete = taken.incomplete || unread || unasked || input.unread > 0;
         for finding in &plan.findings {
             incomplete |= finding.path != "quota";
             console::complain(&finding.to_string());
