@@ -85,9 +85,14 @@ impl Check<'_> {
             Some((_, RegistryAnswer::Failed(failure))) => failure,
             Some((_, RegistryAnswer::Image(record))) => {
                 let platforms = record.platforms.as_deref().unwrap_or_default();
-                let names = || platforms.iter().map(|(platform, _)| platform);
+                let names = || platforms.iter().map(|one| &one.platform);
                 if ask.platform.choose(names()).is_none() {
-                    let found = List(platforms.iter().map(|(one, _)| one.to_string()).collect());
+                    let found = List(
+                        platforms
+                            .iter()
+                            .map(|one| one.platform.to_string())
+                            .collect(),
+                    );
                     let message =
                         format_args!("{image} is not made for {}, only for {found}", ask.platform);
                     report.add(Code::IC092, path, message, BUILD_IT);

@@ -39,6 +39,27 @@ impl RegistryAsk {
     }
 }
 
+/// An image for one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PlatformImage {
+    /// The platform.
+    pub platform: ImagePlatform,
+    /// The digest of the manifest.
+    pub digest: String,
+}
+
+impl PlatformImage {
+    /// Creates the image of a platform.
+    #[must_use]
+    pub fn new(platform: ImagePlatform, digest: &str) -> Self {
+        PlatformImage {
+            platform,
+            digest: digest.to_owned(),
+        }
+    }
+}
+
 /// An image as a registry describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,7 +69,7 @@ pub struct ImageRecord {
     pub digest: String,
     /// The platforms of the image, each with the digest of its manifest. `None` if only the digest was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub platforms: Option<Vec<(ImagePlatform, String)>>,
+    pub platforms: Option<Vec<PlatformImage>>,
     /// The compressed bytes of configuration and layers for the platform of the question, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
@@ -69,7 +90,7 @@ impl ImageRecord {
     #[must_use]
     pub fn has_digest(&self, digest: &str) -> bool {
         let platforms = self.platforms.iter().flatten();
-        self.digest == digest || platforms.into_iter().any(|(_, of)| of == digest)
+        self.digest == digest || platforms.into_iter().any(|of| of.digest == digest)
     }
 }
 
@@ -131,6 +152,7 @@ impl RegistryFailure {
 #[non_exhaustive]
 pub enum RegistryAnswer {
     /// The registry described the image.
+    #[serde(rename = "found")]
     Image(ImageRecord),
     /// The registry did not.
     Failed(RegistryFailure),

@@ -13,7 +13,7 @@
 //! | the reference is not an image | IC095 |
 //!
 //! ```
-//! use imagecache::registry::{ImageRecord, RegistryAnswer, RegistryFacts, RegistryNeeds, check_text};
+//! use imagecache::registry::{ImageRecord, PlatformImage, RegistryAnswer, RegistryFacts, RegistryNeeds, check_text};
 //! use imagecache::document::{TextFormat, TextLimits};
 //! use imagecache::validate::ValidateOptions;
 //! let manifest = "kind: ImageCache\nspec: {images: ['nginx:1.27'], imageCacheSize: 20}\n";
@@ -23,7 +23,7 @@
 //! assert_eq!((&*ask.image, &*ask.platform.to_string()), ("docker.io/library/nginx:1.27", "linux/amd64"));
 //! let mut facts = RegistryFacts::default();
 //! let mut record = ImageRecord::new("sha256:aa");
-//! record.platforms = Some(vec![("linux/amd64".parse().unwrap(), "sha256:bb".into())]);
+//! record.platforms = Some(vec![PlatformImage::new("linux/amd64".parse().unwrap(), "sha256:bb")]);
 //! record.bytes = Some(15 << 30);
 //! facts.insert(ask, "2026-01-01T00:00:00Z".parse().unwrap(), RegistryAnswer::Image(record));
 //! let options = ValidateOptions::default();
@@ -38,8 +38,8 @@ mod platform;
 
 pub use check::{SIZE_FACTOR, check_text};
 pub use facts::{
-    FailureReason, ImageRecord, RegistryAnswer, RegistryAsk, RegistryFacts, RegistryFactsError,
-    RegistryFailure,
+    FailureReason, ImageRecord, PlatformImage, RegistryAnswer, RegistryAsk, RegistryFacts,
+    RegistryFactsError, RegistryFailure,
 };
 pub use needs::RegistryNeeds;
 pub(crate) use needs::each_image;

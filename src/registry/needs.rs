@@ -115,7 +115,7 @@ impl RegistryNeeds {
                 Some((_, RegistryAnswer::Failed(failure))) => failure.message.clone(),
                 Some((_, RegistryAnswer::Image(record))) => {
                     let platforms = record.platforms.iter().flatten();
-                    let names: Vec<_> = platforms.map(|(platform, _)| platform).collect();
+                    let names: Vec<_> = platforms.map(|one| &one.platform).collect();
                     if ask.platform.choose(names.iter().copied()).is_some() {
                         return None;
                     }

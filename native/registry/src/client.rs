@@ -10,7 +10,8 @@ use hyper::body::Bytes;
 use hyper::header::CONTENT_TYPE;
 use imagecache::reference::Named;
 use imagecache::registry::{
-    FailureReason, ImagePlatform, ImageRecord, RegistryAnswer, RegistryAsk, RegistryFailure,
+    FailureReason, ImagePlatform, ImageRecord, PlatformImage, RegistryAnswer, RegistryAsk,
+    RegistryFailure,
 };
 use imagecache_http::client::Answer;
 
@@ -242,7 +243,7 @@ impl Client {
                 if platform.choose([&found]).is_some() {
                     record.bytes = Some(document::bytes(&manifest));
                 }
-                record.platforms = Some(vec![(found, fetched.digest)]);
+                record.platforms = Some(vec![PlatformImage::new(found, &fetched.digest)]);
             }
             Document::Index(index) => {
                 let mut platforms = Vec::new();
@@ -256,11 +257,13 @@ impl Client {
                         }
                         None => continue,
                     };
-                    platforms.push((found, digest));
+                    platforms.push(PlatformImage::new(found, &digest));
                 }
-                let chosen = platform.choose(platforms.iter().map(|(platform, _)| platform));
-                if let Some((_, digest)) = chosen.and_then(|chosen| platforms.get(chosen)) {
-                    let fetched = self.fetch(repository.manifest(digest), repository).await?;
+                let chosen = platform.choose(platforms.iter().map(|one| &one.platform));
+                if let Some(chosen) = chosen.and_then(|chosen| platforms.get(chosen)) {
+                    let fetched = self
+                        .fetch(repository.manifest(&chosen.digest), repository)
+                        .await?;
                     if let Document::Manifest(manifest) = fetched.read(repository)? {
                         record.bytes = Some(document::bytes(&manifest));
                     }

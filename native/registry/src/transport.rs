@@ -427,7 +427,10 @@ impl Session<'_> {
                     let what = format!("answered with a document of more than {limit} bytes");
                     return Err(self.fail(FailureReason::NotAnImage, &what));
                 }
-                Err(lost) => return Err(self.fail(FailureReason::Unreachable, &lost.to_string())),
+                Err(lost) => {
+                    let what = lost.to_string().replace("client error (Connect): ", "");
+                    return Err(self.fail(FailureReason::Unreachable, &what));
+                }
             }
             pause = pause.saturating_mul(2);
         }

@@ -219,7 +219,10 @@ async fn manifest_without_index_has_the_platform_of_its_configuration() {
         .await;
     let found = found.unwrap();
     assert_eq!(found.digest, digest(&image()[3]));
-    assert_eq!(found.platforms.unwrap()[0].0.to_string(), "linux/arm64");
+    assert_eq!(
+        found.platforms.unwrap()[0].platform.to_string(),
+        "linux/arm64"
+    );
     assert!(found.bytes.unwrap() > 2_000);
 }
 
