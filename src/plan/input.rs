@@ -234,6 +234,20 @@ impl PlanInput {
         }
     }
 
+    /// Sets the sizes that registries report, for images without another given size.
+    #[cfg(feature = "registry")]
+    pub fn registry_sizes(&mut self, facts: &crate::registry::RegistryFacts) {
+        for (image, (bytes, platform)) in facts.sizes() {
+            let read = Image::read(image, &self.facts);
+            let known = read
+                .normalized()
+                .is_none_or(|full| self.sizes.contains_key(full));
+            if !known {
+                self.size(&format!("the registry ({platform})"), image, bytes);
+            }
+        }
+    }
+
     /// Sets sizes from an object of sizes by image, each in bytes or as a quantity (`1.5Gi`).
     pub fn sizes(&mut self, place: &str, sizes: &Value) {
         let Some(members) = sizes.as_object() else {

@@ -36,6 +36,8 @@ pub use defaults::ClusterDefaults;
 pub(crate) use defaults::gives_defaults;
 pub use placement::Placement;
 pub use reading::describes_pods;
+#[cfg(feature = "registry")]
+pub(crate) use reading::requirements;
 pub(crate) use reading::{Reading, TemplateOwner};
 pub use request::{CacheRequest, DecidingAnnotations};
 pub use search::search;

@@ -34,12 +34,7 @@ impl Pod {
         pod.doubtful = report_types(template, path, report);
         pod.placement = Placement::of(template);
         pod.read_replicas(template);
-        let secrets = template.spec("imagePullSecrets").and_then(Value::as_array);
-        let names = secrets
-            .into_iter()
-            .flatten()
-            .filter_map(|secret| secret.get("name")?.as_str());
-        pod.pull_secrets = names.map(str::to_owned).collect();
+        pod.read_secrets(template);
         pod.read_storage(template);
         pod.read_requirements(template);
         let mut images = Vec::new();
@@ -96,6 +91,15 @@ impl Pod {
         self.replicas = count;
     }
 
+    fn read_secrets(&mut self, template: &Template<'_>) {
+        let secrets = template.spec("imagePullSecrets").and_then(Value::as_array);
+        let names = secrets
+            .into_iter()
+            .flatten()
+            .filter_map(|secret| secret.get("name")?.as_str());
+        self.pull_secrets = names.map(str::to_owned).collect();
+    }
+
     fn read_storage(&mut self, template: &Template<'_>) {
         let name = annotation::POD_EXTRA_STORAGE;
         let extra = template.annotation(name).and_then(Value::as_str);
@@ -127,6 +131,15 @@ impl Pod {
             None => node.label(["kubernetes.io/os", "beta.kubernetes.io/os"]),
         };
     }
+}
+
+/// Returns a pod of which only the platform and the pull secrets are read.
+#[cfg(feature = "registry")]
+pub(crate) fn requirements(template: &Template<'_>) -> Pod {
+    let mut pod = Pod::default();
+    pod.read_secrets(template);
+    pod.read_requirements(template);
+    pod
 }
 
 impl Misfit<'_> {
