@@ -124,7 +124,7 @@ impl AuditInput {
     /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
         let mut inventory = std::mem::take(&mut self.inventory);
-        let unread = each_object(document, report, |met, report| {
+        let opened = each_object(document, report, |met, report| {
             if !met.is_cache() {
                 if let Some(group) = GroupView::of(met.fields) {
                     return self.add_group(group);
@@ -151,7 +151,8 @@ impl AuditInput {
             }
             inventory.append(part);
         });
-        self.unread += unread;
+        self.unread += opened.unread;
+        inventory.pages.append(opened.pages);
         self.inventory = inventory;
     }
 
@@ -175,7 +176,10 @@ impl AuditInput {
     #[must_use]
     pub fn unread(&self) -> usize {
         // Templates that are elsewhere do not matter: pods have their images.
-        self.unread + self.inventory.unread + self.inventory.defaults.unreadable
+        self.unread
+            + self.inventory.unread
+            + self.inventory.defaults.unreadable
+            + self.inventory.missing_pages().len()
     }
 
     fn add_owner(&mut self, object: &Value, kind: &str) {
