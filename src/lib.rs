@@ -14,7 +14,12 @@
 //! | Which pods does this object describe, and what do they ask for? | [`pod`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
+//! | Does a release start from caches, and which must be made first? | `cover` (feature `plan`) |
 //! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
+//! | Which caches may be deleted, and why? | [`tidy`] |
+//! | Did ECI do what was predicted, and which rule explains it if not? | [`mod@audit`] |
+//! | What do registries say about images, and what follows? | `registry` (feature `registry`) |
+//! | Does a cached tag still mean what it meant? | `freshness` (feature `registry`) |
 //! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | Which functions does a foreign host call, with JSON? | `ffi` |
@@ -22,6 +27,9 @@
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
 pub mod admission;
+pub mod audit;
+#[cfg(feature = "plan")]
+pub mod cover;
 pub mod diagnostic;
 pub mod document;
 #[cfg(feature = "eci")]
@@ -30,6 +38,8 @@ pub mod expiry;
 #[cfg(feature = "ffi")]
 pub mod ffi;
 pub mod foreign;
+#[cfg(feature = "registry")]
+pub mod freshness;
 mod image;
 pub mod matching;
 mod messages;
@@ -40,9 +50,12 @@ pub mod pod;
 #[cfg(feature = "eci")]
 pub mod reconcile;
 pub mod reference;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod resource;
 pub mod settings;
 mod spelling;
+pub mod tidy;
 pub mod time;
 mod type_error;
 pub mod validate;

@@ -67,6 +67,7 @@ mod cache_store;
 mod event;
 mod explain;
 mod explanation;
+mod group;
 mod index;
 mod inventory;
 mod locality;
@@ -82,15 +83,14 @@ pub use crate::pod::{CacheRequest, GIB, Pod, PodSource, storage_bytes};
 pub use crate::resource::MAX_LIST_DEPTH as MAX_NESTING;
 pub use cache::{Cache, CacheName, CacheOrigin};
 pub use cache_store::CacheStore;
-#[cfg(feature = "eci")]
-pub(crate) use event::HIT;
 pub use event::PodEvent;
+pub(crate) use event::{AUTO_CREATED, AUTO_FAILED, HIT, MISSED, NOT_COMPLETE, NOT_FOUND};
 pub use explanation::{
     Candidate, Creation, Explanation, FoundImage, ImageMatch, NextSteps, Pin, RefusedPin,
 };
+pub(crate) use group::{GroupView, each_group, groups, named_cache};
 pub use index::Index;
 pub use inventory::{DocumentObject, Inventory, ObjectRole, subjects};
-#[cfg(feature = "plan")]
 pub(crate) use inventory::{each_object, kind};
 pub use locality::{
     LocalityInventory, MAX_NODE_SCORE, NodeImage, NodeImages, NodeScore, PodImages, PodScores,

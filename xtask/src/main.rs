@@ -19,6 +19,7 @@ mod mutants;
 mod pkg;
 mod plan;
 mod project;
+mod registry;
 mod release;
 mod reliability;
 mod sbom;
@@ -81,6 +82,9 @@ enum Chore {
         /// Only measure the API server, and print it.
         #[arg(long, conflicts_with = "cloud")]
         cluster: bool,
+        /// Only measure plans, and print them.
+        #[arg(long, conflicts_with_all = ["cloud", "cluster"])]
+        plans: bool,
     },
     /// Build the npm package.
     Pkg {
@@ -126,6 +130,12 @@ enum Chore {
         /// Only check an image of the debug build with skopeo, umoci and a registry.
         #[arg(long, conflicts_with = "arch")]
         test: bool,
+    },
+    /// Test the command against Debian's registry, filled by skopeo.
+    Registry {
+        /// Only print how long 500 images take with 20 ms of latency.
+        #[arg(long)]
+        bench: bool,
     },
     /// Make every file of a release below `target/release-artifacts`, and check them.
     Release {
@@ -176,6 +186,7 @@ fn main() -> Result<()> {
         Chore::Ci => ci::run(&sh),
         Chore::Bench { cloud: true, .. } => bench::cloud::print(&sh),
         Chore::Bench { cluster: true, .. } => bench::cluster::print(&sh),
+        Chore::Bench { plans: true, .. } => bench::plans::print(&sh),
         Chore::Bench { seconds, .. } => bench::run(&sh, &seconds),
         Chore::Bundles { check } => bundles::run(&sh, check),
         Chore::Kinds { check } => kinds::run(&sh, check),
@@ -191,6 +202,8 @@ fn main() -> Result<()> {
         Chore::Image { test: true, .. } => test::image(&sh),
         Chore::Clients { update } => test::clients(&sh, update),
         Chore::Deploy { update } => test::deploy(&sh, update),
+        Chore::Registry { bench: true } => registry::bench(&sh),
+        Chore::Registry { bench: false } => test::registry(&sh),
         Chore::Release { dry_run } => release::run(&sh, dry_run),
         Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),
         Chore::Soak { seeds, seed } => soak::run(&sh, seeds, seed),

@@ -1,12 +1,14 @@
-//! The HTTP/1.1 server loop of every host that listens: plain or TLS, with limits for untrusted clients and a graceful
+//! HTTP for the hosts: the client of every host that calls others ([`client`]), and the
+//! HTTP/1.1 server loop of every host that listens: plain or TLS, with limits for untrusted clients and a graceful
 //! shutdown.
 //!
 //! A [`serve`] loop holds at most [`Limits::connections`] connections, and [`Limits::per_address`] of one address; at a
 //! limit the connection that has been idle for longest is closed. One that sends no complete request head within
 //! [`Limits::head`] is closed, a body is read by [`body`] with a size, a time and a budget for all bodies, and a client
-//! that reads nothing of its response for [`Limits::stall`] is disconnected. [`Visitors`] refuses what web pages of other servers send, and words the refusal of a
-//! head that cannot be read.
+//! that reads nothing of its response for [`Limits::stall`] is disconnected. [`Visitors`] refuses what web pages of other
+//! servers send, and words the refusal of a head that cannot be read.
 
+pub mod client;
 mod explained;
 mod patient;
 mod seats;
