@@ -79,7 +79,10 @@ class Kubectl:
     @tried("apply of the policy bundle, then a denied ImageCache")
     def test_the_policies_of_the_bundle_deny(self):
         self.kubectl("apply", "-f", ROOT / "policy-bundles/kubernetes/imagecaches.yaml")
-        denied = OBJECTS.split("- ")[-1].replace("nginx:1.27", "a/UPPER/x:1").replace("name: web", "name: bad")
+        denied = (
+            "apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata: {name: bad}\n"
+            "spec: {images: [a/UPPER/x:1]}\n"
+        )
         said = self.kubectl("apply", "-f", "-", text=denied, code=1)
         self.assertIn("spec.images[0]: `a/UPPER/x:1` is not a valid image reference", said)
         self.kubectl("delete", "-f", ROOT / "policy-bundles/kubernetes/imagecaches.yaml")
