@@ -9,6 +9,7 @@ mod code_arg;
 mod complete;
 mod completions;
 mod console;
+mod cover;
 mod crd;
 mod crd_file;
 mod dev;

@@ -15,7 +15,6 @@ use imagecache::plan::{
     Objective, Plan, PlanInput, PlanOptions, PriceTable, SAMPLE_PRICES, plan, prices_schema,
 };
 use imagecache::registry::RegistryNeeds;
-use imagecache::resource::workload::PodPaths;
 use serde_json::Value;
 
 use crate::clock::Clock;
@@ -261,7 +260,8 @@ impl PlanCaches {
         let (table, unread) = self.price_table();
         let plan = plan(&input, &table, &options);
         self.print(&plan, console)?;
-        let mut incomplete = taken.incomplete || unread || unread_live || unasked || input.unread > 0;
+        let mut incomplete =
+            taken.incomplete || unread || unread_live || unasked || input.unread > 0;
         for finding in &plan.findings {
             incomplete |= finding.path != "quota";
             console::complain(&finding.to_string());
