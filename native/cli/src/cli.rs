@@ -11,7 +11,7 @@ use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::usage::UsageError;
 use crate::{
-    complete, completions, crd, dev, eci, expire, explain, man, match_pods, plan, reference,
+    audit, complete, completions, crd, dev, eci, expire, explain, man, match_pods, plan, reference,
     schema, serve, sync, tidy, validate, webhook,
 };
 
@@ -27,6 +27,7 @@ Examples:
   imagecache plan -f manifests/          plan which caches to have, and what they cost
   imagecache tidy --against cluster --cloud
                                          show which caches may be deleted, and why
+  imagecache audit --against cluster     compare predictions with what happened
   imagecache reference nginx             show the full name of an image
   imagecache explain IC022               show the page of a finding
 
@@ -40,8 +41,8 @@ As a kubectl plugin: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubectl-i
 
 /// Validate, match, expire and plan image caches of Alibaba Cloud ECI.
 ///
-/// Most commands only read files: Kubernetes manifests and replies of the ECI API. `plan` and `tidy` can read a cluster and
-/// ECI; `eci` calls the ECI API; `sync` and `webhook` connect to a cluster; `serve`, `dev` and `eci simulate` start local
+/// Most commands only read files: Kubernetes manifests and replies of the ECI API. `plan`, `tidy` and `audit` can read a
+/// cluster and ECI; `eci` calls the ECI API; `sync` and `webhook` connect to a cluster; `serve`, `dev` and `eci simulate` start local
 /// servers.
 #[derive(Debug, Parser)]
 #[command(name = "imagecache", version, after_help = EXAMPLES)]
@@ -68,6 +69,7 @@ enum Verb {
     Expire(expire::Expire),
     Plan(Box<plan::PlanCaches>),
     Tidy(Box<tidy::TidyCaches>),
+    Audit(Box<audit::AuditStarts>),
     Eci(eci::Eci),
     Serve(serve::Serve),
     Sync(Box<sync::Sync>),
@@ -92,6 +94,7 @@ impl Verb {
             Verb::Expire(verb) => verb.run(console),
             Verb::Plan(verb) => verb.run(console),
             Verb::Tidy(verb) => verb.run(console),
+            Verb::Audit(verb) => verb.run(console),
             Verb::Eci(verb) => verb.run(console),
             Verb::Serve(verb) => verb.run(console),
             Verb::Sync(verb) => verb.run(console),
