@@ -193,10 +193,12 @@ impl AuditInput {
         let text = |name: &str| object.get("metadata")?.get(name)?.as_str();
         let annotations = object.pointer("/metadata/annotations");
         let annotation = |name: &str| annotations?.get(name)?.as_str();
-        let mut own = Seen::default();
-        own.hit = annotation(POD_MATCHED)
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned);
+        let own = Seen {
+            hit: annotation(POD_MATCHED)
+                .filter(|id| !id.is_empty())
+                .map(str::to_owned),
+            ..Seen::default()
+        };
         self.starts.push(Start {
             name: full_name(object, "Pod"),
             pod,

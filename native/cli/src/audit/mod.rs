@@ -32,7 +32,7 @@ Exit codes:
   2  usage error
   3  an input or a part of the cluster or of ECI could not be read, or no start of a pod is known";
 
-/// Compare which cache each pod used with the prediction, and show which rule explains a difference
+/// Compare the cache that each pod used with the prediction
 ///
 /// Reads pods, their events, and caches; with --cloud also container groups. For each workload it shows the rate of hits and
 /// the seconds that were lost. Each rule that documents leave open is tried in its other form: one that explains

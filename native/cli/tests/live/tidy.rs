@@ -199,7 +199,7 @@ fn tidy_with_an_unread_list_deletes_nothing() {
         stage.server.set(plural, given);
         let output = stage.tidy(&["--delete", "--yes", "--others", "-o", "json"]);
         assert_eq!(output.status.code(), Some(3), "{plural}: {output:?}");
-        assert!(stderr(&output).contains(&format!("{plural}")), "{output:?}");
+        assert!(stderr(&output).contains(plural), "{output:?}");
         assert_eq!(
             answer(&output)["caches"][0]["verdict"],
             "blocked",
