@@ -18,6 +18,8 @@
 //! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
 //! | Which caches may be deleted, and why? | [`tidy`] |
 //! | Did ECI do what was predicted, and which rule explains it if not? | [`mod@audit`] |
+//! | What do registries say about images, and what follows? | `registry` (feature `registry`) |
+//! | Does a cached tag still mean what it meant? | `freshness` (feature `registry`) |
 //! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | Which functions does a foreign host call, with JSON? | `ffi` |
@@ -36,6 +38,8 @@ pub mod expiry;
 #[cfg(feature = "ffi")]
 pub mod ffi;
 pub mod foreign;
+#[cfg(feature = "registry")]
+pub mod freshness;
 mod image;
 pub mod matching;
 mod messages;
@@ -46,6 +50,8 @@ pub mod pod;
 #[cfg(feature = "eci")]
 pub mod reconcile;
 pub mod reference;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod resource;
 pub mod settings;
 mod spelling;

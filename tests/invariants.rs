@@ -108,11 +108,13 @@ fn core_builds_for_wasm_with_every_feature() {
 }
 
 /// Dependencies of hosts on hosts. The binary may use every host.
-const ARROWS: [(&str, &[&str]); 3] = [
+const ARROWS: [(&str, &[&str]); 5] = [
     (
         "imagecache-controller",
-        &["imagecache-eci", "imagecache-http"],
+        &["imagecache-eci", "imagecache-http", "imagecache-registry"],
     ),
+    ("imagecache-eci", &["imagecache-http"]),
+    ("imagecache-registry", &["imagecache-http"]),
     (
         "imagecache-simulator",
         &["imagecache-apiserver", "imagecache-http"],

@@ -119,6 +119,13 @@ codes! {
     IC081 "status-form" Warning "a status field has an unexpected form";
     IC082 "expiry-disagrees" Warning "the recorded expiry differs from the calculated one";
     IC083 "shared-id" Warning "two image caches have one id and differ";
+    // Registries; only where a registry is asked
+    IC090 "image-missing" Error "the registry does not have the image";
+    IC091 "image-unauthorized" Error "the registry refuses the login for the image, or wants one";
+    IC092 "image-platform" Error "the image is not made for the architecture";
+    IC093 "cache-too-small" Warning "the cache is smaller than twice the compressed size of its images";
+    IC094 "image-unchecked" Error "the registry gave no answer about the image";
+    IC095 "not-an-image" Error "the reference leads to something that is not an image";
 }
 
 impl fmt::Display for Code {

@@ -308,7 +308,7 @@ impl<'a> Report<'a> {
 }
 
 /// Sorts findings by document, then by position in the text. Findings without a position come last, in their order.
-pub(crate) fn sort_by_place(found: &mut [Diagnostic]) {
+pub fn sort_by_place(found: &mut [Diagnostic]) {
     found.sort_by_key(|found| {
         let range = found.span.map(|span| (span.start.offset, span.end.offset));
         (found.document, range.is_none(), range)

@@ -64,6 +64,8 @@ pub const ADOPT: &str = "imagecache.eci.alibabacloud.com/adopt";
 pub const DELETION_POLICY: &str = "imagecache.eci.alibabacloud.com/deletion-policy";
 /// On an `ImageCache`: `"false"` lets the cache be deleted while pods still name it.
 pub const DELETION_PROTECTION: &str = "imagecache.eci.alibabacloud.com/deletion-protection";
+/// On an `ImageCache`: the digests that its tags had when the cache was made, as a JSON object by image.
+pub const DIGESTS: &str = "imagecache.eci.alibabacloud.com/digests";
 /// Tag on a cache in ECI: the `metadata.uid` of the `ImageCache` that it was made for.
 pub const OWNER_TAG: &str = "imagecache.eci.alibabacloud.com/uid";
 /// Tag of a container group that runs a pod: the pod's uid. This project's own name.

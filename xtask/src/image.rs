@@ -21,8 +21,8 @@ use sha2::{Digest as _, Sha256};
 use xshell::{Shell, cmd};
 
 use crate::project::{Project, VERSION};
-use crate::setup;
 use crate::test::Count;
+use crate::{registry, setup};
 
 /// The user and group of the process: the number that distroless images use for `nonroot`.
 const USER: u32 = 65532;
@@ -369,7 +369,8 @@ pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
     for layout in ["image", "again"] {
         image.write(&folder.join(layout), &[("amd64", binary.clone())])?;
     }
-    check(sh, count, &folder.join("image"), &folder.join("again"))
+    check(sh, count, &folder.join("image"), &folder.join("again"))?;
+    registry::check(sh, count, &binary)
 }
 
 /// Checks a layout, and that another one has the same bytes.

@@ -19,6 +19,7 @@ mod mutants;
 mod pkg;
 mod plan;
 mod project;
+mod registry;
 mod release;
 mod reliability;
 mod sbom;
@@ -130,6 +131,12 @@ enum Chore {
         #[arg(long, conflicts_with = "arch")]
         test: bool,
     },
+    /// Test the command against Debian's registry, filled by skopeo.
+    Registry {
+        /// Only print how long 500 images take with 20 ms of latency.
+        #[arg(long)]
+        bench: bool,
+    },
     /// Make every file of a release below `target/release-artifacts`, and check them.
     Release {
         /// Publish nothing; without it nothing is made: the workflow publishes.
@@ -195,6 +202,8 @@ fn main() -> Result<()> {
         Chore::Image { test: true, .. } => test::image(&sh),
         Chore::Clients { update } => test::clients(&sh, update),
         Chore::Deploy { update } => test::deploy(&sh, update),
+        Chore::Registry { bench: true } => registry::bench(&sh),
+        Chore::Registry { bench: false } => test::registry(&sh),
         Chore::Release { dry_run } => release::run(&sh, dry_run),
         Chore::Size => pkg::size(&sh).and_then(|()| wasm::size(&sh)),
         Chore::Soak { seeds, seed } => soak::run(&sh, seeds, seed),

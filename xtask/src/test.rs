@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{clients, deploy, engines, image, pkg, plan, reliability, sdk, setup, www};
+use crate::{clients, deploy, engines, image, pkg, plan, registry, reliability, sdk, setup, www};
 
 pub(crate) fn run(sh: &Shell) -> Result<()> {
     announce(sh)?;
@@ -44,6 +44,13 @@ pub(crate) fn plan_solver(sh: &Shell, cases: u32) -> Result<()> {
 pub(crate) fn image(sh: &Shell) -> Result<()> {
     let mut count = Count::default();
     image::test(sh, &mut count)?;
+    count.close()
+}
+
+/// Tests the command against a registry alone.
+pub(crate) fn registry(sh: &Shell) -> Result<()> {
+    let mut count = Count::default();
+    registry::test(sh, &mut count)?;
     count.close()
 }
 

@@ -61,6 +61,8 @@ pub(crate) struct Input {
 enum From {
     File(PathBuf),
     Stdin,
+    /// A text that was read before, or why it could not be.
+    Kept(Result<String, Fault>),
     /// Nothing to read, and why; reported in its turn like any other.
     Nowhere(Fault),
 }
@@ -271,10 +273,18 @@ fn is_manifest(path: &Path) -> bool {
 }
 
 impl Input {
+    /// Reads standard input into memory, so that [`Input::read`] can be called again.
+    pub(crate) fn keep(&mut self) {
+        if matches!(self.from, From::Stdin) {
+            self.from = From::Kept(self.read());
+        }
+    }
+
     /// Reads the text. A text over the byte limit is cut just above the limit, so that the core reports the limit.
     pub(crate) fn read(&self) -> Result<String, Fault> {
         let bytes = match &self.from {
             From::Nowhere(fault) => return Err(fault.clone()),
+            From::Kept(text) => return text.clone(),
             From::Stdin => read_up_to(io::stdin().lock(), LIMITS.bytes),
             From::File(path) => match File::open(path) {
                 Ok(file) => read_up_to(file, LIMITS.bytes),

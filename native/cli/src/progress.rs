@@ -14,11 +14,17 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// Shows steps that are files.
     pub(crate) fn new(steps: usize) -> Self {
+        Progress::of(steps, "files")
+    }
+
+    /// Shows steps by the name that they have in the plural.
+    pub(crate) fn of(steps: usize, noun: &str) -> Self {
         let steps = u64::try_from(steps).unwrap_or(u64::MAX);
         let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::hidden());
-        let template = "{wide_bar} {human_pos} of {human_len} files, {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        let template = format!("{{wide_bar}} {{human_pos}} of {{human_len}} {noun}, {{eta}} left");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
         Progress {

@@ -4,16 +4,18 @@ use std::io;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use imagecache::diagnostic::{Code, Level, Levels, Severity};
+use imagecache::diagnostic::{Code, Level, Levels, Severity, sort_by_place};
 use imagecache::validate::{ValidateOptions, file_within};
 use rayon::prelude::*;
 
+use crate::clock;
 use crate::code_arg::CodeParser;
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::input::{Input, Inputs, LIMITS, format_of};
 use crate::kinds::KindOptions;
 use crate::progress::Progress;
+use crate::registry_options::{Answered, RegistryOptions};
 use crate::report::{self, Checked, Tally};
 use crate::usage::usage_error;
 
@@ -29,6 +31,7 @@ Examples:
   imagecache validate -R . --off mutable-tag --error IC042
   imagecache validate -R . --fail-on warning -o github   as a step of a GitHub workflow
   imagecache validate -R . -o sarif > imagecache.sarif   for code scanning and editors
+  imagecache validate -R . --registry                    ask registries: images, platforms, sizes, logins
 
 Exit codes:
   0  no finding of the severity --fail-on or above
@@ -67,6 +70,8 @@ pub(crate) struct Validate {
     severity: SeverityOptions,
     #[command(flatten)]
     kinds: KindOptions,
+    #[command(flatten)]
+    registry: RegistryOptions,
 }
 
 #[derive(Debug, clap::Args)]
@@ -162,11 +167,17 @@ impl Validate {
         if let Some(gib) = self.max_size {
             options.max_size_gib = gib;
         }
-        let inputs = self.inputs.list()?;
+        let access = self.registry.access()?;
+        let mut inputs = self.inputs.list()?;
         console.outlive_reader();
+        let registries = access.map(|access| {
+            Answered::of_inputs(access, &mut inputs, &options.pod_paths, clock::system())
+        });
+        let registries = registries.transpose()?;
         let fail_on = self.fail_on.severity();
         let run = Run {
             options,
+            registries,
             fail_on,
             quiet: self.quiet,
             strict: self.strict,
@@ -208,6 +219,8 @@ impl Validate {
 /// One run over all inputs.
 struct Run {
     options: ValidateOptions,
+    /// What registries say, where they were asked.
+    registries: Option<Answered>,
     fail_on: Option<Severity>,
     quiet: bool,
     /// Skip nothing.
@@ -264,6 +277,15 @@ impl Run {
                 checked.objects = found.validation.objects;
                 checked.empty_lists = found.empty_lists;
                 checked.skip(&found.skipped);
+                if let Some(registries) = &self.registries {
+                    let format = format_of(name);
+                    let more = registries.check(&text, format, &self.options, &LIMITS);
+                    let is_skipped =
+                        |document| found.skipped.iter().any(|(number, _)| *number == document);
+                    let more = more.into_iter().filter(|one| !is_skipped(one.document));
+                    checked.findings.extend(more);
+                    sort_by_place(&mut checked.findings);
+                }
                 checked.text = text;
             }
         }

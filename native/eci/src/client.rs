@@ -18,9 +18,9 @@ use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 use crate::environment::{Environment, Real};
 use crate::error::Error;
-use crate::http::{Answer, Http, Lost};
 use crate::rate::Bucket;
 use crate::redact::{MAX_MESSAGE, Redaction, Redactor};
+use imagecache_http::client::{Answer, Http, Lost};
 
 /// Largest response, in bytes. A page of 100 caches with 50 events each has about 2 MB.
 const MAX_REPLY_BYTES: usize = 8 << 20;

@@ -37,7 +37,6 @@ pub mod credentials;
 mod endpoint;
 mod environment;
 mod error;
-mod http;
 mod rate;
 mod redact;
 

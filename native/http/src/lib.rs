@@ -1,4 +1,5 @@
-//! The HTTP/1.1 server loop of every host that listens: plain or TLS, with limits for untrusted clients and a graceful
+//! HTTP for the hosts: the client of every host that calls others ([`client`]), and the
+//! HTTP/1.1 server loop of every host that listens: plain or TLS, with limits for untrusted clients and a graceful
 //! shutdown.
 //!
 //! A [`serve`] loop holds at most [`Limits::connections`] connections, and [`Limits::per_address`] of one address; at a
@@ -6,6 +7,7 @@
 //! [`Limits::head`] is closed, a body is read by [`body`] with a size, a time and a budget for all bodies, and a client
 //! that reads nothing of its response for [`Limits::stall`] is disconnected. [`Visitors`] refuses what web pages of other servers send.
 
+pub mod client;
 mod patient;
 mod seats;
 mod visitors;

@@ -7,6 +7,7 @@ use imagecache::matching::{
     Decision, Explanation, Index, Inventory, MAX_CANDIDATES, MatchRules, NameComparison,
     SearchBuffers, SizeTie,
 };
+use imagecache::registry::RegistryNeeds;
 use imagecache::resource::workload::PodPaths;
 use rayon::prelude::*;
 
@@ -16,6 +17,7 @@ use crate::exit::Exit;
 use crate::input::Inputs;
 use crate::kinds::KindOptions;
 use crate::pod_options::{ImageOptions, Platform};
+use crate::registry_options::{Answered, RegistryOptions};
 use crate::report::count;
 use crate::usage::usage_error;
 use crate::{documents, match_locality};
@@ -32,6 +34,7 @@ Examples:
   aliyun eci DescribeImageCaches | imagecache match -f - -f pod.yaml --region cn-hangzhou
   imagecache match -R . --fail-on partial             in CI: require a full match of each pod
   kubectl get nodes,deployments -A -o json | imagecache match --profile locality -f -
+  imagecache match -f manifests/ --registry --explain ask registries: existence, platform and size of images
 
 Decisions:
   Hit      the cache has every image
@@ -84,6 +87,8 @@ pub(crate) struct Match {
     rules: RuleOptions,
     #[command(flatten)]
     images: ImageOptions,
+    #[command(flatten)]
+    registry: RegistryOptions,
     #[command(flatten)]
     kinds: KindOptions,
 }
@@ -195,7 +200,8 @@ impl Match {
             return match_locality::run(&self.inputs.list()?, &paths, self.output, console);
         }
         let rules = self.rules(self.kinds.paths()?);
-        let facts = self.images.facts()?;
+        let mut facts = self.images.facts()?;
+        let access = self.registry.access()?;
         if rules.names == NameComparison::Textual && self.images.compare_names() {
             return Err(usage_error(
                 "--registry-alias and --image-digest have no effect with --names textual",
@@ -205,15 +211,25 @@ impl Match {
             let mut inventory = Inventory::default();
             inventory.pod_paths = rules.pod_paths.clone();
             inventory.add(value, report);
-            inventory
+            let mut needs = RegistryNeeds::default();
+            if access.is_some() {
+                needs.add(value, &rules.pod_paths);
+            }
+            (inventory, needs)
         });
         let mut inventory = Inventory::default();
-        taken
-            .parts
-            .into_iter()
-            .for_each(|part| inventory.append(part));
+        let mut needs = RegistryNeeds::default();
+        for (part, needed) in taken.parts {
+            inventory.append(part);
+            needs.append(needed);
+        }
         inventory.apply_defaults();
-        let complete = !taken.incomplete && inventory.is_complete();
+        let mut complete = !taken.incomplete && inventory.is_complete();
+        if let Some(access) = access {
+            let answered = Answered::of(access, needs, self.clock.now())?;
+            complete &= !answered.report_failures();
+            answered.facts.add_sizes(&mut facts);
+        }
         if !facts.is_empty() {
             inventory.apply(&facts);
         }
@@ -302,6 +318,7 @@ impl Match {
             (rules.serve_stale, "--serve-stale"),
             (rules.names != Names::Normalised, "--names"),
             (!self.images.is_empty(), "a fact about images"),
+            (self.registry.is_asked(), "--registry"),
         ];
         given
             .iter()

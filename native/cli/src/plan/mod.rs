@@ -14,6 +14,7 @@ use imagecache::document::{TextFormat, read};
 use imagecache::plan::{
     Objective, Plan, PlanInput, PlanOptions, PriceTable, SAMPLE_PRICES, plan, prices_schema,
 };
+use imagecache::registry::RegistryNeeds;
 use serde_json::Value;
 
 use crate::clock::Clock;
@@ -23,6 +24,7 @@ use crate::input::Inputs;
 use crate::kinds::KindOptions;
 use crate::live::{Live, LiveOptions, Scope};
 use crate::pod_options::{Platform, hosts, image_size, pair};
+use crate::registry_options::{Answered, RegistryOptions};
 use crate::{documents, encode};
 
 const EXAMPLES: &str = "\
@@ -32,12 +34,14 @@ Examples:
   imagecache plan -f workloads/ --image-size registry.example.com/web:1=1.5Gi
   imagecache plan -f workloads/ -o yaml | kubectl apply -f -
   imagecache plan -f workloads/ -o yaml | imagecache match -f - -f workloads/ --fail-on partial
+  imagecache plan -f workloads/ --registry --registry-cache sizes.json   ask registries for sizes, once
   kubectl get deploy,cronjob,hpa,nodes,imagecaches -A -o json | imagecache plan -f -
   imagecache plan --against cluster                     plan for what the cluster runs; exit code 1 if it differs
   imagecache plan --against cluster --cloud --region cn-hangzhou
 
 Sizes of images, the first that is known:
-  --image-size, then status.images of Nodes in the input, then at most half of a cache that holds the image
+  --image-size, then the registry (with --registry), then status.images of Nodes in the input,
+  then at most half of a cache that holds the image
 
 Actions:
   keep, create   the cache exists and stays; make it
@@ -95,6 +99,8 @@ pub(crate) struct PlanCaches {
     kinds: KindOptions,
     #[command(flatten)]
     live: LiveOptions,
+    #[command(flatten)]
+    registry: RegistryOptions,
 }
 
 #[derive(Debug, clap::Args)]
@@ -185,8 +191,11 @@ fn days(text: &str) -> Result<Days, &'static str> {
 }
 
 /// Adds what exists to the input of a plan.
-fn add(live: &Live, input: &mut PlanInput) {
+fn add(live: &Live, input: &mut PlanInput, mut needs: Option<&mut RegistryNeeds>) {
     for object in &live.objects {
+        if let Some(needs) = &mut needs {
+            needs.add(&object.value, &input.pod_paths);
+        }
         let mut report = Report::new(&Levels::DEFAULT);
         input.add(&object.value, &mut report);
         documents::report_of(&object.name, &report.finish());
@@ -211,11 +220,16 @@ impl PlanCaches {
         let region = options.region.as_deref();
         let live = self.live.read(region, &options.pod_paths, Scope::PLAN)?;
         options.region = options.region.or_else(|| live.region.clone());
+        let access = self.registry.access()?;
         let taken = documents::take(&files, |value, report| {
             let mut input = PlanInput::default();
             input.pod_paths.clone_from(&options.pod_paths);
             input.add(value, report);
-            input
+            let mut needs = RegistryNeeds::default();
+            if access.is_some() {
+                needs.add(value, &options.pod_paths);
+            }
+            (input, needs)
         });
         let mut input = PlanInput::default();
         input.pod_paths.clone_from(&options.pod_paths);
@@ -225,8 +239,18 @@ impl PlanCaches {
         for (image, bytes) in &self.image_size {
             input.size("--image-size", image, *bytes);
         }
-        taken.parts.into_iter().for_each(|part| input.append(part));
-        add(&live, &mut input);
+        let mut needs = RegistryNeeds::default();
+        for (part, needed) in taken.parts {
+            input.append(part);
+            needs.append(needed);
+        }
+        add(&live, &mut input, access.is_some().then_some(&mut needs));
+        let mut unasked = false;
+        if let Some(access) = access {
+            let answered = Answered::of(access, needs, self.clock.now())?;
+            unasked = answered.report_failures();
+            input.registry_sizes(&answered.facts);
+        }
         input.apply_defaults();
         let unread_live = live.report();
         if input.demands.is_empty() && (unread_live || !self.live.has_cluster()) {
@@ -236,7 +260,8 @@ impl PlanCaches {
         let (table, unread) = self.price_table();
         let plan = plan(&input, &table, &options);
         self.print(&plan, console)?;
-        let mut incomplete = taken.incomplete || unread || unread_live || input.unread > 0;
+        let mut incomplete =
+            taken.incomplete || unread || unread_live || unasked || input.unread > 0;
         for finding in &plan.findings {
             incomplete |= finding.path != "quota";
             console::complain(&finding.to_string());

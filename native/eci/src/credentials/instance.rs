@@ -6,7 +6,7 @@ use http_body_util::Full;
 use hyper::{Method, Request};
 
 use super::{Ask, Issued, MAX_BYTES, read_answer};
-use crate::http::Answer;
+use imagecache_http::client::Answer;
 
 /// Outside an instance this address does not respond, so the time is short.
 const TIME: Duration = Duration::from_secs(1);

@@ -34,7 +34,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::environment::{Environment, Real};
-use crate::http::Http;
+use imagecache_http::client::Http;
 
 /// Largest response or file with a credential, in bytes.
 const MAX_BYTES: usize = 1 << 20;

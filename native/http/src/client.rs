@@ -1,3 +1,6 @@
+//! The HTTP client of every host that calls others: one pool of connections, TLS with the certificates of the machine, the
+//! proxy of the environment for https, and a limit of time and bytes for each response.
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -21,7 +24,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// Sends requests over connections that are kept open. It follows no redirects and never retries: a signed request is
 /// sent once.
 #[derive(Debug, Clone)]
-pub(crate) struct Http {
+pub struct Http {
     direct: Pool<HttpConnector>,
     proxy: Proxy,
 }
@@ -38,15 +41,19 @@ struct Proxy {
 }
 
 /// A response with any status.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
 }
 
 /// The reason why a request has no response.
 #[derive(Debug)]
-pub(crate) enum Lost {
+pub enum Lost {
     /// The connection failed.
     Broken(String),
     /// The certificate of the server is not trusted.
@@ -68,7 +75,11 @@ impl fmt::Display for Lost {
 }
 
 impl Http {
-    pub(crate) fn new() -> Result<Self, String> {
+    /// Creates a client without connections.
+    ///
+    /// # Errors
+    /// Returns the message of the TLS library if it cannot be set up.
+    pub fn new() -> Result<Self, String> {
         Ok(Http {
             direct: pool(connector(), tls()?),
             proxy: Proxy {
@@ -79,7 +90,10 @@ impl Http {
     }
 
     /// Sends a request and reads the whole response, at most `limit` bytes of it, within `time`.
-    pub(crate) async fn send(
+    ///
+    /// # Errors
+    /// Returns [`Lost`] if there is no response within these limits.
+    pub async fn send(
         &self,
         request: Request<Full<Bytes>>,
         limit: usize,
