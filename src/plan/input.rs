@@ -12,6 +12,7 @@ use crate::matching::{
     storage_bytes,
 };
 use crate::pod::ClusterDefaults;
+use crate::resource::owner;
 use crate::resource::walk::Pages;
 use crate::resource::workload::PodPaths;
 
@@ -109,11 +110,11 @@ impl PlanInput {
                 self.defaults.merge(part.defaults);
                 self.owners.append(part.owners);
                 if !part.pods.is_empty() {
-                    self.uids.extend(uid(met.value));
+                    self.uids.extend(owner::uid(met.value).map(str::to_owned));
                 }
                 self.demands.extend(part.pods.into_iter().map(|pod| Demand {
                     runs: runs(&pod, met.value),
-                    controller: controller(met.value),
+                    controller: owner::controller(met.value).map(str::to_owned),
                     pod,
                 }));
             }
@@ -282,19 +283,6 @@ impl PlanInput {
             }
         }
     }
-}
-
-fn uid(object: &Value) -> Option<String> {
-    let uid = object.get("metadata")?.get("uid")?.as_str()?;
-    (!uid.is_empty()).then(|| uid.to_owned())
-}
-
-/// Returns the uid of the object that controls this one.
-fn controller(object: &Value) -> Option<String> {
-    let owners = object.get("metadata")?.get("ownerReferences")?.as_array()?;
-    let controls = |owner: &&Value| owner.get("controller") == Some(&Value::Bool(true));
-    let uid = owners.iter().find(controls)?.get("uid")?.as_str()?;
-    Some(uid.to_owned())
 }
 
 /// Reads the bounds of an autoscaler. Without a maximum there is nothing to read.
