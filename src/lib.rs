@@ -14,9 +14,11 @@
 //! | Which pods does this object describe, and what do they ask for? | [`pod`] |
 //! | Which cache does this pod hit, and why? | [`matching`] |
 //! | When does this cache end? | [`expiry`] |
+//! | Does a release start from caches, and which must be made first? | `cover` (feature `plan`) |
 //! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
 //! | What do registries say about images, and what follows? | `registry` (feature `registry`) |
 //! | Does a cached tag still mean what it meant? | `freshness` (feature `registry`) |
+//! | Which caches may be deleted, and why? | [`tidy`] |
 //! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | Which functions does a foreign host call, with JSON? | `ffi` |
@@ -24,6 +26,8 @@
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
 pub mod admission;
+#[cfg(feature = "plan")]
+pub mod cover;
 pub mod diagnostic;
 pub mod document;
 #[cfg(feature = "eci")]
@@ -49,6 +53,7 @@ pub mod registry;
 pub mod resource;
 pub mod settings;
 mod spelling;
+pub mod tidy;
 pub mod time;
 mod type_error;
 pub mod validate;

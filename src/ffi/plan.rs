@@ -93,6 +93,7 @@ fn answer(
 ) -> Result<PlanAnswer, FfiError> {
     let options = chosen("options", options, PlanOptions::parse)?;
     let mut input = PlanInput::default();
+    input.pod_paths.clone_from(&options.pod_paths);
     let table = facts_of(facts, &mut input)?;
     let diagnostics = read(&mut input);
     input.apply_defaults();

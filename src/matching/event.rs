@@ -18,6 +18,9 @@ pub struct PodEvent {
 /// The reason of the event that names the cache that a pod starts from.
 pub(crate) const HIT: &str = "SuccessfulHitImageCache";
 
+/// The reason of the event of a pod that starts without a cache.
+pub(crate) const MISSED: &str = "ImageCacheMissed";
+
 impl PodEvent {
     fn normal(reason: &str, message: String) -> Self {
         PodEvent {
@@ -50,7 +53,7 @@ impl PodEvent {
     #[must_use]
     pub fn missed() -> Self {
         let message = "[eci.imagecache]Missed image cache.".to_owned();
-        Self::warning("ImageCacheMissed", message)
+        Self::warning(MISSED, message)
     }
 
     /// Creates the event of an automatically created cache.

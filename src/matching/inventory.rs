@@ -239,7 +239,8 @@ pub struct DocumentObject {
 #[must_use]
 pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
     let mut subjects = Vec::new();
-    each_object(value, report, |met, _| {
+    // what is not opened is in the report
+    let _ = each_object(value, report, |met, _| {
         let role = if met.is_cache() {
             ObjectRole::Cache
         } else if pod::gives_defaults(met.meta.group(), met.meta.kind, met.value) {
@@ -266,6 +267,7 @@ pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
 struct Visit<'r, 'd, F> {
     report: &'r mut Report<'d>,
     visit: F,
+    unread: usize,
 }
 
 impl<F: FnMut(&Met<'_>, &mut Report<'_>)> Visitor for Visit<'_, '_, F> {
@@ -274,7 +276,7 @@ impl<F: FnMut(&Met<'_>, &mut Report<'_>)> Visitor for Visit<'_, '_, F> {
     }
 
     fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, _: bool) {
-        report_fault(fault, path, self.report);
+        self.unread += usize::from(report_fault(fault, path, self.report));
     }
 }
 
@@ -308,13 +310,19 @@ impl Visitor for Take<'_, '_, '_> {
     }
 }
 
-/// Visits every object of a document, in order; reports what is not opened.
+/// Visits every object of a document, in order. Reports what is not opened, and returns the number of such values.
 pub(crate) fn each_object(
     document: &Value,
     report: &mut Report<'_>,
     visit: impl FnMut(&Met<'_>, &mut Report<'_>),
-) {
-    walk(document, Opens::Everything, &mut Visit { report, visit });
+) -> usize {
+    let mut visitor = Visit {
+        report,
+        visit,
+        unread: 0,
+    };
+    walk(document, Opens::Everything, &mut visitor);
+    visitor.unread
 }
 
 /// Returns the kind of an object, where it or its list has one.

@@ -82,15 +82,13 @@ pub use crate::pod::{CacheRequest, GIB, Pod, PodSource, storage_bytes};
 pub use crate::resource::MAX_LIST_DEPTH as MAX_NESTING;
 pub use cache::{Cache, CacheName, CacheOrigin};
 pub use cache_store::CacheStore;
-#[cfg(feature = "eci")]
-pub(crate) use event::HIT;
 pub use event::PodEvent;
+pub(crate) use event::{HIT, MISSED};
 pub use explanation::{
     Candidate, Creation, Explanation, FoundImage, ImageMatch, NextSteps, Pin, RefusedPin,
 };
 pub use index::Index;
 pub use inventory::{DocumentObject, Inventory, ObjectRole, subjects};
-#[cfg(feature = "plan")]
 pub(crate) use inventory::{each_object, kind};
 pub use locality::{
     LocalityInventory, MAX_NODE_SCORE, NodeImage, NodeImages, NodeScore, PodImages, PodScores,

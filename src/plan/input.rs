@@ -1,6 +1,6 @@
 //! Workloads, caches and image sizes out of documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -12,6 +12,7 @@ use crate::matching::{
     storage_bytes,
 };
 use crate::pod::ClusterDefaults;
+use crate::resource::workload::PodPaths;
 
 /// A workload: pods that are alike.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,8 @@ pub struct Demand {
     pub pod: Pod,
     /// How often and how long the pods run.
     pub runs: Runs,
+    /// The uid of the object that made this one and controls it.
+    controller: Option<String>,
 }
 
 impl Demand {
@@ -69,8 +72,14 @@ pub struct PlanInput {
     pub others: usize,
     /// The number of objects with a fact that could not be read. A plan is not complete unless it is 0.
     pub unread: usize,
+    /// Places of pods in kinds that the table of workloads does not have. Set them before documents are added.
+    pub pod_paths: PodPaths,
     pub(super) defaults: ClusterDefaults,
     owners: TemplateOwners,
+    /// The uids of the objects whose pods are in `demands`.
+    uids: BTreeSet<String>,
+    /// The ids of caches that pods name which another object in `demands` made.
+    pub(super) named: BTreeSet<String>,
     pub(super) autoscalers: Vec<Autoscaler>,
     pub(super) facts: ImageFacts,
     /// The size of each image, by its full name, and where it is from.
@@ -83,34 +92,67 @@ pub struct PlanInput {
 impl PlanInput {
     /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
-        each_object(document, report, |met, report| match kind(met) {
+        let unread = each_object(document, report, |met, report| match kind(met) {
             Some("HorizontalPodAutoscaler" | "ScaledObject") => {
                 self.autoscalers.extend(autoscaler(met.value));
             }
             Some("Node") => self.add_node(met.value, report),
             _ => {
                 let mut part = Inventory::default();
+                part.pod_paths.clone_from(&self.pod_paths);
                 part.take(met, report);
                 self.caches.extend(part.caches);
                 self.others += part.others;
                 self.unread += part.unread;
                 self.defaults.merge(part.defaults);
                 self.owners.append(part.owners);
+                if !part.pods.is_empty() {
+                    self.uids.extend(uid(met.value));
+                }
                 self.demands.extend(part.pods.into_iter().map(|pod| Demand {
                     runs: runs(&pod, met.value),
+                    controller: controller(met.value),
                     pod,
                 }));
             }
         });
+        self.unread += unread;
     }
 
-    /// Adds to each pod what the cluster adds to it: see [`Inventory::apply_defaults`]. Call it once, after the last
-    /// document was added.
+    /// Adds to each pod what the cluster adds to it: see [`Inventory::apply_defaults`]. Leaves out what another workload of
+    /// the input made and controls, such as the pods of a Deployment, so that no pod is counted twice. Call it once, after
+    /// the last document was added.
+    ///
+    /// ```
+    /// use imagecache::diagnostic::{Levels, Report};
+    /// use imagecache::plan::PlanInput;
+    /// let spec = serde_json::json!({"containers": [{"image": "nginx:1.27"}]});
+    /// let list = serde_json::json!([
+    ///     {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-1", "uid": "b", "ownerReferences": [
+    ///         {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "a", "controller": true}]}, "spec": spec},
+    ///     {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web", "uid": "a"},
+    ///         "spec": {"replicas": 1, "template": {"spec": spec}}},
+    /// ]);
+    /// let mut input = PlanInput::default();
+    /// input.add(&list, &mut Report::new(&Levels::DEFAULT));
+    /// input.apply_defaults();
+    /// assert_eq!(input.demands.len(), 1);
+    /// assert_eq!(input.demands[0].name(), "StatefulSet/web");
+    /// ```
     pub fn apply_defaults(&mut self) {
         self.unread += self.defaults.unreadable + self.owners.missing();
         for demand in &mut self.demands {
             self.defaults.apply(&mut demand.pod);
         }
+        let (uids, named) = (&self.uids, &mut self.named);
+        self.demands.retain(|demand| {
+            let made = demand.controller.as_ref();
+            let counted = made.is_some_and(|uid| uids.contains(uid));
+            if counted {
+                named.extend(demand.pod.wish.explicit.clone());
+            }
+            !counted
+        });
     }
 
     /// Adds the objects of another input.
@@ -121,6 +163,8 @@ impl PlanInput {
         self.unread += other.unread;
         self.defaults.merge(other.defaults);
         self.owners.append(other.owners);
+        self.uids.extend(other.uids);
+        self.named.extend(other.named);
         self.autoscalers.extend(other.autoscalers);
         for (image, (bytes, place)) in other.sizes {
             self.size(&place, &image, bytes);
@@ -226,6 +270,19 @@ impl PlanInput {
             }
         }
     }
+}
+
+fn uid(object: &Value) -> Option<String> {
+    let uid = object.get("metadata")?.get("uid")?.as_str()?;
+    (!uid.is_empty()).then(|| uid.to_owned())
+}
+
+/// Returns the uid of the object that controls this one.
+fn controller(object: &Value) -> Option<String> {
+    let owners = object.get("metadata")?.get("ownerReferences")?.as_array()?;
+    let controls = |owner: &&Value| owner.get("controller") == Some(&Value::Bool(true));
+    let uid = owners.iter().find(controls)?.get("uid")?.as_str()?;
+    Some(uid.to_owned())
 }
 
 /// Reads the bounds of an autoscaler. Without a maximum there is nothing to read.

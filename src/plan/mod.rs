@@ -56,7 +56,7 @@ mod input;
 mod manifest;
 mod model;
 mod money;
-mod names;
+pub(crate) mod names;
 mod options;
 mod prepare;
 mod prices;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::prepare::Scope;
+pub(crate) use super::prepare::Scope;
 use super::report::PlannedImage;
 use crate::matching::Image;
 
@@ -19,28 +19,58 @@ impl Names {
     }
 
     /// Returns a name for a cache of these images: the same images have the same name.
-    pub(super) fn make(&mut self, images: &[PlannedImage], (region, arch, os): &Scope) -> String {
-        let first = images
+    pub(super) fn make(&mut self, images: &[PlannedImage], scope: &Scope) -> String {
+        let largest = images
             .iter()
             .max_by(|a, b| (a.bytes, &b.image).cmp(&(b.bytes, &a.image)));
-        let first = first.map(|image| stem(&image.image)).unwrap_or_default();
+        let largest = largest.map_or("", |image| &image.image);
+        let all = images.iter().map(|image| image.image.as_str());
+        let mut name = GeneratedName::new(largest, all, scope);
+        while !self.0.insert(name.text()) {
+            name.again();
+        }
+        name.text()
+    }
+}
+
+/// A name that the images of a cache, its region, architecture and operating system decide.
+pub(crate) struct GeneratedName {
+    stem: String,
+    hash: Fnv,
+}
+
+impl GeneratedName {
+    /// Makes the name of a cache of `images`; it begins like `first`, one of them.
+    pub(crate) fn new<'i>(
+        first: &str,
+        images: impl IntoIterator<Item = &'i str>,
+        (region, arch, os): &Scope,
+    ) -> Self {
         let mut hash = Fnv::default();
         for part in [region.as_deref().unwrap_or_default(), arch, os] {
             hash.add(part);
         }
         for image in images {
-            hash.add(
-                Image::new(&image.image)
-                    .normalized()
-                    .unwrap_or(&image.image),
-            );
+            hash.add(Image::new(image).normalized().unwrap_or(image));
         }
-        let mut name = format!("{first}{:08x}", hash.folded());
-        while !self.0.insert(name.clone()) {
-            hash.add("again");
-            name = format!("{first}{:08x}", hash.folded());
+        GeneratedName {
+            stem: if first.is_empty() {
+                String::new()
+            } else {
+                stem(first)
+            },
+            hash,
         }
-        name
+    }
+
+    /// Returns the name.
+    pub(crate) fn text(&self) -> String {
+        format!("{}{:08x}", self.stem, self.hash.folded())
+    }
+
+    /// Makes the next name, for when this one is in use.
+    pub(crate) fn again(&mut self) {
+        self.hash.add("again");
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::matching::BYTES_PER_SECOND;
+use crate::resource::workload::PodPaths;
 use crate::resource::{MAX_IMAGES, MAX_SIZE_GIB, MIN_SIZE_GIB};
 use crate::settings::{self, SettingErrors};
 use crate::time::Timestamp;
@@ -87,6 +88,9 @@ pub struct PlanOptions {
     /// The work that the search for the best plan may do, in steps of about a microsecond. Beyond it the best plan found
     /// is returned, with a lower bound of what any plan costs.
     pub steps: u64,
+    /// Places of pods in kinds that the table of workloads does not have, `[GROUP/]KIND=/PATH`. A host gives them to
+    /// [`PlanInput::pod_paths`](super::PlanInput::pod_paths) before it reads objects.
+    pub pod_paths: PodPaths,
 }
 
 impl PlanOptions {
@@ -133,6 +137,7 @@ impl Default for PlanOptions {
             auto_match: None,
             now: None,
             steps: 50_000,
+            pod_paths: PodPaths::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::pod::{GIB, Placement};
 use crate::resource::Phase;
 
 /// Region, architecture and operating system.
-pub(super) type Scope = (Option<String>, String, String);
+pub(crate) type Scope = (Option<String>, String, String);
 
 /// A workload, counted.
 pub(super) struct Counted {
@@ -108,6 +108,10 @@ pub(super) fn prepare(input: &PlanInput, table: &PriceTable, options: &PlanOptio
             present
         })
         .collect();
+    for present in &mut present {
+        let id = present.cache.id.as_ref();
+        present.named |= id.is_some_and(|id| input.named.contains(id));
+    }
     for workload in &workloads {
         let id = workload.demand.pod.wish.explicit.as_deref();
         for present in present

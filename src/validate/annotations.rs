@@ -25,6 +25,9 @@ define! { annotations:
     for_pods() "an annotation for pods, has no effect on an ImageCache";
     for_caches() "an annotation for ImageCaches, has no effect on pods";
     written_by_eci() "has no effect: ECI writes this annotation and does not read it";
+    eci_on_acs() "an annotation for ECI, has no effect on a pod that runs on ACS";
+    acs_on_eci() "an annotation for ACS, has no effect on a pod that runs on ECI";
+    written_by_acs() "has no effect: ACS writes this annotation and does not read it";
     beside_new(successor) "the old name of `{successor}`, which is set too";
 }
 
@@ -192,7 +195,7 @@ fn belongs(
         (Place::Pod { placement, .. }, AnnotationHolder::AcsPod)
             if placement == Placement::Eci && !known.result =>
         {
-            report.add_part(Code::IC056, path, QuotedPart::Key, NOT_ON_ECI, ECI_SWITCH);
+            report.add_part(Code::IC056, path, QuotedPart::Key, acs_on_eci(), ECI_SWITCH);
             false
         }
         (Place::Pod { placement, .. }, AnnotationHolder::Pod)
@@ -200,7 +203,7 @@ fn belongs(
         {
             // Annotations on pulls are read by both; those on ECI's image caches are not.
             if !known.result {
-                report.add_part(Code::IC056, path, QuotedPart::Key, NOT_ON_ACS, ACS_SWITCH);
+                report.add_part(Code::IC056, path, QuotedPart::Key, eci_on_acs(), ACS_SWITCH);
             }
             false
         }
@@ -220,7 +223,7 @@ fn belongs(
                 Code::IC067,
                 path,
                 QuotedPart::Key,
-                WRITTEN_BY_ACS,
+                written_by_acs(),
                 "Remove it.",
             );
             true
@@ -244,12 +247,9 @@ fn belongs(
     }
 }
 
-const NOT_ON_ACS: &str = "an annotation for ECI, has no effect on a pod that runs on ACS";
-const NOT_ON_ECI: &str = "an annotation for ACS, has no effect on a pod that runs on ECI";
 const FOR_ACS_PODS: &str = "an annotation for pods on ACS, has no effect on an ImageCache";
 const ECI_SWITCH: &str =
     "To match image caches on ECI, write `k8s.aliyun.com/eci-auto-imc: \"true\"`.";
-const WRITTEN_BY_ACS: &str = "has no effect: ACS writes this annotation and does not read it";
 const ACS_SWITCH: &str =
     "To use image caches on ACS, write `image.alibabacloud.com/enable-image-cache: \"true\"`.";
 const CHOOSE_CACHE: &str = "Remove it; to choose a cache, write `k8s.aliyun.com/eci-imc-id`.";

@@ -29,6 +29,8 @@ define! { pod:
     already_selected(explicit) "has no effect: `{explicit}` already selects a cache";
     takes_precedence(other) "has no effect: `{other}` takes precedence";
     count_of_zero() "a count of 0 asks for nothing, must be at least 1";
+    acs_beside_eci(name) "an annotation for ACS beside `{name}`, which is for ECI";
+    acs_policy(policy) "ACS uses no image cache with {policy}";
     always_pulls() "`Always` asks the registry at every start, even when the cache has the image";
 }
 
@@ -174,7 +176,7 @@ impl<'p> Pods<'p> {
                 if placement != Placement::Eci
                     && let Some(name) = request.asking()
                 {
-                    let finding = (QuotedPart::Key, beside_eci(name), ONE_PRODUCT);
+                    let finding = (QuotedPart::Key, acs_beside_eci(name), ONE_PRODUCT);
                     self.report(Code::IC056, template, ACS_ENABLE_CACHE, finding, report);
                 }
                 self.conflicts(template, &request, report);
@@ -447,7 +449,7 @@ fn acs_pull_policy(
         "" => report.add(Code::IC064, image, acs_default(text), WRITE_ALWAYS),
         other => {
             let path = policy_path(image);
-            report.add(Code::IC064, &path, acs_policy(other), WRITE_ALWAYS);
+            report.add(Code::IC064, &path, acs_policy(Quoted(other)), WRITE_ALWAYS);
         }
     }
 }
@@ -472,10 +474,6 @@ const WRITE_IF_NOT_PRESENT: &str = "Write `IfNotPresent`.";
 const NAME_A_VERSION: &str =
     "Name a version, or write `imagePullPolicy: IfNotPresent` to run what the cache holds.";
 const WRITE_ALWAYS: &str = "Write `imagePullPolicy: Always`.";
-
-fn beside_eci(name: &str) -> String {
-    format!("an annotation for ACS beside `{name}`, which is for ECI")
-}
 
 fn count_too_high(count: usize, images: usize) -> String {
     format!("{count} images must match, but the pod has {images}: no cache can match")
@@ -505,8 +503,4 @@ fn acs_default(image: &str) -> String {
         "{} has a fixed tag, so imagePullPolicy becomes `IfNotPresent`, and ACS uses no image cache",
         Quoted(image)
     )
-}
-
-fn acs_policy(policy: &str) -> String {
-    format!("ACS uses no image cache with {}", Quoted(policy))
 }

@@ -1,7 +1,10 @@
 //! Input that cannot be used is named with its place; the rest is planned.
 
+use imagecache::diagnostic::{Levels, Report};
 use imagecache::matching::Image;
-use imagecache::plan::{Action, Life, PlanInput, PriceTable, SAMPLE_PRICES, plan, prices_schema};
+use imagecache::plan::{
+    Action, Demand, Life, PlanInput, PriceTable, SAMPLE_PRICES, plan, prices_schema,
+};
 use serde_json::{Value, json};
 
 use super::{cache, deployment, input, options, planned, prices, sample, summary};
@@ -259,4 +262,88 @@ fn sizes_on_nodes_are_used_where_no_other_is_given() {
     assert_eq!(summary(&plan), ["create 30 web:1"]);
     assert_eq!(plan.caches[0].images[0].source.as_deref(), Some("node n1"));
     assert!(Image::new("web:1").bytes().is_none());
+}
+
+/// A pod that a StatefulSet controls, as a cluster returns it.
+fn controlled(uid: &str, annotations: &Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "db-0", "uid": "pod", "annotations": annotations,
+        "ownerReferences": [
+            {"kind": "Cluster", "name": "other", "uid": "set-0"},
+            {"kind": "StatefulSet", "name": "db", "uid": uid, "controller": true}]},
+        "spec": {"containers": [{"name": "db", "image": "db:1"}]}})
+}
+
+fn names(objects: &Value) -> Vec<String> {
+    let mut input = PlanInput::default();
+    input.add(objects, &mut Report::new(&Levels::DEFAULT));
+    input.apply_defaults();
+    input.demands.iter().map(Demand::name).collect()
+}
+
+#[test]
+fn input_counts_controlled_pods_once() {
+    let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "uid": "set"},
+        "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "db", "image": "db:1"}]}}}});
+    let pod = |uid| controlled(uid, &json!({}));
+    assert_eq!(names(&json!([set, pod("set")])), ["StatefulSet/db"]);
+    assert_eq!(names(&json!([pod("set"), set])), ["StatefulSet/db"]);
+    assert_eq!(
+        names(&json!([set, pod("other")])),
+        ["StatefulSet/db", "Pod/db-0"]
+    );
+    assert_eq!(names(&pod("set")), ["Pod/db-0"]);
+    // not its controller, only its owner
+    let mut owned = pod("set");
+    owned["metadata"]["ownerReferences"][1]["controller"] = json!(false);
+    assert_eq!(names(&json!([set, owned])), ["StatefulSet/db", "Pod/db-0"]);
+}
+
+#[test]
+fn input_keeps_caches_that_controlled_pods_name() {
+    let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "uid": "set"},
+        "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "db", "image": "db:1"}]}}}});
+    let action = |annotations: Value| {
+        let mut input = PlanInput::default();
+        let mut report = Report::new(&Levels::DEFAULT);
+        input.add(&set, &mut report);
+        input.add(&controlled("set", &annotations), &mut report);
+        input.add(&cache("old", &["gone:1"], 20), &mut report);
+        input.size("here", "db:1", 1 << 30);
+        input.apply_defaults();
+        let plan = plan(&input, &sample(), &options(&json!({})));
+        let old = plan
+            .caches
+            .iter()
+            .find(|cache| cache.name == "old")
+            .unwrap();
+        old.action
+    };
+    assert_eq!(action(json!({})), Action::Drop);
+    assert_eq!(
+        action(json!({"k8s.aliyun.com/eci-imc-id": "imc-old"})),
+        Action::Keep
+    );
+}
+
+#[test]
+fn input_reads_kinds_with_a_pod_path() {
+    let farm = json!({"apiVersion": "example.com/v1", "kind": "Farm", "metadata": {"name": "f"},
+        "spec": {"pods": [{"spec": {"containers": [{"name": "a", "image": "a:1"}]}}]}});
+    let mut input = PlanInput::default();
+    let options = options(&json!({"podPaths": ["example.com/Farm=/spec/pods/*"]}));
+    input.pod_paths.clone_from(&options.pod_paths);
+    let mut report = Report::new(&Levels::DEFAULT);
+    input.add(&farm, &mut report);
+    assert_eq!(input.demands.len(), 1);
+    assert_eq!(report.finish().len(), 0);
+    assert_eq!(input.unread, 0);
+}
+
+#[test]
+fn input_counts_items_that_are_no_objects() {
+    let mut input = PlanInput::default();
+    let mut report = Report::new(&Levels::DEFAULT);
+    input.add(&json!([deployment("web", 1, &["web:1"]), 7]), &mut report);
+    assert_eq!((input.demands.len(), input.unread), (1, 1));
+    assert_eq!(report.finish().len(), 1);
 }

@@ -69,16 +69,37 @@ def ceil_div(a, b):
     return -(-a // b)
 
 
-def best(sizes, workloads, caches):
-    """The least cost of any plan, in units."""
+def milliseconds(sizes):
+    """How long each image takes to pull."""
+    return [ceil_div((mib << 20) * 1_000, BYTES_PER_SECOND) for mib in sizes]
+
+
+def kept(sizes):
+    """The cost of the snapshot of each image, in units."""
+    return [ceil_div((mib << 20) * 200 * STORE * 30 * UNIT, 100 * (1 << 30) * 30) for mib in sizes]
+
+
+def costs(sizes):
+    """For each image in a cache: its cost, and its cost for each GiB of the cache, in units."""
+    millis = milliseconds(sizes)
+    fixed = [keep + milli * BUILDER * UNIT // 1_000 for keep, milli in zip(kept(sizes), millis)]
+    return fixed, [milli * USE for milli in millis]
+
+
+def weight(workload):
+    """The cost of the disks of a workload for each GiB of its cache, in units."""
+    _, pods, hours, _ = workload
+    return pods * hours * 1_000 * USE * UNIT // 1_000
+
+
+def solved(sizes, workloads, caches, limit=None, hint=None):
+    """The least cost that is found within `limit` seconds, in units, and whether no plan costs less. `hint` is a cache for
+    each workload to begin with."""
     model = cp_model.CpModel()
     slots, images = range(len(workloads)), range(len(sizes))
-    size_of = [mib << 20 for mib in sizes]
-    millis = [ceil_div(size * 1_000, BYTES_PER_SECOND) for size in size_of]
-    keep = [ceil_div(size * 200 * STORE * 30 * UNIT, 100 * (1 << 30) * 30) for size in size_of]
-    fixed = [keep[i] + millis[i] * BUILDER * UNIT // 1_000 for i in images]
-    per_gib = [millis[i] * USE for i in images]
-    weight = [pods * hours * 1_000 * USE * UNIT // 1_000 for _, pods, hours, _ in workloads]
+    keep = kept(sizes)
+    fixed, per_gib = costs(sizes)
+    weights = [weight(workload) for workload in workloads]
     old_keep = [max(1, sum(keep[i] for i in of)) for of, _ in caches]
     terms = []
     most = max(20, 2 * sum(sizes) // 1024 + 1, *(storage for *_, storage in workloads))
@@ -98,10 +119,10 @@ def best(sizes, workloads, caches):
             model.add(size[k] >= storage).only_enforce_if(to[w, k])
             paid = model.new_int_var(0, most, f"paid{w},{k}")
             model.add(paid >= size[k]).only_enforce_if(to[w, k])
-            terms.append((weight[w], paid))
+            terms.append((weights[w], paid))
     for (w, e), x in old.items():
         model.add_implication(x, opened[e])
-        terms.append((weight[w] * caches[e][1], x))
+        terms.append((weights[w] * caches[e][1], x))
     terms += list(zip(old_keep, opened))
     for k in slots:
         model.add(1024 * size[k] >= sum(2 * sizes[i] * has[i, k] for i in images))
@@ -117,9 +138,21 @@ def best(sizes, workloads, caches):
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
+    if limit:
+        solver.parameters.max_time_in_seconds = limit
+    for w, cache in (hint or {}).items():
+        for k in range(w + 1):
+            model.add_hint(to[w, k], k == cache)
     status = solver.solve(model)
-    assert status == cp_model.OPTIMAL, solver.status_name(status)
-    return sum(cost * solver.value(variable) for cost, variable in terms)
+    assert status in (cp_model.OPTIMAL, cp_model.FEASIBLE), solver.status_name(status)
+    return sum(cost * solver.value(variable) for cost, variable in terms), status == cp_model.OPTIMAL
+
+
+def best(sizes, workloads, caches):
+    """The least cost of any plan, in units."""
+    cost, optimal = solved(sizes, workloads, caches)
+    assert optimal
+    return cost
 
 
 def micros(units):

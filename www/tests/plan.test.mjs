@@ -73,6 +73,33 @@ describe('the plan', () => {
     assert.equal(core.objects(copied).objects.length, 7);
   });
 
+  test('hours are entered, kept and cleared', async () => {
+    await open(pod('web', 'a:1'));
+    await page.getByLabel(/^a:1/).fill('1024');
+    await page.keyboard.press('Tab');
+    await page.getByRole('button', { name: 'Use the sample prices' }).click();
+    await settle(page);
+    const always = await total('Use');
+    await page.locator('.hours summary').click();
+    const field = page.getByLabel(/^Pod\/default\/web/);
+    await field.fill('73');
+    await page.keyboard.press('Tab');
+    await settle(page);
+    assert.notEqual(await total('Use'), always);
+    const facts = { sizes: { 'a:1': 2 ** 30 }, prices: core.samplePrices() };
+    const { after } = core.plan(pod('web', 'a:1'), facts, { hours: { 'Pod/default/web': 73 } });
+    assert.equal((await total('Use')).split(' → ')[1], (after.useMicros / 1e6).toFixed(2));
+    await page.reload();
+    await page.getByRole('tab', { name: 'Plan' }).click();
+    await settle(page);
+    await page.locator('.hours summary').click();
+    assert.equal(await field.inputValue(), '73');
+    await field.fill('');
+    await page.keyboard.press('Tab');
+    await settle(page);
+    assert.equal(await total('Use'), always);
+  });
+
   test('a price is entered, is kept, and has a source of its own', async () => {
     await open(pod('web', 'a:1'));
     await page.getByLabel(/^a:1/).fill('1024');

@@ -14,6 +14,7 @@ use crate::setup;
 pub(crate) mod cloud;
 pub(crate) mod cluster;
 mod hosts;
+pub(crate) mod plans;
 mod server;
 
 /// What each group is expected to hold, as a person reads it.
@@ -52,6 +53,7 @@ pub(crate) fn run(sh: &Shell, seconds: &str) -> Result<()> {
     page.push_str(&cluster::rows(sh)?);
     page.push_str(&hosts::policy(sh)?);
     page.push_str(&hosts::package(sh)?);
+    page.push_str(&plans::section(sh)?);
     page.push_str(SYNC);
     page.push_str(
         &cmd!(

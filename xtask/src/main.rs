@@ -82,6 +82,9 @@ enum Chore {
         /// Only measure the API server, and print it.
         #[arg(long, conflicts_with = "cloud")]
         cluster: bool,
+        /// Only measure plans, and print them.
+        #[arg(long, conflicts_with_all = ["cloud", "cluster"])]
+        plans: bool,
     },
     /// Build the npm package.
     Pkg {
@@ -183,6 +186,7 @@ fn main() -> Result<()> {
         Chore::Ci => ci::run(&sh),
         Chore::Bench { cloud: true, .. } => bench::cloud::print(&sh),
         Chore::Bench { cluster: true, .. } => bench::cluster::print(&sh),
+        Chore::Bench { plans: true, .. } => bench::plans::print(&sh),
         Chore::Bench { seconds, .. } => bench::run(&sh, &seconds),
         Chore::Bundles { check } => bundles::run(&sh, check),
         Chore::Kinds { check } => kinds::run(&sh, check),

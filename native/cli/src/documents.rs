@@ -66,6 +66,14 @@ pub(crate) fn report(findings: &[Diagnostic]) {
     }
 }
 
+/// Reports findings about an object of a cluster, or an entry of a reply, by its name.
+pub(crate) fn report_of(name: &str, findings: &[Diagnostic]) {
+    for found in findings {
+        let line = format!("{name}: {}[{}]: {found}", found.severity, found.code);
+        console::note(&visible(&line));
+    }
+}
+
 fn take_one<T>(input: &Input, take: impl Fn(&Value, &mut Report<'_>) -> T) -> (Vec<T>, Checked) {
     let mut parts = Vec::new();
     let mut checked = Checked::new(input);

@@ -133,7 +133,7 @@ fn cache(image: &ImageFreshness) -> &str {
     name.or(id).unwrap_or("-")
 }
 
-/// Returns the start of a digest, which is enough to tell digests apart.
+/// Returns the start of a digest, which is enough to distinguish digests.
 fn short(digest: Option<&str>) -> &str {
     let digest = digest.unwrap_or("-");
     let hash = digest.split_once(':').map_or(digest, |(_, hash)| hash);

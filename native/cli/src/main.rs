@@ -23,6 +23,7 @@ mod input;
 mod kinds;
 mod kubeconfig;
 mod listen;
+mod live;
 mod log;
 mod man;
 mod match_locality;

@@ -6,8 +6,10 @@ use futures_util::{TryStreamExt as _, stream};
 use imagecache::eci::VERSION;
 use imagecache::eci::error::{ErrorReply, FAILURE_PAUSE, Retry, THROTTLING_PAUSE};
 use imagecache::eci::params::Params;
-use imagecache::eci::reply::{DescribeImageCachesReply, ImageCacheEntry};
-use imagecache::eci::request::{DescribeImageCaches, Request};
+use imagecache::eci::reply::{
+    DescribeContainerGroupsReply, DescribeImageCachesReply, ImageCacheEntry,
+};
+use imagecache::eci::request::{DescribeContainerGroups, DescribeImageCaches, Request};
 use imagecache::eci::signature::{ApiCall, Credential, Scheme, SignedCall};
 use serde::de::DeserializeOwned;
 
@@ -76,6 +78,35 @@ struct Inner {
     http: Http,
     bucket: Bucket,
     redactor: Redactor,
+}
+
+/// A request whose reply is one page of a list.
+trait Paged: Request {
+    /// The token of the page to request.
+    fn token(&mut self) -> &mut Option<String>;
+
+    /// The token of the page after a reply.
+    fn next(reply: &Self::Reply) -> Option<&str>;
+}
+
+impl Paged for DescribeImageCaches {
+    fn token(&mut self) -> &mut Option<String> {
+        &mut self.next_token
+    }
+
+    fn next(reply: &Self::Reply) -> Option<&str> {
+        reply.next_token.as_deref()
+    }
+}
+
+impl Paged for DescribeContainerGroups {
+    fn token(&mut self) -> &mut Option<String> {
+        &mut self.next_token
+    }
+
+    fn next(reply: &Self::Reply) -> Option<&str> {
+        reply.next_token.as_deref()
+    }
 }
 
 /// The outcome of one attempt.
@@ -187,6 +218,25 @@ impl Client {
         &self,
         request: DescribeImageCaches,
     ) -> impl Stream<Item = Result<DescribeImageCachesReply, Error>> + Send + 'static {
+        self.every_page(request)
+    }
+
+    /// Returns a stream of the pages of a list of container groups, as [`Client::pages`] does for caches.
+    pub fn group_pages(
+        &self,
+        request: DescribeContainerGroups,
+    ) -> impl Stream<Item = Result<DescribeContainerGroupsReply, Error>> + Send + 'static {
+        self.every_page(request)
+    }
+
+    fn every_page<R>(
+        &self,
+        request: R,
+    ) -> impl Stream<Item = Result<R::Reply, Error>> + Send + 'static + use<R>
+    where
+        R: Paged + Send + Sync + 'static,
+        R::Reply: DeserializeOwned + Send,
+    {
         let client = self.clone();
         stream::try_unfold(Some(request), move |request| {
             let client = client.clone();
@@ -195,11 +245,11 @@ impl Client {
                     return Ok(None);
                 };
                 let page = client.call(&request).await?;
-                let next = page.next_token.clone().filter(|token| !token.is_empty());
+                let next = R::next(&page).filter(|token| !token.is_empty());
                 // a server that gives the same page again would never end
-                let next = next.filter(|token| request.next_token.as_ref() != Some(token));
-                let next = next.map(|token| {
-                    request.next_token = Some(token);
+                let next = next.filter(|token| request.token().as_deref() != Some(*token));
+                let next = next.map(str::to_owned).map(|token| {
+                    *request.token() = Some(token);
                     request
                 });
                 Ok(Some((page, next)))

@@ -55,7 +55,6 @@ pub(crate) fn field<'v>(
 }
 
 /// What only objects of a cluster have.
-#[cfg(feature = "eci")]
 impl<'v> CacheView<'v> {
     fn metadata_text(&self, name: &str) -> Option<&'v str> {
         let text = self.metadata?.get(name)?.as_str();
@@ -72,17 +71,26 @@ impl<'v> CacheView<'v> {
         self.metadata_text("resourceVersion")
     }
 
+    /// Returns true once the deletion of the object was requested.
+    pub(crate) fn is_deleting(&self) -> bool {
+        self.metadata_text("deletionTimestamp").is_some()
+    }
+
+    /// Returns the value of an annotation.
+    pub(crate) fn annotation(&self, name: &str) -> Option<&'v str> {
+        self.annotations?.get(name)?.as_str()
+    }
+}
+
+/// What only the controller asks of an object.
+#[cfg(feature = "eci")]
+impl<'v> CacheView<'v> {
     /// Returns the number of changes of `spec`, from 1.
     pub(crate) fn generation(&self) -> i64 {
         let generation = self
             .metadata
             .and_then(|metadata| metadata.get("generation"));
         generation.and_then(Value::as_i64).unwrap_or(1)
-    }
-
-    /// Returns true once the deletion of the object was requested.
-    pub(crate) fn is_deleting(&self) -> bool {
-        self.metadata_text("deletionTimestamp").is_some()
     }
 
     /// Returns the finalizers.
@@ -92,11 +100,6 @@ impl<'v> CacheView<'v> {
             .and_then(|metadata| metadata.get("finalizers"));
         let finalizers = finalizers.and_then(Value::as_array).into_iter().flatten();
         finalizers.filter_map(Value::as_str)
-    }
-
-    /// Returns the value of an annotation.
-    pub(crate) fn annotation(&self, name: &str) -> Option<&'v str> {
-        self.annotations?.get(name)?.as_str()
     }
 }
 
@@ -234,6 +237,15 @@ impl<'v> CacheView<'v> {
             .filter(|event| get(event, "Type") == Some("Warning"))
             .filter_map(|event| get(event, "LastTimestamp")?.parse().ok())
             .max()
+    }
+
+    /// Returns the value of a tag; entries only.
+    pub(crate) fn tag(&self, key: &str) -> Option<&'v str> {
+        let tags = field(self.root, "Tags").filter(|_| self.form == CacheForm::Entry);
+        let text = |tag: &'v Value, name| field(tag.as_object()?, name)?.1.as_str();
+        let mut tags = tags?.1.as_array()?.iter();
+        let tag = tags.find(|tag| text(tag, "Key") == Some(key))?;
+        text(tag, "Value")
     }
 
     /// Returns the region; entries only.

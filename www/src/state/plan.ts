@@ -23,13 +23,16 @@ export interface Choices {
 const NO_PRICES = Object.fromEntries([...TEXTS, ...PRICES, ...BUILDER].map((name) => [name, ''])) as Prices;
 const KEY = 'imagecache.plan';
 
-function read(): { prices: Prices; choices: Choices } {
+/** Hours a month during which the pods of a workload run, by its name. */
+export type Hours = Record<string, number>;
+
+function read(): { prices: Prices; choices: Choices; hours: Hours } {
   const choices: Choices = { objective: 'cost', microsPerSecond: 0, headroomPercent: 0, retentionDays: 30 };
   try {
-    const kept = JSON.parse(localStorage.getItem(KEY) ?? '{}') as { prices?: Partial<Prices>; choices?: Partial<Choices> };
-    return { prices: { ...NO_PRICES, ...kept.prices }, choices: { ...choices, ...kept.choices } };
+    const kept = JSON.parse(localStorage.getItem(KEY) ?? '{}') as { prices?: Partial<Prices>; choices?: Partial<Choices>; hours?: Hours };
+    return { prices: { ...NO_PRICES, ...kept.prices }, choices: { ...choices, ...kept.choices }, hours: { ...kept.hours } };
   } catch {
-    return { prices: NO_PRICES, choices };
+    return { prices: NO_PRICES, choices, hours: {} };
   }
 }
 
@@ -37,6 +40,7 @@ const initial = read();
 
 export const prices = signal<Prices>(initial.prices);
 export const choices = signal<Choices>(initial.choices);
+export const hours = signal<Hours>(initial.hours);
 export const answer = signal<PlanAnswer | null>(null);
 /** Why there is no plan. */
 export const fault = signal<string | null>(null);
@@ -44,7 +48,7 @@ export const fault = signal<string | null>(null);
 export const planned = signal(false);
 
 effect(() => {
-  const kept = { prices: prices.value, choices: choices.value };
+  const kept = { prices: prices.value, choices: choices.value, hours: hours.value };
   try {
     localStorage.setItem(KEY, JSON.stringify(kept));
   } catch {
@@ -69,6 +73,12 @@ export async function useSamplePrices(): Promise<void> {
   const { currency, prices: [row] }: PriceFile = await ask('samplePrices');
   const fields = Object.entries({ currency, ...row }).map(([name, value]) => [name, decimal(value)]);
   prices.value = { ...NO_PRICES, ...Object.fromEntries(fields) };
+}
+
+/** Sets the hours of a workload; nothing for those that its object says. */
+export function setHours(workload: string, entered: number | null): void {
+  const { [workload]: _, ...others } = hours.peek();
+  hours.value = entered === null ? others : { ...others, [workload]: entered };
 }
 
 export const clearPrices = (): void => void (prices.value = NO_PRICES);
@@ -104,7 +114,7 @@ export function watchPlan(): () => void {
   const stop = effect(() => {
     void again.value;
     const found = survey.value;
-    const [given, options] = [facts(), choices.value];
+    const [given, options] = [facts(), { ...choices.value, hours: hours.value }];
     planned.value = false;
     clearTimeout(timer);
     if (found) timer = setTimeout(() => void look(found.documents, given, { ...options, now: found.now }), 60);

@@ -9,7 +9,7 @@ import { WithCluster } from '../parts/origin';
 import { isConnected } from '../state/cluster';
 import { say } from '../state/notice';
 import { now } from '../state/now';
-import { again, answer, choices, clearPrices, fault, hasPrices, planned, prices, PRICES, setPrice, useSamplePrices, watchPlan, type Choices } from '../state/plan';
+import { again, answer, choices, clearPrices, fault, hasPrices, hours, planned, prices, PRICES, setHours, setPrice, useSamplePrices, watchPlan, type Choices } from '../state/plan';
 import { samplesShown, view } from '../state/shown';
 import { formatBytes, formatNumber, formatTime, words } from '../words';
 import { planWords } from '../words/plan';
@@ -44,6 +44,7 @@ export function Plan() {
       <Controls />
       <PriceFields plan={plan} />
       <Sizes plan={plan} />
+      <HoursFields plan={plan} />
       <Lines title={p.findings}>
         {plan.findings.map(({ path, message }) => <li class="problem" lang="en"><code>{path}</code> <Inline text={message} /></li>)}
       </Lines>
@@ -201,6 +202,49 @@ function Sizes({ plan }: { plan: PlanAnswer }) {
   }
   if (images.size === 0) return null;
   return <ImageSizes meaning={p.sizesMeaning} open={unknown} images={[...images.values()].sort((a, b) => (a.image < b.image ? -1 : 1))} />;
+}
+
+/** The hours of each workload. What one has in several templates, such as a driver and executors, is entered once. */
+function HoursFields({ plan }: { plan: PlanAnswer }) {
+  const p = planWords.value;
+  const known = new Map<string, number | null>(Object.keys(hours.value).map((name) => [name, null]));
+  const add = (pod: string, milliHours: number | null): void => {
+    const name = pod.replace(/ \(.*\)$/, '');
+    known.set(name, milliHours === null ? known.get(name) ?? null : (known.get(name) ?? 0) + milliHours);
+  };
+  plan.uncovered.forEach(({ pod }) => add(pod, null));
+  plan.covered.forEach(({ pod, milliHours }) => add(pod, milliHours));
+  if (known.size === 0) return null;
+  const names = [...known.keys()].sort();
+  return (
+    <details class="sizes hours">
+      <summary>{p.hours}</summary>
+      <p class="quiet">{p.hoursMeaning}</p>
+      <ul class="plain-list">
+        {names.slice(0, MAX_ROWS).map((name) => {
+          const milliHours = known.get(name) ?? null;
+          return (
+            <li key={name}>
+              <label class="field">
+                <code>{name}</code>
+                {milliHours !== null && <span class="unit">{p.podHours(formatNumber(milliHours / 1000, 1))}</span>}
+                <input
+                  type="number"
+                  min="0"
+                  max="744"
+                  step="any"
+                  value={hours.value[name] ?? ''}
+                  onChange={({ currentTarget: { value, valueAsNumber } }) => setHours(name, value === '' ? null : Math.min(744, Math.max(0, valueAsNumber)))}
+                />
+                <span class="unit">{p.hoursUnit}</span>
+              </label>
+            </li>
+          );
+        })}
+      </ul>
+      {names.length > MAX_ROWS && <p class="more">{p.more(names.length - MAX_ROWS)}</p>}
+    </details>
+  );
 }
 
 function Totals({ plan, all }: { plan: PlanAnswer; all: number }) {

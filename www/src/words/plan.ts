@@ -42,6 +42,10 @@ const en = {
   date: 'Date',
   sizesMeaning: 'Compressed sizes. An entered size counts more than that of a node. They are kept in this browser.',
   sizeUnknown: 'unknown',
+  hours: 'Hours',
+  hoursMeaning: 'How long each pod of a workload runs in a month, where its object does not say so. They are kept in this browser.',
+  hoursUnit: 'h a month',
+  podHours: (hours: string) => `all pods: ${hours} h`,
 
   totals: 'Totals of a month',
   before: 'Before',
@@ -112,6 +116,10 @@ const zh: typeof en = {
   date: '日期',
   sizesMeaning: '压缩后的大小。输入的大小优先于节点上的大小。数值只保存在本浏览器中。',
   sizeUnknown: '未知',
+  hours: '时长',
+  hoursMeaning: '工作负载的每个 Pod 每月运行多久，用于对象本身没有说明的情况。数值只保存在本浏览器中。',
+  hoursUnit: '小时/月',
+  podHours: (hours) => `全部 Pod：${hours} 小时`,
 
   totals: '每月合计',
   before: '之前',

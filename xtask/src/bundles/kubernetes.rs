@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use xshell::Shell;
 
 use super::messages::{Language, expand};
-use super::{Generated, made_from, yaml};
+use super::{Generated, made_from, workload_cel, yaml};
 
 const IMAGECACHES: &str = "policy-bundles/kubernetes/imagecaches.yaml";
 const WORKLOADS: &str = "policy-bundles/kubernetes/workloads.yaml";
@@ -33,6 +33,7 @@ pub(crate) fn assemble(_: &Shell, files: &mut Generated) -> Result<()> {
 fn policy(files: &mut Generated, path: &str, language: Language) -> Result<String> {
     let source = format!("{path}.in");
     let text = std::fs::read_to_string(files.root.join(&source)).with_context(|| source.clone())?;
+    let text = workload_cel::expand(&text).with_context(|| source.clone())?;
     let text = expand(&text, language).with_context(|| source.clone())?;
     let text = format!("{}{text}", made_from(&source));
     files.file(path, &text)?;

@@ -14,6 +14,7 @@ use crate::setup;
 mod kubernetes;
 mod kubewarden;
 mod messages;
+mod workload_cel;
 mod workloads;
 
 pub(crate) fn run(sh: &Shell, check: bool) -> Result<()> {

@@ -19,6 +19,14 @@ pub(crate) struct Connection {
     /// Region [default: ALIBABA_CLOUD_REGION_ID, or the region of the profile]
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// A [`Connection`] without the region, for verbs that have an option of this name.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Endpoint and credentials")]
+pub(crate) struct Access {
     /// Endpoint instead of the region's; http:// only for loopback addresses
     #[arg(long, value_name = "URL", conflicts_with = "vpc")]
     endpoint: Option<Endpoint>,
@@ -47,22 +55,24 @@ pub(crate) struct Cloud {
     pub(crate) region: String,
 }
 
-impl Connection {
-    pub(crate) fn cloud(&self) -> anyhow::Result<Cloud> {
+impl Access {
+    /// Returns a client of the region; the default is that of the environment or the profile.
+    pub(crate) fn cloud(&self, region: Option<&str>) -> anyhow::Result<Cloud> {
         let setting = ProcessEnvironment::of_process();
         let credentials = match &self.profile {
             Some(profile) => Credentials::profile(profile, setting.clone()),
             None => Credentials::chain(setting.clone()),
         };
-        self.with(credentials, &setting)
+        self.with(region, credentials, &setting)
     }
 
     fn with(
         &self,
+        region: Option<&str>,
         credentials: Credentials,
         setting: &ProcessEnvironment,
     ) -> anyhow::Result<Cloud> {
-        let named = self.region.clone();
+        let named = region.map(str::to_owned);
         let region = named.or_else(|| setting.region(self.profile.as_deref()));
         let region =
             region.ok_or_else(|| usage_error("--region: required, such as cn-hangzhou"))?;
@@ -83,6 +93,12 @@ impl Connection {
         let client = Client::new(config, credentials)?;
         Ok(Cloud { client, region })
     }
+}
+
+impl Connection {
+    pub(crate) fn cloud(&self) -> anyhow::Result<Cloud> {
+        self.access.cloud(self.region.as_deref())
+    }
 
     /// Prints the request of a call instead of sending it. Without a key it is signed with none, so that manifests can
     /// be tried anywhere.
@@ -101,7 +117,8 @@ impl Connection {
                     security_token: None,
                     provider: "none",
                 });
-                let cloud = self.with(nobody, &ProcessEnvironment::of_process())?;
+                let setting = ProcessEnvironment::of_process();
+                let cloud = self.access.with(self.region.as_deref(), nobody, &setting)?;
                 cloud.client.prepare(call).await?
             }
             other => other?,

@@ -9,19 +9,20 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use imagecache::diagnostic::{Levels, Severity};
+use imagecache::diagnostic::{Levels, Report, Severity};
 use imagecache::document::{TextFormat, read};
 use imagecache::plan::{
     Objective, Plan, PlanInput, PlanOptions, PriceTable, SAMPLE_PRICES, plan, prices_schema,
 };
 use imagecache::registry::RegistryNeeds;
-use imagecache::resource::workload::PodPaths;
 use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::input::Inputs;
+use crate::kinds::KindOptions;
+use crate::live::{Live, LiveOptions, Scope};
 use crate::pod_options::{Platform, hosts, image_size, pair};
 use crate::registry_options::{Answered, RegistryOptions};
 use crate::{documents, encode};
@@ -35,6 +36,8 @@ Examples:
   imagecache plan -f workloads/ -o yaml | imagecache match -f - -f workloads/ --fail-on partial
   imagecache plan -f workloads/ --registry --registry-cache sizes.json   ask registries for sizes, once
   kubectl get deploy,cronjob,hpa,nodes,imagecaches -A -o json | imagecache plan -f -
+  imagecache plan --against cluster                     plan for what the cluster runs; exit code 1 if it differs
+  imagecache plan --against cluster --cloud --region cn-hangzhou
 
 Sizes of images, the first that is known:
   --image-size, then the registry (with --registry), then status.images of Nodes in the input,
@@ -49,7 +52,7 @@ Exit codes:
   0  done, and the caches are as planned
   1  done, and a cache is to be made, changed or deleted, or cannot be made
   2  usage error
-  3  an input could not be read, or the input has no workload";
+  3  an input or a part of the cluster could not be read, or the input has no workload";
 
 /// Plan which caches to have for workloads, what they cost, and why
 ///
@@ -94,6 +97,10 @@ pub(crate) struct PlanCaches {
     pods: PodOptions,
     #[command(flatten)]
     registry: RegistryOptions,
+    #[command(flatten)]
+    kinds: KindOptions,
+    #[command(flatten)]
+    live: LiveOptions,
 }
 
 #[derive(Debug, clap::Args)]
@@ -183,6 +190,15 @@ fn days(text: &str) -> Result<Days, &'static str> {
     }
 }
 
+/// Adds what exists to the input of a plan.
+fn add(live: &Live, input: &mut PlanInput) {
+    for object in &live.objects {
+        let mut report = Report::new(&Levels::DEFAULT);
+        input.add(&object.value, &mut report);
+        documents::report_of(&object.name, &report.finish());
+    }
+}
+
 impl PlanCaches {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         if self.prices_schema {
@@ -191,18 +207,29 @@ impl PlanCaches {
             return Ok(Exit::Ok);
         }
         console.outlive_reader();
-        let options = self.options();
+        let mut options = self.options();
+        options.pod_paths = self.kinds.paths()?;
+        let files = if self.live.has_cluster() && self.inputs.is_empty() {
+            Vec::new()
+        } else {
+            self.inputs.list()?
+        };
+        let region = options.region.as_deref();
+        let live = self.live.read(region, &options.pod_paths, Scope::PLAN)?;
+        options.region = options.region.or_else(|| live.region.clone());
         let access = self.registry.access()?;
-        let taken = documents::take(&self.inputs.list()?, |value, report| {
+        let taken = documents::take(&files, |value, report| {
             let mut input = PlanInput::default();
+            input.pod_paths.clone_from(&options.pod_paths);
             input.add(value, report);
             let mut needs = RegistryNeeds::default();
             if access.is_some() {
-                needs.add(value, PodPaths::NONE);
+                needs.add(value, &options.pod_paths);
             }
             (input, needs)
         });
         let mut input = PlanInput::default();
+        input.pod_paths.clone_from(&options.pod_paths);
         for (host, other) in &self.registry_alias {
             input.alias(host, other);
         }
@@ -214,21 +241,26 @@ impl PlanCaches {
             input.append(part);
             needs.append(needed);
         }
+        add(&live, &mut input);
         let mut unasked = false;
         if let Some(access) = access {
+            let live = live.objects.iter();
+            live.for_each(|object| needs.add(&object.value, &options.pod_paths));
             let answered = Answered::of(access, needs, self.clock.now())?;
             unasked = answered.report_failures();
             input.registry_sizes(&answered.facts);
         }
         input.apply_defaults();
-        if input.demands.is_empty() {
+        let unread_live = live.report();
+        if input.demands.is_empty() && (unread_live || !self.live.has_cluster()) {
             console::complain("the input has no Pod or workload to plan for");
             return Ok(Exit::Failure);
         }
         let (table, unread) = self.price_table();
         let plan = plan(&input, &table, &options);
         self.print(&plan, console)?;
-        let mut incomplete = taken.incomplete || unread || unasked || input.unread > 0;
+        let mut incomplete =
+            taken.incomplete || unread || unread_live || unasked || input.unread > 0;
         for finding in &plan.findings {
             incomplete |= finding.path != "quota";
             console::complain(&finding.to_string());

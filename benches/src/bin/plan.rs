@@ -1,0 +1,30 @@
+//! Plans by the clock: `plan CASE` reads a case of `tests/plan/bench.py`, plans it several times and prints the fastest
+//! time, with what the plan costs. `pkg/bench-plan.mjs` does the same with the npm package.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a benchmark that cannot run should say so loudly
+
+use std::time::{Duration, Instant};
+
+use imagecache::ffi;
+use serde_json::{Value, json};
+
+const RUNS: u32 = 5;
+
+fn main() {
+    let path = std::env::args().nth(1).unwrap();
+    let case: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let objects = case["objects"].as_str().unwrap();
+    let mut fastest = Duration::MAX;
+    let mut plan = None;
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        let made = ffi::plan_text(objects, Some(&case["facts"]), Some(&case["options"])).unwrap();
+        fastest = fastest.min(start.elapsed());
+        plan = Some(made.plan);
+    }
+    let plan = serde_json::to_value(plan.unwrap()).unwrap();
+    let figures = json!({
+        "nanoseconds": u64::try_from(fastest.as_nanos()).unwrap(), "exact": plan["exact"],
+        "costMicros": plan["costMicros"], "boundMicros": plan["boundMicros"],
+    });
+    println!("{figures}");
+}

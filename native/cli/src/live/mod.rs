@@ -1,0 +1,137 @@
+//! Objects of a cluster and caches of ECI as they are now, for the verbs that ask about them.
+//!
+//! What cannot be read is named, and counts against the answer: a list that is not permitted, a kind that is served in a
+//! version that is not known, a page that fails. The rest is read all the same.
+
+mod cloud;
+mod cluster;
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use imagecache::eci::reply::Usage;
+use imagecache::resource::workload::PodPaths;
+use imagecache_controller::cluster::Client;
+use serde_json::Value;
+
+use crate::console::{self, visible};
+use crate::eci::connection::{Access, Cloud, block_on};
+use crate::kubeconfig::Kubeconfig;
+
+use cluster::Reader;
+pub(crate) use cluster::{Scope, why};
+
+/// Where to read, besides files.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What exists now")]
+pub(crate) struct LiveOptions {
+    /// Also read workloads and ImageCaches from here
+    #[arg(long, value_name = "SOURCE")]
+    against: Option<Against>,
+    /// Also read the caches of the region from ECI
+    #[arg(long)]
+    cloud: bool,
+    /// Longest wait for an answer of the cluster, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    request_timeout: u32,
+    #[command(flatten)]
+    cluster: Kubeconfig,
+    #[command(flatten)]
+    access: Access,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Against {
+    /// The cluster of the kubeconfig
+    Cluster,
+}
+
+/// One object, or one entry of a reply, and its name in messages.
+#[derive(Debug)]
+pub(crate) struct LiveObject {
+    pub(crate) name: String,
+    pub(crate) value: Value,
+}
+
+/// What exists, as far as it could be read.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    /// In the order of kinds, then of the server.
+    pub(crate) objects: Vec<LiveObject>,
+    /// What could not be read, one line each.
+    pub(crate) unread: Vec<String>,
+    /// The region of ECI, if it was asked.
+    pub(crate) region: Option<String>,
+    /// What the account may have and has, if the scope has groups.
+    pub(crate) usage: Option<Usage>,
+}
+
+impl LiveOptions {
+    /// Reports whether a cluster is read.
+    pub(crate) fn has_cluster(&self) -> bool {
+        self.against.is_some()
+    }
+
+    /// Reports whether ECI is asked.
+    pub(crate) fn has_cloud(&self) -> bool {
+        self.cloud
+    }
+
+    /// Reads what the options name. Kinds with a pod path are read, too.
+    ///
+    /// # Errors
+    /// Returns an error if there is no kubeconfig, no region or no endpoint.
+    pub(crate) fn read(
+        &self,
+        region: Option<&str>,
+        paths: &PodPaths,
+        scope: Scope,
+    ) -> anyhow::Result<Live> {
+        let cloud = self.cloud(region)?;
+        let mut live = Live::default();
+        block_on(async {
+            if let Some(client) = self.client().await? {
+                let time = Duration::from_secs(self.request_timeout.into());
+                let reader = Reader { client, time };
+                live.add_cluster(&reader, scope, paths).await;
+            }
+            if let Some(cloud) = &cloud {
+                live.region = Some(cloud.region.clone());
+                cloud::caches(cloud, &mut live).await;
+                if scope.groups {
+                    cloud::groups(cloud, &mut live).await;
+                    cloud::usage(cloud, &mut live).await;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(live)
+    }
+
+    /// Returns a client of the cluster, if it is to be read.
+    pub(crate) async fn client(&self) -> anyhow::Result<Option<Client>> {
+        match self.against {
+            Some(Against::Cluster) => Ok(Some(self.cluster.client().await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns a client of ECI, if it is to be asked.
+    pub(crate) fn cloud(&self, region: Option<&str>) -> anyhow::Result<Option<Cloud>> {
+        self.cloud.then(|| self.access.cloud(region)).transpose()
+    }
+}
+
+impl Live {
+    /// Reports what could not be read, and returns whether there is such a thing.
+    pub(crate) fn report(&self) -> bool {
+        for line in &self.unread {
+            console::complain(&visible(line));
+        }
+        !self.unread.is_empty()
+    }
+
+    fn unread(&mut self, what: &str, why: &str) {
+        self.unread.push(format!("{what}: not read: {why}"));
+    }
+}

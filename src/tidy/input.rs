@@ -1,0 +1,260 @@
+//! Caches, workloads, pods and container groups out of documents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::diagnostic::{Code, Report};
+use crate::matching::{Cache, HIT, Image, Inventory, MISSED, Pod, each_object, kind};
+use crate::path::Path;
+use crate::resource::annotation::{DELETION_POLICY, OWNER_TAG, PAUSED, POD_MATCHED};
+use crate::resource::view::{CacheForm, CacheView, field};
+use crate::resource::workload::PodPaths;
+use crate::type_error::TypeError;
+
+/// Container groups in these states have ended. Any other state counts as running.
+const ENDED_GROUPS: [&str; 4] = ["Succeeded", "Failed", "ScheduleFailed", "Expired"];
+/// Pods in these phases have ended.
+const ENDED_PODS: [&str; 2] = ["Succeeded", "Failed"];
+
+/// An `ImageCache` object of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) name: String,
+    pub(super) uid: Option<String>,
+    pub(super) resource_version: Option<String>,
+    /// The annotation that keeps the cache when the object is deleted, or stops the controller.
+    pub(super) retained: Option<&'static str>,
+    pub(super) deleting: bool,
+}
+
+/// A running container group whose cache is not known: its events are gone, or it never had one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct QuietGroup {
+    pub(super) name: String,
+    /// The full names of its images. Empty if they are not known.
+    pub(super) images: BTreeSet<String>,
+}
+
+/// The input of [`tidy`](super::tidy()).
+///
+/// Documents are the same as for [`Inventory`](crate::matching::Inventory), and replies of DescribeContainerGroups. A pod
+/// or container group that runs uses the cache that its annotation or its events name.
+#[derive(Debug, Clone, Default)]
+pub struct TidyInput {
+    /// The caches that exist, each as often as it is described.
+    pub caches: Vec<Cache>,
+    /// The pods and workloads.
+    pub pods: Vec<Pod>,
+    /// The number of container groups.
+    pub groups: usize,
+    /// The number of other objects.
+    pub others: usize,
+    /// The number of objects with a fact that could not be read. Nothing may be deleted unless it is 0.
+    pub unread: usize,
+    inventory: Inventory,
+    /// ImageCache objects by the id in their status.
+    pub(super) owners: BTreeMap<String, Vec<Owner>>,
+    /// The uids of all ImageCache objects.
+    pub(super) uids: BTreeSet<String>,
+    /// The uid in the tag of a cache, by id.
+    pub(super) tags: BTreeMap<String, String>,
+    /// The ids that ECI reports.
+    pub(super) entries: BTreeSet<String>,
+    /// What uses a cache now, by its id or the id of its snapshot.
+    pub(super) users: BTreeMap<String, BTreeSet<String>>,
+    pub(super) quiet: Vec<QuietGroup>,
+}
+
+impl TidyInput {
+    /// Returns an input that also reads kinds with a pod path.
+    #[must_use]
+    pub fn with_pod_paths(paths: &PodPaths) -> Self {
+        let mut input = TidyInput::default();
+        input.inventory.pod_paths.clone_from(paths);
+        input
+    }
+
+    /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
+    pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
+        let mut inventory = std::mem::take(&mut self.inventory);
+        let unread = each_object(document, report, |met, report| {
+            if !met.is_cache() && self.add_groups(met.fields, met.path, report) {
+                return;
+            }
+            inventory.take(met, report);
+            if met.is_cache() {
+                self.add_owner(met.value);
+            } else if kind(met) == Some("Pod") {
+                self.add_user(met.value);
+            }
+        });
+        self.unread += unread;
+        self.inventory = inventory;
+    }
+
+    /// Completes the input, so that [`TidyInput::unread`] is final. Call it after the last document was added;
+    /// [`tidy()`](super::tidy()) does it where it was not done.
+    pub fn finish(&mut self) {
+        self.inventory.apply_defaults();
+        let rest = std::mem::take(&mut self.inventory);
+        self.unread += rest.unread + rest.defaults.unreadable + rest.missing_templates();
+        self.others += rest.others;
+        self.caches.extend(rest.caches);
+        self.pods.extend(rest.pods);
+    }
+
+    fn add_owner(&mut self, value: &Value) {
+        let Some(view) = CacheView::of(value) else {
+            return;
+        };
+        let id = view.id().map(str::to_owned);
+        if view.form == CacheForm::Entry {
+            if let Some(id) = id {
+                let tag = view.tag(OWNER_TAG).map(|uid| (id.clone(), uid.to_owned()));
+                self.tags.extend(tag);
+                self.entries.insert(id);
+            }
+            return;
+        }
+        self.uids.extend(view.uid().map(str::to_owned));
+        let is = |name, value: &str| {
+            let written = view.annotation(name);
+            written.is_some_and(|written| written.eq_ignore_ascii_case(value))
+        };
+        let retained = [(DELETION_POLICY, "Retain"), (PAUSED, "true")];
+        let retained = retained.into_iter().find(|(name, value)| is(name, value));
+        let owner = Owner {
+            name: view.name().unwrap_or_default().to_owned(),
+            uid: view.uid().map(str::to_owned),
+            resource_version: view.resource_version().map(str::to_owned),
+            retained: retained.map(|(name, _)| name),
+            deleting: view.is_deleting(),
+        };
+        if let Some(id) = id {
+            self.owners.entry(id).or_default().push(owner);
+        }
+    }
+
+    /// A running pod uses the cache that ECI has written into its annotation.
+    fn add_user(&mut self, pod: &Value) {
+        let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str);
+        if text("/status/phase").is_some_and(|phase| ENDED_PODS.contains(&phase)) {
+            return;
+        }
+        let matched = pod.pointer("/metadata/annotations");
+        let matched = matched.and_then(|all| all.get(POD_MATCHED)?.as_str());
+        let name = text("/metadata/name").unwrap_or_default();
+        if let Some(id) = matched.filter(|id| !id.is_empty()) {
+            let namespace = text("/metadata/namespace");
+            let name = namespace.map_or_else(
+                || format!("Pod/{name}"),
+                |namespace| format!("Pod/{namespace}/{name}"),
+            );
+            self.users.entry(id.to_owned()).or_default().insert(name);
+        }
+    }
+
+    /// Reads container groups: a reply of DescribeContainerGroups, or one of its entries. Returns whether it was one.
+    fn add_groups(
+        &mut self,
+        fields: &Map<String, Value>,
+        path: &Path<'_>,
+        report: &mut Report<'_>,
+    ) -> bool {
+        if fields.contains_key("kind") {
+            return false;
+        }
+        if field(fields, "ContainerGroupId").is_some() {
+            self.add_group(fields);
+            return true;
+        }
+        let Some((key, groups)) = field(fields, "ContainerGroups") else {
+            return false;
+        };
+        let path = path.field(key);
+        let Some(groups) = groups.as_array() else {
+            let (expected, found) = ("a list", groups);
+            report.add(Code::IC016, &path, TypeError { expected, found }, "");
+            self.unread += 1;
+            return true;
+        };
+        for (index, group) in groups.iter().enumerate() {
+            match group.as_object() {
+                Some(group) => self.add_group(group),
+                None => {
+                    let (expected, found) = ("a container group", group);
+                    let path = path.index(index);
+                    report.add(Code::IC004, &path, TypeError { expected, found }, "");
+                    self.unread += 1;
+                }
+            }
+        }
+        true
+    }
+
+    fn add_group(&mut self, group: &Map<String, Value>) {
+        let text = |name| field(group, name).and_then(|(_, value)| value.as_str());
+        self.groups += 1;
+        if text("Status").is_some_and(|status| ENDED_GROUPS.contains(&status)) {
+            return;
+        }
+        let id = text("ContainerGroupId").unwrap_or_default();
+        let name = format!(
+            "container group {}",
+            text("ContainerGroupName").unwrap_or(id)
+        );
+        match group_cache(group) {
+            Some(cache) => {
+                self.users.entry(cache.to_owned()).or_default().insert(name);
+            }
+            None if has_event(group, MISSED) => {}
+            None => self.quiet.push(QuietGroup {
+                images: group_images(group),
+                name,
+            }),
+        }
+    }
+}
+
+/// Returns the events of a group that have this reason.
+fn events<'g>(
+    group: &'g Map<String, Value>,
+    reason: &str,
+) -> impl Iterator<Item = &'g Map<String, Value>> {
+    let events = field(group, "Events").and_then(|(_, events)| events.as_array());
+    let events = events.into_iter().flatten().filter_map(Value::as_object);
+    events.filter(move |event| {
+        field(event, "Reason").is_some_and(|(_, found)| found.as_str() == Some(reason))
+    })
+}
+
+fn has_event(group: &Map<String, Value>, reason: &str) -> bool {
+    events(group, reason).next().is_some()
+}
+
+/// Returns the id of the cache or snapshot that the events of a group name.
+fn group_cache(group: &Map<String, Value>) -> Option<&str> {
+    let messages = events(group, HIT).filter_map(|hit| field(hit, "Message")?.1.as_str());
+    let mut words = messages.flat_map(|message| message.split([' ', ',']));
+    let named = words.find(|word| word.starts_with("imc-") || word.starts_with("s-"))?;
+    Some(named.trim_end_matches('.'))
+}
+
+/// Returns the full names of the images of a group; none if one cannot be read.
+fn group_images(group: &Map<String, Value>) -> BTreeSet<String> {
+    let lists = ["Containers", "InitContainers"];
+    let lists = lists
+        .iter()
+        .filter_map(|name| field(group, name)?.1.as_array());
+    let containers: Vec<&Value> = lists.flatten().collect();
+    let image = |container: &Value| {
+        let image = field(container.as_object()?, "Image")?.1.as_str()?;
+        Image::new(image).normalized().map(str::to_owned)
+    };
+    let images: Option<BTreeSet<String>> = containers
+        .iter()
+        .map(|container| image(container))
+        .collect();
+    images.unwrap_or_default()
+}
