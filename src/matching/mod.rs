@@ -88,6 +88,8 @@ pub use explanation::{
     Candidate, Creation, Explanation, FoundImage, ImageMatch, NextSteps, Pin, RefusedPin,
 };
 pub use index::Index;
+#[cfg(feature = "registry")]
+pub(crate) use inventory::report_fault;
 pub use inventory::{DocumentObject, Inventory, ObjectRole, subjects};
 pub(crate) use inventory::{each_object, kind};
 pub use locality::{
