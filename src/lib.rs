@@ -16,9 +16,10 @@
 //! | When does this cache end? | [`expiry`] |
 //! | Does a release start from caches, and which must be made first? | `cover` (feature `plan`) |
 //! | Which caches should exist, and what do they cost? | `plan` (feature `plan`) |
+//! | Which caches may be deleted, and why? | [`tidy`] |
+//! | Did ECI do what was predicted, and which rule explains it if not? | [`mod@audit`] |
 //! | What do registries say about images, and what follows? | `registry` (feature `registry`) |
 //! | Does a cached tag still mean what it meant? | `freshness` (feature `registry`) |
-//! | Which caches may be deleted, and why? | [`tidy`] |
 //! | How is text that somebody else wrote shown safely? | [`foreign`] |
 //! | May this object pass, and what is written on it before it does? | [`admission`] |
 //! | Which functions does a foreign host call, with JSON? | `ffi` |
@@ -26,6 +27,7 @@
 //! | What does the ECI OpenAPI say, and how is a call signed? | `eci` (feature `eci`) |
 
 pub mod admission;
+pub mod audit;
 #[cfg(feature = "plan")]
 pub mod cover;
 pub mod diagnostic;

@@ -453,7 +453,13 @@ fn tidy_of_small_worlds_deletes_nothing_blocked() {
     let (mut gone, mut all) = (0, 0);
     for world in small_worlds() {
         let (read, _) = input(&world.documents());
-        for options in &options {
+        // What blocks with everything known needs no second proof.
+        let some = if world.user == User::None {
+            options.len()
+        } else {
+            1
+        };
+        for options in options.iter().take(some) {
             let tidy = tidy(&read, options);
             let found = tidy
                 .caches

@@ -134,6 +134,18 @@ impl Coverage {
         !states.any(|state| matches!(state, CoverState::Waiting { .. } | CoverState::Missing))
     }
 
+    /// Returns those of the caches that the release uses or will use and that have the label [`APP`]: they were made for
+    /// a release.
+    pub fn ours<'c>(&self, caches: &'c [ImageCache]) -> impl Iterator<Item = &'c ImageCache> {
+        let used: Vec<&str> = self.caches().map(|cache| cache.name.as_str()).collect();
+        caches.iter().filter(move |cache| {
+            let labels = cache.metadata.labels.as_ref();
+            let name = cache.metadata.name.as_deref();
+            labels.is_some_and(|labels| labels.contains_key(APP))
+                && name.is_some_and(|name| used.contains(&name))
+        })
+    }
+
     /// Returns the caches that the release uses or will use.
     pub fn caches(&self) -> impl Iterator<Item = &CacheName> {
         self.needs.iter().filter_map(|need| match &need.state {

@@ -26,8 +26,7 @@ use crate::matching::{self, CacheRequest, HIT, Image, Pod, PodSource, storage_by
 use crate::resource::annotation;
 use crate::time::Timestamp;
 
-/// Tag of a group that runs a pod: the pod's uid. This project's own name.
-pub const POD_TAG: &str = "imagecache.eci.alibabacloud.com/pod-uid";
+pub use crate::resource::annotation::POD_TAG;
 
 /// Longest name of a container group, in characters. Source: the vendor's parameter table.
 pub const MAX_NAME: usize = 128;

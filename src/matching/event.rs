@@ -20,6 +20,14 @@ pub(crate) const HIT: &str = "SuccessfulHitImageCache";
 
 /// The reason of the event of a pod that starts without a cache.
 pub(crate) const MISSED: &str = "ImageCacheMissed";
+/// The reason of the event of a pod for which ECI has begun to make a cache.
+pub(crate) const AUTO_CREATED: &str = "ImageCacheAutoCreated";
+/// The reason of the event of a pod for which ECI could not make a cache.
+pub(crate) const AUTO_FAILED: &str = "ImageCacheAutoCreateFailed";
+/// The reason of the event of a pod that names a cache that does not exist.
+pub(crate) const NOT_FOUND: &str = "ImageCacheNotFound";
+/// The reason of the event of a pod that names a cache that is not ready.
+pub(crate) const NOT_COMPLETE: &str = "ImageCacheNotComplete";
 
 impl PodEvent {
     fn normal(reason: &str, message: String) -> Self {
@@ -60,7 +68,7 @@ impl PodEvent {
     #[must_use]
     pub fn auto_created(cache: &str) -> Self {
         Self::normal(
-            "ImageCacheAutoCreated",
+            AUTO_CREATED,
             format!("[eci.imagecache]Image cache {cache} is auto created"),
         )
     }
@@ -69,7 +77,7 @@ impl PodEvent {
     #[must_use]
     pub fn auto_create_failed(why: &str) -> Self {
         Self::warning(
-            "ImageCacheAutoCreateFailed",
+            AUTO_FAILED,
             format!("[eci.imagecache]Image cache auto create failed for {why}"),
         )
     }
@@ -78,7 +86,7 @@ impl PodEvent {
     #[must_use]
     pub fn not_found(cache: &str) -> Self {
         Self::warning(
-            "ImageCacheNotFound",
+            NOT_FOUND,
             format!("The specified image cache {cache} does not exist."),
         )
     }
@@ -87,7 +95,7 @@ impl PodEvent {
     #[must_use]
     pub fn not_complete(cache: &str) -> Self {
         Self::normal(
-            "ImageCacheNotComplete",
+            NOT_COMPLETE,
             format!("The production for specified image cache {cache} is not yet complete."),
         )
     }

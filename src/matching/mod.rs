@@ -67,6 +67,7 @@ mod cache_store;
 mod event;
 mod explain;
 mod explanation;
+mod group;
 mod index;
 mod inventory;
 mod locality;
@@ -83,10 +84,11 @@ pub use crate::resource::MAX_LIST_DEPTH as MAX_NESTING;
 pub use cache::{Cache, CacheName, CacheOrigin};
 pub use cache_store::CacheStore;
 pub use event::PodEvent;
-pub(crate) use event::{HIT, MISSED};
+pub(crate) use event::{AUTO_CREATED, AUTO_FAILED, HIT, MISSED, NOT_COMPLETE, NOT_FOUND};
 pub use explanation::{
     Candidate, Creation, Explanation, FoundImage, ImageMatch, NextSteps, Pin, RefusedPin,
 };
+pub(crate) use group::{GroupView, each_group, groups, named_cache};
 pub use index::Index;
 #[cfg(feature = "registry")]
 pub(crate) use inventory::report_fault;

@@ -13,6 +13,7 @@
 
 mod defaults;
 mod node;
+mod parts;
 mod placement;
 mod reading;
 mod request;
@@ -34,6 +35,7 @@ use defaults::OwnMetadata;
 
 pub use defaults::ClusterDefaults;
 pub(crate) use defaults::gives_defaults;
+pub(crate) use parts::misfits_above;
 pub use placement::Placement;
 pub use reading::describes_pods;
 #[cfg(feature = "registry")]

@@ -8,8 +8,8 @@ use super::defaults::OwnMetadata;
 use super::node::NodeRequirements;
 use super::template::references;
 use super::{
-    CacheRequest, Misfit, Placement, Pod, PodError, Referred, Template, no_effect, search, storage,
-    taught, templates, values,
+    CacheRequest, Misfit, Placement, Pod, PodError, Referred, Template, misfits_above, no_effect,
+    search, storage, taught, templates, values,
 };
 use crate::diagnostic::{Code, Levels, Report};
 use crate::image::Image;
@@ -156,10 +156,19 @@ impl Misfit<'_> {
     }
 }
 
-/// Reports labels that are not strings. Returns true if there is one, or an annotation for pods that is not.
+/// Reports labels that are not strings, and maps of labels and annotations that are not objects. Returns true if there is
+/// one, or an annotation for pods that is not a string.
 fn report_types(template: &Template<'_>, path: &Path<'_>, report: &mut Report<'_>) -> bool {
     let untyped = |value: &&Value| !matches!(value, Value::String(_) | Value::Null);
     let mut doubtful = template.has_untyped_label();
+    for map in template.labels.iter().chain(&template.annotations) {
+        if !matches!(map.value, Value::Object(_) | Value::Null) {
+            doubtful = true;
+            map.at(path, &mut |path| {
+                report.add(Code::IC016, path, expected("an object", map.value), "");
+            });
+        }
+    }
     for map in template.labels.iter().filter(|_| doubtful) {
         for (key, found) in map.value.as_object().into_iter().flatten() {
             if untyped(&found) {
@@ -275,7 +284,10 @@ impl Reading<'_> {
         let (row, kind) = row_of(value, kind);
         let strict = row.is_some_and(Workload::is_built_in);
         let mut pods = Vec::new();
-        let mut broken = false;
+        let above = row.map(|row| misfits_above(row, value, &templates));
+        let above = above.unwrap_or_default();
+        above.iter().for_each(|misfit| misfit.report(path, report));
+        let mut broken = !above.is_empty();
         for template in &templates {
             for misfit in &template.misfits {
                 // Only Kubernetes itself is known to refuse a null.
@@ -287,6 +299,7 @@ impl Reading<'_> {
             let incomplete = strict && !template.missing.is_empty();
             if template.makes_pod || incomplete {
                 let mut pod = Pod::from_template(template, value, kind, strict, path, report);
+                pod.doubtful |= !above.is_empty();
                 if self.for_defaults {
                     pod.own = Some(Box::new(OwnMetadata::of(template)));
                 }
@@ -330,7 +343,8 @@ impl Reading<'_> {
         let (templates, _) = self.templates(value, kind);
         let broken = templates
             .iter()
-            .any(|template| !template.misfits.is_empty());
+            .any(|template| !template.misfits.is_empty())
+            || !misfits_above(row, value, &templates).is_empty();
         let mut owners = report_references(row, value, &templates, path, report);
         let certain = row.is_built_in() || value.get("apiVersion").is_some();
         if without_pods && certain && !broken && owners.is_empty() && !row.templates.is_empty() {

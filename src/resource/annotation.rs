@@ -68,6 +68,8 @@ pub const DELETION_PROTECTION: &str = "imagecache.eci.alibabacloud.com/deletion-
 pub const DIGESTS: &str = "imagecache.eci.alibabacloud.com/digests";
 /// Tag on a cache in ECI: the `metadata.uid` of the `ImageCache` that it was made for.
 pub const OWNER_TAG: &str = "imagecache.eci.alibabacloud.com/uid";
+/// Tag of a container group that runs a pod: the pod's uid. This project's own name.
+pub const POD_TAG: &str = "imagecache.eci.alibabacloud.com/pod-uid";
 /// Finalizer on an `ImageCache`: the object stays until its cache in ECI is gone.
 pub const FINALIZER: &str = "imagecache.eci.alibabacloud.com/cache";
 

@@ -317,8 +317,10 @@ impl<'i> World<'i> {
             Some("the container groups of the region are not known".to_owned())
         } else if !listed {
             Some("ECI does not list it".to_owned())
-        } else if cache.conflict.is_some() || owners.len() > 1 {
+        } else if owners.len() > 1 {
             Some("several ImageCaches have its id".to_owned())
+        } else if cache.conflict.is_some() {
+            Some("its ImageCache and ECI do not agree about its images".to_owned())
         } else if owners.iter().any(|owner| owner.deleting) {
             Some("its ImageCache is being deleted".to_owned())
         } else {

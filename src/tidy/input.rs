@@ -4,16 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::diagnostic::{Code, Report};
-use crate::matching::{Cache, HIT, Image, Inventory, MISSED, Pod, each_object, kind};
+use crate::diagnostic::Report;
+use crate::matching::{
+    Cache, GroupView, Image, Inventory, Pod, each_group, each_object, groups, kind,
+};
 use crate::path::Path;
 use crate::resource::annotation::{DELETION_POLICY, OWNER_TAG, PAUSED, POD_MATCHED};
-use crate::resource::view::{CacheForm, CacheView, field};
+use crate::resource::view::{CacheForm, CacheView};
 use crate::resource::workload::PodPaths;
-use crate::type_error::TypeError;
 
-/// Container groups in these states have ended. Any other state counts as running.
-const ENDED_GROUPS: [&str; 4] = ["Succeeded", "Failed", "ScheduleFailed", "Expired"];
 /// Pods in these phases have ended.
 const ENDED_PODS: [&str; 2] = ["Succeeded", "Failed"];
 
@@ -162,99 +161,36 @@ impl TidyInput {
         path: &Path<'_>,
         report: &mut Report<'_>,
     ) -> bool {
-        if fields.contains_key("kind") {
-            return false;
-        }
-        if field(fields, "ContainerGroupId").is_some() {
-            self.add_group(fields);
+        if let Some(group) = GroupView::of(fields) {
+            self.add_group(group);
             return true;
         }
-        let Some((key, groups)) = field(fields, "ContainerGroups") else {
+        let Some(found) = groups(fields) else {
             return false;
         };
-        let path = path.field(key);
-        let Some(groups) = groups.as_array() else {
-            let (expected, found) = ("a list", groups);
-            report.add(Code::IC016, &path, TypeError { expected, found }, "");
-            self.unread += 1;
-            return true;
-        };
-        for (index, group) in groups.iter().enumerate() {
-            match group.as_object() {
-                Some(group) => self.add_group(group),
-                None => {
-                    let (expected, found) = ("a container group", group);
-                    let path = path.index(index);
-                    report.add(Code::IC004, &path, TypeError { expected, found }, "");
-                    self.unread += 1;
-                }
-            }
-        }
+        self.unread += each_group(found, path, report, |group| self.add_group(group));
         true
     }
 
-    fn add_group(&mut self, group: &Map<String, Value>) {
-        let text = |name| field(group, name).and_then(|(_, value)| value.as_str());
+    fn add_group(&mut self, group: GroupView<'_>) {
         self.groups += 1;
-        if text("Status").is_some_and(|status| ENDED_GROUPS.contains(&status)) {
+        if group.has_ended() {
             return;
         }
-        let id = text("ContainerGroupId").unwrap_or_default();
-        let name = format!(
-            "container group {}",
-            text("ContainerGroupName").unwrap_or(id)
-        );
-        match group_cache(group) {
+        let name = format!("container group {}", group.name());
+        match group.cache() {
             Some(cache) => {
                 self.users.entry(cache.to_owned()).or_default().insert(name);
             }
-            None if has_event(group, MISSED) => {}
-            None => self.quiet.push(QuietGroup {
-                images: group_images(group),
-                name,
-            }),
+            None if group.has_missed() => {}
+            None => {
+                let images = group.images();
+                let images = images.iter().filter_map(Image::normalized);
+                self.quiet.push(QuietGroup {
+                    images: images.map(str::to_owned).collect(),
+                    name,
+                });
+            }
         }
     }
-}
-
-/// Returns the events of a group that have this reason.
-fn events<'g>(
-    group: &'g Map<String, Value>,
-    reason: &str,
-) -> impl Iterator<Item = &'g Map<String, Value>> {
-    let events = field(group, "Events").and_then(|(_, events)| events.as_array());
-    let events = events.into_iter().flatten().filter_map(Value::as_object);
-    events.filter(move |event| {
-        field(event, "Reason").is_some_and(|(_, found)| found.as_str() == Some(reason))
-    })
-}
-
-fn has_event(group: &Map<String, Value>, reason: &str) -> bool {
-    events(group, reason).next().is_some()
-}
-
-/// Returns the id of the cache or snapshot that the events of a group name.
-fn group_cache(group: &Map<String, Value>) -> Option<&str> {
-    let messages = events(group, HIT).filter_map(|hit| field(hit, "Message")?.1.as_str());
-    let mut words = messages.flat_map(|message| message.split([' ', ',']));
-    let named = words.find(|word| word.starts_with("imc-") || word.starts_with("s-"))?;
-    Some(named.trim_end_matches('.'))
-}
-
-/// Returns the full names of the images of a group; none if one cannot be read.
-fn group_images(group: &Map<String, Value>) -> BTreeSet<String> {
-    let lists = ["Containers", "InitContainers"];
-    let lists = lists
-        .iter()
-        .filter_map(|name| field(group, name)?.1.as_array());
-    let containers: Vec<&Value> = lists.flatten().collect();
-    let image = |container: &Value| {
-        let image = field(container.as_object()?, "Image")?.1.as_str()?;
-        Image::new(image).normalized().map(str::to_owned)
-    };
-    let images: Option<BTreeSet<String>> = containers
-        .iter()
-        .map(|container| image(container))
-        .collect();
-    images.unwrap_or_default()
 }

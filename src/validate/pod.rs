@@ -93,11 +93,26 @@ impl<'p> Pods<'p> {
         for way in belongs.chain(without_effect.map(|way| way.as_str().to_owned())) {
             let mut steps: Vec<&str> = way.split('.').collect();
             steps.pop();
-            let metadata = steps.iter().try_fold(object, |value, step| value.get(step));
-            if let Some(Value::Object(fields)) = metadata {
+            let at = |steps: &[&str]| {
+                let mut steps = steps.iter();
+                steps.try_fold(object, |value, step| value.get(step))
+            };
+            let (fields, known): (_, &[&str]) = match (at(&steps), steps.split_last()) {
+                (Some(metadata), _) => (metadata, &["annotations", "labels"]),
+                (None, Some((_, above))) => {
+                    let Some(fields) = at(above) else { continue };
+                    steps.pop();
+                    (fields, &["metadata"])
+                }
+                (None, None) => continue,
+            };
+            let is_new = self.seen.insert(ptr::from_ref(fields));
+            if let Value::Object(fields) = fields
+                && is_new
+            {
                 let steps: Vec<Step<'_>> = steps.into_iter().map(Step::Key).collect();
                 self.path.descend(&steps, &mut |path| {
-                    misspelt(fields, &["annotations", "labels"], path, report);
+                    misspelt(fields, known, path, report);
                 });
             }
         }
@@ -300,7 +315,9 @@ impl<'p> Pods<'p> {
         for misfit in &template.misfits {
             complete = false;
             // Other kinds than those of Kubernetes may allow a null.
-            if self.strict || !misfit.found.value.is_null() {
+            if (self.strict || !misfit.found.value.is_null())
+                && self.seen.insert(ptr::from_ref(misfit.found.value))
+            {
                 misfit.report(self.path, report);
             }
         }

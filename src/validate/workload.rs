@@ -36,8 +36,17 @@ pub(super) fn check(
     }
     let mut pods = Pods::of(workload, object, path);
     pods.metadata(workload, object, report);
-    for template in pod::templates(workload, object) {
-        pods.check(&template, report);
+    let templates = pod::templates(workload, object);
+    let above = pod::misfits_above(workload, object, &templates);
+    above.iter().for_each(|misfit| misfit.report(path, report));
+    for template in &templates {
+        pods.check(template, report);
+    }
+    let is_read = |template: &pod::Template<'_>| {
+        template.makes_pod || !template.missing.is_empty() || !template.misfits.is_empty()
+    };
+    if above.is_empty() && !templates.iter().any(is_read) {
+        check_misplaced(workload, object, path, report);
     }
     // Annotations that reach the pods of another object's template.
     for way in workload.references.iter().flat_map(|one| one.annotations) {
@@ -67,6 +76,31 @@ fn check_map(map: &Located<'_>, place: Place<'_>, path: &Path<'_>, report: &mut 
         Value::Object(all) => annotations::check(all, place, path, report),
         Value::Null => {}
         other => not_a("an object", other, path, report),
+    });
+}
+
+/// Reports a pod spec at a place where the kind has none: nothing in it is validated. Kubernetes itself makes no pods from
+/// it; of an operator another version may.
+fn check_misplaced(workload: &Workload, object: &Value, path: &Path<'_>, report: &mut Report<'_>) {
+    let Some(template) = workload.templates.first() else {
+        return;
+    };
+    let found = pod::search(object);
+    let Some(spec) = found.iter().flat_map(|template| &template.pod_specs).next() else {
+        return;
+    };
+    let code = match workload.is_built_in() {
+        true => Code::IC015,
+        false => Code::IC068,
+    };
+    let belongs = template.pod_specs.first().copied().unwrap_or(template.at);
+    spec.at(path, &mut |path| {
+        report.add(
+            code,
+            path,
+            format_args!("a {} has no pod spec here: not validated", workload.kind),
+            format_args!("Its pods are read from `{}`.", template.full(belongs)),
+        );
     });
 }
 

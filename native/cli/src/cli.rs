@@ -11,8 +11,8 @@ use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::usage::UsageError;
 use crate::{
-    complete, completions, crd, dev, eci, expire, explain, freshness, man, match_pods, plan,
-    reference, schema, serve, sync, validate, webhook,
+    complete, completions, cover, crd, dev, eci, expire, explain, freshness, man, match_pods, plan,
+    reference, schema, serve, sync, tidy, validate, webhook,
 };
 
 /// Maximum width of help, in columns.
@@ -25,6 +25,9 @@ Examples:
   imagecache match -f manifests/         show which cache each pod uses; with --explain, why
   imagecache expire -f caches.yaml       show when each cache expires
   imagecache plan -f manifests/          plan which caches to have, and what they cost
+  imagecache cover -f manifests/         show which caches a release lacks; can make them and wait
+  imagecache tidy --against cluster --cloud
+                                         show which caches may be deleted, and why
   imagecache freshness -f caches.yaml    ask registries which cached tags have moved
   imagecache reference nginx             show the full name of an image
   imagecache explain IC022               show the page of a finding
@@ -39,8 +42,9 @@ As a kubectl plugin: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubectl-i
 
 /// Validate, match, expire and plan image caches of Alibaba Cloud ECI.
 ///
-/// Most commands only read files: Kubernetes manifests and replies of the ECI API. `freshness` and the option `--registry`
-/// ask registries; `eci` calls the ECI API; `sync` and `webhook` connect to a cluster; `serve`, `dev` and `eci simulate` start local servers.
+/// Most commands only read files: Kubernetes manifests and replies of the ECI API. `plan`, `cover` and `tidy` can read a
+/// cluster and ECI; `freshness` and the option `--registry` ask registries; `eci` calls the ECI API; `sync` and `webhook` connect to a
+/// cluster; `serve`, `dev` and `eci simulate` start local servers.
 #[derive(Debug, Parser)]
 #[command(name = "imagecache", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -65,6 +69,8 @@ enum Verb {
     Match(match_pods::Match),
     Expire(expire::Expire),
     Plan(Box<plan::PlanCaches>),
+    Cover(Box<cover::Cover>),
+    Tidy(Box<tidy::TidyCaches>),
     Freshness(Box<freshness::Freshness>),
     Eci(eci::Eci),
     Serve(serve::Serve),
@@ -89,6 +95,8 @@ impl Verb {
             Verb::Match(verb) => verb.run(console),
             Verb::Expire(verb) => verb.run(console),
             Verb::Plan(verb) => verb.run(console),
+            Verb::Cover(verb) => verb.run(console),
+            Verb::Tidy(verb) => verb.run(console),
             Verb::Freshness(verb) => verb.run(console),
             Verb::Eci(verb) => verb.run(console),
             Verb::Serve(verb) => verb.run(console),

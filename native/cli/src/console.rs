@@ -173,6 +173,17 @@ pub(crate) fn note(message: &str) {
     let _ = writeln!(anstream::stderr(), "{}", Foreign(message).lines());
 }
 
+/// Asks a question on standard error, and reads the answer from standard input. Only `y` and `yes` agree.
+pub(crate) fn ask(question: &str) -> anyhow::Result<bool> {
+    let mut stderr = io::stderr();
+    let asked = write!(stderr, "{}", Foreign(question).line()).and_then(|()| stderr.flush());
+    asked.context("cannot ask")?;
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    read.context("cannot read the answer")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
 /// Writes how the manifests that are made of skipped documents are validated, once for each advice.
 pub(crate) fn advise(skipped: &BTreeSet<OtherDocument>) {
     let advice: BTreeSet<&str> = skipped.iter().map(|what| what.advice()).collect();

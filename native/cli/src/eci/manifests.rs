@@ -78,6 +78,13 @@ impl Manifests {
 }
 
 impl Read {
+    /// Adds a Secret or defaults; other objects are not needed beside caches that are made.
+    pub(crate) fn add_beside(&mut self, object: &DocumentObject) {
+        if object.role != ObjectRole::Cache {
+            self.add(object);
+        }
+    }
+
     fn add(&mut self, DocumentObject { role, value, .. }: &DocumentObject) {
         let object = value;
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);

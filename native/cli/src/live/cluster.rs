@@ -34,11 +34,13 @@ struct Kind {
 /// What gives pods annotations.
 const SELECTOR: (&str, &str, &[&str]) = ("eci.aliyun.com", "Selector", &["v1beta1"]);
 
-/// What besides workloads and ImageCaches is read.
+/// What besides ImageCaches is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope {
     /// Container groups and quotas of ECI.
     pub(super) groups: bool,
+    /// Workloads.
+    workloads: bool,
     kinds: &'static [(&'static str, &'static str, &'static [&'static str])],
 }
 
@@ -52,12 +54,21 @@ impl Scope {
             SELECTOR,
         ],
         groups: false,
+        workloads: true,
+    };
+
+    /// For a release, whose workloads are not in the cluster yet.
+    pub(crate) const CACHES: Self = Scope {
+        kinds: &[SELECTOR],
+        groups: false,
+        workloads: false,
     };
 
     /// For the use of caches.
     pub(crate) const USE: Self = Scope {
         kinds: &[SELECTOR],
         groups: true,
+        workloads: true,
     };
 }
 
@@ -276,11 +287,12 @@ fn wanted(scope: Scope, paths: &PodPaths) -> Vec<Kind> {
         versions: versions.iter().map(|&version| version.to_owned()).collect(),
     };
     let mut kinds = vec![kind(GROUP, KIND, &[VERSION])];
-    let workloads = WORKLOADS.iter();
+    let workloads = WORKLOADS.iter().filter(|_| scope.workloads);
     kinds.extend(workloads.map(|row| kind(row.group, row.kind, row.versions)));
     let others = scope.kinds.iter();
     kinds.extend(others.map(|(group, name, versions)| kind(group, name, versions)));
     let paths = paths.as_slice().iter();
+    let paths = paths.filter(|_| scope.workloads);
     kinds.extend(paths.map(|path| kind(path.group(), path.kind(), &[])));
     let mut seen = BTreeSet::new();
     kinds.retain(|kind| seen.insert((kind.group.clone(), kind.kind.clone())));

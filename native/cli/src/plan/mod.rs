@@ -96,11 +96,11 @@ pub(crate) struct PlanCaches {
     #[command(flatten)]
     pods: PodOptions,
     #[command(flatten)]
-    registry: RegistryOptions,
-    #[command(flatten)]
     kinds: KindOptions,
     #[command(flatten)]
     live: LiveOptions,
+    #[command(flatten)]
+    registry: RegistryOptions,
 }
 
 #[derive(Debug, clap::Args)]
@@ -191,8 +191,11 @@ fn days(text: &str) -> Result<Days, &'static str> {
 }
 
 /// Adds what exists to the input of a plan.
-fn add(live: &Live, input: &mut PlanInput) {
+fn add(live: &Live, input: &mut PlanInput, mut needs: Option<&mut RegistryNeeds>) {
     for object in &live.objects {
+        if let Some(needs) = &mut needs {
+            needs.add(&object.value, &input.pod_paths);
+        }
         let mut report = Report::new(&Levels::DEFAULT);
         input.add(&object.value, &mut report);
         documents::report_of(&object.name, &report.finish());
@@ -241,11 +244,9 @@ impl PlanCaches {
             input.append(part);
             needs.append(needed);
         }
-        add(&live, &mut input);
+        add(&live, &mut input, access.is_some().then_some(&mut needs));
         let mut unasked = false;
         if let Some(access) = access {
-            let live = live.objects.iter();
-            live.for_each(|object| needs.add(&object.value, &options.pod_paths));
             let answered = Answered::of(access, needs, self.clock.now())?;
             unasked = answered.report_failures();
             input.registry_sizes(&answered.facts);

@@ -8,6 +8,7 @@
     clippy::string_slice
 )] // a test may stop at the first surprise
 
+mod audit;
 mod caches;
 mod client;
 mod fixtures;

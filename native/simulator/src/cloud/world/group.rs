@@ -6,7 +6,7 @@ use imagecache::eci::error::{ApiError, ErrorCode};
 use imagecache::eci::group::{MAX_NAME, MIN_NAME, is_name, matching_pod};
 use imagecache::eci::reply::{ContainerGroupEntry, EventEntry};
 use imagecache::eci::request::{Container, CreateContainerGroup, DeleteContainerGroup};
-use imagecache::matching::{self, Explanation, Image, ImageMatch, MatchRules};
+use imagecache::matching::{self, Explanation, Image, ImageMatch};
 use imagecache::resource::AUTO_NAME_PREFIX;
 use imagecache::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -110,9 +110,9 @@ impl World {
                 "Cpu quota exceeded.",
             ));
         }
-        let mut rules = MatchRules::default();
+        let mut rules = self.settings.rules.clone();
         rules.now = Some(self.now);
-        rules.auto_create = self.settings.auto_create;
+        rules.auto_create &= self.settings.auto_create;
         let pod = matching_pod(call);
         let answer = self.index.explain(&pod, &rules);
         if let Some(error) = &answer.error {

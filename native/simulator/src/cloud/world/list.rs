@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use imagecache::eci::error::ApiError;
 use imagecache::eci::request::{DescribeContainerGroups, DescribeImageCaches, Tag};
-use imagecache::matching::{CacheRequest, Image, MatchRules, Pod};
+use imagecache::matching::{CacheRequest, Image, Pod};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -110,7 +110,7 @@ impl World {
             count,
             ..CacheRequest::default()
         };
-        let mut rules = MatchRules::default();
+        let mut rules = self.settings.rules.clone();
         rules.now = Some(self.now);
         let answer = self.index.explain(&pod, &rules);
         let fits = answer.candidates.into_iter().filter(|candidate| {

@@ -1,5 +1,6 @@
 //! The settings of a simulated cloud.
 
+use imagecache::matching::MatchRules;
 use imagecache::resource::MAX_SIZE_GIB;
 
 use crate::cloud::images::Images;
@@ -22,6 +23,8 @@ pub struct Settings {
     pub max_size_gib: i64,
     /// Make a cache when a group did not match fully.
     pub auto_create: bool,
+    /// The rules of matching, for tests that change one. Its time is not used.
+    pub rules: MatchRules,
 }
 
 impl Default for Settings {
@@ -33,6 +36,7 @@ impl Default for Settings {
             raise_small: true,
             max_size_gib: MAX_SIZE_GIB,
             auto_create: true,
+            rules: MatchRules::default(),
         }
     }
 }

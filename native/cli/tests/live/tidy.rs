@@ -1,0 +1,289 @@
+//! `imagecache tidy` with files, and against a cluster and the simulated ECI.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)] // a test fails by panicking
+
+mod common;
+mod live_server;
+
+use std::process::Output;
+
+use common::{imagecache, stderr, stdout};
+use live_server::{Answer, ListServer, Process, kubeconfig, object};
+use serde_json::{Value, json};
+
+const NOW: &str = "2026-06-01T00:00:00Z";
+
+/// A cluster and a simulated ECI with caches.
+struct Stage {
+    server: ListServer,
+    config: tempfile::NamedTempFile,
+    _simulate: Process,
+    cloud: String,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let server = ListServer::new();
+        let config = kubeconfig(server.url());
+        let args = [
+            "eci",
+            "simulate",
+            "--listen",
+            "127.0.0.1:0",
+            "--quiet",
+            "--speed",
+            "100000",
+        ];
+        let mut simulate = Process::start(&args);
+        let cloud = simulate.address();
+        Stage {
+            server,
+            config,
+            _simulate: simulate,
+            cloud,
+        }
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        imagecache(&[args, &["--endpoint", &self.cloud, "--region", "cn-beijing"]].concat())
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
+            .output()
+            .unwrap()
+    }
+
+    fn tidy(&self, more: &[&str]) -> Output {
+        let config = self.config.path().to_str().unwrap();
+        let args = [
+            "tidy",
+            "--against",
+            "cluster",
+            "--cloud",
+            "--kubeconfig",
+            config,
+        ];
+        // The clock of the simulator is fast: everything is old by this one.
+        self.run(&[&args[..], &["--now", "2090-01-01T00:00:00Z"], more].concat())
+    }
+
+    /// Makes a cache, and returns its id.
+    fn cache(&self, name: &str, image: &str) -> String {
+        let args = [
+            "eci", "create", "--name", name, "--image", image, "--size", "20", "--watch", "-o",
+            "json",
+        ];
+        let output = self.run(&args);
+        assert!(output.status.success(), "{output:?}");
+        let text = stdout(&output);
+        let at = text.find("imc-").unwrap();
+        text[at..].split('"').next().unwrap().to_owned()
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let output = self.run(&["eci", "list", "-o", "json"]);
+        let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let ids = list.as_array().unwrap().iter();
+        ids.map(|cache| cache["ImageCacheId"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+fn answer(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+fn owner(name: &str, id: &str, image: &str) -> Value {
+    let mut object = object(
+        "eci.alibabacloud.com/v1",
+        "ImageCache",
+        name,
+        &json!({"images": [image]}),
+    );
+    object["status"] = json!({"phase": "Ready", "imageCacheId": id});
+    object
+}
+
+#[test]
+fn tidy_deletes_only_what_is_not_blocked() {
+    let stage = Stage::new();
+    let used = stage.cache("used", "nginx:1.27");
+    let unused = stage.cache("unused", "redis:7");
+    stage.server.set(
+        "imagecaches",
+        Answer::List(vec![owner("used", &used, "nginx:1.27")]),
+    );
+    let web = object(
+        "apps/v1",
+        "Deployment",
+        "web",
+        &json!({"replicas": 1, "template": {"spec": {
+        "containers": [{"name": "c", "image": "nginx:1.27"}]}}}),
+    );
+    stage.server.set("deployments", Answer::List(vec![web]));
+
+    // made by hand: not ours
+    let output = stage.tidy(&["-o", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let all = answer(&output);
+    let verdict = |all: &Value, id: &str| {
+        let caches = all["caches"].as_array().unwrap().iter();
+        let mut of = caches.filter(|cache| cache["imageCacheId"] == id);
+        let cache = of.next().unwrap();
+        (
+            cache["verdict"].as_str().unwrap().to_owned(),
+            cache["reason"].as_str().unwrap().to_owned(),
+        )
+    };
+    assert_eq!(verdict(&all, &unused).0, "blocked");
+    assert_eq!(
+        verdict(&all, &used),
+        (
+            "keep".to_owned(),
+            "Deployment/web would start from it".to_owned()
+        )
+    );
+    assert_eq!(
+        (&all["manual"]["used"], &all["manual"]["most"]),
+        (&json!(2), &json!(500))
+    );
+
+    // without a terminal nothing is deleted, unless --yes says so
+    let output = stage.tidy(&["--others", "--delete", "-o", "name"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(stdout(&output), format!("{unused}\n"));
+    assert!(
+        stderr(&output).contains("nothing was deleted; 1 image cache may be"),
+        "{output:?}"
+    );
+    let output = stage.tidy(&["--others", "--delete", "--dry-run", "-o", "name"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(stage.ids().len(), 2);
+
+    let output = stage.tidy(&["--others", "--delete", "--yes", "-o", "name"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(stdout(&output), format!("{unused}\n{unused} deleted\n"));
+    assert_eq!(stage.ids(), [used]);
+    assert_eq!(stage.server.changes(), Vec::<String>::new());
+}
+
+#[test]
+fn tidy_of_an_owned_cache_deletes_its_object() {
+    let stage = Stage::new();
+    let id = stage.cache("idle", "redis:7");
+    stage.server.set(
+        "imagecaches",
+        Answer::List(vec![owner("idle", &id, "redis:7")]),
+    );
+    let output = stage.tidy(&["--delete", "--yes"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        stdout(&output).ends_with("imagecache/idle deleted\n"),
+        "{}",
+        stdout(&output)
+    );
+    assert_eq!(
+        stage.server.changes(),
+        ["DELETE /apis/eci.alibabacloud.com/v1/imagecaches/idle uid=uid-idle resourceVersion=7"]
+    );
+    // its controller deletes the cache
+    assert_eq!(stage.ids(), [id]);
+}
+
+#[test]
+fn tidy_with_an_unread_list_deletes_nothing() {
+    let stage = Stage::new();
+    let id = stage.cache("idle", "redis:7");
+    stage.server.set(
+        "imagecaches",
+        Answer::List(vec![owner("idle", &id, "redis:7")]),
+    );
+    for (plural, given) in [
+        ("pods", Answer::Status(403, "no")),
+        ("jobs", Answer::BreaksAfter(Vec::new())),
+    ] {
+        stage.server.set(plural, given);
+        let output = stage.tidy(&["--delete", "--yes", "--others", "-o", "json"]);
+        assert_eq!(output.status.code(), Some(3), "{plural}: {output:?}");
+        assert!(stderr(&output).contains(&format!("{plural}")), "{output:?}");
+        assert_eq!(
+            answer(&output)["caches"][0]["verdict"],
+            "blocked",
+            "{plural}"
+        );
+        stage.server.set(plural, Answer::List(Vec::new()));
+    }
+    assert_eq!(stage.server.changes(), Vec::<String>::new());
+    // the cluster alone is not enough, nor is ECI alone
+    let config = stage.config.path().to_str().unwrap();
+    for args in [
+        ["tidy", "--against", "cluster", "--kubeconfig", config].as_slice(),
+        &[
+            "tidy",
+            "--cloud",
+            "--others",
+            "--now",
+            "2090-01-01T00:00:00Z",
+        ],
+    ] {
+        let output = stage.run(&[args, &["--delete", "--yes", "-o", "name"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
+        assert_eq!(stdout(&output), "", "{args:?}");
+    }
+    assert_eq!(stage.ids(), [id]);
+}
+
+/// The files of a world in which a later cache supersedes another one.
+fn world() -> String {
+    let cache = |id: &str, image: &str, created: &str| {
+        json!({"ImageCacheId": id, "ImageCacheName": id, "Status": "Ready", "Images": [image], "CreationTime": created,
+            "LastMatchedTime": "2026-04-01T00:00:00Z", "ImageCacheSize": 20,
+            "Tags": [{"Key": "imagecache.eci.alibabacloud.com/uid", "Value": "u"}]})
+    };
+    let owner = |name: &str, id: &str, image: &str| {
+        json!({"kind": "ImageCache", "apiVersion": "eci.alibabacloud.com/v1", "metadata": {"name": name, "uid": "u",
+            "resourceVersion": "1"}, "spec": {"images": [image]}, "status": {"imageCacheId": id}})
+    };
+    let pod = json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "p"},
+        "spec": {"containers": [{"image": "web:2"}]}});
+    json!([
+        {"ImageCaches": [cache("imc-1", "web:1", "2026-01-01T00:00:00Z"), cache("imc-2", "web:2", "2026-02-01T00:00:00Z")]},
+        owner("one", "imc-1", "web:1"), owner("two", "imc-2", "web:2"), pod, {"ContainerGroups": []},
+    ])
+    .to_string()
+}
+
+#[test]
+fn tidy_of_files_reports_and_never_deletes() {
+    let run = |args: &[&str]| {
+        imagecache(&[&["tidy", "-f", "-", "--now", NOW], args].concat())
+            .stdin(world())
+            .output()
+            .unwrap()
+    };
+    let output = run(&[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        stdout(&output).contains("usage unknown: the workloads and pods of the cluster are not known (else superseded-by)"),
+        "{}",
+        stdout(&output)
+    );
+    let output = run(&["--complete"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        stdout(&output).contains("1 image cache may be deleted, 20 GiB; 0 blocked, 1 kept"),
+        "{}",
+        stdout(&output)
+    );
+    assert_eq!(run(&["--delete"]).status.code(), Some(2));
+    assert_eq!(run(&["--yes"]).status.code(), Some(2));
+    let none = imagecache(&["tidy"]).output().unwrap();
+    assert_eq!(none.status.code(), Some(2), "{none:?}");
+    let none = imagecache(&["tidy", "--cloud", "--complete"])
+        .output()
+        .unwrap();
+    assert_eq!(none.status.code(), Some(2), "{none:?}");
+}
