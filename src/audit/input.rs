@@ -12,6 +12,7 @@ use crate::matching::{
 };
 use crate::pod::CacheRequest;
 use crate::resource::annotation::{ECI_INSTANCE_ID, POD_MATCHED, POD_TAG};
+use crate::resource::owner;
 use crate::resource::workload::PodPaths;
 use crate::time::Timestamp;
 
@@ -124,7 +125,7 @@ impl AuditInput {
     /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
         let mut inventory = std::mem::take(&mut self.inventory);
-        let unread = each_object(document, report, |met, report| {
+        let opened = each_object(document, report, |met, report| {
             if !met.is_cache() {
                 if let Some(group) = GroupView::of(met.fields) {
                     return self.add_group(group);
@@ -151,7 +152,8 @@ impl AuditInput {
             }
             inventory.append(part);
         });
-        self.unread += unread;
+        self.unread += opened.unread;
+        inventory.pages.append(opened.pages);
         self.inventory = inventory;
     }
 
@@ -175,15 +177,17 @@ impl AuditInput {
     #[must_use]
     pub fn unread(&self) -> usize {
         // Templates that are elsewhere do not matter: pods have their images.
-        self.unread + self.inventory.unread + self.inventory.defaults.unreadable
+        self.unread
+            + self.inventory.unread
+            + self.inventory.defaults.unreadable
+            + self.inventory.missing_pages().len()
     }
 
     fn add_owner(&mut self, object: &Value, kind: &str) {
-        let text = |name: &str| object.get("metadata")?.get(name)?.as_str();
-        if let Some(uid) = text("uid") {
+        if let Some(uid) = owner::uid(object) {
             let owner = Owner {
                 name: full_name(object, kind),
-                owner: controller(object),
+                owner: owner::controller(object).map(str::to_owned),
             };
             self.owners.insert(uid.to_owned(), owner);
         }
@@ -193,16 +197,18 @@ impl AuditInput {
         let text = |name: &str| object.get("metadata")?.get(name)?.as_str();
         let annotations = object.pointer("/metadata/annotations");
         let annotation = |name: &str| annotations?.get(name)?.as_str();
-        let mut own = Seen::default();
-        own.hit = annotation(POD_MATCHED)
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned);
+        let own = Seen {
+            hit: annotation(POD_MATCHED)
+                .filter(|id| !id.is_empty())
+                .map(str::to_owned),
+            ..Seen::default()
+        };
         self.starts.push(Start {
             name: full_name(object, "Pod"),
             pod,
             created: text("creationTimestamp").and_then(|time| time.parse().ok()),
-            uid: text("uid").map(str::to_owned),
-            owner: controller(object),
+            uid: owner::uid(object).map(str::to_owned),
+            owner: owner::controller(object).map(str::to_owned),
             group: annotation(ECI_INSTANCE_ID).map(str::to_owned),
             own,
         });
@@ -331,20 +337,6 @@ fn full_name(object: &Value, kind: &str) -> String {
         Some(namespace) => format!("{kind}/{namespace}/{name}"),
         None => format!("{kind}/{name}"),
     }
-}
-
-/// Returns the uid of the object that controls this one.
-fn controller(object: &Value) -> Option<String> {
-    let owners = object.get("metadata")?.get("ownerReferences")?.as_array()?;
-    let controls = |owner: &&Value| owner.get("controller") == Some(&Value::Bool(true));
-    Some(
-        owners
-            .iter()
-            .find(controls)?
-            .get("uid")?
-            .as_str()?
-            .to_owned(),
-    )
 }
 
 /// Returns the uid of the pod that a group runs.

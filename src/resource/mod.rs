@@ -10,6 +10,7 @@ pub(crate) mod identity;
 #[cfg(feature = "kube")]
 pub mod kube;
 mod object;
+pub(crate) mod owner;
 mod phase;
 mod product;
 mod schema;

@@ -62,10 +62,12 @@ fn needed<'i>(
     options: &TidyOptions,
 ) -> BTreeMap<(Option<&'i str>, &'i str), String> {
     // Without a time no cache is expired: one that is listed can be used, whatever its end should be.
-    let mut rules = MatchRules::default();
-    rules.serve_stale_while_updating = true;
-    rules.region.clone_from(&options.region);
-    rules.auto_match = options.auto_match;
+    let rules = MatchRules {
+        serve_stale_while_updating: true,
+        region: options.region.clone(),
+        auto_match: options.auto_match,
+        ..MatchRules::default()
+    };
     let mut needed = BTreeMap::new();
     for pod in &input.pods {
         if let Some(cache) = index.winner(pod, &rules).winner {

@@ -77,7 +77,7 @@ impl TidyInput {
     /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
         let mut inventory = std::mem::take(&mut self.inventory);
-        let unread = each_object(document, report, |met, report| {
+        let opened = each_object(document, report, |met, report| {
             if !met.is_cache() && self.add_groups(met.fields, met.path, report) {
                 return;
             }
@@ -88,7 +88,8 @@ impl TidyInput {
                 self.add_user(met.value);
             }
         });
-        self.unread += unread;
+        self.unread += opened.unread;
+        inventory.pages.append(opened.pages);
         self.inventory = inventory;
     }
 
@@ -98,6 +99,7 @@ impl TidyInput {
         self.inventory.apply_defaults();
         let rest = std::mem::take(&mut self.inventory);
         self.unread += rest.unread + rest.defaults.unreadable + rest.missing_templates();
+        self.unread += rest.missing_pages().len();
         self.others += rest.others;
         self.caches.extend(rest.caches);
         self.pods.extend(rest.pods);

@@ -11,8 +11,8 @@ use crate::console::{self, Console, UNWRITABLE};
 use crate::exit::Exit;
 use crate::usage::UsageError;
 use crate::{
-    complete, completions, cover, crd, dev, eci, expire, explain, freshness, man, match_pods, plan,
-    reference, schema, serve, sync, tidy, validate, webhook,
+    audit, complete, completions, cover, crd, dev, eci, expire, explain, freshness, man,
+    match_pods, plan, reference, schema, serve, sync, tidy, validate, webhook,
 };
 
 /// Maximum width of help, in columns.
@@ -28,6 +28,7 @@ Examples:
   imagecache cover -f manifests/         show which caches a release lacks; can make them and wait
   imagecache tidy --against cluster --cloud
                                          show which caches may be deleted, and why
+  imagecache audit --against cluster     compare predictions with what happened
   imagecache freshness -f caches.yaml    ask registries which cached tags have moved
   imagecache reference nginx             show the full name of an image
   imagecache explain IC022               show the page of a finding
@@ -42,8 +43,8 @@ As a kubectl plugin: ln -s \"$(command -v imagecache)\" /usr/local/bin/kubectl-i
 
 /// Validate, match, expire and plan image caches of Alibaba Cloud ECI.
 ///
-/// Most commands only read files: Kubernetes manifests and replies of the ECI API. `plan`, `cover` and `tidy` can read a
-/// cluster and ECI; `freshness` and the option `--registry` ask registries; `eci` calls the ECI API; `sync` and `webhook` connect to a
+/// Most commands only read files: Kubernetes manifests and replies of the ECI API. `plan`, `cover`, `tidy` and `audit` can
+/// read a cluster and ECI; `freshness` and the option `--registry` ask registries; `eci` calls the ECI API; `sync` and `webhook` connect to a
 /// cluster; `serve`, `dev` and `eci simulate` start local servers.
 #[derive(Debug, Parser)]
 #[command(name = "imagecache", version, after_help = EXAMPLES)]
@@ -71,6 +72,7 @@ enum Verb {
     Plan(Box<plan::PlanCaches>),
     Cover(Box<cover::Cover>),
     Tidy(Box<tidy::TidyCaches>),
+    Audit(Box<audit::AuditStarts>),
     Freshness(Box<freshness::Freshness>),
     Eci(eci::Eci),
     Serve(serve::Serve),
@@ -97,6 +99,7 @@ impl Verb {
             Verb::Plan(verb) => verb.run(console),
             Verb::Cover(verb) => verb.run(console),
             Verb::Tidy(verb) => verb.run(console),
+            Verb::Audit(verb) => verb.run(console),
             Verb::Freshness(verb) => verb.run(console),
             Verb::Eci(verb) => verb.run(console),
             Verb::Serve(verb) => verb.run(console),

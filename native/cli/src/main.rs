@@ -3,6 +3,7 @@
 //! It holds no rule about image caches. There is one file for each verb; [`cli`] lists the verbs, [`exit`] the exit codes,
 //! [`input`] and [`console`] are standard input and output, [`report`] holds the output formats of findings.
 
+mod audit;
 mod cli;
 mod clock;
 mod code_arg;

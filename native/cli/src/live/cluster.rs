@@ -37,8 +37,12 @@ const SELECTOR: (&str, &str, &[&str]) = ("eci.aliyun.com", "Selector", &["v1beta
 /// What besides ImageCaches is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope {
-    /// Container groups and quotas of ECI.
+    /// Container groups of ECI.
     pub(super) groups: bool,
+    /// The quotas of ECI.
+    pub(super) usage: bool,
+    /// Pods that have ended.
+    ended: bool,
     /// Workloads.
     workloads: bool,
     kinds: &'static [(&'static str, &'static str, &'static [&'static str])],
@@ -54,6 +58,8 @@ impl Scope {
             SELECTOR,
         ],
         groups: false,
+        usage: false,
+        ended: false,
         workloads: true,
     };
 
@@ -61,6 +67,8 @@ impl Scope {
     pub(crate) const CACHES: Self = Scope {
         kinds: &[SELECTOR],
         groups: false,
+        usage: false,
+        ended: false,
         workloads: false,
     };
 
@@ -68,6 +76,17 @@ impl Scope {
     pub(crate) const USE: Self = Scope {
         kinds: &[SELECTOR],
         groups: true,
+        usage: true,
+        ended: false,
+        workloads: true,
+    };
+
+    /// For what happened to pods.
+    pub(crate) const PAST: Self = Scope {
+        kinds: &[SELECTOR, ("", "Event", &["v1"])],
+        groups: true,
+        usage: false,
+        ended: true,
         workloads: true,
     };
 }
@@ -160,7 +179,7 @@ impl Live {
         };
         let lists: Vec<(Served, Listed)> = stream::iter(served)
             .map(|served| async {
-                let listed = list(reader, &served).await;
+                let listed = list(reader, &served, scope.ended).await;
                 (served, listed)
             })
             .buffered(AT_ONCE)
@@ -307,9 +326,9 @@ struct Listed {
 }
 
 /// Reads all pages of a list. A server that has forgotten the list in between is asked once more, for all of it at once.
-async fn list(reader: &Reader, served: &Served) -> Listed {
+async fn list(reader: &Reader, served: &Served, ended: bool) -> Listed {
     let request = Request::new(served.path());
-    let living = (served.name == "pods").then_some(LIVING);
+    let living = (served.name == "pods" && !ended).then_some(LIVING);
     let params = living.map_or_else(ListParams::default, |living| {
         ListParams::default().fields(living)
     });

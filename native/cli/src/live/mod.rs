@@ -62,7 +62,7 @@ pub(crate) struct Live {
     pub(crate) unread: Vec<String>,
     /// The region of ECI, if it was asked.
     pub(crate) region: Option<String>,
-    /// What the account may have and has, if the scope has groups.
+    /// What the account may have and has, if the scope has it.
     pub(crate) usage: Option<Usage>,
 }
 
@@ -100,6 +100,8 @@ impl LiveOptions {
                 cloud::caches(cloud, &mut live).await;
                 if scope.groups {
                     cloud::groups(cloud, &mut live).await;
+                }
+                if scope.usage {
                     cloud::usage(cloud, &mut live).await;
                 }
             }
@@ -131,7 +133,8 @@ impl Live {
         !self.unread.is_empty()
     }
 
-    fn unread(&mut self, what: &str, why: &str) {
+    /// Notes something that could not be read.
+    pub(crate) fn unread(&mut self, what: &str, why: &str) {
         self.unread.push(format!("{what}: not read: {why}"));
     }
 }

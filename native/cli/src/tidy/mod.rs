@@ -169,7 +169,8 @@ impl TidyCaches {
             console::note(&format!("note: {changed} changed meanwhile, and stays"));
         }
         let failed = delete::all(&still, &self.live, self.region.as_deref(), console)?;
-        Ok(exit(again.complete && !failed, still.len() < removable))
+        let left = again.tidy.removable().count() > still.len();
+        Ok(exit(again.complete && !failed, left))
     }
 
     /// Reads everything, and returns the verdicts.

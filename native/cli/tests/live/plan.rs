@@ -1,18 +1,9 @@
 //! `imagecache plan` against a cluster and ECI: lists page by page, and what cannot be read.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)] // a test fails by panicking
-
-mod common;
-mod live_server;
 
 use std::process::Output;
 
-use common::{imagecache, stderr, stdout};
-use live_server::{Answer, ListServer, Process, kubeconfig, object};
+use crate::common::{imagecache, stderr, stdout};
+use crate::server::{Answer, ListServer, Process, kubeconfig, object};
 use serde_json::{Value, json};
 
 fn deployment(name: &str, image: &str) -> Value {
@@ -227,7 +218,7 @@ fn plan_of_our_own_api_server_and_simulator() {
         "1000",
     ]);
     let (cluster, cloud) = (serve.address(), simulate.address());
-    live_server::post(
+    crate::server::post(
         &cluster,
         "/apis/apps/v1/namespaces/default/deployments",
         &deployment_in_full(),

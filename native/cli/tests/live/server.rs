@@ -1,7 +1,5 @@
 //! A server of lists that answers as it is set, and processes of the command.
 
-#![allow(dead_code)] // not every test needs everything
-
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

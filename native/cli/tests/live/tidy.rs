@@ -1,18 +1,9 @@
 //! `imagecache tidy` with files, and against a cluster and the simulated ECI.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)] // a test fails by panicking
-
-mod common;
-mod live_server;
 
 use std::process::Output;
 
-use common::{imagecache, stderr, stdout};
-use live_server::{Answer, ListServer, Process, kubeconfig, object};
+use crate::common::{imagecache, stderr, stdout};
+use crate::server::{Answer, ListServer, Process, kubeconfig, object};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-06-01T00:00:00Z";
@@ -208,7 +199,7 @@ fn tidy_with_an_unread_list_deletes_nothing() {
         stage.server.set(plural, given);
         let output = stage.tidy(&["--delete", "--yes", "--others", "-o", "json"]);
         assert_eq!(output.status.code(), Some(3), "{plural}: {output:?}");
-        assert!(stderr(&output).contains(&format!("{plural}")), "{output:?}");
+        assert!(stderr(&output).contains(plural), "{output:?}");
         assert_eq!(
             answer(&output)["caches"][0]["verdict"],
             "blocked",
