@@ -125,12 +125,12 @@ impl AuditInput {
     /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
         let mut inventory = std::mem::take(&mut self.inventory);
-        let unread = each_object(document, report, |met, report| {
+        let opened = each_object(document, report, |met, report| {
             if !met.is_cache() {
                 if let Some(group) = GroupView::of(met.fields) {
                     return self.add_group(group);
                 }
-                if let Some(found) = groups(met.fields) {
+                if let Some(found) = groups(met.fields, &mut inventory.pages) {
                     let unread = each_group(found, met.path, report, |group| self.add_group(group));
                     self.unread += unread;
                     return;
@@ -152,7 +152,8 @@ impl AuditInput {
             }
             inventory.append(part);
         });
-        self.unread += unread;
+        self.unread += opened.unread;
+        inventory.pages.append(opened.pages);
         self.inventory = inventory;
     }
 
@@ -176,7 +177,16 @@ impl AuditInput {
     #[must_use]
     pub fn unread(&self) -> usize {
         // Templates that are elsewhere do not matter: pods have their images.
-        self.unread + self.inventory.unread + self.inventory.defaults.unreadable
+        self.unread
+            + self.inventory.unread
+            + self.inventory.defaults.unreadable
+            + self.inventory.missing_pages().len()
+    }
+
+    /// Returns a sentence for each list or reply whose last page is not in the input.
+    #[must_use]
+    pub fn missing_pages(&self) -> Vec<String> {
+        self.inventory.missing_pages()
     }
 
     fn add_owner(&mut self, object: &Value, kind: &str) {

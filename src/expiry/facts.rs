@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, Levels, Quoted, Report};
 use crate::path::Path;
 use crate::resource::another_product;
 use crate::resource::view::{CacheForm, CacheView};
-use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk};
+use crate::resource::walk::{Met, Opens, Pages, Visitor, WalkFault, walk};
 use crate::resource::{AUTO_NAME_PREFIX, ImageCache, Phase, whole};
 use crate::time::Timestamp;
 
@@ -177,9 +177,17 @@ pub struct ExpiryInventory {
     /// The number of caches, list items and lists of which a part could not be read. Every one of them is reported. An
     /// answer about the inventory is not complete if there is one.
     pub unread: usize,
+    pages: Pages,
 }
 
 impl ExpiryInventory {
+    /// Returns a sentence for each list or reply whose last page is not in the inventory: see
+    /// [`Inventory::missing_pages`](crate::matching::Inventory::missing_pages). An answer is not complete if there is one.
+    #[must_use]
+    pub fn missing_pages(&self) -> Vec<String> {
+        self.pages.sentences()
+    }
+
     /// Adds the caches of a document. Reports facts that cannot be read, items that are not objects, and lists nested
     /// deeper than [`MAX_NESTING`](super::MAX_NESTING).
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
@@ -197,6 +205,7 @@ impl ExpiryInventory {
         self.others = self.others.saturating_add(other.others);
         self.empty_lists = self.empty_lists.saturating_add(other.empty_lists);
         self.unread = self.unread.saturating_add(other.unread);
+        self.pages.append(other.pages);
     }
 
     /// Returns a finding ([`Code::IC083`]) for each id that two `ImageCache` objects have which end at different times.
@@ -250,6 +259,10 @@ impl Visitor for Collector<'_, '_, '_> {
             self.inventory.caches.push(ExpiryFacts::of(&view));
         }
         self.inventory.unread += usize::from(self.report.count() > before);
+    }
+
+    fn page(&mut self, kind: &str, has_next: bool) {
+        self.inventory.pages.add(kind, has_next);
     }
 
     fn empty_list(&mut self) {

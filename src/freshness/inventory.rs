@@ -61,7 +61,7 @@ pub(super) struct CachedImage<'a> {
 impl FreshnessInventory {
     /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
-        each_object(document, report, |met, report| {
+        let opened = each_object(document, report, |met, report| {
             if met.is_cache() {
                 self.add_cache(met, report);
             } else if kind(met) == Some("Pod") && met.meta.group().is_empty() {
@@ -70,6 +70,7 @@ impl FreshnessInventory {
                 self.others += 1;
             }
         });
+        self.unread += opened.unread;
     }
 
     fn add_cache(&mut self, met: &Met<'_>, report: &mut Report<'_>) {

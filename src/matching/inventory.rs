@@ -9,7 +9,7 @@ use crate::diagnostic::Report;
 use crate::image::ImageFacts;
 use crate::path::Path;
 use crate::pod::{self, ClusterDefaults, Pod, Reading};
-use crate::resource::walk::{Met, Opens, Visitor, WalkFault, walk, walk_item};
+use crate::resource::walk::{Met, Opens, Pages, Visitor, WalkFault, walk, walk_item};
 use crate::resource::workload::PodPaths;
 use crate::resource::{Phase, another_product};
 use crate::time::Timestamp;
@@ -52,6 +52,7 @@ pub struct Inventory {
     /// Places of pods in kinds that the table of workloads does not have. Set them before documents are added.
     pub pod_paths: PodPaths,
     pub(crate) owners: TemplateOwners,
+    pub(crate) pages: Pages,
 }
 
 impl Inventory {
@@ -76,12 +77,17 @@ impl Inventory {
         self.unread = self.unread.saturating_add(other.unread);
         self.defaults.merge(other.defaults);
         self.owners.append(other.owners);
+        self.pages.append(other.pages);
     }
 
-    /// Reports whether everything was read: every object, the defaults of the cluster, and the objects that pods are made from.
+    /// Reports whether everything was read: every object, every page of a list, the defaults of the cluster, and the objects
+    /// that pods are made from.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.unread == 0 && self.defaults.unreadable == 0 && self.missing_templates() == 0
+        self.unread == 0
+            && self.defaults.unreadable == 0
+            && self.missing_templates() == 0
+            && self.pages.are_whole()
     }
 
     /// Returns how many times an object gets its pod template from another one that the inventory lacks, such as a Workflow
@@ -104,6 +110,24 @@ impl Inventory {
     #[must_use]
     pub fn missing_templates(&self) -> usize {
         self.owners.missing()
+    }
+
+    /// Returns a sentence for each list or reply whose last page is not in the inventory: it names a next page, and no
+    /// other one of its kind is the last.
+    ///
+    /// ```
+    /// use imagecache::diagnostic::{Levels, Report};
+    /// use imagecache::matching::Inventory;
+    /// let levels = Levels::default();
+    /// let mut inventory = Inventory::default();
+    /// inventory.add(&serde_json::json!({"ImageCaches": [], "NextToken": "AAA"}), &mut Report::new(&levels));
+    /// assert_eq!(inventory.missing_pages(), ["the last page of `ImageCaches` is not in the input"]);
+    /// inventory.add(&serde_json::json!({"ImageCaches": []}), &mut Report::new(&levels));
+    /// assert!(inventory.missing_pages().is_empty());
+    /// ```
+    #[must_use]
+    pub fn missing_pages(&self) -> Vec<String> {
+        self.pages.sentences()
     }
 
     /// Adds one object.
@@ -267,7 +291,15 @@ pub fn subjects(value: &Value, report: &mut Report<'_>) -> Vec<DocumentObject> {
 struct Visit<'r, 'd, F> {
     report: &'r mut Report<'d>,
     visit: F,
-    unread: usize,
+    opened: Opened,
+}
+
+/// What a walk over a document found besides objects.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    /// The number of values that could not be opened. Each is reported.
+    pub(crate) unread: usize,
+    pub(crate) pages: Pages,
 }
 
 impl<F: FnMut(&Met<'_>, &mut Report<'_>)> Visitor for Visit<'_, '_, F> {
@@ -275,8 +307,12 @@ impl<F: FnMut(&Met<'_>, &mut Report<'_>)> Visitor for Visit<'_, '_, F> {
         (self.visit)(met, self.report);
     }
 
+    fn page(&mut self, kind: &str, has_next: bool) {
+        self.opened.pages.add(kind, has_next);
+    }
+
     fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, _: bool) {
-        self.unread += usize::from(report_fault(fault, path, self.report));
+        self.opened.unread += usize::from(report_fault(fault, path, self.report));
     }
 }
 
@@ -301,6 +337,10 @@ impl Visitor for Take<'_, '_, '_> {
         self.inventory.take(met, self.report);
     }
 
+    fn page(&mut self, kind: &str, has_next: bool) {
+        self.inventory.pages.add(kind, has_next);
+    }
+
     fn empty_list(&mut self) {
         self.inventory.empty_lists += 1;
     }
@@ -310,19 +350,19 @@ impl Visitor for Take<'_, '_, '_> {
     }
 }
 
-/// Visits every object of a document, in order. Reports what is not opened, and returns the number of such values.
+/// Visits every object of a document, in order. Reports what is not opened.
 pub(crate) fn each_object(
     document: &Value,
     report: &mut Report<'_>,
     visit: impl FnMut(&Met<'_>, &mut Report<'_>),
-) -> usize {
+) -> Opened {
     let mut visitor = Visit {
         report,
         visit,
-        unread: 0,
+        opened: Opened::default(),
     };
     walk(document, Opens::Everything, &mut visitor);
-    visitor.unread
+    visitor.opened
 }
 
 /// Returns the kind of an object, where it or its list has one.

@@ -121,7 +121,7 @@ pub struct LocalityInventory {
 impl LocalityInventory {
     /// Adds the pods and nodes of a document; reports what cannot be read, with its path in the document.
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
-        each_object(document, report, |met, report| {
+        let opened = each_object(document, report, |met, report| {
             let mut faults = Faults {
                 report,
                 path: met.path,
@@ -150,6 +150,7 @@ impl LocalityInventory {
             }
             self.unreadable += faults.count;
         });
+        self.unreadable += opened.unread;
     }
 
     /// Drops repetitions of a node. Returns the names of the nodes that are there more than once with different images:

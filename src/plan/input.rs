@@ -13,6 +13,7 @@ use crate::matching::{
 };
 use crate::pod::ClusterDefaults;
 use crate::resource::owner;
+use crate::resource::walk::Pages;
 use crate::resource::workload::PodPaths;
 
 /// A workload: pods that are alike.
@@ -77,6 +78,7 @@ pub struct PlanInput {
     pub pod_paths: PodPaths,
     pub(super) defaults: ClusterDefaults,
     owners: TemplateOwners,
+    pages: Pages,
     /// The uids of the objects whose pods are in `demands`.
     uids: BTreeSet<String>,
     /// The ids of caches that pods name which another object in `demands` made.
@@ -93,7 +95,7 @@ pub struct PlanInput {
 impl PlanInput {
     /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
-        let unread = each_object(document, report, |met, report| match kind(met) {
+        let opened = each_object(document, report, |met, report| match kind(met) {
             Some("HorizontalPodAutoscaler" | "ScaledObject") => {
                 self.autoscalers.extend(autoscaler(met.value));
             }
@@ -117,7 +119,15 @@ impl PlanInput {
                 }));
             }
         });
-        self.unread += unread;
+        self.unread += opened.unread;
+        self.pages.append(opened.pages);
+    }
+
+    /// Returns a sentence for each list or reply whose last page is not in the input: see
+    /// [`Inventory::missing_pages`](crate::matching::Inventory::missing_pages). A plan is not complete if there is one.
+    #[must_use]
+    pub fn missing_pages(&self) -> Vec<String> {
+        self.pages.sentences()
     }
 
     /// Adds to each pod what the cluster adds to it: see [`Inventory::apply_defaults`]. Leaves out what another workload of
@@ -141,7 +151,8 @@ impl PlanInput {
     /// assert_eq!(input.demands[0].name(), "StatefulSet/web");
     /// ```
     pub fn apply_defaults(&mut self) {
-        self.unread += self.defaults.unreadable + self.owners.missing();
+        self.unread +=
+            self.defaults.unreadable + self.owners.missing() + self.missing_pages().len();
         for demand in &mut self.demands {
             self.defaults.apply(&mut demand.pod);
         }
@@ -164,6 +175,7 @@ impl PlanInput {
         self.unread += other.unread;
         self.defaults.merge(other.defaults);
         self.owners.append(other.owners);
+        self.pages.append(other.pages);
         self.uids.extend(other.uids);
         self.named.extend(other.named);
         self.autoscalers.extend(other.autoscalers);

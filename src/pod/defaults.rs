@@ -255,8 +255,29 @@ impl ClusterDefaults {
         let text = |field| metadata(field).and_then(Value::as_str).unwrap_or_default();
         match (group, kind) {
             ("", "Namespace") => {
-                let labels = metadata("labels").and_then(Value::as_object);
-                let mut labels = labels.cloned().unwrap_or_default();
+                let mut labels = Map::new();
+                let parent = path.field("metadata");
+                let path = parent.field("labels");
+                match metadata("labels") {
+                    None | Some(Value::Null) => {}
+                    Some(Value::Object(written)) => {
+                        for (name, value) in written {
+                            if !value.is_string() {
+                                let expected = "a string";
+                                let error = TypeError {
+                                    expected,
+                                    found: value,
+                                };
+                                self.unreadable(error, &path.key(name), AS_TEXT, report);
+                            }
+                        }
+                        labels.clone_from(written);
+                    }
+                    Some(found) => {
+                        let expected = "an object";
+                        self.unreadable(TypeError { expected, found }, &path, AS_TEXT, report);
+                    }
+                }
                 labels.insert(NAMESPACE_NAME.to_owned(), text("name").into());
                 self.namespaces
                     .insert(text("name").to_owned(), labels.into());
@@ -299,9 +320,12 @@ impl ClusterDefaults {
             }
             Ok(found) => {
                 let (expected, found) = ("a list of selectors in JSON", &found);
-                self.unreadable(TypeError { expected, found }, path, report);
+                self.unreadable(TypeError { expected, found }, path, LEFT_OUT, report);
             }
-            Err(error) => self.unreadable(format_args!("not valid JSON: {error}"), path, report),
+            Err(error) => {
+                let error = format_args!("not valid JSON: {error}");
+                self.unreadable(error, path, LEFT_OUT, report);
+            }
         }
     }
 
@@ -315,11 +339,11 @@ impl ClusterDefaults {
     ) {
         let spec = match SelectorSpec::deserialize(spec) {
             Ok(spec) => spec,
-            Err(error) => return self.unreadable(error, path, report),
+            Err(error) => return self.unreadable(error, path, LEFT_OUT, report),
         };
         let selectors = [&spec.object_selector, &spec.namespace_selector];
         if selectors.into_iter().flatten().all(LabelSelector::is_empty) {
-            return self.unreadable(SELECTS_NOTHING, path, report);
+            return self.unreadable(SELECTS_NOTHING, path, LEFT_OUT, report);
         }
         let rank = (legacy, Reverse(spec.priority), number, name);
         self.insert(PodSelector { source, rank, spec });
@@ -332,9 +356,15 @@ impl ClusterDefaults {
         self.selectors.insert(at, selector);
     }
 
-    fn unreadable(&mut self, error: impl fmt::Display, path: &Path<'_>, report: &mut Report<'_>) {
+    fn unreadable(
+        &mut self,
+        error: impl fmt::Display,
+        path: &Path<'_>,
+        help: &str,
+        report: &mut Report<'_>,
+    ) {
         self.unreadable += 1;
-        report.add(Code::IC016, path, error, LEFT_OUT);
+        report.add(Code::IC016, path, error, help);
     }
 
     /// Adds the defaults to a pod that was read with its labels.
@@ -399,6 +429,8 @@ impl ClusterDefaults {
 }
 
 const SELECTS_NOTHING: &str = "required: labels of pods or of namespaces";
+/// The help for labels of a Namespace.
+const AS_TEXT: &str = "It is left out. Labels are strings: write the value in quotes.";
 const LEFT_OUT: &str = "The selector is left out. Write it as the page on eci-profile says.";
 
 fn unknown_namespace(source: &str, namespace: Option<&str>) -> String {

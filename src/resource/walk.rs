@@ -2,7 +2,7 @@
 //!
 //! | value | opened as |
 //! |---|---|
-//! | an object whose kind ends in `List` | its `items` |
+//! | an object whose kind ends in `List`, or of any other kind with a list of `items` and no `spec` | its `items` |
 //! | an array, or an object without a kind whose `items` are an array and that has no `spec` | its items |
 //! | an object without a kind that has `ImageCaches` (a DescribeImageCaches reply) | the entries of the reply |
 //! | an object without a kind whose `body` has `ImageCaches` (a printed SDK answer) | the reply in `body` |
@@ -14,13 +14,16 @@
 //! An item of a typed list takes over `apiVersion` and `kind` from its list when it has neither. Source: Kubernetes'
 //! reader of untyped lists (`UnstructuredJSONScheme`).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::identity;
 use super::view::field;
 use super::{GROUP, KIND, LIST_KIND, is_of_another_product};
-use crate::diagnostic::{Code, Report};
+use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
+use crate::spelling::nearest;
 use crate::type_error::TypeError;
 
 /// Largest number of lists within lists that are opened. Real ones nest twice: an array of lists.
@@ -105,11 +108,67 @@ impl Met<'_> {
     }
 }
 
+/// The pages of lists and replies that were seen, by the kind of the list.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pages(BTreeMap<String, PagesOfKind>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct PagesOfKind {
+    /// A page names a next one.
+    continues: bool,
+    /// A page is the last one.
+    ends: bool,
+}
+
+impl Pages {
+    pub(crate) fn add(&mut self, kind: &str, has_next: bool) {
+        let pages = self.0.entry(kind.to_owned()).or_default();
+        pages.continues |= has_next;
+        pages.ends |= !has_next;
+    }
+
+    pub(crate) fn append(&mut self, other: Pages) {
+        for (kind, pages) in other.0 {
+            let ours = self.0.entry(kind).or_default();
+            ours.continues |= pages.continues;
+            ours.ends |= pages.ends;
+        }
+    }
+
+    /// Returns true if the last page of every list was seen.
+    pub(crate) fn are_whole(&self) -> bool {
+        self.0.values().all(|pages| pages.ends || !pages.continues)
+    }
+
+    /// Returns a sentence for each kind of list whose last page was not seen.
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        let kinds = self.0.iter();
+        let kinds = kinds.filter(|(_, pages)| pages.continues && !pages.ends);
+        kinds
+            .map(|(kind, _)| {
+                let kind = Quoted(kind);
+                format!("the last page of {kind} is not in the input")
+            })
+            .collect()
+    }
+}
+
+/// The key of the token of the next page in a reply of ECI. It is empty or absent on the last one.
+const NEXT_TOKEN: &str = "NextToken";
+
+fn is_text(value: Option<&Value>) -> bool {
+    value
+        .and_then(Value::as_str)
+        .is_some_and(|text| !text.is_empty())
+}
+
 /// The reason why a value is not opened.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum WalkFault<'a> {
     /// The list is nested in [`MAX_LIST_DEPTH`] others.
     TooDeep,
+    /// A list has no items but this unknown field, which is spelt like `items`.
+    Misspelt(&'a str),
     /// The items of a list are not a list.
     NotAList(&'a Value),
     /// An item is not an object.
@@ -129,6 +188,10 @@ impl WalkFault<'_> {
                 format_args!("a list within {MAX_LIST_DEPTH} lists, deeper ones are not read"),
                 "",
             ),
+            WalkFault::Misspelt(found) => {
+                let message = format_args!("unknown field {}", Quoted(found));
+                report.add(Code::IC015, path, message, "Did you mean `items`?");
+            }
             WalkFault::NotAList(found) => {
                 let expected = "a list";
                 report.add(Code::IC016, path, TypeError { expected, found }, "");
@@ -147,6 +210,9 @@ pub(crate) trait Visitor {
 
     /// Visits a typed list before its items.
     fn list(&mut self, _list: &Met<'_>) {}
+
+    /// Learns of a page of a list of this kind, or of the reply `ImageCaches`.
+    fn page(&mut self, _kind: &str, _has_next: bool) {}
 
     /// Visits a list, or a reply, without items.
     fn empty_list(&mut self) {}
@@ -260,6 +326,8 @@ impl Walker<'_> {
                 return self.items(items, &path.field("items"), context);
             }
             if let Some((key, entries)) = field(fields, "ImageCaches") {
+                let next = field(fields, NEXT_TOKEN).map(|(_, token)| token);
+                self.visitor.page("ImageCaches", is_text(next));
                 return self.reply(entries, &path.field(key), context);
             }
             if let Some(body @ Value::Object(inner)) = fields.get("body")
@@ -279,7 +347,11 @@ impl Walker<'_> {
         path: &Path<'_>,
         context: Context<'_>,
     ) {
-        let path = path.field("items");
+        let metadata = fields.get("metadata");
+        let next = metadata.and_then(|metadata| metadata.get("continue"));
+        self.visitor.page(meta.kind, is_text(next));
+        let list = path;
+        let path = list.field("items");
         let strict = meta.kind == LIST_KIND || (item_kind.is_empty() && meta.group().is_empty());
         let inherited = if item_kind.is_empty() {
             TypeMeta::default()
@@ -295,7 +367,13 @@ impl Walker<'_> {
             ..context
         };
         match fields.get("items") {
-            None | Some(Value::Null) => self.visitor.empty_list(),
+            None | Some(Value::Null) => match misspelt_items(fields) {
+                Some(found) => {
+                    let fault = WalkFault::Misspelt(found);
+                    self.visitor.fault(fault, &list.field(found), true);
+                }
+                None => self.visitor.empty_list(),
+            },
             Some(Value::Array(items)) => self.items(items, &path, context),
             Some(other) => self
                 .visitor
@@ -337,10 +415,24 @@ impl Walker<'_> {
 }
 
 /// Returns the kind of the items of a typed list: empty for a plain `List`. A kind such as `AllowList` that has a `spec`
-/// and no `items` is not a list.
+/// and no `items` is not a list. `kubectl` opens the `items` of any kind.
 fn item_kind<'k>(kind: &'k str, fields: &Map<String, Value>) -> Option<&'k str> {
-    let item = kind.strip_suffix("List")?;
-    (fields.contains_key("items") || !fields.contains_key("spec")).then_some(item)
+    let has_spec = fields.contains_key("spec");
+    match kind.strip_suffix("List") {
+        Some(item) => (fields.contains_key("items") || !has_spec).then_some(item),
+        None => {
+            let opens = !kind.is_empty() && !has_spec;
+            (opens && matches!(fields.get("items"), Some(Value::Array(_)))).then_some(kind)
+        }
+    }
+}
+
+/// Returns the field of a list without items that is spelt like `items`.
+fn misspelt_items(fields: &Map<String, Value>) -> Option<&str> {
+    let mut names = fields.keys().map(String::as_str);
+    names.find(|name| {
+        !matches!(*name, "apiVersion" | "kind" | "metadata") && nearest(name, ["items"]).is_some()
+    })
 }
 
 /// Kubernetes writes an absent type as null or as an empty string.

@@ -46,9 +46,9 @@ class Server:
 
 
 def run(*command, text=None, code=0):
-    """Returns what a command prints that ends with an exit code."""
+    """Returns what a command prints that ends with an exit code; of one that fails also its errors."""
     command = [str(word) for word in command]
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120)
     if done.returncode != code:
         raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
+    return done.stdout + (done.stderr if code else "")

@@ -69,6 +69,32 @@ class Kubectl:
     def test_explain_shows_the_fields_of_an_image_cache(self):
         self.assertRegex(self.kubectl("explain", "imagecache.spec"), r"(?m)^ *images\s+<\[\]string>")
 
+    @tried("explain of built-in kinds")
+    def test_explain_shows_the_fields_of_built_in_kinds(self):
+        said = self.kubectl("explain", "pod.spec.containers")
+        self.assertRegex(said, r"(?m)^ *image\s+<string>\n +Container image name")
+        said = self.kubectl("explain", "deployment", "--recursive")
+        self.assertRegex(said, r"(?m)^ *matchExpressions\s+<\[\](Object|LabelSelectorRequirement)>")
+
+    @tried("apply of the policy bundle, then a denied ImageCache")
+    def test_the_policies_of_the_bundle_deny(self):
+        self.kubectl("apply", "-f", ROOT / "policy-bundles/kubernetes/imagecaches.yaml")
+        denied = (
+            "apiVersion: eci.alibabacloud.com/v1\nkind: ImageCache\nmetadata: {name: bad}\n"
+            "spec: {images: [a/UPPER/x:1]}\n"
+        )
+        said = self.kubectl("apply", "-f", "-", text=denied, code=1)
+        self.assertIn("spec.images[0]: `a/UPPER/x:1` is not a valid image reference", said)
+        self.kubectl("delete", "-f", ROOT / "policy-bundles/kubernetes/imagecaches.yaml")
+
+    @tried("apply --prune of the kinds that are served")
+    def test_prune_deletes_what_is_not_applied_again(self):
+        listed = {"1.20": "--prune-whitelist"}.get(self.version[:4], "--prune-allowlist")
+        first = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, labels: {prune: \"yes\"}}\n"
+        words = ("apply", "--prune", "-l", "prune=yes", f"{listed}=core/v1/ConfigMap", "-f", "-")
+        self.kubectl(*words, text=first % "one")
+        self.assertIn("configmap/one pruned", self.kubectl(*words, text=first % "two"))
+
     @tried("apply --dry-run=server, diff")
     def test_diff_shows_the_change_and_dry_run_makes_none(self):
         changed = OBJECTS.replace('a: "1"', 'a: "2"')

@@ -1,7 +1,8 @@
 //! The schemas of the built-in kinds that `imagecache serve` has, from the published OpenAPI document of Kubernetes.
 //!
 //! The PyPI package `kubernetes-validate` carries the definitions of that document, under the Apache License 2.0 as
-//! Kubernetes itself. What a server does not need is left out: descriptions, and what the package added to types.
+//! Kubernetes itself. What a server does not need is left out: descriptions after their first sentence, and what the package
+//! added to types.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -129,7 +130,10 @@ fn schemas(definitions: &Map<String, Value>) -> Result<BTreeMap<String, Value>> 
             if let Some((_, default)) = DEFAULTS.iter().find(|(of, _)| *of == name) {
                 properties.insert(
                     "protocol".to_owned(),
-                    json!({"type": "string", "default": default}),
+                    described(
+                        definitions_part(schema, "protocol"),
+                        json!({"type": "string", "default": default}),
+                    ),
                 );
             }
         }
@@ -152,20 +156,25 @@ fn cut(schema: &Value, refers: &mut Vec<String>) -> Value {
     if let Some(to) = schema.get("$ref").and_then(Value::as_str) {
         let name = short(to.rsplit('/').next().unwrap_or_default());
         return match name.as_str() {
-            "util.intstr.IntOrString" => json!({"x-kubernetes-int-or-string": true}),
-            "api.resource.Quantity" => json!({"format": "quantity"}),
-            "meta.v1.Time" => json!({"type": "string", "format": "date-time"}),
-            "meta.v1.MicroTime" => json!({"type": "string", "format": "micro-time"}),
+            "util.intstr.IntOrString" => {
+                described(schema, json!({"x-kubernetes-int-or-string": true}))
+            }
+            "api.resource.Quantity" => described(schema, json!({"format": "quantity"})),
+            "meta.v1.Time" => described(schema, json!({"type": "string", "format": "date-time"})),
+            "meta.v1.MicroTime" => {
+                described(schema, json!({"type": "string", "format": "micro-time"}))
+            }
             // a schema in a schema has rules of its own
             "pkg.runtime.RawExtension"
             | "meta.v1.FieldsV1"
             | "apiextensions.v1.JSONSchemaProps" => {
-                json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+                let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+                described(schema, open)
             }
             _ => {
                 let reference = json!({"$ref": name});
                 refers.push(name);
-                reference
+                described(schema, reference)
             }
         };
     }
@@ -195,5 +204,26 @@ fn cut(schema: &Value, refers: &mut Vec<String>) -> Value {
             .collect();
         words.insert("properties".to_owned(), properties.into());
     }
-    words.into()
+    described(schema, words.into())
+}
+
+/// Returns a property of a schema.
+fn definitions_part<'a>(schema: &'a Value, name: &str) -> &'a Value {
+    let part = schema.get("properties").and_then(|part| part.get(name));
+    part.unwrap_or(&Value::Null)
+}
+
+/// Adds the first sentence of a description.
+fn described(schema: &Value, mut cut: Value) -> Value {
+    let description = schema.get("description").and_then(Value::as_str);
+    let first = description.map(|text| {
+        let line = text.split('\n').next().unwrap_or_default();
+        let sentence = line.split_once(". ").map_or(line, |(sentence, _)| sentence);
+        sentence.trim().trim_end_matches('.').to_owned() + "."
+    });
+    let first = first.filter(|first| first.len() > 1);
+    if let (Some(first), Some(words)) = (first, cut.as_object_mut()) {
+        words.insert("description".to_owned(), first.into());
+    }
+    cut
 }

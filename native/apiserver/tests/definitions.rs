@@ -547,9 +547,9 @@ fn definition_errors_have_field_paths() {
         ),
         (
             "/spec/conversion",
-            json!({"strategy": "Webhook"}),
+            json!({"strategy": "Hook"}),
             "spec.conversion.strategy",
-            "supported values: \"None\"",
+            "supported values: \"None\", \"Webhook\"",
         ),
         (
             "/spec/preserveUnknownFields",
@@ -571,6 +571,87 @@ fn definition_errors_have_field_paths() {
             "{pointer}: {field}: {message}: {faults:#?}"
         );
     }
+}
+
+#[tokio::test]
+async fn conversion_by_webhook_serves_the_storage_version() {
+    let cluster = Cluster::open(Config::default()).await.unwrap();
+    let mut object = widgets();
+    object["spec"]["conversion"] = json!({"strategy": "Webhook", "webhook": {
+        "conversionReviewVersions": ["v1"], "clientConfig": {"url": "https://localhost"},
+    }});
+    let written = define(&cluster, &object).await.unwrap();
+    assert_eq!(written.warnings.len(), 1, "{:?}", written.warnings);
+    let warning = "so the versions v1beta1 are not served";
+    assert!(
+        written.warnings[0].ends_with(warning),
+        "{:?}",
+        written.warnings
+    );
+    let place = |version| cluster.place(("example.com", version, "widgets"), Some("default"), None);
+    assert!(place("v1beta1").is_err());
+    let created = Body::json(&widget("v1", json!({"colour": "blue"})), "test");
+    cluster
+        .create(&place("v1").unwrap(), created)
+        .await
+        .unwrap();
+
+    // what is stored as v1 could not be read as v1beta1
+    let live = definition(&cluster, "widgets.example.com");
+    let swapped = json!([
+        {"op": "replace", "path": "/spec/versions/0/storage", "value": false},
+        {"op": "replace", "path": "/spec/versions/1/storage", "value": true},
+    ]);
+    let refused = cluster
+        .patch(&live, PatchKind::Json, Body::json(&swapped, "test"))
+        .await
+        .unwrap_err();
+    let why = "objects may be stored as v1, and this server calls no webhook to convert them";
+    assert!(refused.message.contains(why), "{}", refused.message);
+}
+
+#[tokio::test]
+async fn rules_have_messages_reasons_and_paths_of_their_own() {
+    let cluster = Cluster::open(Config::default()).await.unwrap();
+    let mut object = widgets();
+    let versions = object["spec"]["versions"].as_array_mut().unwrap();
+    versions.truncate(1);
+    versions[0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["x-kubernetes-validations"] = json!([
+        {
+            "rule": "self.size < 5", "message": "too large", "fieldPath": ".size", "reason": "FieldValueForbidden",
+            "messageExpression": "string(self.size) + ' is more than 4'",
+        },
+        {"rule": "self.size != 7", "message": "plain", "messageExpression": "self.size > 0 ? '' : 'a'"},
+        {
+            "rule": "!oldSelf.hasValue() || oldSelf.value().size == self.size", "optionalOldSelf": true,
+            "message": "size changes", "reason": "FieldValueRequired",
+        },
+    ]);
+    define(&cluster, &object).await.unwrap();
+    let place = cluster.place(("example.com", "v1", "widgets"), Some("default"), None);
+    let place = place.unwrap();
+    let create = |size: u64| {
+        let spec = json!({"colour": "blue", "size": size});
+        cluster.create(&place, Body::json(&widget("v1", spec), "test"))
+    };
+    let message = create(7).await.unwrap_err().message;
+    let expected = "Widget.example.com \"a\" is invalid: [spec.size: Forbidden: 7 is more than 4, \
+                    spec: Invalid value: \"object\": plain]";
+    assert_eq!(message, expected);
+    create(4).await.unwrap();
+    let one = cluster.place(("example.com", "v1", "widgets"), Some("default"), Some("a"));
+    let patch = Body::json(&json!({"spec": {"size": 3}}), "test");
+    let refused = cluster
+        .patch(&one.unwrap(), PatchKind::Merge, patch)
+        .await
+        .unwrap_err();
+    assert!(
+        refused
+            .message
+            .contains("spec: Required value: size changes"),
+        "{}",
+        refused.message
+    );
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 
 use imagecache_apiserver::api::options::DeleteOptions;
 use imagecache_apiserver::api::patch::PatchKind;
+use imagecache_apiserver::api::table::{self, Include};
 use imagecache_apiserver::api::{ApiError, BUILT_IN_RESOURCES};
 use imagecache_apiserver::cluster::place::Place;
 use imagecache_apiserver::cluster::requests::Body;
@@ -360,4 +361,137 @@ async fn system_namespaces_cannot_be_deleted() {
         .delete(&place, DeleteOptions::default())
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn wide_columns_are_those_of_a_real_server() {
+    let cluster = Cluster::open(Config::default()).await.unwrap();
+    let pod = create(&cluster, &pod(json!({}))).await.unwrap();
+    let deployment = create(&cluster, &deployment(json!({}))).await.unwrap();
+    for (object, columns, cells) in [
+        (
+            &pod,
+            vec![
+                "Name",
+                "Ready",
+                "Status",
+                "Restarts",
+                "Age",
+                "IP*",
+                "Node*",
+                "Nominated Node*",
+                "Readiness Gates*",
+            ],
+            json!(["<none>", "<none>", "<none>", "<none>"]),
+        ),
+        (
+            &deployment,
+            vec![
+                "Name",
+                "Ready",
+                "Up-to-date",
+                "Available",
+                "Age",
+                "Containers*",
+                "Images*",
+                "Selector*",
+            ],
+            json!(["a", "b", "app=a"]),
+        ),
+    ] {
+        let resource = place(&cluster, object).resource;
+        let now = imagecache_apiserver::cluster::now();
+        let one = std::slice::from_ref(object);
+        let table = table::render(&resource, one, &Value::Null, Include::None, "v1", true, now);
+        let found: Vec<String> = table["columnDefinitions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|column| {
+                let wide = if column["priority"] == 1 { "*" } else { "" };
+                format!("{}{wide}", column["name"].as_str().unwrap())
+            })
+            .collect();
+        assert_eq!(found, columns);
+        let row = table["rows"][0]["cells"].as_array().unwrap();
+        let wide = &row[columns.iter().position(|name| name.ends_with('*')).unwrap()..];
+        assert_eq!(Value::from(wide.to_vec()), cells);
+    }
+}
+
+#[tokio::test]
+async fn strategic_merge_puts_new_items_first() {
+    let cluster = Cluster::open(Config::default()).await.unwrap();
+    let deployment = create(&cluster, &deployment(json!({}))).await.unwrap();
+    let mut one = place(&cluster, &deployment);
+    one.name = Some("a".to_owned());
+    let patch =
+        json!({"spec": {"template": {"spec": {"containers": [{"name": "new", "image": "c"}]}}}});
+    let written = cluster
+        .patch(&one, PatchKind::Strategic, Body::json(&patch, "test"))
+        .await
+        .unwrap();
+    let containers = written.object["spec"]["template"]["spec"]["containers"].clone();
+    let names: Vec<&Value> = containers
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    assert_eq!(names, ["new", "a"]);
+}
+
+#[tokio::test]
+async fn null_in_an_apply_is_as_in_structured_merge_diff() {
+    let cluster = Cluster::open(Config::default()).await.unwrap();
+    let properties = json!({
+        "text": {"type": "string"},
+        "filled": {"type": "string", "default": "x"},
+        "map": {"type": "object", "additionalProperties": {"type": "string"}},
+        "set": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
+    });
+    let definition = of(
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        json!({
+            "metadata": {"name": "foos.example.com"},
+            "spec": {
+                "group": "example.com", "scope": "Cluster", "names": {"plural": "foos", "kind": "Foo"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                    "type": "object", "properties": {"spec": {"type": "object", "properties": properties}},
+                }}}],
+            },
+        }),
+    );
+    create(&cluster, &definition).await.unwrap();
+    let apply = async |manager: &str, spec: Value, force: bool| {
+        let one = cluster.place(("example.com", "v1", "foos"), None, Some("a"));
+        let object = of("example.com/v1", "Foo", json!({"spec": spec}));
+        let mut body = Body::json(&object, manager);
+        body.options.force = force;
+        let written = cluster.patch(&one.unwrap(), PatchKind::Apply, body).await;
+        written.map(|written| written.object["spec"].clone())
+    };
+    let whole = json!({"text": "a", "map": {"a": "b"}, "set": ["a"]});
+    let stored = apply("one", whole, false).await.unwrap();
+    assert_eq!(stored["filled"], "x", "the default");
+    // a text that another manager owns changes: a conflict; without one, `null` is no text
+    let null = json!({"text": null});
+    let refused = apply("two", null.clone(), false).await.unwrap_err();
+    assert_eq!(refused.code, 409);
+    for manager in ["one", "two"] {
+        let refused = apply(manager, null.clone(), true).await.unwrap_err();
+        assert_eq!(refused.code, 422);
+        let why = "spec.text in body must be of type string: \"null\"";
+        assert!(refused.message.contains(why), "{}", refused.message);
+    }
+    // the parts of a map and of a set are owned one by one, and `null` names none
+    let stored = apply(
+        "two",
+        json!({"map": null, "set": null, "filled": null}),
+        false,
+    )
+    .await;
+    let expected = json!({"text": "a", "map": {"a": "b"}, "set": ["a"], "filled": "x"});
+    assert_eq!(stored.unwrap(), expected);
 }

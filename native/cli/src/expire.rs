@@ -91,7 +91,9 @@ impl Expire {
             .parts
             .into_iter()
             .for_each(|part| inventory.append(part));
-        let complete = !taken.incomplete && inventory.unread == 0;
+        let missing = inventory.missing_pages();
+        missing.iter().for_each(|page| console::complain(page));
+        let complete = !taken.incomplete && inventory.unread == 0 && missing.is_empty();
         documents::report(&inventory.conflicts());
         let caches = inventory.caches.iter();
         let mut ends: Vec<Expiry> = caches.map(|cache| expiry(cache, now)).collect();

@@ -5,9 +5,11 @@
 //! A [`serve`] loop holds at most [`Limits::connections`] connections, and [`Limits::per_address`] of one address; at a
 //! limit the connection that has been idle for longest is closed. One that sends no complete request head within
 //! [`Limits::head`] is closed, a body is read by [`body`] with a size, a time and a budget for all bodies, and a client
-//! that reads nothing of its response for [`Limits::stall`] is disconnected. [`Visitors`] refuses what web pages of other servers send.
+//! that reads nothing of its response for [`Limits::stall`] is disconnected. [`Visitors`] refuses what web pages of other
+//! servers send, and words the refusal of a head that cannot be read.
 
 pub mod client;
+mod explained;
 mod patient;
 mod seats;
 mod visitors;
@@ -36,6 +38,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use explained::Explained;
 use patient::Patient;
 use seats::{Busy, Seat, Seats, Taken};
 pub use visitors::{Authority, BadAuthority, Refusal, Visitors};
@@ -176,6 +179,7 @@ impl Connection {
             stop,
             scheme,
         } = self;
+        let stream = Explained::new(Patient::new(stream, limits.stall), visitors.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let busy = seat.busy();
             let (head, body) = request.into_parts();
@@ -209,7 +213,7 @@ impl Connection {
             .max_buf_size(limits.head_bytes)
             .half_close(false)
             .auto_date_header(false)
-            .serve_connection(TokioIo::new(Patient::new(stream, limits.stall)), service)
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         tokio::select! {

@@ -142,7 +142,7 @@ enum Names {
 /// The reason why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The status of the response: 400, 403 or 415.
+    /// The status of the response: 400, 403, 414, 415 or 431.
     pub status: StatusCode,
     /// One line for people. It holds no text of the request.
     pub message: &'static str,
@@ -196,7 +196,12 @@ impl Visitors {
     /// Returns the response to a request that is not admitted.
     pub(crate) fn refuse(&self, head: &request::Parts, scheme: &str) -> Option<Response<Body>> {
         let refusal = self.admit(head, scheme).err()?;
-        Some((self.refuse)(&refusal))
+        Some(self.response(&refusal))
+    }
+
+    /// Returns the response of a refusal.
+    pub(crate) fn response(&self, refusal: &Refusal) -> Response<Body> {
+        (self.refuse)(refusal)
     }
 
     fn admit(&self, head: &request::Parts, scheme: &str) -> Result<(), Refusal> {

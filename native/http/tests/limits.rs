@@ -114,6 +114,24 @@ async fn a_handler_that_hangs_up_says_nothing() {
 }
 
 #[tokio::test]
+async fn a_head_that_cannot_be_read_is_refused_with_words() {
+    let (address, ..) = start(Limits::default()).await;
+    let bad = b"GET /a?b=c>d HTTP/1.1\r\nhost: x\r\n\r\n";
+    let answer = exchange(&address, bad).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
+        "{answer}"
+    );
+    assert!(answer.ends_with("must be percent-encoded\n"), "{answer}");
+    // also after a request that was answered
+    let mut both = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
+    both.extend_from_slice(bad);
+    let answer = exchange(&address, &both).await;
+    assert!(answer.contains("0 bytes"), "{answer}");
+    assert!(answer.ends_with("must be percent-encoded\n"), "{answer}");
+}
+
+#[tokio::test]
 async fn late_or_large_heads_free_their_connection() {
     let limits = Limits {
         head: Duration::from_millis(200),

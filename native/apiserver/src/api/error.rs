@@ -273,6 +273,28 @@ impl ApiError {
         Self::new(403, "Forbidden", message).on(resource, name)
     }
 
+    /// What an admission policy denies, with the code of its reason.
+    #[must_use]
+    pub fn denied(resource: &Resource, name: &str, why: &str, reason: &'static str) -> Self {
+        let mut error = Self::forbidden(resource, name, why);
+        error.code = match reason {
+            "Forbidden" => 403,
+            "RequestEntityTooLarge" => 413,
+            "Unauthorized" => 401,
+            _ => 422,
+        };
+        error.reason = reason;
+        if let Some(details) = &mut error.details {
+            details.causes = vec![Cause {
+                reason: "",
+                message: why.to_owned(),
+                field: String::new(),
+                more: 0,
+            }];
+        }
+        error
+    }
+
     /// 415: a body whose type is none of `accepted`.
     #[must_use]
     pub fn unsupported_media_type(accepted: &[&str]) -> Self {

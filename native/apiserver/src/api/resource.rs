@@ -92,6 +92,8 @@ pub struct Resource {
     pub prepare: fn(object: &mut Value) -> Result<(), String>,
     /// Finds faults that a schema does not know.
     pub validate: fn(object: &Value, live: Option<&Value>) -> Vec<Cause>,
+    /// What the client that writes an object should know.
+    pub warnings: fn(object: &Value) -> Vec<String>,
     /// How objects are stored, where it is as another resource.
     pub stored: Option<Stored>,
     /// Seconds after its last write until an object is deleted; `None` if it does not expire.

@@ -106,6 +106,7 @@ struct Inner {
     bodies: BodyBudget,
     workers: Workers,
     turns: requests::Turns,
+    policies: webhooks::Policies,
     /// The resources of the last request.
     served: Mutex<Option<Arc<Served>>>,
 }
@@ -151,6 +152,7 @@ impl Cluster {
                 bodies: BodyBudget::new(limits.body_bytes),
                 workers,
                 turns: requests::Turns::default(),
+                policies: webhooks::Policies::default(),
                 served: Mutex::default(),
             }),
         };

@@ -332,7 +332,10 @@ impl Cluster {
         objects: Vec<Value>,
         dry_run: bool,
     ) -> Result<Vec<String>, ApiError> {
-        let time = webhooks::time(self.store());
+        let mut time = webhooks::time(self.store());
+        if webhooks::has_policies(self.store()) {
+            time += self.inner.limits.write_time;
+        }
         if time.is_zero() {
             return Ok(Vec::new());
         }

@@ -224,6 +224,9 @@ impl Match {
             needs.append(needed);
         }
         inventory.apply_defaults();
+        for page in inventory.missing_pages() {
+            console::complain(&page);
+        }
         let mut complete = !taken.incomplete && inventory.is_complete();
         if let Some(access) = access {
             let answered = Answered::of(access, needs, self.clock.now())?;

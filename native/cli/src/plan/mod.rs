@@ -252,6 +252,9 @@ impl PlanCaches {
             input.registry_sizes(&answered.facts);
         }
         input.apply_defaults();
+        for page in input.missing_pages() {
+            console::complain(&page);
+        }
         let unread_live = live.report();
         if input.demands.is_empty() && (unread_live || !self.live.has_cluster()) {
             console::complain("the input has no Pod or workload to plan for");

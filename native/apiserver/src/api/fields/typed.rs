@@ -193,6 +193,8 @@ pub(crate) fn merge(schema: &Schema, under: Option<Value>, over: &Value) -> Valu
         (Some(Value::Array(items)), Value::Array(new)) if schema.list != ListType::Atomic => {
             merge_lists(schema, items, new).into()
         }
+        // `null` claims a map or list that is merged part by part, and says nothing of its parts
+        (Some(under), Value::Null) if has_parts(schema, &under) && !is_blank(Some(&under)) => under,
         (_, over) => over.clone(),
     }
 }

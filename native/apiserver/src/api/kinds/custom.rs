@@ -17,10 +17,28 @@ pub(in crate::api) fn resources(definition: &Value) -> Vec<Resource> {
     let versions = list(spec, "versions");
     let stored = versions.iter().find(|version| flag(version, "storage"));
     let stored = stored.map_or("", |version| text(version, "/name"));
+    let by_webhook = is_converted_by_webhook(spec);
     versions
         .iter()
         .filter(|version| flag(version, "served"))
+        // no webhook converts here
+        .filter(|version| !by_webhook || flag(version, "storage"))
         .map(|version| resource(spec, version, (versions.len() > 1).then_some(stored)))
+        .collect()
+}
+
+/// Does a webhook convert its objects?
+pub(super) fn is_converted_by_webhook(spec: &Value) -> bool {
+    text(spec, "/conversion/strategy") == "Webhook"
+}
+
+/// The served versions of a definition that are not served here, because a webhook would have to convert to them.
+pub(super) fn withheld(spec: &Value) -> Vec<&str> {
+    let versions = list(spec, "versions").iter();
+    versions
+        .filter(|_| is_converted_by_webhook(spec))
+        .filter(|version| flag(version, "served") && !flag(version, "storage"))
+        .map(|version| text(version, "/name"))
         .collect()
 }
 
@@ -183,6 +201,7 @@ fn query(path: &str) -> Option<String> {
         }
         name.clear();
     }
+    let path = unquoted(path);
     let (mut query, mut name, mut depth) = (String::from("$"), String::new(), 0_usize);
     let mut chars = path.chars();
     while let Some(c) = chars.next() {
@@ -218,6 +237,32 @@ fn query(path: &str) -> Option<String> {
     (!query.ends_with("..")).then_some(query)
 }
 
+/// Returns a path with `.name` in place of `['name']`, as Kubernetes reads it, but for those within filters.
+fn unquoted(path: &str) -> String {
+    let (mut made, mut rest) = (String::new(), path);
+    while let Some((before, after)) = rest.split_once('[') {
+        made.push_str(before);
+        let quoted = after
+            .strip_prefix('\'')
+            .and_then(|after| after.split_once("']"));
+        match quoted {
+            Some((name, after)) => {
+                made.push('.');
+                made.push_str(name);
+                rest = after;
+            }
+            None => {
+                let end = after.find(']').map_or(after.len(), |end| end + 1);
+                let (index, after) = after.split_at(end);
+                made.push('[');
+                made.push_str(index);
+                rest = after;
+            }
+        }
+    }
+    made + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,6 +282,11 @@ mod tests {
                 ".metadata.annotations.a\\.b/c",
                 Some("$['metadata']['annotations']['a.b/c']"),
             ),
+            (
+                ".metadata.labels['a\\.b/c']",
+                Some("$['metadata']['labels']['a.b/c']"),
+            ),
+            (".spec['images'][0]", Some("$['spec']['images'][0]")),
             (".spec.images[*]", Some("$['spec']['images'][*]")),
             ("..name", Some("$..['name']")),
             (".spec..name", Some("$['spec']..['name']")),

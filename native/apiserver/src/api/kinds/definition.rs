@@ -39,6 +39,7 @@ pub(super) fn definitions() -> Resource {
         },
         prepare,
         validate,
+        warnings,
         settle: Some(Settle {
             settle,
             finalizer: "customresourcecleanup.apiextensions.k8s.io",
@@ -252,13 +253,7 @@ fn validate(object: &Value, live: Option<&Value>) -> Vec<Cause> {
     causes.extend(version_faults(spec));
     causes.extend(faults_of_names(spec));
     causes.extend(schema_faults(spec));
-    if text(spec, "/conversion/strategy") != "None" {
-        causes.push(Cause::not_supported(
-            "spec.conversion.strategy",
-            &format!("{:?}", text(spec, "/conversion/strategy")),
-            &["None"],
-        ));
-    }
+    causes.extend(conversion_faults(spec, live));
     if is(spec, "preserveUnknownFields") {
         let why = "must be false in order to use a schema: set x-kubernetes-preserve-unknown-fields in it instead";
         causes.push(Cause::invalid(
@@ -271,6 +266,44 @@ fn validate(object: &Value, live: Option<&Value>) -> Vec<Cause> {
         causes.extend(frozen(object, live));
     }
     causes
+}
+
+/// Objects are stored as they are written: no webhook converts those of an earlier storage version.
+fn conversion_faults(spec: &Value, live: Option<&Value>) -> Option<Cause> {
+    let strategy = text(spec, "/conversion/strategy");
+    if !matches!(strategy, "None" | "Webhook") {
+        return Some(Cause::not_supported(
+            "spec.conversion.strategy",
+            &format!("{strategy:?}"),
+            &["None", "Webhook"],
+        ));
+    }
+    if !custom::is_converted_by_webhook(spec) {
+        return None;
+    }
+    let versions = list(spec, "versions");
+    let storage = versions.iter().find(|version| is(version, "storage"));
+    let storage = storage.map_or("", |version| text(version, "/name"));
+    let mut stored = live.map(stored_versions).into_iter().flatten();
+    let other = stored.find(|version| version != storage)?;
+    let why = format!(
+        "objects may be stored as {other}, and this server calls no webhook to convert them: delete the definition first"
+    );
+    let field = "spec.conversion.strategy";
+    Some(Cause::invalid(field, &strategy.into(), &why))
+}
+
+/// What its author should know: the versions that are not served.
+fn warnings(object: &Value) -> Vec<String> {
+    let spec = object.get("spec").unwrap_or(&Value::Null);
+    let withheld = custom::withheld(spec);
+    if withheld.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "spec.conversion.strategy: no webhook is called to convert objects, so the versions {} are not served",
+        withheld.join(", ")
+    )]
 }
 
 fn scope_faults(spec: &Value) -> Option<Cause> {

@@ -73,13 +73,23 @@ const VERBS: &[&str] = &[
 static SCHEMAS: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("schemas.json")).unwrap_or_default());
 
-/// The schema of a built-in kind. A kind that is not in [`SCHEMAS`] is open.
-fn shape(group: &str, kind: &str) -> Schema {
+/// The name of the published schema of a built-in kind.
+pub(super) fn published_name(group: &str, kind: &str) -> String {
     let group = match group.split('.').next().unwrap_or_default() {
         "" => "core",
         first => first,
     };
-    let published = resolved(&json!({"$ref": format!("{group}.v1.{kind}")}));
+    format!("{group}.v1.{kind}")
+}
+
+/// The published schema of a name. It refers to others by their names.
+pub(super) fn published(name: &str) -> Option<&'static Value> {
+    SCHEMAS.get(name)
+}
+
+/// The schema of a built-in kind. A kind that is not in [`SCHEMAS`] is open.
+fn shape(group: &str, kind: &str) -> Schema {
+    let published = resolved(&json!({"$ref": published_name(group, kind)}));
     let mut schema = Schema::compile(&published).unwrap_or_else(|_| Schema::anything());
     for part in schema.properties.values_mut() {
         // the times of an event are shown even if they are not set
@@ -167,6 +177,7 @@ fn blank(group: Name, kind: Name, plural: Name, singular: Name) -> Resource {
         status: |_| Value::Null,
         prepare: |_| Ok(()),
         validate: |_, _| Vec::new(),
+        warnings: |_| Vec::new(),
         stored: None,
         lifetime: None,
         settle: None,

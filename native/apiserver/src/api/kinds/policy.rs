@@ -1,10 +1,14 @@
-//! Disruption budgets and admission policies: stored and validated. Nothing is evicted here, and no policy is evaluated.
+//! Disruption budgets, which are stored only, and admission policies, which `cluster::webhooks` evaluates.
 
 use serde_json::{Value, json};
 
-use super::{age_column, builtin, column, count, name_column, names, selector_faults, text};
+use super::{
+    age_column, builtin, choice_fault, column, count, default, list, name_column, names,
+    selector_faults, text, webhook,
+};
 use crate::api::cause::Cause;
 use crate::api::resource::{Cell, Resource};
+use crate::api::schema::{Expression, POLICY};
 
 const ADMISSION: &str = "admissionregistration.k8s.io";
 
@@ -123,6 +127,14 @@ pub(super) fn admission_policies() -> Resource {
         ],
         blank: json!({"spec": {}, "status": {}}),
         status: |_| json!({}),
+        prepare: |policy| {
+            if let Some(spec) = policy.get_mut("spec") {
+                default(spec, "failurePolicy", "Fail".into());
+                prepare_match(spec.get_mut("matchConstraints"));
+            }
+            Ok(())
+        },
+        validate: |policy, _| policy_faults(policy),
         ..builtin(
             ADMISSION,
             "ValidatingAdmissionPolicy",
@@ -159,6 +171,11 @@ pub(super) fn admission_policy_bindings() -> Resource {
             age_column(),
         ],
         blank: json!({"spec": {}}),
+        prepare: |binding| {
+            prepare_match(binding.pointer_mut("/spec/matchResources"));
+            Ok(())
+        },
+        validate: |binding, _| binding_faults(binding),
         ..builtin(
             ADMISSION,
             "ValidatingAdmissionPolicyBinding",
@@ -166,4 +183,145 @@ pub(super) fn admission_policy_bindings() -> Resource {
             "validatingadmissionpolicybinding",
         )
     }
+}
+
+/// Fills in the defaults of `matchConstraints` and `matchResources`.
+fn prepare_match(part: Option<&mut Value>) {
+    let Some(part) = part.filter(|part| part.is_object()) else {
+        return;
+    };
+    for (name, value) in [
+        ("matchPolicy", json!("Equivalent")),
+        ("namespaceSelector", json!({})),
+        ("objectSelector", json!({})),
+    ] {
+        default(part, name, value);
+    }
+    for rules in ["resourceRules", "excludeResourceRules"] {
+        let rules = part.get_mut(rules).and_then(Value::as_array_mut);
+        for rule in rules.into_iter().flatten() {
+            default(rule, "scope", "*".into());
+        }
+    }
+}
+
+fn policy_faults(policy: &Value) -> Vec<Cause> {
+    let spec = policy.get("spec").unwrap_or(&Value::Null);
+    let mut causes = Vec::new();
+    let constraints = spec.get("matchConstraints").unwrap_or(&Value::Null);
+    if constraints.is_null() {
+        causes.push(Cause::required("spec.matchConstraints", ""));
+    } else if list(constraints, "resourceRules").is_empty() {
+        let field = "spec.matchConstraints.resourceRules";
+        causes.push(Cause::required(field, ""));
+    }
+    causes.extend(match_faults(constraints, "spec.matchConstraints"));
+    causes.extend(choice_fault(
+        policy,
+        "/spec/failurePolicy",
+        "spec.failurePolicy",
+        &["Fail", "Ignore"],
+    ));
+    if list(spec, "validations").is_empty() && list(spec, "auditAnnotations").is_empty() {
+        let why = "validations or auditAnnotations must contain at least one item";
+        causes.push(Cause::required("spec.validations", why));
+    }
+    let kind = spec.get("paramKind");
+    for name in ["apiVersion", "kind"] {
+        let part = kind.map(|kind| text(kind, &format!("/{name}")));
+        if part == Some("") {
+            causes.push(Cause::required(&format!("spec.paramKind.{name}"), ""));
+        }
+    }
+    for part in ["matchConditions", "variables", "validations"] {
+        for (index, item) in list(spec, part).iter().enumerate() {
+            let at = format!("spec.{part}[{index}]");
+            if part != "validations" && text(item, "/name").is_empty() {
+                causes.push(Cause::required(&format!("{at}.name"), ""));
+            }
+            for name in ["expression", "messageExpression"] {
+                let expression = text(item, &format!("/{name}"));
+                let field = format!("{at}.{name}");
+                if expression.trim().is_empty() {
+                    let required = name == "expression";
+                    causes.extend(required.then(|| Cause::required(&field, "")));
+                } else if let Err(why) = Expression::compile(expression, POLICY) {
+                    let why = format!("compilation failed: {why}");
+                    causes.push(Cause::invalid(&field, &expression.into(), &why));
+                }
+            }
+            let reasons = [
+                "Forbidden",
+                "Invalid",
+                "RequestEntityTooLarge",
+                "Unauthorized",
+            ];
+            causes.extend(choice_fault(
+                item,
+                "/reason",
+                &format!("{at}.reason"),
+                &reasons,
+            ));
+        }
+    }
+    causes
+}
+
+fn match_faults(part: &Value, at: &str) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    for rules in ["resourceRules", "excludeResourceRules"] {
+        for (index, rule) in list(part, rules).iter().enumerate() {
+            causes.extend(webhook::rule_faults(
+                rule,
+                &format!("{at}.{rules}[{index}]"),
+            ));
+        }
+    }
+    for name in ["namespaceSelector", "objectSelector"] {
+        let selector = part.get(name).unwrap_or(&Value::Null);
+        causes.extend(selector_faults(selector, &format!("{at}.{name}")));
+    }
+    causes
+}
+
+fn binding_faults(binding: &Value) -> Vec<Cause> {
+    let spec = binding.get("spec").unwrap_or(&Value::Null);
+    let mut causes = Vec::new();
+    if text(spec, "/policyName").is_empty() {
+        causes.push(Cause::required("spec.policyName", ""));
+    }
+    let actions = list(spec, "validationActions");
+    if actions.is_empty() {
+        causes.push(Cause::required("spec.validationActions", ""));
+    }
+    for (index, action) in actions.iter().enumerate() {
+        let field = format!("spec.validationActions[{index}]");
+        let choices = ["Audit", "Deny", "Warn"];
+        causes.extend(choice_fault(action, "", &field, &choices));
+        if actions.iter().take(index).any(|other| other == action) {
+            causes.push(Cause::duplicate(&field, action));
+        }
+    }
+    if actions.iter().any(|action| action == "Deny")
+        && actions.iter().any(|action| action == "Warn")
+    {
+        let why = "must not contain both Deny and Warn (repeating the same validation failure information in the API \
+                   response and headers serves no purpose)";
+        let shown = actions.to_vec().into();
+        causes.push(Cause::invalid("spec.validationActions", &shown, why));
+    }
+    if let Some(reference) = spec.get("paramRef").filter(|part| part.is_object()) {
+        let named = !text(reference, "/name").is_empty();
+        if named == reference.get("selector").is_some_and(Value::is_object) {
+            let why = "exactly one of name or selector must be specified";
+            causes.push(Cause::required("spec.paramRef.name", why));
+        }
+        if text(reference, "/parameterNotFoundAction").is_empty() {
+            let field = "spec.paramRef.parameterNotFoundAction";
+            causes.push(Cause::required(field, ""));
+        }
+    }
+    let resources = spec.get("matchResources").unwrap_or(&Value::Null);
+    causes.extend(match_faults(resources, "spec.matchResources"));
+    causes
 }

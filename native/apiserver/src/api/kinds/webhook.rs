@@ -11,7 +11,7 @@ use super::{
 use crate::api::cause::Cause;
 use crate::api::meta::{NameRule, name_faults};
 use crate::api::resource::{Cell, Resource};
-use crate::api::schema::Condition;
+use crate::api::schema::{Expression, REQUEST};
 
 const GROUP: &str = "admissionregistration.k8s.io";
 
@@ -162,7 +162,7 @@ fn faults(webhook: &Value, at: &str) -> Vec<Cause> {
     }
     for (index, condition) in list(webhook, "matchConditions").iter().enumerate() {
         let expression = text(condition, "/expression");
-        if let Err(why) = Condition::compile(expression) {
+        if let Err(why) = Expression::compile(expression, REQUEST) {
             let field = field(&format!("matchConditions[{index}].expression"));
             let why = format!("compilation failed: {why}");
             causes.push(Cause::invalid(&field, &expression.into(), &why));
@@ -172,7 +172,7 @@ fn faults(webhook: &Value, at: &str) -> Vec<Cause> {
     causes
 }
 
-fn rule_faults(rule: &Value, at: &str) -> Vec<Cause> {
+pub(super) fn rule_faults(rule: &Value, at: &str) -> Vec<Cause> {
     let mut causes = Vec::new();
     for name in ["apiGroups", "apiVersions", "operations", "resources"] {
         let items = list(rule, name);

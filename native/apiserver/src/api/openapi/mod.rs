@@ -1,8 +1,8 @@
 //! OpenAPI: what `kubectl explain` shows and what `kubectl apply` asks the server about.
 //!
 //! A document has the paths of its group and version, the parameters and responses of each, and the schemas. The schema
-//! of a custom resource is that of its definition; those of the built-in kinds have only the fields that this server
-//! uses.
+//! of a custom resource is that of its definition; those of the built-in kinds are the published ones, with the first
+//! sentence of each description.
 
 mod gnostic;
 mod operations;
@@ -14,6 +14,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha512};
 
+use super::kinds;
 use super::registry::Resources;
 use super::resource::Resource;
 
@@ -129,7 +130,19 @@ fn build(resources: &Resources, group: &str, version: &str) -> Value {
     let mut paths = Map::new();
     let is_of = |resource: &&Arc<Resource>| resource.group == group && resource.version == version;
     for resource in resources.iter().filter(is_of) {
-        schemas.insert(model(resource, &resource.kind), shape(resource));
+        let mut refers = Vec::new();
+        schemas.insert(
+            model(resource, &resource.kind),
+            shape(resource, &mut refers),
+        );
+        while let Some(name) = refers.pop() {
+            let published = published_model(name);
+            if let (false, Some(schema)) =
+                (schemas.contains_key(&published), kinds::published(name))
+            {
+                schemas.insert(published, documented(schema, &mut refers));
+            }
+        }
         if resource.verbs.contains(&"list") {
             let name = model(resource, &resource.list_kind);
             schemas.insert(name, list_shape(resource));
@@ -178,26 +191,28 @@ fn head(properties: &mut Map<String, Value>, metadata: &str, words: &str) {
     );
 }
 
-/// The shape of a kind: a definition's own, or what the blank object of a built-in kind shows.
-fn shape(resource: &Resource) -> Value {
+/// The name of a published shape, as `kubectl` knows it: `core.v1.PodSpec` is `io.k8s.api.core.v1.PodSpec`.
+fn published_model(name: &str) -> String {
+    match name.split_once('.') {
+        Some(("meta", rest)) => format!("io.k8s.apimachinery.pkg.apis.meta.{rest}"),
+        Some(("apiextensions", _)) => format!("io.k8s.apiextensions-apiserver.pkg.apis.{name}"),
+        _ => format!("io.k8s.api.{name}"),
+    }
+}
+
+/// The shape of a kind: a definition's own, or the published one of a built-in kind, which `refers` to others.
+fn shape(resource: &Resource, refers: &mut Vec<&'static str>) -> Value {
     let mut shape = if resource.custom {
         resource.documented.clone()
     } else {
-        let fields = resource.blank.as_object().into_iter().flatten();
-        let properties: Map<String, Value> = fields
-            .filter(|(_, value)| value.is_object())
-            .map(|(name, _)| (name.clone(), open()))
-            .collect();
-        let mut shape = open();
-        if let Some(fields) = shape.as_object_mut() {
-            fields.insert(
-                "description".to_owned(),
-                format!("{} of Kubernetes.", resource.kind).into(),
-            );
-            fields.insert("properties".to_owned(), properties.into());
-        }
-        shape
+        kinds::published(&kinds::published_name(&resource.group, &resource.kind)).map_or_else(
+            || json!({"type": "object"}),
+            |schema| documented(schema, refers),
+        )
     };
+    if let (false, Some(fields)) = (resource.custom, shape.as_object_mut()) {
+        fields.entry("properties").or_insert_with(|| json!({}));
+    }
     if let Some(properties) = shape.get_mut("properties").and_then(Value::as_object_mut) {
         head(properties, "ObjectMeta", METADATA);
     }
@@ -205,8 +220,42 @@ fn shape(resource: &Resource) -> Value {
     shape
 }
 
-fn open() -> Value {
-    json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+/// A published schema as a document has it; `refers` gets what it refers to.
+fn documented(schema: &'static Value, refers: &mut Vec<&'static str>) -> Value {
+    let Value::Object(words) = schema else {
+        return schema.clone();
+    };
+    let mut made = Map::new();
+    for (word, value) in words {
+        let value = match word.as_str() {
+            "$ref" => {
+                let name = value.as_str().unwrap_or_default();
+                refers.push(name);
+                let to = vec![reference(&published_model(name))];
+                made.insert("allOf".to_owned(), to.into());
+                continue;
+            }
+            "x-kubernetes-int-or-string" => {
+                made.insert("format".to_owned(), "int-or-string".into());
+                made.insert("type".to_owned(), "string".into());
+                continue;
+            }
+            "items" | "additionalProperties" => documented(value, refers),
+            "properties" => {
+                let properties = value.as_object().into_iter().flatten();
+                let properties =
+                    properties.map(|(name, part)| (name.clone(), documented(part, refers)));
+                properties.collect::<Map<_, _>>().into()
+            }
+            "format" if value == "quantity" => {
+                made.insert("type".to_owned(), "string".into());
+                value.clone()
+            }
+            _ => value.clone(),
+        };
+        made.insert(word.clone(), value);
+    }
+    made.into()
 }
 
 fn list_shape(resource: &Resource) -> Value {

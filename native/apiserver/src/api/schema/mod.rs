@@ -1,11 +1,15 @@
 //! Structural schemas: the shape of objects, compiled once from the JSON form that a CustomResourceDefinition carries.
 
+mod expression;
 mod format;
 mod go;
 mod prune;
 mod required;
+mod rule_addresses;
+mod rule_calls;
 mod rule_functions;
 mod rule_kind;
+mod rule_library;
 mod rule_types;
 mod rules;
 pub(crate) mod structural;
@@ -16,10 +20,11 @@ use std::collections::BTreeMap;
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
+pub(crate) use expression::{Expression, POLICY, REQUEST, Scope};
 pub(crate) use go::decode;
-pub(crate) use prune::{prune, trim};
+pub(crate) use prune::{fill, prune, trim};
 pub(crate) use required::missing;
-pub(crate) use rules::Condition;
+
 pub(crate) use validate::validate;
 
 use crate::limits::PATTERN_BYTES;
@@ -309,10 +314,11 @@ impl Schema {
 /// Compiles a pattern, and takes what it needs off the bytes that are left. A few characters can need megabytes, such as
 /// `\w{500}`. The crate does not say how many, so the size is the smallest limit that suffices.
 fn compile_pattern(pattern: &str, bytes: &mut usize) -> Result<Regex, String> {
+    let pattern = as_of_rust(pattern);
     let mut size = 2 << 10;
     loop {
         let within = size.min(*bytes);
-        let mut builder = RegexBuilder::new(pattern);
+        let mut builder = RegexBuilder::new(&pattern);
         match builder
             .size_limit(within)
             .dfa_size_limit(PATTERN_CACHE)
@@ -333,6 +339,40 @@ fn compile_pattern(pattern: &str, bytes: &mut usize) -> Result<Regex, String> {
     }
 }
 
+/// Returns a pattern of Go as the crate `regex` writes it. In a class of Go `[`, `&&` and `~~` are characters.
+pub(super) fn as_of_rust(pattern: &str) -> String {
+    let mut made = String::with_capacity(pattern.len());
+    let (mut in_class, mut at_start) = (false, false);
+    let mut chars = pattern.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '\\' {
+            made.push(c);
+            made.extend(chars.next());
+            at_start = false;
+            continue;
+        }
+        match c {
+            '[' if !in_class => {
+                in_class = true;
+                at_start = true;
+                made.push(c);
+                made.extend(chars.next_if_eq(&'^'));
+                continue;
+            }
+            // a named class: `[:alpha:]`
+            '[' if chars.peek() == Some(&':') => {}
+            ']' if chars.peek() == Some(&']') && made.ends_with(':') => {}
+            ']' if at_start => {}
+            ']' => in_class = false,
+            '[' | '&' | '~' if in_class => made.push('\\'),
+            _ => {}
+        }
+        at_start = false;
+        made.push(c);
+    }
+    made
+}
+
 /// What a pattern may remember of its search, in bytes.
 const PATTERN_CACHE: usize = 256 << 10;
 
@@ -343,6 +383,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn patterns_are_those_of_go() {
+        for (pattern, text, matches) in [
+            (r"^[^()[\]?={}]+$", "a", true),
+            (r"^[^()[\]?={}]+$", "[", false),
+            ("^[a&&b]+$", "a&b", true),
+            ("^[[:alpha:]]+$", "ab", true),
+            ("^[[:alpha:]_]+$", "a_b", true),
+            ("^[[:alpha:]_]+$", "a1", false),
+            ("^[]a]+$", "]a", true),
+            (r"^\[a\]$", "[a]", true),
+        ] {
+            let compiled = compile_pattern(pattern, &mut { PATTERN_BYTES }).unwrap();
+            assert_eq!(compiled.is_match(text), matches, "{pattern}");
+        }
+    }
 
     #[test]
     fn patterns_of_a_schema_share_a_budget() {

@@ -73,6 +73,37 @@ pub(crate) fn trim(schema: &Schema, value: &mut Value) {
     }
 }
 
+/// Fills in the defaults of fields that are missing, or `null` and may not be. Other nulls stay.
+pub(crate) fn fill(schema: &Schema, value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, part) in &schema.properties {
+                let Some(default) = &part.default else {
+                    continue;
+                };
+                let is_missing = match fields.get(name) {
+                    None => true,
+                    Some(value) => value.is_null() && !part.nullable,
+                };
+                if is_missing {
+                    fields.insert(name.clone(), default.clone());
+                }
+            }
+            for (name, value) in fields {
+                if let Some(schema) = schema.field(name) {
+                    fill(schema, value);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                fill(schema.item(), item);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn trim_fields(schema: &Schema, fields: &mut Map<String, Value>) {
     for (name, value) in fields {
         if let Some(schema) = schema.field(name) {

@@ -12,10 +12,13 @@ use super::{format, go};
 use crate::limits::{PATTERN_BYTES, RULE_BYTES};
 
 /// The names of the functions, for the checker.
-pub(super) const NAMES: [&str; 8] = [
-    "duration",
+pub(super) const NAMES: [&str; 11] = [
     "find",
     "findAll",
+    "getHours",
+    "getMilliseconds",
+    "getMinutes",
+    "getSeconds",
     "isCIDR",
     "isIP",
     "isQuantity",
@@ -25,6 +28,7 @@ pub(super) const NAMES: [&str; 8] = [
 
 /// Adds the functions to a context.
 pub(super) fn add(context: &mut cel::Context<'_, '_>) {
+    super::rule_library::add(context);
     // none of the names is declared, so none is refused
     let _ = context.add_function(
         "find",
@@ -56,6 +60,16 @@ pub(super) fn add(context: &mut cel::Context<'_, '_>) {
             || ExecutionError::function_error("duration", format!("invalid duration {text}"));
         duration(&text).ok_or_else(fault)
     });
+    // of durations only: the checker refuses them for times
+    for (name, nanoseconds) in [
+        ("getHours", 3_600_000_000_000_i64),
+        ("getMinutes", 60_000_000_000),
+        ("getSeconds", 1_000_000_000),
+        ("getMilliseconds", 1_000_000),
+    ] {
+        let part = move |This(duration): This<i64>| duration / nanoseconds;
+        let _ = context.add_function(name, part);
+    }
     let _ = context.add_function("timestamp", |text: Arc<String>| {
         let fault = || ExecutionError::function_error("timestamp", format!("invalid time {text}"));
         time(&text).ok_or_else(fault)
@@ -63,9 +77,11 @@ pub(super) fn add(context: &mut cel::Context<'_, '_>) {
 }
 
 fn compiled(function: &str, pattern: &str) -> Result<Regex, ExecutionError> {
-    let builder = RegexBuilder::new(pattern.get(..RULE_BYTES).unwrap_or(pattern))
-        .size_limit(PATTERN_BYTES / 16)
-        .build();
+    let builder = RegexBuilder::new(&super::as_of_rust(
+        pattern.get(..RULE_BYTES).unwrap_or(pattern),
+    ))
+    .size_limit(PATTERN_BYTES / 16)
+    .build();
     builder.map_err(|error| ExecutionError::function_error(function, error))
 }
 

@@ -19,9 +19,14 @@ pub(super) enum Kind<'a> {
     Map(Box<Kind<'a>>),
     /// An object with the fields of a schema.
     Object(&'a Schema),
+    /// A value of Kubernetes' libraries, by the name of its type.
+    Opaque(&'static str),
 }
 
-use Kind::{Any, Bool, Bytes, Double, Int, List, Map, Null, Object, String as Text, Uint};
+/// The type of durations.
+pub(super) const DURATION: Kind<'static> = Opaque("google.protobuf.Duration");
+
+use Kind::{Any, Bool, Bytes, Double, Int, List, Map, Null, Object, Opaque, String as Text, Uint};
 
 impl<'a> Kind<'a> {
     pub(super) fn of(schema: &'a Schema) -> Self {
@@ -64,6 +69,7 @@ impl<'a> Kind<'a> {
             List(items) => format!("list({})", items.name()),
             Map(values) => format!("map(string, {})", values.name()),
             Object(_) => "object".to_owned(),
+            Opaque(name) => (*name).to_owned(),
         }
     }
 
@@ -78,6 +84,7 @@ impl<'a> Kind<'a> {
             // a map literal can be an object
             (Map(_), Object(_)) | (Object(_), Map(_)) => true,
             (Object(_), Object(_)) => true,
+            (Opaque(one), Opaque(other)) => one == other,
             (one, other) => one.tag() == other.tag(),
         }
     }
@@ -96,7 +103,12 @@ impl<'a> Kind<'a> {
             List(_) => 8,
             Map(_) => 9,
             Object(_) => 10,
+            Opaque(_) => 11,
         }
+    }
+
+    pub(super) fn is_duration(&self) -> bool {
+        matches!((self, DURATION), (Opaque(one), Opaque(duration)) if *one == duration)
     }
 
     pub(super) fn is_number(&self) -> bool {

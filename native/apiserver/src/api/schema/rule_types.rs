@@ -3,52 +3,53 @@
 //!
 //! The checker knows less than that of a real server: where it does not know a type, it accepts everything.
 
-use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{Expr, IdedExpr, LiteralValue};
 
+use super::rule_calls::called;
 use super::rule_kind::Kind::{
     self, Any, Bool, Bytes, Double, Int, List, Map, Null, Object, String as Text, Uint,
 };
-use super::{Schema, rule_functions};
+use super::{Schema, rule_library};
 
-/// Functions that the evaluator has, beside operators and macros.
-const FUNCTIONS: &[&str] = &[
-    "bool",
-    "bytes",
-    "charAt",
-    "contains",
-    "double",
-    "dyn",
-    "endsWith",
-    "format",
-    "indexOf",
-    "int",
-    "join",
-    "lastIndexOf",
-    "lowerAscii",
-    "matches",
-    "replace",
-    "size",
-    "split",
-    "startsWith",
-    "string",
-    "substring",
-    "trim",
-    "uint",
-    "upperAscii",
-];
-
-/// Checks a rule about the value of a schema.
+/// Checks a rule about the value of a schema; with `optional` the stored value is an optional one.
 ///
 /// # Errors
 /// Says what the rule cannot mean, in the words of CEL's checker.
-pub(super) fn check(schema: &Schema, rule: &IdedExpr) -> Result<(), String> {
-    let mut checker = Checker {
-        variables: vec![("self", Kind::of(schema)), ("oldSelf", Kind::of(schema))],
-    };
-    match checker.kind(rule)? {
+pub(super) fn check(schema: &Schema, rule: &IdedExpr, optional: bool) -> Result<(), String> {
+    match kind(schema, rule, optional)? {
         Any | Bool => Ok(()),
         other => Err(format!("must evaluate to a bool, not to {}", other.name())),
     }
+}
+
+/// Checks the expression of a message as [`check`] does.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn check_message(
+    schema: &Schema,
+    expression: &IdedExpr,
+    optional: bool,
+) -> Result<(), String> {
+    match kind(schema, expression, optional)? {
+        Any | Text => Ok(()),
+        other => Err(format!(
+            "messageExpression must evaluate to a string, not to {}",
+            other.name()
+        )),
+    }
+}
+
+fn kind<'a>(
+    schema: &'a Schema,
+    expression: &'a IdedExpr,
+    optional: bool,
+) -> Result<Kind<'a>, String> {
+    let old = if optional { Any } else { Kind::of(schema) };
+    let mut checker = Checker {
+        variables: vec![("self", Kind::of(schema)), ("oldSelf", old)],
+    };
+    checker.kind(expression)
 }
 
 /// Checks that every function of an expression can be evaluated.
@@ -128,12 +129,20 @@ impl<'a> Checker<'a> {
             }
             Expr::Call(call) => {
                 let target = call.target.as_deref();
-                let target = target.map(|target| self.kind(target)).transpose()?;
+                let namespace = target.and_then(|target| rule_library::namespace(&target.expr));
                 let mut arguments = Vec::new();
                 for argument in &call.args {
                     arguments.push(self.kind(argument)?);
                 }
-                called(&call.func_name, target, arguments)?
+                match namespace {
+                    Some(of) if !self.variables.iter().any(|(known, _)| *known == of) => {
+                        called(&format!("{of}.{}", call.func_name), None, arguments)?
+                    }
+                    _ => {
+                        let target = target.map(|target| self.kind(target)).transpose()?;
+                        called(&call.func_name, target, arguments)?
+                    }
+                }
             }
             Expr::Map(_) => Map(Box::new(Any)),
             Expr::Struct(_) | Expr::Unspecified => Any,
@@ -149,8 +158,10 @@ fn field<'a>(operand: &Kind<'a>, name: &str) -> Result<Kind<'a>, String> {
         Object(schema) => match schema
             .properties
             .iter()
-            .find(|(known, _)| escaped(known) == name)
+            .find(|(known, _)| escaped(known) == name || *known == name)
         {
+            // metadata that a schema does not describe has the fields of every object
+            Some((_, field)) if name == "metadata" && field.properties.is_empty() => Ok(Any),
             Some((_, field)) => Ok(Kind::of(field)),
             // every object has these, whatever its schema says
             None if matches!(name, "apiVersion" | "kind" | "metadata") || schema.preserve => {
@@ -165,9 +176,9 @@ fn field<'a>(operand: &Kind<'a>, name: &str) -> Result<Kind<'a>, String> {
     }
 }
 
-/// Returns the name of a field in a rule: `x__dash__y` for `x-y`, `__in__` for `in`.
-pub(super) fn escaped(name: &str) -> String {
-    const RESERVED: [&str; 18] = [
+/// Is it a word of CEL? A field of this name has it in rules beside the escaped one.
+pub(super) fn is_reserved(name: &str) -> bool {
+    const RESERVED: [&str; 21] = [
         "as",
         "break",
         "const",
@@ -186,150 +197,21 @@ pub(super) fn escaped(name: &str) -> String {
         "package",
         "return",
         "true",
+        "var",
+        "void",
+        "while",
     ];
-    if RESERVED.contains(&name) {
+    RESERVED.contains(&name)
+}
+
+/// Returns the name of a field in a rule: `x__dash__y` for `x-y`, `__in__` for `in`.
+pub(super) fn escaped(name: &str) -> String {
+    if is_reserved(name) {
         return format!("__{name}__");
     }
     let name = name.replace("__", "__underscores__");
     let name = name.replace('.', "__dot__").replace('-', "__dash__");
     name.replace('/', "__slash__")
-}
-
-/// Returns the type of a call's result.
-fn called<'a>(
-    name: &str,
-    target: Option<Kind<'a>>,
-    arguments: Vec<Kind<'a>>,
-) -> Result<Kind<'a>, String> {
-    let all: Vec<&Kind<'a>> = target.iter().chain(&arguments).collect();
-    let refuse = || {
-        let names: Vec<String> = all.iter().map(|kind| kind.name()).collect();
-        let dot = if target.is_some() { "." } else { "" };
-        Err(format!(
-            "found no matching overload for '{name}' applied to '{dot}({})'",
-            names.join(", ")
-        ))
-    };
-    let one_of = |kind: &Kind<'_>, known: &[Kind<'_>]| {
-        matches!(kind, Any) || known.iter().any(|known| known.tag() == kind.tag())
-    };
-    match (name, all.as_slice()) {
-        (operators::EQUALS | operators::NOT_EQUALS, [one, other]) => {
-            if one.fits(other) {
-                Ok(Bool)
-            } else {
-                refuse()
-            }
-        }
-        (
-            operators::LESS
-            | operators::LESS_EQUALS
-            | operators::GREATER
-            | operators::GREATER_EQUALS,
-            [one, other],
-        ) => {
-            let ordered =
-                |kind: &Kind<'_>| kind.is_number() || one_of(kind, &[Any, Bool, Bytes, Text]);
-            let alike = (one.is_number() && other.is_number()) || one.fits(other);
-            if alike && ordered(one) && ordered(other) {
-                Ok(Bool)
-            } else {
-                refuse()
-            }
-        }
-        (operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT, kinds) => {
-            if kinds.iter().all(|kind| one_of(kind, &[Any, Bool])) {
-                Ok(Bool)
-            } else {
-                refuse()
-            }
-        }
-        (operators::NOT_STRICTLY_FALSE, _) => Ok(Bool),
-        (operators::ADD, [one, other]) => {
-            let can = |kind: &Kind<'_>| {
-                kind.is_number() || one_of(kind, &[Any, Bytes, Text, List(Box::new(Any))])
-            };
-            match (one, other) {
-                (Any, kind) | (kind, Any) if can(kind) => Ok((*kind).clone()),
-                (one, other) if one.fits(other) && can(one) => Ok((*one).clone()),
-                // lists of different items are a list of any
-                (List(_), List(_)) => Ok(List(Box::new(Any))),
-                _ => refuse(),
-            }
-        }
-        (
-            operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE | operators::MODULO,
-            [one, other],
-        ) => match (one, other) {
-            (Any, kind) | (kind, Any) if kind.is_number() || matches!(kind, Any) => {
-                Ok((*kind).clone())
-            }
-            (one, other) if one.is_number() && one.fits(other) => Ok((*one).clone()),
-            _ => refuse(),
-        },
-        (operators::NEGATE, [one]) => {
-            if one_of(one, &[Any, Double, Int]) {
-                Ok((*one).clone())
-            } else {
-                refuse()
-            }
-        }
-        (operators::CONDITIONAL, [condition, one, other]) => {
-            if !one_of(condition, &[Any, Bool]) || !one.fits(other) {
-                return refuse();
-            }
-            Ok(if matches!(one, Any) {
-                (*other).clone()
-            } else {
-                (*one).clone()
-            })
-        }
-        (operators::INDEX, [of, index]) => match of {
-            List(items) if one_of(index, &[Any, Int]) => Ok((**items).clone()),
-            Map(values) if one_of(index, &[Any, Text]) => Ok((**values).clone()),
-            Any | Object(_) => Ok(Any),
-            _ => refuse(),
-        },
-        (operators::IN, [item, of]) => match of {
-            List(items) if items.fits(item) => Ok(Bool),
-            Map(_) if one_of(item, &[Any, Text]) => Ok(Bool),
-            Any | Object(_) => Ok(Bool),
-            _ => refuse(),
-        },
-        (operators::OPT_INDEX | operators::OPT_SELECT, _) => Ok(Any),
-        ("size", [of]) => {
-            let sized = [Any, Bytes, Text, List(Box::new(Any)), Map(Box::new(Any))];
-            if one_of(of, &sized) {
-                Ok(Int)
-            } else {
-                refuse()
-            }
-        }
-        ("contains" | "endsWith" | "matches" | "startsWith", [of, argument]) => {
-            let texts = [Any, Text];
-            if one_of(of, &texts) && one_of(argument, &texts) {
-                Ok(Bool)
-            } else {
-                refuse()
-            }
-        }
-        ("bool", [_]) => Ok(Bool),
-        ("double", [_]) => Ok(Double),
-        ("int", [_]) => Ok(Int),
-        ("uint", [_]) => Ok(Uint),
-        ("string", [_]) => Ok(Text),
-        ("lowerAscii" | "replace" | "substring" | "trim" | "upperAscii" | "charAt", [of, ..]) => {
-            if one_of(of, &[Any, Text]) {
-                Ok(Text)
-            } else {
-                refuse()
-            }
-        }
-        (name, _) if FUNCTIONS.contains(&name) || rule_functions::NAMES.contains(&name) => Ok(Any),
-        (name, _) => Err(format!(
-            "the function '{name}' is not evaluated by this server"
-        )),
-    }
 }
 
 #[cfg(test)]
@@ -406,27 +288,41 @@ mod tests {
             ("duration(self.name) > duration('1h')", None),
             ("self.x__dash__y == 1", None),
             ("self.__namespace__ == 'a'", None),
+            ("self.namespace == 'a'", None),
+            ("sets.contains(self.names, ['a'])", None),
             (
-                "sets.contains(self.names, ['a'])",
-                Some("sets is not known here"),
+                "sets.unknown(self.names, ['a'])",
+                Some("the function 'sets.unknown' is not evaluated by this server"),
             ),
+            ("self.names.isSorted()", None),
             (
-                "self.names.isSorted()",
-                Some("the function 'isSorted' is not evaluated by this server"),
+                "self.names.isSorted() == 1",
+                Some("found no matching overload for '_==_' applied to '(bool, int)'"),
             ),
             ("isURL(self.name)", None),
+            ("quantity(self.name).isGreaterThan(quantity('1'))", None),
             (
-                "quantity(self.name).isGreaterThan(quantity('1'))",
-                Some("the function 'quantity' is not evaluated by this server"),
+                "quantity(self.name) == 1",
+                Some("applied to '(kubernetes.Quantity, int)'"),
+            ),
+            (
+                "semver(self.name).major() == 1",
+                Some("the function 'semver' is not evaluated by this server"),
+            ),
+            ("duration(self.name).getSeconds() > 1", None),
+            (
+                "timestamp(self.name).getHours() > 1",
+                Some("is evaluated by this server for durations only"),
+            ),
+            (
+                "string(ip(self.name)) == 'a'",
+                Some("the function 'string' of net.IP is not evaluated by this server"),
             ),
             ("self.name.find('[0-9]') == 'a'", None),
             ("oldSelf.count <= self.count", None),
             ("oldSelf.nme == self.name", Some("undefined field 'nme'")),
             ("other == self", Some("other is not known here")),
-            (
-                "type(self.count) == int",
-                Some("the function 'type' is not evaluated by this server"),
-            ),
+            ("type(self.count) == int", None),
             ("self.count >", Some("")),
         ] {
             let text = json!({"type": "string"});
@@ -487,6 +383,29 @@ mod tests {
             "duration('1h') > duration('59m') && duration('1m') - duration('1s') == duration('59s')",
             "timestamp('2026-01-01T00:01:00Z') - timestamp('2026-01-01T00:00:00Z') == duration('1m')",
             "self.n - 5 == -2",
+            "duration('90s').getMinutes() == 1 && duration('1.5s').getMilliseconds() == 1500",
+            "type(self.n) == int && type(self.s) == string && type(self.l) != map",
+            "self.l.isSorted() && !['b', 'a'].isSorted() && [].isSorted()",
+            "[1, 2].sum() == 3 && [1.5, 2.5].sum() == 4.0 && [].sum() == 0",
+            "[2, 3, 1].min() == 1 && [2, 3, 1].max() == 3 && self.l.max() == 'b'",
+            "self.l.indexOf('b') == 1 && self.l.indexOf('c') == -1 && ['a', 'a'].lastIndexOf('a') == 1",
+            "sets.contains(self.l, ['a']) && !sets.contains(self.l, ['c'])",
+            "sets.equivalent(self.l, ['b', 'a', 'a']) && sets.intersects(self.l, ['b', 'c'])",
+            "quantity('1Gi').isGreaterThan(quantity('1G')) && quantity('1') == quantity('1000m')",
+            "quantity('1').compareTo(quantity('2')) == -1 && quantity('-1').sign() == -1",
+            "quantity('1.5').add(quantity('0.5')).asInteger() == 2 && quantity('3').sub(1) == quantity('2')",
+            "!quantity('100m').isInteger() && quantity('0.1').asApproximateFloat() == 0.1",
+            "ip('127.0.0.1').isLoopback() && ip('::1').family() == 6 && !ip('10.0.0.1').isLinkLocalUnicast()",
+            "cidr('10.0.0.0/8').containsIP('10.1.2.3') && !cidr('10.0.0.0/8').containsIP(ip('11.0.0.0'))",
+            "cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16') && cidr('10.1.0.0/8').masked() == cidr('10.0.0.0/8')",
+            "cidr('fe80::/64').prefixLength() == 64 && cidr('10.1.0.0/8').ip() == ip('10.1.0.0')",
+            "ip.isCanonical('::1') && !ip.isCanonical('0::1')",
+            "url('https://a.b:80/c?d=e').getHost() == 'a.b:80' && url('https://a/').getScheme() == 'https'",
+            "url('https://a.b:80/c?d=e').getPort() == '80' && url('https://a').getEscapedPath() == ''",
+            "url('https://[::1]/c').getHostname() == '::1' && url('/c?d=e%20f').getQuery()['d'] == ['e f']",
+            "!format.dns1123Label().validate('a-b').hasValue() && format.uuid().validate('x').hasValue()",
+            "format.named('dns1123Label').value().validate('A').value().size() == 1",
+            "optional.of(1).orValue(2) == 1 && optional.none().orValue(2) == 2",
             "self.n * 2 + 1 == 7",
             "self.n > 2 && self.n / 2 == 1 && self.n % 2 == 1",
             "self.l.size() == self.n - 1",

@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
+use cel::objects::OptionalValue;
 use serde_json::Value;
 
-use super::{ListType, Schema, Type, rule_functions, rule_types};
+use super::{ListType, Schema, Type, rule_functions, rule_library, rule_types};
 use crate::api::cause::Cause;
 use crate::api::path::Path;
 use crate::limits::{LISTED_ERRORS, RULE_BYTES, RULE_DEPTH, RULE_OPERATORS, RULE_STEPS};
@@ -23,18 +24,72 @@ const PARSER_STACK: usize = 64 << 20;
 pub(super) struct Rule {
     parsed: Parsed,
     message: String,
-    measure: Measure,
+    /// What makes a better message, if it can be evaluated.
+    message_expression: Option<Parsed>,
+    /// The kind of a fault: `FieldValueInvalid`, …
+    reason: String,
+    /// The path below the value that has the fault, such as `.spec.name`.
+    field: String,
     /// Does it compare the value with the stored one?
     compares: bool,
+    /// Is it evaluated for a new object too (`optionalOldSelf`)?
+    optional: bool,
 }
 
 #[derive(Debug)]
-struct Parsed {
+pub(super) struct Parsed {
     program: cel::Program,
+    measure: Measure,
     /// How many macros are nested in each other.
     loops: u32,
     /// How many additions are in the list that a macro iterates over: each can add a list.
     sums: u64,
+}
+
+impl Parsed {
+    /// Returns the steps of an evaluation at most, as far as they can be estimated.
+    pub(super) fn steps(&self, weight: Weight) -> u64 {
+        let measure = &self.measure;
+        let items = (weight.values + measure.commas).saturating_mul(self.sums + 1);
+        let turns = items.saturating_pow(self.loops);
+        let a_turn = measure.operators + 1 + weight.longest / 64;
+        turns.saturating_mul(a_turn)
+    }
+
+    pub(super) fn execute(
+        &self,
+        context: &cel::Context<'_, '_>,
+    ) -> Result<cel::Value, cel::ExecutionError> {
+        self.program.execute(context)
+    }
+}
+
+/// The size of the values that an expression is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weight {
+    values: u64,
+    /// The bytes of the longest text.
+    longest: u64,
+}
+
+impl Weight {
+    pub(super) fn of(value: &Value) -> Self {
+        let mut weight = Weight {
+            values: 1,
+            longest: 0,
+        };
+        let mut rest = vec![value];
+        while let Some(value) = rest.pop() {
+            weight.values += 1;
+            match value {
+                Value::String(text) => weight.longest = weight.longest.max(text.len() as u64),
+                Value::Array(items) => rest.extend(items),
+                Value::Object(fields) => rest.extend(fields.values()),
+                _ => {}
+            }
+        }
+        weight
+    }
 }
 
 impl Rule {
@@ -42,103 +97,83 @@ impl Rule {
     pub(super) fn compile(json: &Value, schema: &Schema) -> Result<Self, String> {
         let text = |name: &str| json.get(name).and_then(Value::as_str);
         let rule = text("rule").ok_or("a rule without its expression")?;
-        let measure = Measure::of(rule)?;
-        if json.get("optionalOldSelf") == Some(&Value::Bool(true)) {
-            return Err("optionalOldSelf is not understood by this server".to_owned());
-        }
-        let check = |expression: &IdedExpr| rule_types::check(schema, expression);
+        let optional = json.get("optionalOldSelf") == Some(&Value::Bool(true));
+        let check = |expression: &IdedExpr| rule_types::check(schema, expression, optional);
         let parsed = with_room(|| parse(rule, &["self", OLD], check))??;
+        let message_expression = text("messageExpression").map(|expression| {
+            let check =
+                |expression: &IdedExpr| rule_types::check_message(schema, expression, optional);
+            with_room(|| parse(expression, &["self", OLD], check))?
+        });
         let compares = parsed.program.references().has_variable(OLD);
         let message = text("message").map_or_else(|| format!("failed rule: {rule}"), str::to_owned);
         Ok(Rule {
             parsed,
             message,
-            measure,
+            message_expression: message_expression.transpose()?,
+            reason: text("reason").unwrap_or("FieldValueInvalid").to_owned(),
+            field: text("fieldPath").unwrap_or_default().to_owned(),
             compares,
+            optional: optional && compares,
         })
     }
 
-    /// Returns the steps of an evaluation at most, as far as they can be estimated.
-    fn steps(&self, value: &Value) -> u64 {
-        let (mut values, mut longest) = (1_u64, 0_u64);
-        let mut rest = vec![value];
-        while let Some(value) = rest.pop() {
-            values += 1;
-            match value {
-                Value::String(text) => longest = longest.max(text.len() as u64),
-                Value::Array(items) => rest.extend(items),
-                Value::Object(fields) => rest.extend(fields.values()),
-                _ => {}
-            }
-        }
-        let measure = &self.measure;
-        let items = (values + measure.commas).saturating_mul(self.parsed.sums + 1);
-        let turns = items.saturating_pow(self.parsed.loops);
-        let a_turn = measure.operators + 1 + longest / 64;
-        turns.saturating_mul(a_turn)
-    }
-
     /// Returns the fault of the value, if it has one. A rule that cannot be evaluated is a fault too: nothing passes by
-    /// accident.
-    fn fault(&self, schema: &Schema, value: &Value, old: Option<&Value>) -> Option<String> {
-        let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
-        rule_functions::add(&mut context);
+    /// accident. `steps` are left for the expression of the message.
+    fn fault(
+        &self,
+        schema: &Schema,
+        (value, old): (&Value, Option<&Value>),
+        weight: Weight,
+        steps: &mut u64,
+    ) -> Option<String> {
+        let mut context = context();
         context.add_variable_from_value("self", typed(schema, value));
-        if let Some(old) = old {
-            context.add_variable_from_value(OLD, typed(schema, old));
+        let old = old.map(|old| typed(schema, old));
+        if self.optional {
+            let old = old.map_or_else(OptionalValue::none, OptionalValue::of);
+            context.add_variable_from_value(OLD, cel::Value::Opaque(Arc::new(old)));
+        } else if let Some(old) = old {
+            context.add_variable_from_value(OLD, old);
         }
-        match self.parsed.program.execute(&context) {
-            Ok(cel::Value::Bool(true)) => None,
-            Ok(_) => Some(self.message.clone()),
-            Err(error) => Some(format!("{} ({error})", self.message)),
-        }
+        let fault = match self.parsed.execute(&context) {
+            Ok(cel::Value::Bool(true)) => return None,
+            Ok(_) => String::new(),
+            Err(error) => format!(" ({error})"),
+        };
+        let made = self.message_expression.as_ref().and_then(|expression| {
+            *steps = steps.checked_sub(expression.steps(weight))?;
+            message(expression, &context)
+        });
+        Some(made.unwrap_or_else(|| self.message.clone()) + &fault)
     }
 }
 
-/// A condition of a webhook: an expression over the request and its objects.
-#[derive(Debug)]
-pub(crate) struct Condition(cel::Program);
+/// Evaluates the expression of a message. A result that is not one line of text has no effect.
+pub(super) fn message(expression: &Parsed, context: &cel::Context<'_, '_>) -> Option<String> {
+    let Ok(cel::Value::String(text)) = expression.execute(context) else {
+        return None;
+    };
+    let text = text.trim();
+    let fits = !text.is_empty() && text.len() <= MESSAGE_BYTES && !text.contains('\n');
+    fits.then(|| text.to_owned())
+}
 
-/// The variables of a condition.
-const REQUEST: [&str; 3] = ["object", "oldObject", "request"];
+/// Longest message that an expression may make, in bytes.
+const MESSAGE_BYTES: usize = 5 << 10;
 
-impl Condition {
-    /// Compiles the text of an expression.
-    ///
-    /// # Errors
-    /// Says what cannot be evaluated.
-    pub(crate) fn compile(expression: &str) -> Result<Self, String> {
-        Measure::of(expression)?;
-        let parsed = with_room(|| parse(expression, &REQUEST, rule_types::check_functions))??;
-        Ok(Condition(parsed.program))
-    }
-
-    /// Evaluates the condition.
-    ///
-    /// # Errors
-    /// Says why it has no answer.
-    pub(crate) fn holds(&self, request: &Value) -> Result<bool, String> {
-        let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
-        rule_functions::add(&mut context);
-        for name in REQUEST {
-            let value = match name {
-                "request" => request,
-                name => request.get(name).unwrap_or(&Value::Null),
-            };
-            context.add_variable_from_value(name, typed(&super::ANYTHING, value));
-        }
-        match self.0.execute(&context) {
-            Ok(cel::Value::Bool(holds)) => Ok(holds),
-            Ok(_) => Err("must evaluate to bool".to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
+/// Returns a context with the functions of Kubernetes, and without variables.
+pub(super) fn context<'p, 'v>() -> cel::Context<'p, 'v> {
+    let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
+    rule_functions::add(&mut context);
+    context
 }
 
 static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| {
     let mut environment = cel::Env::stdlib();
     // each name is new, so no declaration is refused
     let _ = environment.add_extension(cel::extensions::strings);
+    rule_library::declare(&mut environment);
     Arc::new(environment)
 });
 
@@ -160,7 +195,7 @@ const TYPES: [&str; 10] = [
 ];
 
 /// Returns a value as CEL has it under its schema: a number is a double or an int, never unsigned.
-fn typed(schema: &Schema, value: &Value) -> cel::Value {
+pub(super) fn typed(schema: &Schema, value: &Value) -> cel::Value {
     match value {
         Value::Null => cel::Value::Null,
         Value::Bool(flag) => cel::Value::Bool(*flag),
@@ -181,14 +216,18 @@ fn typed(schema: &Schema, value: &Value) -> cel::Value {
             items.collect::<Vec<_>>().into()
         }
         Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| {
+            let is_typed = !schema.properties.is_empty();
+            let fields = fields.iter().flat_map(|(name, value)| {
                 let part = schema.field(name).unwrap_or(&super::ANYTHING);
-                let name = if schema.properties.is_empty() {
-                    name.clone()
-                } else {
+                let value = typed(part, value);
+                let both = is_typed && rule_types::is_reserved(name);
+                let plain = both.then(|| (name.clone(), value.clone()));
+                let name = if is_typed {
                     rule_types::escaped(name)
+                } else {
+                    name.clone()
                 };
-                (name, typed(part, value))
+                plain.into_iter().chain([(name, value)])
             });
             cel::Value::Map(fields.collect::<HashMap<_, _>>().into())
         }
@@ -196,11 +235,12 @@ fn typed(schema: &Schema, value: &Value) -> cel::Value {
 }
 
 /// Parses a rule with these variables, and checks its types.
-fn parse(
+pub(super) fn parse(
     rule: &str,
     variables: &[&str],
     check: impl FnOnce(&IdedExpr) -> Result<(), String>,
 ) -> Result<Parsed, String> {
+    let measure = Measure::of(rule)?;
     let program = cel::Program::compile(rule).map_err(|error| format!("{rule}: {error}"))?;
     let mut shape = Shape {
         known: [variables, &TYPES].concat(),
@@ -212,13 +252,14 @@ fn parse(
     let sums = shape.sums;
     Ok(Parsed {
         program,
+        measure,
         loops,
         sums,
     })
 }
 
 /// Runs `act` on a thread with a stack that the parser does not exhaust within the limits of a rule.
-fn with_room<T: Send>(act: impl FnOnce() -> T + Send) -> Result<T, String> {
+pub(super) fn with_room<T: Send>(act: impl FnOnce() -> T + Send) -> Result<T, String> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("rule".to_owned())
@@ -261,8 +302,17 @@ impl<'a> Shape<'a> {
                 self.known.truncate(before);
                 Ok((1 + turns).max(once).max(result))
             }
+            // a function of a namespace, such as `sets.contains`
+            Expr::Call(call) if self.is_in_namespace(call.target.as_deref()) => {
+                self.most(call.args.iter().collect())
+            }
             _ => self.most(parts(expression)),
         }
+    }
+
+    fn is_in_namespace(&self, target: Option<&IdedExpr>) -> bool {
+        let name = target.and_then(|target| rule_library::namespace(&target.expr));
+        name.is_some_and(|name| !self.known.contains(&name))
     }
 
     fn most(&mut self, parts: Vec<&'a IdedExpr>) -> Result<u32, String> {
@@ -436,11 +486,13 @@ impl Evaluation<'_> {
             if self.steps == 0 {
                 return;
             }
-            if rule.compares && old.is_none() {
+            if rule.compares && old.is_none() && !rule.optional {
                 continue;
             }
             let compared = old.filter(|_| rule.compares);
-            let steps = rule.steps(value) + compared.map_or(0, |old| rule.steps(old));
+            let weight = Weight::of(value);
+            let compared_steps = compared.map_or(0, |old| rule.parsed.steps(Weight::of(old)));
+            let steps = rule.parsed.steps(weight).saturating_add(compared_steps);
             self.steps = self.steps.saturating_sub(steps);
             let fault = if self.steps == 0 {
                 Some(format!(
@@ -448,10 +500,10 @@ impl Evaluation<'_> {
                      (limit {RULE_STEPS} steps)"
                 ))
             } else {
-                rule.fault(schema, value, compared)
+                rule.fault(schema, (value, compared), weight, &mut self.steps)
             };
             if let Some(detail) = fault {
-                self.add(value, path, &detail);
+                self.add(rule, value, path, &detail);
             }
         }
         match value {
@@ -483,7 +535,7 @@ impl Evaluation<'_> {
         }
     }
 
-    fn add(&mut self, value: &Value, path: &Path<'_>, detail: &str) {
+    fn add(&mut self, rule: &Rule, value: &Value, path: &Path<'_>, detail: &str) {
         if self.causes.len() >= LISTED_ERRORS {
             self.more += 1;
             return;
@@ -493,7 +545,13 @@ impl Evaluation<'_> {
             Value::Array(_) => Value::from("array"),
             scalar => scalar.clone(),
         };
-        self.causes
-            .push(Cause::invalid(&path.to_string(), &shown, detail));
+        let path = path.to_string() + &rule.field;
+        let path = path.trim_start_matches('.');
+        self.causes.push(match rule.reason.as_str() {
+            "FieldValueDuplicate" => Cause::duplicate(path, &shown),
+            "FieldValueForbidden" => Cause::forbidden(path, detail),
+            "FieldValueRequired" => Cause::required(path, detail),
+            _ => Cause::invalid(path, &shown, detail),
+        });
     }
 }

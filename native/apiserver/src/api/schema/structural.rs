@@ -163,9 +163,10 @@ fn part_faults(part: &Value, field: &str, depth: usize) -> Vec<Cause> {
 
 /// Returns the types of a schema and of its parts, which are all that its rules are checked against.
 fn outline(schema: &Value) -> Value {
-    const WORDS: [&str; 4] = [
+    const WORDS: [&str; 5] = [
         "type",
         "format",
+        "x-kubernetes-embedded-resource",
         "x-kubernetes-int-or-string",
         "x-kubernetes-preserve-unknown-fields",
     ];

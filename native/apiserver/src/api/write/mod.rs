@@ -17,7 +17,7 @@ use super::fields::Writer;
 use super::options::WriteOptions;
 use super::patch::PatchKind;
 use super::resource::Resource;
-use super::{decode, fields, meta, patch};
+use super::{decode, fields, meta, patch, schema};
 use crate::limits::OBJECT_BYTES;
 use check::{
     admit, check_name, check_size, check_version, check_weight, content_faults, generated,
@@ -211,6 +211,7 @@ fn bring_to_life(
         ));
     }
     warnings.extend(meta::finalizer_warnings(&object, None));
+    warnings.extend((resource.warnings)(&object));
     Ok(Outcome {
         object,
         effect: Effect::Create,
@@ -341,6 +342,9 @@ fn apply(
         )?;
         check_weight(&object)?;
         tidy(resource, &mut object).map_err(ApiError::bad_request)?;
+        if resource.custom {
+            schema::fill(&resource.schema, &mut object);
+        }
         (resource.prepare)(&mut object).map_err(ApiError::bad_request)?;
         check_name(&object, name)?;
         settle_namespace(resource, &mut object, context)?;
@@ -404,6 +408,9 @@ fn replace(
         warnings.extend(approve(Some(live), &object)?);
     }
     warnings.extend(meta::finalizer_warnings(&object, Some(live)));
+    if context.subresource == Subresource::None {
+        warnings.extend((resource.warnings)(&object));
+    }
     let ends = meta::is_deleting(live) && meta::finalizers(&object).next().is_none();
     let effect = if ends {
         Effect::Remove

@@ -269,3 +269,26 @@ fn openapi_v3(documents: &Documents, request: &Request, path: &str) -> Answer {
     }
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn version_platform_has_the_names_of_go() {
+        for (rust, go) in [
+            ("x86_64", "amd64"),
+            ("aarch64", "arm64"),
+            ("s390x", "s390x"),
+        ] {
+            assert_eq!(go_arch(rust), go);
+        }
+        let platform = version()["platform"].as_str().map(str::to_owned);
+        let expected = format!(
+            "{}/{}",
+            std::env::consts::OS,
+            go_arch(std::env::consts::ARCH)
+        );
+        assert_eq!(platform, Some(expected));
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::internal;
-use crate::api::schema::Condition;
+use crate::api::schema::{Expression, REQUEST, Scope};
 use crate::api::{ApiError, Resource};
 
 /// A webhook: which requests it is for, where it is, what its failure means.
@@ -95,7 +95,10 @@ impl Hook {
     /// # Errors
     /// Says which condition has no answer, if none is false.
     pub(super) fn meets_conditions(&self, request: &Value) -> Result<bool, String> {
-        let mut fault = None;
+        if self.conditions.is_empty() {
+            return Ok(true);
+        }
+        let (mut scope, mut fault) = (Scope::new(request), None);
         for condition in &self.conditions {
             let text = |name: &str| {
                 condition
@@ -103,8 +106,8 @@ impl Hook {
                     .and_then(Value::as_str)
                     .unwrap_or_default()
             };
-            let holds = Condition::compile(text("expression"))
-                .and_then(|condition| condition.holds(request));
+            let holds = Expression::compile(text("expression"), REQUEST)
+                .and_then(|condition| scope.holds(&condition));
             match holds {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),

@@ -3,10 +3,12 @@
 //! Mutating webhooks are called one after the other before an object is validated, validating ones after that, each time
 //! in the order of the names of their configurations. A mutating webhook with `reinvocationPolicy: IfNeeded` is called
 //! once more if the object has changed since. Requests about the group `admissionregistration.k8s.io` are sent to none,
-//! so that a broken configuration can be repaired.
+//! so that a broken configuration can be repaired. The same holds for validating admission policies, which are evaluated
+//! before validating webhooks are called.
 
 mod call;
 mod hook;
+mod policy;
 mod service;
 
 use std::time::Duration;
@@ -21,6 +23,7 @@ use crate::api::write::{Admitted, Subresource};
 use crate::api::{ApiError, Resource, Resources, decode, meta, patch, selector};
 use crate::limits::WEBHOOKS_TIME;
 use hook::Hook;
+pub(super) use policy::{Policies, are_stored as has_policies};
 
 /// The group of the configurations.
 const GROUP: &str = "admissionregistration.k8s.io";
@@ -114,6 +117,7 @@ impl Request<'_> {
     ) -> Result<Vec<String>, ApiError> {
         let mut warnings = Vec::new();
         if !self.is_exempt() {
+            self.policies(live, Some(object), &mut warnings)?;
             for hook in hooks(self.cluster.store(), Phase::Validating) {
                 let called = self.ask(&hook, live, Some(object), &mut warnings)?;
                 drop(called);
@@ -132,6 +136,9 @@ impl Request<'_> {
             return Ok(warnings);
         }
         for phase in [Phase::Mutating, Phase::Validating] {
+            if phase == Phase::Validating {
+                self.policies(Some(live), None, &mut warnings)?;
+            }
             for hook in hooks(self.cluster.store(), phase) {
                 let patch = self.ask(&hook, Some(live), None, &mut warnings)?;
                 if phase == Phase::Mutating && patch.flatten().is_some() {
@@ -352,6 +359,10 @@ fn set_version(object: &mut Value, version: &str) {
 fn text(value: &Value, name: &str) -> String {
     let text = value.get(name).and_then(Value::as_str);
     text.unwrap_or_default().to_owned()
+}
+
+fn part(value: &Value, name: &str) -> Value {
+    value.get(name).cloned().unwrap_or_default()
 }
 
 fn internal(message: &str) -> ApiError {
