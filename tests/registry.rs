@@ -215,7 +215,7 @@ fn facts_are_read_as_they_were_written_without_transient_failures() {
         (r#"{"version": 2, "images": []}"#, "version 2"),
         (
             r#"{"version": 1, "images": [{"image": 1}]}"#,
-            "invalid type",
+            "missing field",
         ),
     ] {
         let error = RegistryFacts::from_json(bad).unwrap_err().to_string();
@@ -325,4 +325,19 @@ fn running_digests_are_those_of_pods_that_use_the_cache() {
         RunningIs::Other,
     ];
     assert_eq!(running, expected);
+}
+
+#[test]
+fn freshness_counts_what_it_cannot_read() {
+    let levels = Levels::default();
+    let mut report = Report::new(&levels);
+    let mut inventory = FreshnessInventory::default();
+    inventory.add(
+        &json!({"kind": "ImageCacheList", "items": [17, {"spec": {"images": ["a:1"]}}]}),
+        &mut report,
+    );
+    inventory.add(&cache(&["A:1"], json!({})), &mut report);
+    assert_eq!((inventory.unread, inventory.empty_lists), (3, 0));
+    inventory.add(&json!({"kind": "List", "items": []}), &mut report);
+    assert_eq!((inventory.empty_lists, inventory.caches()), (1, 1));
 }

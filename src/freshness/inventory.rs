@@ -8,13 +8,14 @@ use super::running::{Container, Containers, add_pod};
 use super::{ImageFreshness, RunningDigest, RunningIs, compare};
 use crate::diagnostic::Report;
 use crate::image::Image;
-use crate::matching::{Cache, CacheName, CacheOrigin, each_object, kind};
+use crate::matching::{Cache, CacheName, CacheOrigin, kind, report_fault};
+use crate::path::Path;
 use crate::reference::Named;
 use crate::registry::{
     ImageRecord, RegistryAnswer, RegistryAsk, RegistryFacts, RegistryNeeds, each_image,
 };
 use crate::resource::annotation::DIGESTS;
-use crate::resource::walk::Met;
+use crate::resource::walk::{Met, Opens, Pages, Visitor, WalkFault, walk};
 use crate::resource::workload::PodPaths;
 use crate::time::Timestamp;
 
@@ -30,8 +31,11 @@ pub struct FreshnessInventory {
     needs: RegistryNeeds,
     /// The number of other objects.
     pub others: usize,
-    /// The number of caches of which a part could not be read. A comparison is not complete if there is one.
+    /// The number of lists and replies without items.
+    pub empty_lists: usize,
+    /// The number of caches and items of which a part could not be read. A comparison is not complete if there is one.
     pub unread: usize,
+    pages: Pages,
 }
 
 /// The images of one cache.
@@ -59,18 +63,18 @@ pub(super) struct CachedImage<'a> {
 }
 
 impl FreshnessInventory {
+    /// Returns a sentence for each list or reply whose last page is not in the inventory: see
+    /// [`Inventory::missing_pages`](crate::matching::Inventory::missing_pages). A comparison is not complete if there is one.
+    #[must_use]
+    pub fn missing_pages(&self) -> Vec<String> {
+        self.pages.sentences()
+    }
+
     /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
-        let opened = each_object(document, report, |met, report| {
-            if met.is_cache() {
-                self.add_cache(met, report);
-            } else if kind(met) == Some("Pod") && met.meta.group().is_empty() {
-                add_pod(met.value, &mut self.containers);
-            } else if !self.needs.add_secret(met) {
-                self.others += 1;
-            }
-        });
-        self.unread += opened.unread;
+        let inventory = self;
+        let mut take = Take { inventory, report };
+        walk(document, Opens::Everything, &mut take);
     }
 
     fn add_cache(&mut self, met: &Met<'_>, report: &mut Report<'_>) {
@@ -102,6 +106,8 @@ impl FreshnessInventory {
         self.needs.append(other.needs);
         self.others += other.others;
         self.unread += other.unread;
+        self.pages.append(other.pages);
+        self.empty_lists += other.empty_lists;
     }
 
     /// Returns the number of caches.
@@ -222,6 +228,37 @@ impl CachedImage<'_> {
             pods: pods.into_iter().map(str::to_owned).collect(),
         });
         running.collect()
+    }
+}
+
+/// The visitor that takes caches, pods and Secrets into an inventory.
+struct Take<'i, 'r, 'd> {
+    inventory: &'i mut FreshnessInventory,
+    report: &'r mut Report<'d>,
+}
+
+impl Visitor for Take<'_, '_, '_> {
+    fn object(&mut self, met: &Met<'_>) {
+        let inventory = &mut *self.inventory;
+        if met.is_cache() {
+            inventory.add_cache(met, self.report);
+        } else if kind(met) == Some("Pod") && met.meta.group().is_empty() {
+            add_pod(met.value, &mut inventory.containers);
+        } else if !inventory.needs.add_secret(met) {
+            inventory.others += 1;
+        }
+    }
+
+    fn page(&mut self, kind: &str, has_next: bool) {
+        self.inventory.pages.add(kind, has_next);
+    }
+
+    fn empty_list(&mut self) {
+        self.inventory.empty_lists += 1;
+    }
+
+    fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, _: bool) {
+        self.inventory.unread += usize::from(report_fault(fault, path, self.report));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a cached tag means now, against what it meant when the cache was made, and what runs.
 //!
 //! A cache serves what its tags meant when it was made. This module compares three digests of each tag in a cache, and
-//! asks nobody itself:
+//! asks no registry itself:
 //!
 //! | digest | source |
 //! |---|---|

@@ -9,7 +9,7 @@
 //! | the registry refuses the login, or wants one | IC091 |
 //! | the image is not made for the architecture | IC092 |
 //! | the cache is smaller than [`SIZE_FACTOR`] times the compressed size of its images | IC093 |
-//! | the registry gave no answer, or nobody asked | IC094 |
+//! | the registry gave no answer, or was not asked | IC094 |
 //! | the reference is not an image | IC095 |
 //!
 //! ```

@@ -21,9 +21,10 @@ use crate::{documents, encode, table};
 const EXAMPLES: &str = "\
 Examples:
   kubectl get imagecaches,pods -A -o json | imagecache freshness -f -
-  kubectl get imagecaches,pods,secrets -A -o json | imagecache freshness -f -   log in with the Secrets of the caches
+  kubectl get imagecaches,pods,secrets -A -o json | imagecache freshness -f -
   imagecache freshness -f caches.yaml -o json
-  imagecache freshness -f cache.yaml --record | kubectl apply --server-side -f -
+  imagecache freshness -f cache.yaml --record |
+    kubectl apply --server-side --field-manager=freshness -f -
 
 States:
   fresh    the tag means what the cache has
@@ -32,8 +33,11 @@ States:
   gone     the registry does not have the tag any longer
   unknown  a digest is unknown: the registry gave no answer, or the cache has no record of it
 
-The record is the annotation imagecache.eci.alibabacloud.com/digests of the ImageCache, a JSON object of digests by image.
-With --record it is printed with the digests that the tags have now: apply it when a cache was made or updated.
+The record is the annotation imagecache.eci.alibabacloud.com/digests of the ImageCache: digests by
+image, as JSON. --record prints it with the digests now: apply it when a cache was made or updated.
+
+Logins are those of the Secrets that an ImageCache names, if the input has them, else of the docker
+config.
 
 Exit codes:
   0  every image is fresh or pinned
@@ -92,10 +96,15 @@ impl Freshness {
             .parts
             .into_iter()
             .for_each(|part| inventory.append(part));
+        let missing = inventory.missing_pages();
+        missing.iter().for_each(|page| console::complain(page));
+        let complete = !taken.incomplete && inventory.unread == 0 && missing.is_empty();
         if inventory.caches() == 0 {
-            let held = count(inventory.others, "other object");
-            console::complain(&format!("the input has no image cache, only {held}"));
-            return Ok(Exit::Failure);
+            if inventory.empty_lists == 0 || !complete {
+                console::complain(&no_cache(inventory.others));
+                return Ok(Exit::Failure);
+            }
+            console::note("note: 0 image caches in the input");
         }
         let mut facts = self.access.ask(&inventory.needs(), Depth::Digest, now)?;
         if !self.record {
@@ -104,9 +113,11 @@ impl Freshness {
             facts.append(detail);
         }
         let found = inventory.compare(&facts);
-        let complete = !taken.incomplete && inventory.unread == 0;
         if self.record {
             return record(&found, complete, console);
+        }
+        if found.is_empty() && self.output == Form::Text {
+            return Ok(if complete { Exit::Ok } else { Exit::Failure });
         }
         let text = match self.output {
             Form::Text => text(&found, console),
@@ -126,6 +137,14 @@ impl Freshness {
     }
 }
 
+fn no_cache(others: usize) -> String {
+    let only = match others {
+        0 => String::new(),
+        others => format!(", only {}", count(others, "other object")),
+    };
+    format!("the input has no image cache{only}")
+}
+
 /// Returns id or name of the cache of an image.
 fn cache(image: &ImageFreshness) -> &str {
     let name = Some(image.cache.name.as_str()).filter(|name| !name.is_empty());
@@ -133,7 +152,7 @@ fn cache(image: &ImageFreshness) -> &str {
     name.or(id).unwrap_or("-")
 }
 
-/// Returns the start of a digest, which is enough to tell digests apart.
+/// Returns the start of a digest, which is enough to distinguish digests.
 fn short(digest: Option<&str>) -> &str {
     let digest = digest.unwrap_or("-");
     let hash = digest.split_once(':').map_or(digest, |(_, hash)| hash);
@@ -234,12 +253,14 @@ fn record(found: &[ImageFreshness], complete: bool, console: &mut Console) -> an
         let (of_cache, after) = rest.split_at(same.count());
         rest = after;
         let mut digests = Map::new();
-        for image in of_cache {
+        let tags = of_cache.iter().filter(|image| image.state != State::Pinned);
+        for image in tags {
             match known(image) {
                 Some((full, digest)) => drop(digests.insert(full, Value::from(digest))),
                 None => {
                     complete = false;
-                    let reason = image.reason.as_deref().unwrap_or("gone");
+                    let reason = image.reason.as_deref();
+                    let reason = reason.unwrap_or("the registry does not have this image");
                     console::complain(&format!("{}: {reason}", image.image));
                 }
             }

@@ -31,7 +31,7 @@ Examples:
   imagecache validate -R . --off mutable-tag --error IC042
   imagecache validate -R . --fail-on warning -o github   as a step of a GitHub workflow
   imagecache validate -R . -o sarif > imagecache.sarif   for code scanning and editors
-  imagecache validate -R . --registry                    ask registries: images, platforms, sizes, logins
+  imagecache validate -R . --registry                    ask registries about each image, too
 
 Exit codes:
   0  no finding of the severity --fail-on or above

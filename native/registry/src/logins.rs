@@ -39,6 +39,9 @@ pub enum BadConfig {
     /// The text is not a docker config.
     #[error("{0}")]
     Logins(#[from] BadSecret),
+    /// The credential helpers are not texts.
+    #[error("credHelpers and credsStore: must be names of credential helpers")]
+    Helpers,
     /// The name of a credential helper is not one.
     #[error("credential helper: must have letters, digits, `.`, `_` and `-` only")]
     HelperName,
@@ -94,8 +97,7 @@ impl Logins {
     /// Returns [`BadConfig`] if the text is not a docker config.
     pub fn of_config(text: &str) -> Result<Self, BadConfig> {
         let mut logins = Self::of_secret(&json!({"stringData": {".dockerconfigjson": text}}))?;
-        // The text was read once, so it is an object.
-        let helpers: Helpers = serde_json::from_str(text).unwrap_or_default();
+        let helpers: Helpers = serde_json::from_str(text).map_err(|_| BadConfig::Helpers)?;
         let names = helpers.cred_helpers.values().chain(&helpers.creds_store);
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if !names.into_iter().all(|name| name.bytes().all(good)) {
@@ -220,4 +222,58 @@ async fn run(program: &str, registry: &str) -> io::Result<(bool, Vec<u8>)> {
         reader.take(MAX_HELPER).read_to_end(&mut output).await?;
     }
     Ok((child.wait().await?.success(), output))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn config_with_bad_helpers_is_refused() {
+        for (config, words) in [
+            (
+                r#"{"credHelpers": {"a.example.com": "../evil"}}"#,
+                "letters",
+            ),
+            (r#"{"credsStore": "a/b"}"#, "letters"),
+            (r#"{"credHelpers": 7}"#, "must be names"),
+            ("7", "no docker config"),
+            ("hunter2-hunter2", "no docker config"),
+        ] {
+            let error = Logins::of_config(config).unwrap_err().to_string();
+            assert!(error.contains(words), "{config}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        let logins = Logins::of_config(r#"{"credsStore": ""}"#).unwrap();
+        assert_eq!(logins.store, None);
+    }
+
+    #[tokio::test]
+    async fn login_is_that_of_the_file_with_the_longest_path() {
+        let one = r#"{"auths": {"a.example.com": {"username": "u", "password": "p"},
+            "a.example.com/team": {"username": "t", "password": "p"},
+            "https://index.docker.io/v1/": {"username": "hub", "password": "p"}}}"#;
+        let logins = Logins::of_config(one).unwrap();
+        let logins = logins.and(
+            Logins::of_config(
+                r#"{"auths": {"b.example.com": {"username": "b", "password": "p"}}}"#,
+            )
+            .unwrap(),
+        );
+        for (host, path, user) in [
+            ("a.example.com", "x", Some("u")),
+            ("a.example.com", "team/x", Some("t")),
+            ("docker.io", "library/nginx", Some("hub")),
+            ("b.example.com", "x", Some("b")),
+            ("evil-a.example.com", "x", None),
+            ("example.com", "x", None),
+        ] {
+            let login = logins.login(host, path).await.unwrap();
+            assert_eq!(
+                login.map(|login| login.user_name).as_deref(),
+                user,
+                "{host}"
+            );
+        }
+    }
 }

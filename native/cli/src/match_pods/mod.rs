@@ -34,7 +34,7 @@ Examples:
   aliyun eci DescribeImageCaches | imagecache match -f - -f pod.yaml --region cn-hangzhou
   imagecache match -R . --fail-on partial             in CI: require a full match of each pod
   kubectl get nodes,deployments -A -o json | imagecache match --profile locality -f -
-  imagecache match -f manifests/ --registry --explain ask registries: existence, platform and size of images
+  imagecache match -f manifests/ --registry           ask registries for sizes of images
 
 Decisions:
   Hit      the cache has every image

@@ -34,7 +34,7 @@ Examples:
   imagecache plan -f workloads/ --image-size registry.example.com/web:1=1.5Gi
   imagecache plan -f workloads/ -o yaml | kubectl apply -f -
   imagecache plan -f workloads/ -o yaml | imagecache match -f - -f workloads/ --fail-on partial
-  imagecache plan -f workloads/ --registry --registry-cache sizes.json   ask registries for sizes, once
+  imagecache plan -f workloads/ --registry              ask registries for sizes of images
   kubectl get deploy,cronjob,hpa,nodes,imagecaches -A -o json | imagecache plan -f -
   imagecache plan --against cluster                     plan for what the cluster runs; exit code 1 if it differs
   imagecache plan --against cluster --cloud --region cn-hangzhou
