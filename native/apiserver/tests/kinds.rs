@@ -475,7 +475,7 @@ async fn null_in_an_apply_is_as_in_structured_merge_diff() {
     let whole = json!({"text": "a", "map": {"a": "b"}, "set": ["a"]});
     let stored = apply("one", whole, false).await.unwrap();
     assert_eq!(stored["filled"], "x", "the default");
-    // a text that another manager owns changes: a conflict; without one, `null` is no text
+    // a text that another manager owns changes: a conflict; without one, `null` is not a text
     let null = json!({"text": null});
     let refused = apply("two", null.clone(), false).await.unwrap_err();
     assert_eq!(refused.code, 409);

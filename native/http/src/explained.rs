@@ -19,7 +19,7 @@ pub(crate) struct Explained<S> {
     visitors: Visitors,
     /// The rest of a refusal.
     rest: Vec<u8>,
-    /// The bytes of the refusal that `rest` stands for.
+    /// The bytes of the refusal that `rest` replaces.
     taken: usize,
 }
 
@@ -91,7 +91,7 @@ fn response(status: StatusCode, visitors: &Visitors) -> Vec<u8> {
 }
 
 impl<S: AsyncWrite + Unpin> Explained<S> {
-    /// Writes what is left of a refusal, and returns the bytes that it stands for.
+    /// Writes what is left of a refusal, and returns the bytes that it replaces.
     fn finish(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         while !self.rest.is_empty() {
             let written = ready!(Pin::new(&mut self.stream).poll_write(context, &self.rest))?;
