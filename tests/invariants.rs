@@ -175,7 +175,7 @@ const CLOSED: [(&str, &str); 5] = [
     ),
     (
         "a host gives every field: its build must fail if one is missing",
-        "ApiCall CallContext Credential HttpRequest NodeImage NodeImages Observed PodImages RegistryLogin SecretLogins",
+        "ApiCall CallContext Credential HttpRequest Mark NodeImage NodeImages Observed PodImages RegistryLogin SecretLogins",
     ),
     (
         "objects and replies as cluster and cloud write them, with a member for unknown fields or a schema of their own",

@@ -224,12 +224,16 @@ fn tidy_of_what_cannot_be_read_deletes_nothing() {
     for broken in [
         json!({"ContainerGroups": 7}),
         json!({"ContainerGroups": [7]}),
+        json!({"ContainerGroups": [], "NextToken": "AAA"}),
         json!({"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": 7}}),
         json!([7]),
         json!({"ImageCacheId": "imc-b", "Images": ["b:1"], "LastMatchedTime": "soon"}),
     ] {
         let (read, found) = input(&[cache.clone(), broken.clone()]);
-        assert!(found > 0, "{broken}");
+        let mut done = read.clone();
+        done.finish();
+        let named = found + done.missing_pages.len();
+        assert!(named > 0, "{broken}");
         let tidy = tidy(&read, &all_known());
         assert_eq!(tidy.removable().count(), 0, "{broken}");
     }

@@ -130,7 +130,7 @@ impl AuditInput {
                 if let Some(group) = GroupView::of(met.fields) {
                     return self.add_group(group);
                 }
-                if let Some(found) = groups(met.fields) {
+                if let Some(found) = groups(met.fields, &mut inventory.pages) {
                     let unread = each_group(found, met.path, report, |group| self.add_group(group));
                     self.unread += unread;
                     return;
@@ -181,6 +181,12 @@ impl AuditInput {
             + self.inventory.unread
             + self.inventory.defaults.unreadable
             + self.inventory.missing_pages().len()
+    }
+
+    /// Returns a sentence for each list or reply whose last page is not in the input.
+    #[must_use]
+    pub fn missing_pages(&self) -> Vec<String> {
+        self.inventory.missing_pages()
     }
 
     fn add_owner(&mut self, object: &Value, kind: &str) {

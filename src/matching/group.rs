@@ -7,6 +7,7 @@ use crate::diagnostic::{Code, Report};
 use crate::image::Image;
 use crate::path::Path;
 use crate::resource::view::field;
+use crate::resource::walk::Pages;
 use crate::type_error::TypeError;
 
 /// Container groups in these states have ended. Any other state counts as running.
@@ -16,10 +17,20 @@ const ENDED: [&str; 4] = ["Succeeded", "Failed", "ScheduleFailed", "Expired"];
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GroupView<'v>(&'v Map<String, Value>);
 
-/// Returns the entries of a DescribeContainerGroups reply with their key; `None` if the object is none.
-pub(crate) fn groups(fields: &Map<String, Value>) -> Option<(&str, &Value)> {
+/// Returns the entries of a DescribeContainerGroups reply with their key; `None` if the object is none. Notes whether it
+/// names a next page.
+pub(crate) fn groups<'f>(
+    fields: &'f Map<String, Value>,
+    pages: &mut Pages,
+) -> Option<(&'f str, &'f Value)> {
     let is_reply = !fields.contains_key("kind");
-    field(fields, "ContainerGroups").filter(|_| is_reply)
+    let found = field(fields, "ContainerGroups").filter(|_| is_reply)?;
+    let token = field(fields, "NextToken").and_then(|(_, token)| token.as_str());
+    pages.add(
+        "ContainerGroups",
+        token.is_some_and(|token| !token.is_empty()),
+    );
+    Some(found)
 }
 
 /// Visits the entries of a reply. Reports those that are not container groups, and returns their number.

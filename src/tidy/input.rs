@@ -11,6 +11,7 @@ use crate::matching::{
 use crate::path::Path;
 use crate::resource::annotation::{DELETION_POLICY, OWNER_TAG, PAUSED, POD_MATCHED};
 use crate::resource::view::{CacheForm, CacheView};
+use crate::resource::walk::Pages;
 use crate::resource::workload::PodPaths;
 
 /// Pods in these phases have ended.
@@ -52,6 +53,8 @@ pub struct TidyInput {
     /// The number of objects with a fact that could not be read. Nothing may be deleted unless it is 0.
     pub unread: usize,
     inventory: Inventory,
+    /// A sentence for each list or reply whose last page is not in the input, once the input is complete.
+    pub missing_pages: Vec<String>,
     /// ImageCache objects by the id in their status.
     pub(super) owners: BTreeMap<String, Vec<Owner>>,
     /// The uids of all ImageCache objects.
@@ -78,7 +81,9 @@ impl TidyInput {
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
         let mut inventory = std::mem::take(&mut self.inventory);
         let opened = each_object(document, report, |met, report| {
-            if !met.is_cache() && self.add_groups(met.fields, met.path, report) {
+            if !met.is_cache()
+                && self.add_groups(met.fields, &mut inventory.pages, met.path, report)
+            {
                 return;
             }
             inventory.take(met, report);
@@ -99,7 +104,9 @@ impl TidyInput {
         self.inventory.apply_defaults();
         let rest = std::mem::take(&mut self.inventory);
         self.unread += rest.unread + rest.defaults.unreadable + rest.missing_templates();
-        self.unread += rest.missing_pages().len();
+        let missing = rest.missing_pages();
+        self.unread += missing.len();
+        self.missing_pages.extend(missing);
         self.others += rest.others;
         self.caches.extend(rest.caches);
         self.pods.extend(rest.pods);
@@ -160,6 +167,7 @@ impl TidyInput {
     fn add_groups(
         &mut self,
         fields: &Map<String, Value>,
+        pages: &mut Pages,
         path: &Path<'_>,
         report: &mut Report<'_>,
     ) -> bool {
@@ -167,7 +175,7 @@ impl TidyInput {
             self.add_group(group);
             return true;
         }
-        let Some(found) = groups(fields) else {
+        let Some(found) = groups(fields, pages) else {
             return false;
         };
         self.unread += each_group(found, path, report, |group| self.add_group(group));

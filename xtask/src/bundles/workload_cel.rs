@@ -71,10 +71,14 @@ fn built_in() -> Result<Vec<BuiltIn>> {
         let template = match row.templates {
             [] => None,
             // a pod is its own template: its annotations are beside its spec
-            [one] => match one.full(one.pod_specs[0]).as_str() {
-                "spec" => Some(""),
-                _ => Some(one.at.as_str()),
-            },
+            [one] => {
+                let spec = one.pod_specs.first().map(|spec| one.full(*spec));
+                Some(if spec.as_deref() == Some("spec") {
+                    ""
+                } else {
+                    one.at.as_str()
+                })
+            }
             _ => anyhow::bail!("{} has several pod templates", row.kind),
         };
         Ok(BuiltIn { row, template })

@@ -11,7 +11,7 @@ use imagecache::eci::reply::ImageCacheEntry;
 use imagecache::eci::request::DescribeImageCaches;
 
 use crate::clock::Clock;
-use crate::console::{self, Console, UNWRITABLE};
+use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::eci::connection::block_on;
 use crate::exit::Exit;
 use crate::input::Inputs;
@@ -96,6 +96,9 @@ impl AuditStarts {
             let mut report = Report::new(&Levels::DEFAULT);
             input.add(&object.value, &mut report);
             documents::report_of(&object.name, &report.finish());
+        }
+        for line in input.missing_pages() {
+            console::complain(&visible(&line));
         }
         if self.ask_cloud {
             self.ask(&mut input, &mut live)?;

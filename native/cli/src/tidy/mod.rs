@@ -196,6 +196,9 @@ impl TidyCaches {
             documents::report_of(&object.name, &report.finish());
         }
         input.finish();
+        for line in &input.missing_pages {
+            console::complain(&visible(line));
+        }
         let unread = live.report();
         let complete = !taken.incomplete && !unread && input.unread == 0;
         let mut options = TidyOptions::at(self.clock.now());

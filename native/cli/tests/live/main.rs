@@ -11,6 +11,7 @@
 mod common;
 
 mod audit;
+mod cover;
 mod plan;
 mod server;
 mod tidy;
