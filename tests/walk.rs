@@ -131,11 +131,11 @@ fn walk_of_manifests_is_the_same_for_all_readers() {
             vec!["items[1]"],
             vec!["c"],
         ),
-        // Of Kubernetes' own kinds only one is a list.
+        // `kubectl` opens the items of any kind.
         (
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "items": [object("d")]}),
-            vec![],
-            vec![],
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "spec": {}, "items": [object("d")]}),
+            vec!["items[0]"],
+            vec!["d"],
         ),
         (
             json!({"apiVersion": "example.com/v1", "kind": "AllowList", "spec": {"entries": []}}),

@@ -2,7 +2,7 @@
 //!
 //! | value | opened as |
 //! |---|---|
-//! | an object whose kind ends in `List`, or of any other kind with a list of `items` and no `spec` | its `items` |
+//! | an object whose kind ends in `List`, or of any other kind with a list of `items` | its `items` |
 //! | an array, or an object without a kind whose `items` are an array and that has no `spec` | its items |
 //! | an object without a kind that has `ImageCaches` (a DescribeImageCaches reply) | the entries of the reply |
 //! | an object without a kind whose `body` has `ImageCaches` (a printed SDK answer) | the reply in `body` |
@@ -352,7 +352,9 @@ impl Walker<'_> {
         self.visitor.page(meta.kind, is_text(next));
         let list = path;
         let path = list.field("items");
-        let strict = meta.kind == LIST_KIND || (item_kind.is_empty() && meta.group().is_empty());
+        let strict = meta.kind == LIST_KIND
+            || item_kind == meta.kind
+            || (item_kind.is_empty() && meta.group().is_empty());
         let inherited = if item_kind.is_empty() {
             TypeMeta::default()
         } else {
@@ -417,12 +419,13 @@ impl Walker<'_> {
 /// Returns the kind of the items of a typed list: empty for a plain `List`. A kind such as `AllowList` that has a `spec`
 /// and no `items` is not a list. `kubectl` opens the `items` of any kind.
 fn item_kind<'k>(kind: &'k str, fields: &Map<String, Value>) -> Option<&'k str> {
-    let has_spec = fields.contains_key("spec");
     match kind.strip_suffix("List") {
-        Some(item) => (fields.contains_key("items") || !has_spec).then_some(item),
+        Some(item) => {
+            (fields.contains_key("items") || !fields.contains_key("spec")).then_some(item)
+        }
         None => {
-            let opens = !kind.is_empty() && !has_spec;
-            (opens && matches!(fields.get("items"), Some(Value::Array(_)))).then_some(kind)
+            let has_items = matches!(fields.get("items"), Some(Value::Array(_)));
+            (has_items && !kind.is_empty()).then_some(kind)
         }
     }
 }

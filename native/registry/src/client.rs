@@ -71,7 +71,7 @@ pub struct Client {
     kept: Mutex<Kept>,
 }
 
-/// Documents by digest.
+/// Documents by repository and digest.
 #[derive(Debug, Default)]
 struct Kept {
     documents: HashMap<String, (Bytes, Option<String>)>,
@@ -262,7 +262,7 @@ impl Client {
                 let chosen = platform.choose(platforms.iter().map(|one| &one.platform));
                 if let Some(chosen) = chosen.and_then(|chosen| platforms.get(chosen)) {
                     let fetched = self
-                        .fetch(repository.manifest(&chosen.digest), repository)
+                        .fetch_named(repository.manifest(&chosen.digest), repository)
                         .await?;
                     if let Document::Manifest(manifest) = fetched.read(repository)? {
                         record.bytes = Some(document::bytes(&manifest));
@@ -280,7 +280,9 @@ impl Client {
         repository: Repository<'_>,
         digest: &str,
     ) -> Result<ImagePlatform, RegistryFailure> {
-        let fetched = self.fetch(repository.manifest(digest), repository).await?;
+        let fetched = self
+            .fetch_named(repository.manifest(digest), repository)
+            .await?;
         match fetched.read(repository)? {
             Document::Manifest(manifest) => {
                 let config = manifest.config().digest().to_string();
@@ -305,27 +307,39 @@ impl Client {
             accept: "*/*",
             ..repository.manifest(digest)
         };
-        let fetched = self.fetch(resource, repository).await?;
+        let fetched = self.fetch_named(resource, repository).await?;
         document::platform_of_config(&fetched.body).map_err(|error| at(repository.host, &error))
     }
 
-    /// Gets a document and checks its digest. A document that is asked for by its digest is asked for once.
+    /// Gets a document that another one of this repository names by its digest. It is asked for once: who may read the other
+    /// one may read it.
+    async fn fetch_named(
+        &self,
+        resource: Resource<'_>,
+        repository: Repository<'_>,
+    ) -> Result<Fetched, RegistryFailure> {
+        let key = repository.key(resource.reference);
+        let kept = {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.documents.get(&key).cloned()
+        };
+        match kept {
+            Some((body, content_type)) => Ok(Fetched {
+                digest: resource.reference.to_owned(),
+                body,
+                content_type,
+            }),
+            None => self.fetch(resource, repository).await,
+        }
+    }
+
+    /// Gets a document and checks its digest. It is always asked for, so that the login is tried.
     async fn fetch(
         &self,
         resource: Resource<'_>,
         repository: Repository<'_>,
     ) -> Result<Fetched, RegistryFailure> {
         let by_digest = document::is_digest(resource.reference);
-        if by_digest {
-            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((body, content_type)) = kept.documents.get(resource.reference) {
-                return Ok(Fetched {
-                    digest: resource.reference.to_owned(),
-                    body: body.clone(),
-                    content_type: content_type.clone(),
-                });
-            }
-        }
         let answer = self.transport.get(Method::GET, resource, repository.logins);
         let answer = answer.await?;
         let said = if by_digest {
@@ -349,20 +363,16 @@ impl Client {
             content_type: content_type.map(str::to_owned),
             body: answer.body,
         };
-        self.keep(&fetched);
+        self.keep(repository.key(&fetched.digest), &fetched);
         Ok(fetched)
     }
 
-    fn keep(&self, fetched: &Fetched) {
+    fn keep(&self, key: String, fetched: &Fetched) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = kept.bytes.saturating_add(fetched.body.len());
         if bytes <= MAX_KEPT {
             let document = (fetched.body.clone(), fetched.content_type.clone());
-            if kept
-                .documents
-                .insert(fetched.digest.clone(), document)
-                .is_none()
-            {
+            if kept.documents.insert(key, document).is_none() {
                 kept.bytes = bytes;
             }
         }
@@ -370,6 +380,11 @@ impl Client {
 }
 
 impl<'a> Repository<'a> {
+    /// Returns the name of a document of this repository.
+    fn key(self, digest: &str) -> String {
+        format!("{}/{}@{digest}", self.host, self.path)
+    }
+
     fn manifest(self, reference: &'a str) -> Resource<'a> {
         Resource {
             host: self.host,

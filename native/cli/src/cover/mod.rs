@@ -16,7 +16,6 @@ use imagecache::resource::ImageCache;
 use crate::clock::Clock;
 use crate::console::{self, Console, visible};
 use crate::documents;
-use crate::eci::connection::block_on;
 use crate::exit::Exit;
 use crate::input::Inputs;
 use crate::kinds::KindOptions;
@@ -193,17 +192,20 @@ impl Cover {
         Ok(release)
     }
 
-    fn place(&self, release: &Release) -> anyhow::Result<Place> {
+    fn place(&self, release: &Release) -> anyhow::Result<Place<'_>> {
         let region = self.platform.region.as_deref();
         if let Some(cloud) = self.live.cloud(region)? {
             return Ok(Place::cloud(cloud, &release.objects));
         }
-        let client = block_on(self.live.client())?;
-        Ok(client.map_or(Place::Files, Place::Cluster))
+        Ok(if self.live.has_cluster() {
+            Place::Cluster(&self.live)
+        } else {
+            Place::Files
+        })
     }
 
     /// Looks, makes what is missing, and looks again until there is nothing to wait for.
-    fn cover(&self, release: &Release, place: &Place) -> anyhow::Result<Done> {
+    fn cover(&self, release: &Release, place: &Place<'_>) -> anyhow::Result<Done> {
         let mark = self.release.release.as_ref().map(|release| Mark {
             at: self.clock.now(),
             release: release.clone(),
@@ -302,7 +304,7 @@ impl Cover {
     fn retire(
         &self,
         release: &Release,
-        place: &Place,
+        place: &Place<'_>,
         app: &str,
         keep: u16,
         done: &mut Done,
@@ -333,7 +335,7 @@ impl Cover {
         Ok(())
     }
 
-    fn verdict(&self, done: &Done, place: &Place) -> Exit {
+    fn verdict(&self, done: &Done, place: &Place<'_>) -> Exit {
         let makes = !self.dry_run && !matches!(place, Place::Files);
         let is_fine = |need: &CoverNeed| match &need.state {
             CoverState::Covered { .. } => true,

@@ -19,7 +19,7 @@ use crate::clock;
 use crate::eci::connection::{Cloud, block_on};
 use crate::eci::manifests::Read;
 use crate::eci::show;
-use crate::live::why;
+use crate::live::{LiveOptions, why};
 
 /// The manager of the fields that this verb writes.
 const MANAGER: &str = "imagecache-cover";
@@ -29,16 +29,16 @@ const TIME: Duration = Duration::from_secs(30);
 const EVENTS: usize = 5;
 
 /// Where caches are made.
-pub(super) enum Place {
+pub(super) enum Place<'a> {
     /// Nowhere: what exists is in files.
     Files,
     /// In a cluster, as objects.
-    Cluster(Client),
+    Cluster(&'a LiveOptions),
     /// In ECI, with the secrets of the input.
     Cloud(Box<(Cloud, Read)>),
 }
 
-impl Place {
+impl Place<'_> {
     pub(super) fn cloud(cloud: Cloud, objects: &[DocumentObject]) -> Self {
         let mut read = Read::default();
         objects.iter().for_each(|object| read.add_beside(object));
@@ -49,14 +49,15 @@ impl Place {
     pub(super) fn make(&self, cache: &ImageCache) -> anyhow::Result<()> {
         match self {
             Place::Files => Ok(()),
-            Place::Cluster(client) => {
+            Place::Cluster(live) => {
                 let object = ImageCacheObject::try_from(cache)?;
                 let params = PostParams {
                     field_manager: Some(MANAGER.to_owned()),
                     ..PostParams::default()
                 };
-                let api: Api<ImageCacheObject> = Api::all(client.clone());
-                match timed(api.create(&params, &object)) {
+                match asked(live, async |client| {
+                    objects(client).create(&params, &object).await
+                }) {
                     Err(Answer::Refused(kube::Error::Api(status)))
                         if status.reason == "AlreadyExists" =>
                     {
@@ -101,10 +102,9 @@ impl Place {
         caches: &[ImageCache],
         mark: &Mark,
     ) -> anyhow::Result<()> {
-        let Place::Cluster(client) = self else {
+        let Place::Cluster(live) = self else {
             return Ok(());
         };
-        let api: Api<ImageCacheObject> = Api::all(client.clone());
         for cache in coverage.ours(caches) {
             let old = cache
                 .metadata
@@ -119,7 +119,11 @@ impl Place {
             let name = cache.metadata.name.as_deref().unwrap_or_default();
             let patch = json!({"metadata": {"annotations": {RELEASE: mark.to_string()}}});
             let params = PatchParams::apply(MANAGER);
-            let answer = timed(api.patch(name, &params, &Patch::Merge(&patch)));
+            let answer = asked(live, async |client| {
+                objects(client)
+                    .patch(name, &params, &Patch::Merge(&patch))
+                    .await
+            });
             answer
                 .map_err(Answer::into_error)
                 .with_context(|| format!("{name}: the release cannot be written"))?;
@@ -129,11 +133,12 @@ impl Place {
 
     /// Deletes a cache of an earlier release.
     pub(super) fn delete(&self, name: &str) -> anyhow::Result<()> {
-        let Place::Cluster(client) = self else {
+        let Place::Cluster(live) = self else {
             return Ok(());
         };
-        let api: Api<ImageCacheObject> = Api::all(client.clone());
-        let answer = timed(api.delete(name, &DeleteParams::default()));
+        let answer = asked(live, async |client| {
+            objects(client).delete(name, &DeleteParams::default()).await
+        });
         answer.map(|_| ()).map_err(Answer::into_error)
     }
 
@@ -141,14 +146,15 @@ impl Place {
     pub(super) fn events(&self, cache: &CacheName) -> anyhow::Result<Vec<String>> {
         match self {
             Place::Files => Ok(Vec::new()),
-            Place::Cluster(client) => {
+            Place::Cluster(live) => {
                 let fields = format!(
                     "involvedObject.kind=ImageCache,involvedObject.name={}",
                     cache.name
                 );
                 let request = kube::core::Request::new("/api/v1/events");
                 let request = request.list(&ListParams::default().fields(&fields))?;
-                let list: Value = timed(client.request(request)).map_err(Answer::into_error)?;
+                let list: Value = asked(live, async |client| client.request(request).await)
+                    .map_err(Answer::into_error)?;
                 let items = list.get("items").and_then(Value::as_array);
                 let mut lines: Vec<(String, String)> = items
                     .into_iter()
@@ -196,12 +202,14 @@ impl Place {
 enum Answer {
     Refused(kube::Error),
     Late,
+    NoClient(anyhow::Error),
 }
 
 impl Answer {
     fn into_error(self) -> anyhow::Error {
         match self {
             Answer::Refused(error) => anyhow::Error::msg(why(&error)),
+            Answer::NoClient(error) => error,
             Answer::Late => {
                 anyhow::anyhow!("the cluster has not answered within {} s", TIME.as_secs())
             }
@@ -209,11 +217,24 @@ impl Answer {
     }
 }
 
-/// Runs one request of the cluster.
-fn timed<T>(request: impl Future<Output = kube::Result<T>>) -> Result<T, Answer> {
-    let answer = block_on(async { Ok(tokio::time::timeout(TIME, request).await) });
+fn objects(client: Client) -> Api<ImageCacheObject> {
+    Api::all(client)
+}
+
+/// Runs one request of the cluster. The client lives as long as its runtime, so each has its own.
+fn asked<T>(
+    live: &LiveOptions,
+    request: impl AsyncFnOnce(Client) -> kube::Result<T>,
+) -> Result<T, Answer> {
+    let answer = block_on(async {
+        match live.client().await? {
+            Some(client) => Ok(tokio::time::timeout(TIME, request(client)).await),
+            None => anyhow::bail!("no cluster is named"),
+        }
+    });
     match answer {
         Ok(Ok(answer)) => answer.map_err(Answer::Refused),
-        _ => Err(Answer::Late),
+        Ok(Err(_)) => Err(Answer::Late),
+        Err(error) => Err(Answer::NoClient(error)),
     }
 }

@@ -57,7 +57,7 @@ impl Done {
     }
 
     /// Prints why caches failed, on standard error.
-    pub(super) fn explain(&mut self, place: &Place) {
+    pub(super) fn explain(&mut self, place: &Place<'_>) {
         for need in &self.coverage.needs {
             let CoverState::Failed { cache, message } = &need.state else {
                 continue;
