@@ -11,7 +11,7 @@ const gzip = (file) => gzipSync(readFileSync(new URL(file, dist)), { level: 9 })
 const js = (folder) => ['glue.js', 'part.js', 'api.js', 'web.js'].reduce((sum, file) => sum + gzip(`${folder}/${file}`), 0);
 
 export const MARGIN = 1.05;
-export const TARGETS = { full: 262_000, json: 239_000, plan: 370_000 };
+export const TARGETS = { full: 267_000, json: 244_000, plan: 375_000 };
 
 export function measure() {
   const sizes = {};

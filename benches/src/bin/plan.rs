@@ -1,6 +1,6 @@
 //! Plans by the clock: `plan CASE` reads a case of `tests/plan/bench.py`, plans it several times and prints the fastest
 //! time, with what the plan costs. `pkg/bench-plan.mjs` does the same with the npm package.
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // a benchmark that cannot run should say so loudly
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)] // a benchmark that cannot run should say so
 
 use std::time::{Duration, Instant};
 
