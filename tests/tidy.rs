@@ -268,7 +268,7 @@ fn tidy_quota_forecast_counts_kinds_apart() {
     assert_eq!(tidy.automatic.full_in_days, None);
 }
 
-/// One small world: a cache, and everything that may block it.
+/// One small case: a cache, and everything that may block it.
 #[derive(Debug, Clone, Copy)]
 struct Small {
     phase: &'static str,
@@ -416,7 +416,7 @@ fn small_worlds() -> Vec<Small> {
                             User::NotListed,
                             User::Unreadable,
                         ] {
-                            // What only repeats another world is left out.
+                            // What only repeats another case is left out.
                             let has_objects = !matches!(owner, Nobody | TagOnly);
                             let few = matches!(user, User::None | User::Workload);
                             if (bits & 1 != 0 && !has_objects) || (phase != "Ready" && !few) {

@@ -227,7 +227,7 @@ fn tidy_with_an_unread_list_deletes_nothing() {
     assert_eq!(stage.ids(), [id]);
 }
 
-/// The files of a world in which a later cache supersedes another one.
+/// The files of a case in which a later cache supersedes another one.
 fn world() -> String {
     let cache = |id: &str, image: &str, created: &str| {
         json!({"ImageCacheId": id, "ImageCacheName": id, "Status": "Ready", "Images": [image], "CreationTime": created,
