@@ -283,7 +283,7 @@ struct Small {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ownership {
-    Nobody,
+    Unowned,
     TagOnly,
     TagAndObject,
     ObjectOnly,
@@ -314,7 +314,7 @@ impl Small {
         }
         let mut world = Vec::new();
         let objects = match self.owner {
-            Ownership::Nobody | Ownership::TagOnly => 0,
+            Ownership::Unowned | Ownership::TagOnly => 0,
             Ownership::TagAndObject | Ownership::ObjectOnly => 1,
             Ownership::TwoObjects => 2,
         };
@@ -381,7 +381,7 @@ impl Small {
             || (self.later && self.created.is_some_and(|time| time == OLD))
             || (self.used.is_none() && old)
             || self.used == Some(OLD);
-        let ours = self.owner != Ownership::Nobody || options.others;
+        let ours = self.owner != Ownership::Unowned || options.others;
         candidate
             && old
             && ours
@@ -398,12 +398,12 @@ impl Small {
 }
 
 fn small_worlds() -> Vec<Small> {
-    use Ownership::{Nobody, ObjectOnly, TagAndObject, TagOnly, TwoObjects};
+    use Ownership::{ObjectOnly, TagAndObject, TagOnly, TwoObjects, Unowned};
     let mut worlds = Vec::new();
     for phase in ["Ready", "UpdateFailed", "Failed", "Creating", "Thawing"] {
         for created in [Some(OLD), Some(RECENT), None] {
             for used in [None, Some(OLD), Some(RECENT)] {
-                for owner in [Nobody, TagOnly, TagAndObject, ObjectOnly, TwoObjects] {
+                for owner in [Unowned, TagOnly, TagAndObject, ObjectOnly, TwoObjects] {
                     for bits in 0..8 {
                         for user in [
                             User::None,
@@ -417,7 +417,7 @@ fn small_worlds() -> Vec<Small> {
                             User::Unreadable,
                         ] {
                             // What only repeats another case is left out.
-                            let has_objects = !matches!(owner, Nobody | TagOnly);
+                            let has_objects = !matches!(owner, Unowned | TagOnly);
                             let few = matches!(user, User::None | User::Workload);
                             if (bits & 1 != 0 && !has_objects) || (phase != "Ready" && !few) {
                                 continue;

@@ -111,14 +111,16 @@ impl Connection {
         let prepared = match cloud.client.prepare(call).await {
             Err(Error::Credentials(error)) => {
                 console::note(&format!("signed without a key: {error}"));
-                let nobody = Credentials::fixed(Credential {
+                let anonymous = Credentials::fixed(Credential {
                     access_key_id: "none".to_owned(),
                     access_key_secret: "".into(),
                     security_token: None,
                     provider: "none",
                 });
                 let setting = ProcessEnvironment::of_process();
-                let cloud = self.access.with(self.region.as_deref(), nobody, &setting)?;
+                let cloud = self
+                    .access
+                    .with(self.region.as_deref(), anonymous, &setting)?;
                 cloud.client.prepare(call).await?
             }
             other => other?,
