@@ -81,13 +81,13 @@ describe('the plan', () => {
     await settle(page);
     const always = await total('Use');
     await page.locator('.hours summary').click();
-    const field = page.getByLabel(/^Pod\/default\/web/);
+    const field = page.getByLabel(/^Pod\/web/);
     await field.fill('73');
     await page.keyboard.press('Tab');
     await settle(page);
     assert.notEqual(await total('Use'), always);
     const facts = { sizes: { 'a:1': 2 ** 30 }, prices: core.samplePrices() };
-    const { after } = core.plan(pod('web', 'a:1'), facts, { hours: { 'Pod/default/web': 73 } });
+    const { after } = core.plan(pod('web', 'a:1'), facts, { hours: { 'Pod/web': 73 } });
     assert.equal((await total('Use')).split(' → ')[1], (after.useMicros / 1e6).toFixed(2));
     await page.reload();
     await page.getByRole('tab', { name: 'Plan' }).click();
