@@ -180,7 +180,7 @@ async fn image_has_digest_platforms_and_size_of_one() {
         );
         assert_eq!(found.platforms.unwrap().len(), 2);
     }
-    // By digest: nothing is asked twice.
+    // By digest: only the document of the question is asked for again, so that the login is tried.
     let before = server.seen().len();
     let one = client
         .image(
@@ -189,7 +189,10 @@ async fn image_has_digest_platforms_and_size_of_one() {
         )
         .await;
     assert_eq!(one.unwrap().digest, expected);
-    assert_eq!(server.seen().len(), before);
+    let path = format!("/v2/a/b/manifests/{expected}");
+    let seen = server.seen();
+    assert_eq!(seen.len(), before + 1);
+    assert_eq!(seen[before].1, path);
     assert_eq!(
         client.digest(&server.image("c:1"), &none).await.unwrap(),
         expected
