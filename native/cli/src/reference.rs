@@ -62,6 +62,7 @@ impl Reference {
                 "no input: give names, or a file of names with -f; `-f -` reads standard input",
             ));
         }
+        console.outlive_reader();
         let mut printer = Printer::new(self.output, console);
         for name in &self.names {
             printer.print(console, name.as_encoded_bytes())?;

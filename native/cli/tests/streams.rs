@@ -76,34 +76,37 @@ fn an_escape_code_in_the_input_never_reaches_the_terminal() {
 }
 
 #[test]
-fn a_reader_that_leaves_early_ends_the_run_quietly() {
-    let mut names = Vec::new();
-    for number in 0..200_000 {
-        names.extend(format!("registry.example.com/team/app:{number}\n").into_bytes());
+fn a_reader_that_leaves_early_leaves_the_exit_code() {
+    for (last, code) in [("nginx", 0), ("no name", 1)] {
+        let mut names = Vec::new();
+        for number in 0..200_000 {
+            names.extend(format!("registry.example.com/team/app:{number}\n").into_bytes());
+        }
+        names.extend(last.as_bytes());
+        let mut child = Command::new(env!("CARGO_BIN_EXE_imagecache"))
+            .args(["reference", "-o", "json", "-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || stdin.write_all(&names).unwrap());
+        let mut first = [0; 64];
+        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        let mut said = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        writer.join().unwrap();
+        assert_eq!(
+            (child.wait().unwrap().code(), said.as_str()),
+            (Some(code), "")
+        );
     }
-    let mut child = Command::new(env!("CARGO_BIN_EXE_imagecache"))
-        .args(["reference", "-o", "json", "-f", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || {
-        // The child leaves before it has read everything.
-        let _ = stdin.write_all(&names);
-    });
-    let mut first = [0; 64];
-    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
-    let mut said = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut said)
-        .unwrap();
-    writer.join().unwrap();
-    assert_eq!((child.wait().unwrap().code(), said.as_str()), (Some(0), ""));
 }
 
 #[test]
