@@ -43,7 +43,7 @@ pub enum Error {
     /// The endpoint is invalid.
     Endpoint(BadEndpoint),
     /// TLS cannot be set up on this machine.
-    Tls(String),
+    Tls(rustls::Error),
 }
 
 impl Error {

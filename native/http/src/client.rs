@@ -78,8 +78,8 @@ impl Http {
     /// Creates a client without connections.
     ///
     /// # Errors
-    /// Returns the message of the TLS library if it cannot be set up.
-    pub fn new() -> Result<Self, String> {
+    /// Returns the error of the TLS library if it cannot be set up.
+    pub fn new() -> Result<Self, rustls::Error> {
         Ok(Http {
             direct: pool(connector(), tls()?),
             proxy: Proxy {
@@ -134,7 +134,7 @@ impl Proxy {
             let fact = "the proxy of the environment: only http:// proxies are supported";
             return Err(Lost::Untrusted(fact.to_owned()));
         }
-        let tls = tls().map_err(Lost::Untrusted)?;
+        let tls = tls().map_err(|error| Lost::Untrusted(error.to_string()))?;
         Ok(Some(self.pool.get_or_init(|| {
             let tunnel = Tunnel::new(proxy.uri().clone(), connector());
             let tunnel = match proxy.basic_auth() {
@@ -175,13 +175,12 @@ where
 
 /// TLS with the certificates of the machine, or with those of Mozilla where the machine has none (an image from
 /// scratch). Reading them takes a while, so it is done once.
-fn tls() -> Result<ClientConfig, String> {
-    static TLS: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
+fn tls() -> Result<ClientConfig, rustls::Error> {
+    static TLS: OnceLock<Result<ClientConfig, rustls::Error>> = OnceLock::new();
     TLS.get_or_init(|| {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
+        let builder =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let with_roots = match builder.clone().with_native_roots() {
             Ok(builder) => builder,
             Err(_) => builder.with_webpki_roots(),

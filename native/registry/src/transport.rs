@@ -79,7 +79,8 @@ struct Session<'a> {
 impl Transport {
     pub(crate) fn new(options: Options) -> Result<Self, RegistryFailure> {
         let http = Http::new();
-        let http = http.map_err(|why| RegistryFailure::new(FailureReason::Unreachable, why))?;
+        let http = http
+            .map_err(|error| RegistryFailure::new(FailureReason::Unreachable, error.to_string()))?;
         Ok(Transport {
             http,
             options,

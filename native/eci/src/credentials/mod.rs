@@ -83,7 +83,7 @@ impl Source {
 pub struct Credentials {
     sources: Vec<Source>,
     setting: ProcessEnvironment,
-    nature: Arc<dyn Environment>,
+    environment: Arc<dyn Environment>,
     state: Mutex<State>,
 }
 
@@ -106,7 +106,7 @@ impl Credentials {
         Credentials {
             sources,
             setting,
-            nature: Arc::new(Real::default()),
+            environment: Arc::new(Real::default()),
             state: Mutex::default(),
         }
     }
@@ -146,8 +146,8 @@ impl Credentials {
 
     /// Replaces the clocks and random numbers.
     #[must_use]
-    pub fn with_environment(mut self, nature: Arc<dyn Environment>) -> Self {
-        self.nature = nature;
+    pub fn with_environment(mut self, environment: Arc<dyn Environment>) -> Self {
+        self.environment = environment;
         self
     }
 
@@ -157,7 +157,7 @@ impl Credentials {
     /// Returns [`NoCredentials`] if no source has one.
     pub async fn current(&self) -> Result<Credential, NoCredentials> {
         let mut state = self.state.lock().await;
-        let now = self.nature.now();
+        let now = self.environment.now();
         let due = |held: &Held| held.renew_at.is_some_and(|renew_at| now >= renew_at);
         if let Some(held) = state.held.as_ref().filter(|held| !due(held)) {
             return Ok(held.issued.credential.clone());
@@ -199,7 +199,7 @@ impl Credentials {
             Some(http) => http.clone(),
             None => {
                 let http = Http::new().map_err(|error| NoCredentials {
-                    tried: vec![("TLS", error)],
+                    tried: vec![("TLS", error.to_string())],
                 })?;
                 state.http.insert(http).clone()
             }
@@ -207,7 +207,7 @@ impl Credentials {
         let ask = Ask {
             http: &http,
             setting: &self.setting,
-            nature: &*self.nature,
+            environment: &*self.environment,
         };
         let settled = state.settled;
         let sources = self.sources.iter().enumerate();
@@ -237,7 +237,7 @@ fn renew_at(now: Timestamp, expires: Timestamp) -> Timestamp {
 struct Ask<'a> {
     http: &'a Http,
     setting: &'a ProcessEnvironment,
-    nature: &'a dyn Environment,
+    environment: &'a dyn Environment,
 }
 
 impl Ask<'_> {

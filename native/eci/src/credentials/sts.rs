@@ -58,8 +58,11 @@ impl Ask<'_> {
             ("OIDCToken", token.trim()),
             ("RoleSessionName", oidc.session.unwrap_or(SESSION)),
             ("DurationSeconds", DURATION),
-            ("Timestamp", &self.nature.now().to_string()),
-            ("SignatureNonce", &format!("{:032x}", self.nature.random())),
+            ("Timestamp", &self.environment.now().to_string()),
+            (
+                "SignatureNonce",
+                &format!("{:032x}", self.environment.random()),
+            ),
         ]);
         let request = hyper::Request::post(format!("{}/", self.sts_endpoint()))
             .header("content-type", "application/x-www-form-urlencoded")
@@ -90,8 +93,8 @@ impl Ask<'_> {
             params: &params,
             host: endpoint.authority(),
             user_agent: USER_AGENT,
-            date: self.nature.now(),
-            nonce: &format!("{:032x}", self.nature.random()),
+            date: self.environment.now(),
+            nonce: &format!("{:032x}", self.environment.random()),
         };
         let request = endpoint.request(&call.sign(Scheme::V3, source))?;
         let sent = Redactor::default().of_call(&params, source);
