@@ -363,6 +363,8 @@ fn retired_caches_are_those_of_releases_before_the_last() {
         "imagecache.eci.alibabacloud.com/paused".to_owned(),
         "true".to_owned(),
     );
+    let mut deleting = marked("deleting", "shop", "2026-11-01T00:00:00Z 1");
+    deleting.metadata.deletion_timestamp = Some("2026-11-04T00:00:00Z".to_owned());
     let mut unmarked = marked("unmarked", "shop", "");
     unmarked.metadata.annotations = None;
     let caches = [
@@ -375,6 +377,7 @@ fn retired_caches_are_those_of_releases_before_the_last() {
         marked("other", "blog", "2026-10-01T00:00:00Z 1"),
         marked("unreadable", "shop", "yesterday"),
         paused,
+        deleting,
         unmarked,
     ];
     for (keep, in_use, expected) in [

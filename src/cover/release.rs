@@ -55,7 +55,8 @@ impl fmt::Display for Mark {
 /// Returns the names of the caches of `app` that none of its last `keep` releases needs, sorted.
 ///
 /// A cache has the mark of the last release that it covered. It is retired if at least `keep` other releases have a newer
-/// mark. A cache without a readable mark, one that is in `in_use`, and one that is paused are never retired.
+/// mark. A cache without a readable mark, one that is in `in_use`, one that is paused, and one whose deletion was requested
+/// already are never retired.
 ///
 /// ```
 /// use imagecache::cover::retired;
@@ -104,6 +105,7 @@ pub fn retired(caches: &[ImageCache], app: &str, keep: usize, in_use: &[&str]) -
                 .is_some_and(|mark| !kept.contains(mark.release.as_str()))
         })
         .filter(|(cache, _)| cache.metadata.annotation(PAUSED).and_then(parse_bool) != Some(true))
+        .filter(|(cache, _)| cache.metadata.deletion_timestamp.is_none())
         .filter_map(|(cache, _)| cache.metadata.name.clone())
         .filter(|name| !in_use.contains(&name.as_str()))
         .collect();
