@@ -105,7 +105,10 @@ impl Spending {
             lost: false,
         };
         let reserved = self.creations.entry(token(call).to_owned());
-        reserved.or_insert(creation);
+        // a call that is repeated may be the one that creates
+        reserved
+            .and_modify(|before| before.at = now)
+            .or_insert(creation);
     }
 
     /// Notes how an effect ended: what was not created is not counted any longer.
@@ -138,6 +141,14 @@ impl Spending {
     /// Reports whether the deletion of a cache was sent and not answered yet.
     pub(super) fn is_deleting(&self, id: &str) -> bool {
         self.deleting.contains_key(id)
+    }
+
+    /// The last cache that was made for this owner within the hour, unless it was deleted on request.
+    pub(super) fn last_made(&self, uid: &str) -> Option<&str> {
+        let made = self.creations.values().filter(|one| one.uid == uid);
+        let ids = made.filter_map(|one| Some((one.at, one.id.as_deref()?)));
+        let left = ids.filter(|(_, id)| !self.has_deleted(id));
+        left.max().map(|(_, id)| id)
     }
 
     /// The caches that were deleted on request.

@@ -135,6 +135,10 @@ impl<'a> Turn<'a> {
         }
         match intent {
             Some((generation, _)) => self.call(Effect::Create { call, generation }),
+            // a new token: somebody may have removed what the status said of another cache
+            None if !listing.is_whole(uid, self.memory.held) => {
+                ReconcileDecision::listing().within(SETTLE)
+            }
             None => self
                 .pending()
                 .intent(&format!(

@@ -35,6 +35,13 @@ fn generation(object: &Value) -> i64 {
     generation.and_then(Value::as_i64).unwrap_or(1)
 }
 
+/// Whether an object, or a patch of it, has the finalizer.
+pub(super) fn is_held(object: &Value) -> bool {
+    let list = object.pointer("/metadata/finalizers");
+    list.and_then(Value::as_array)
+        .is_some_and(|list| list.contains(&json!(FINALIZER)))
+}
+
 fn field<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     object.get("status")?.get(name)
 }
@@ -72,12 +79,7 @@ impl Altered {
     /// The same for the finalizers.
     pub(super) fn learn_finalizers(&mut self, patch: &Value, stored: &Value) {
         self.renew(stored);
-        let holds = |object: &Value| {
-            let list = object.pointer("/metadata/finalizers");
-            list.and_then(Value::as_array)
-                .is_some_and(|list| list.contains(&json!(FINALIZER)))
-        };
-        self.unheld = holds(patch) && !holds(stored);
+        self.unheld = is_held(patch) && !is_held(stored);
     }
 
     /// The alterations in an object.

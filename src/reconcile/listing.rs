@@ -1,6 +1,6 @@
 //! The caches of a region in one listing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{EMPTY_FOR, Monotonic, Spending};
 use crate::eci::reply::ImageCacheEntry;
@@ -25,6 +25,14 @@ pub struct Listing {
     begun: Monotonic,
     /// Since when listings are empty that were not before.
     emptied: Option<Monotonic>,
+    /// Since when listings are empty, whatever was before.
+    empty: Option<Monotonic>,
+    /// The process has no listing before this one.
+    first: bool,
+    /// When the listing before this one began, as far as [`Listing::after`] was told.
+    before: Option<Monotonic>,
+    /// The owners of caches that the listing before this one had, and that have disappeared since by no known deletion.
+    missed: BTreeSet<String>,
     entries: Vec<ImageCacheEntry>,
     /// Places in `entries`, by id.
     ids: BTreeMap<String, usize>,
@@ -65,6 +73,10 @@ impl Listing {
         Listing {
             begun,
             emptied: None,
+            empty: None,
+            first: false,
+            before: None,
+            missed: BTreeSet::new(),
             entries,
             ids,
             owners,
@@ -72,7 +84,7 @@ impl Listing {
     }
 
     /// This listing as the one that follows `before`: if all caches have disappeared at once, and neither on request nor at
-    /// their end, it is doubtful for [`EMPTY_FOR`].
+    /// their end, it is doubtful for [`EMPTY_FOR`]. `None` for the first one of the process.
     ///
     /// ```
     /// use std::time::Duration;
@@ -89,20 +101,32 @@ impl Listing {
     /// ```
     #[must_use]
     pub fn after(mut self, before: Option<&Listing>, spending: &Spending, now: Timestamp) -> Self {
-        let Some(before) = before.filter(|_| self.entries.is_empty()) else {
+        if self.entries.is_empty() {
+            let empty = before.and_then(|before| before.empty);
+            self.empty = empty.or(Some(self.begun));
+        }
+        let Some(before) = before else {
+            self.first = true;
             return self;
         };
+        self.before = Some(before.begun);
         let has_ended = |entry: &ImageCacheEntry| {
             let end = entry.expire_date_time.as_deref();
             let end = end.and_then(|end| end.parse::<Timestamp>().ok());
             end.is_some_and(|end| end <= now.plus(TOLERANCE))
         };
-        let lost = |entry: &ImageCacheEntry| {
+        let lost = |entry: &&ImageCacheEntry| {
             let id = &entry.image_cache_id;
-            !spending.has_deleted(id) && !spending.is_deleting(id) && !has_ended(entry)
+            self.get(id).is_none() && !spending.has_deleted(id) && !has_ended(entry)
         };
-        let emptied = before.entries.iter().any(lost).then_some(self.begun);
-        self.emptied = emptied.or(before.emptied);
+        let lost: Vec<_> = before.entries.iter().filter(lost).collect();
+        let owners = lost.iter().copied().filter_map(owner);
+        self.missed = owners.map(str::to_owned).collect();
+        if self.entries.is_empty() {
+            let kept = |entry: &&ImageCacheEntry| !spending.is_deleting(&entry.image_cache_id);
+            let emptied = lost.iter().copied().any(|entry| kept(&entry));
+            self.emptied = emptied.then_some(self.begun).or(before.emptied);
+        }
         self
     }
 
@@ -111,6 +135,25 @@ impl Listing {
     pub fn is_doubtful(&self) -> bool {
         self.emptied
             .is_some_and(|emptied| self.begun < emptied.saturating_add(EMPTY_FOR))
+    }
+
+    /// Whether there is no reason to think that a cache of this owner is missing in this listing. In the first listing of a
+    /// process there is, unless the owner is `new` to it.
+    pub(super) fn is_whole(&self, uid: &str, new: bool) -> bool {
+        (new || !self.first) && !self.missed.contains(uid)
+    }
+
+    /// Whether two listings in a row, both from after `changed`, agree that ECI has no cache of this owner, if this one
+    /// shows none.
+    pub(super) fn is_agreed(&self, uid: &str, changed: Option<Monotonic>) -> bool {
+        let later = self.before.is_none_or(|at| Some(at) > changed);
+        later && self.is_whole(uid, false)
+    }
+
+    /// Whether this listing is empty, and those before it for less than [`EMPTY_FOR`].
+    pub(super) fn is_newly_empty(&self) -> bool {
+        self.empty
+            .is_some_and(|empty| self.begun < empty.saturating_add(EMPTY_FOR))
     }
 
     /// When the first page was asked for.

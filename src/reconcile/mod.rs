@@ -24,8 +24,13 @@
 //!
 //! A listing may lag, or lack a cache. Before another cache is made for a generation that had one, ECI is therefore asked
 //! by the id ([`Effect::Describe`]), until [`GONE_ANSWERS`] answers over [`GONE_AFTER`] say that there is no such cache.
-//! One answer is enough when the end of the cache has passed, and before an object is let go. When all caches of the region disappear at once, nothing is
-//! made for [`EMPTY_FOR`].
+//! One answer is enough when the end of the cache has passed, and before an object is let go. When all caches of the
+//! region disappear at once, nothing is made for [`EMPTY_FOR`].
+//!
+//! Nor is the status believed: somebody may have taken the id of a cache out of it. What this process made within the hour
+//! is known without it. An object is only let go, where no id proves it, when two listings in a row agree that no cache has
+//! its tag (for [`EMPTY_FOR`] if they are empty), and the first listing of a process is no reason to start another creation
+//! for an object of an earlier process.
 //!
 //! # Trust and budgets
 //!

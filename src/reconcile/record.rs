@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::condition::{reason, sentence, word};
-use super::drift::Altered;
+use super::drift::{self, Altered};
 use super::effect::{Effect, Outcome};
 use super::{GONE_AFTER, GONE_ANSWERS, Monotonic};
 use crate::eci::error::{ErrorCode, Retry};
@@ -17,6 +17,8 @@ use crate::eci::reply::ImageCacheEntry;
 pub struct ReconcileRecord {
     /// When the last call about the object was answered or given up: a listing that began before it says nothing about that call.
     pub(super) changed: Option<Monotonic>,
+    /// This process has put the finalizer on the object: no other can have made a cache for it before.
+    pub(super) held: bool,
     /// What ECI accepted and the status may not say yet.
     pub(super) accepted: Option<Accepted>,
     /// Whether a call that makes a cache may be under way: `None` when a process before this one may have sent one.
@@ -184,6 +186,7 @@ impl ReconcileRecord {
                 self.wrote(outcome);
                 if let Outcome::Object(stored) = outcome {
                     self.altered.learn_finalizers(patch, stored);
+                    self.held |= drift::is_held(patch);
                 }
             }
             Effect::Status { patch, opens } => {

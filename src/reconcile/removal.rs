@@ -42,6 +42,7 @@ impl<'a> Turn<'a> {
             Left::Nothing if self.may_arrive(listing) => {
                 ReconcileDecision::listing().within(SETTLE)
             }
+            Left::Nothing if !self.is_clear(listing) => ReconcileDecision::listing().within(SETTLE),
             Left::Nothing => self.release(),
         }
     }
@@ -53,6 +54,7 @@ impl<'a> Turn<'a> {
             .subject
             .id
             .or_else(|| self.memory.accepted.as_ref()?.made.as_deref())
+            .or_else(|| self.seen.spending.last_made(uid))
             .filter(|id| stays != Some(*id));
         let mut made = listing.of_owner(uid);
         let entry = named.and_then(|id| self.entry(listing, id));
@@ -77,6 +79,20 @@ impl<'a> Turn<'a> {
             let foreign = sighting.entry().is_some_and(|entry| !self.is_ours(entry));
             foreign || sighting.is_absent()
         })
+    }
+
+    /// Whether no cache of the object can be left, though this listing shows none: somebody may have taken the id out of the
+    /// status, or written another one into it.
+    fn is_clear(&self, listing: &Listing) -> bool {
+        let memory = self.memory;
+        let nothing_asked = memory.held && memory.changed.is_none();
+        let deleted = |id: &str| self.seen.spending.has_deleted(id);
+        let absent = |id: &str| self.is_absent(listing, id);
+        let id = self.subject.id;
+        nothing_asked
+            || id.is_some_and(deleted)
+            || (listing.is_agreed(self.subject.uid, memory.changed)
+                && (id.is_some_and(absent) || !listing.is_newly_empty()))
     }
 
     fn take_down(&self, id: &str) -> ReconcileDecision {

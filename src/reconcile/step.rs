@@ -131,10 +131,14 @@ impl<'a> Turn<'a> {
                 .synced(false, self.named_generation(listing), reason, &message)
                 .decide()
                 .watching(true),
-            Found::Nothing => match self.subject.id {
-                Some(id) => self.missing(listing, id),
-                None => self.create(listing),
-            },
+            Found::Nothing => {
+                let made = self.seen.spending.last_made(self.subject.uid);
+                match (self.subject.id, made) {
+                    (Some(id), _) => self.missing(listing, id),
+                    (None, Some(id)) if !self.is_gone(listing, id) => self.ask(listing, id),
+                    _ => self.create(listing),
+                }
+            }
         }
     }
 
@@ -483,15 +487,20 @@ impl<'a> Turn<'a> {
 
     /// The listing lacks the cache that the status names: that alone proves nothing.
     fn missing(&self, listing: &Listing, id: &str) -> ReconcileDecision {
+        if self.is_gone(listing, id) {
+            self.gone(id)
+        } else {
+            self.ask(listing, id)
+        }
+    }
+
+    /// Whether ECI, asked by the id, has said often enough that there is no such cache.
+    fn is_gone(&self, listing: &Listing, id: &str) -> bool {
         let expected = self.subject.may_be_gone(self.now) || self.seen.spending.has_deleted(id);
-        let proved = |sighting: &Sighting| {
+        self.unlisted(listing, id).is_some_and(|sighting| {
             let surprise = sighting.is_proof() && !listing.is_doubtful();
             surprise || (expected && sighting.is_absent())
-        };
-        match self.unlisted(listing, id) {
-            Some(sighting) if proved(sighting) => self.gone(id),
-            _ => self.ask(listing, id),
-        }
+        })
     }
 
     /// The cache that the status names is not there.

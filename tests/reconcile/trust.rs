@@ -339,6 +339,15 @@ fn creation(uid: &str, token: &str, gib: Option<i32>) -> Effect {
     }
 }
 
+fn deletion(id: &str) -> Effect {
+    Effect::Delete {
+        call: DeleteImageCache {
+            image_cache_id: id.to_owned(),
+            ..DeleteImageCache::default()
+        },
+    }
+}
+
 #[test]
 fn budget_of_object_used_says_when_it_frees() {
     let mut given = Given::default();
@@ -349,6 +358,8 @@ fn budget_of_object_used_says_when_it_frees() {
         given
             .spending
             .settle(&effect, &Outcome::Created(format!("imc-{minute}")), at);
+        let failed = deletion(&format!("imc-{minute}"));
+        given.spending.settle(&failed, &Outcome::Accepted, at);
     }
     let object = fresh(json!({}));
     assert_eq!(
@@ -562,13 +573,7 @@ fn listing_empty_after_full_stops_creations() {
     assert!(given.synced(&object).starts_with("Submitting: "));
     // what was deleted on request is expected to be gone
     let mut spending = Spending::default();
-    let delete = Effect::Delete {
-        call: imagecache::eci::request::DeleteImageCache {
-            image_cache_id: "imc-7".to_owned(),
-            ..Default::default()
-        },
-    };
-    spending.settle(&delete, &Outcome::Accepted, now());
+    spending.settle(&deletion("imc-7"), &Outcome::Accepted, now());
     assert!(!empty(&full, second, &spending).is_doubtful());
 }
 
@@ -583,17 +588,11 @@ fn listing_emptied_by_a_deletion_under_way_raises_no_doubt() {
         let empty = Listing::new(Vec::new(), Duration::from_secs(5));
         empty.after(Some(&full), spending, now).is_doubtful()
     };
-    let delete = |id: &str| Effect::Delete {
-        call: DeleteImageCache {
-            image_cache_id: id.to_owned(),
-            ..DeleteImageCache::default()
-        },
-    };
     let mut sent = Spending::default();
     assert!(doubtful(&sent, now));
-    sent.reserve(&delete("imc-2"), now);
+    sent.reserve(&deletion("imc-2"), now);
     assert!(doubtful(&sent, now), "another cache is deleted");
-    sent.reserve(&delete("imc-1"), now);
+    sent.reserve(&deletion("imc-1"), now);
     assert!(!doubtful(&sent, now), "sent and not answered");
     let refused = Outcome::Refused {
         code: ErrorCode::OperationConflict,
@@ -607,11 +606,137 @@ fn listing_emptied_by_a_deletion_under_way_raises_no_doubt() {
         (Outcome::Unsent(String::new()), true),
     ] {
         let mut answered = sent.clone();
-        answered.settle(&delete("imc-1"), &outcome, now);
+        answered.settle(&deletion("imc-1"), &outcome, now);
         assert_eq!(doubtful(&answered, now), doubt, "{outcome:?}");
         // an hour later neither explains anything
         let later = now.plus(3600);
-        answered.reserve(&delete("imc-2"), later);
+        answered.reserve(&deletion("imc-2"), later);
         assert!(doubtful(&answered, later), "{outcome:?}");
     }
+}
+
+#[test]
+fn status_without_id_is_let_go_only_when_listings_agree() {
+    let object = fresh(json!({"metadata": {"deletionTimestamp": "2026-01-31T00:00:00Z"}}));
+    let second = Duration::from_secs(1);
+    let own = entry("imc-1", Some("uid-1"), json!({}));
+    let other = entry("imc-7", Some("uid-7"), json!({}));
+    let listing = |entries: &[&ImageCacheEntry], at, before: Option<&Listing>| {
+        let entries = entries.iter().copied().cloned().collect();
+        Listing::new(entries, at).after(before, &Spending::default(), now())
+    };
+    let decide = |listing: &Listing, memory: &ReconcileRecord| {
+        let given = Given {
+            listing: Some(listing.clone()),
+            memory: memory.clone(),
+            moment: Duration::from_secs(900),
+            ..Given::default()
+        };
+        match given.step(&object).act {
+            None => "waits",
+            Some(Effect::Finalizers { .. }) => "lets go",
+            Some(Effect::Delete { .. }) => "deletes",
+            other => panic!("{other:#?}"),
+        }
+    };
+    let nothing = ReconcileRecord::default();
+    let first = listing(&[&other], second, None);
+    assert_eq!(decide(&first, &nothing), "waits", "first of the process");
+    let second_one = listing(&[&other], 2 * second, Some(&first));
+    assert_eq!(decide(&second_one, &nothing), "lets go");
+    let with = listing(&[&other, &own], 3 * second, Some(&second_one));
+    assert_eq!(decide(&with, &nothing), "deletes");
+    let lacking = listing(&[&other], 4 * second, Some(&with));
+    assert_eq!(decide(&lacking, &nothing), "waits", "it was there");
+    let agreeing = listing(&[&other], 5 * second, Some(&lacking));
+    assert_eq!(decide(&agreeing, &nothing), "lets go");
+
+    // a call after the first of two listings may have made one that the second lacks
+    let mut called = ReconcileRecord::default();
+    let refused = Outcome::Refused {
+        code: ErrorCode::QuotaExceeded,
+        message: String::new(),
+        retry: Retry::Never,
+    };
+    let moment = Duration::from_millis(4500);
+    called.record(&creation("uid-1", "token-1", None), &refused, 1, moment);
+    assert_eq!(decide(&agreeing, &called), "waits");
+    let later = listing(&[&other], 6 * second, Some(&agreeing));
+    assert_eq!(decide(&later, &called), "lets go");
+
+    // empty listings are believed later
+    let empty = listing(&[], 7 * second, None);
+    let again = listing(&[], 8 * second, Some(&empty));
+    assert_eq!(decide(&again, &nothing), "waits");
+    let soon = listing(&[], 6 * second + EMPTY_FOR, Some(&again));
+    assert_eq!(decide(&soon, &nothing), "waits");
+    let late = listing(&[], 7 * second + EMPTY_FOR, Some(&soon));
+    assert_eq!(decide(&late, &nothing), "lets go");
+
+    // an object that this process has held from the start, and for which nothing was asked
+    let mut held = ReconcileRecord::default();
+    let patch = json!({"metadata": {"finalizers": ["imagecache.eci.alibabacloud.com/cache"]}});
+    let stored = Outcome::Object(object.clone());
+    held.record(&Effect::Finalizers { patch }, &stored, 1, second);
+    assert_eq!(decide(&empty, &held), "lets go");
+}
+
+#[test]
+fn status_without_id_makes_no_second_cache() {
+    let object = fresh(json!({}));
+    let effect = creation("uid-1", "token-1", None);
+    let mut given = Given::default();
+    given.spending.reserve(&effect, now().plus(-60));
+    let made = Outcome::Created("imc-1".to_owned());
+    given.spending.settle(&effect, &made, now().plus(-60));
+    // the listing lags: ECI is asked for what this process made
+    let asked = |given: &Given| match given.step(&object).act {
+        Some(Effect::Describe { call }) => call.image_cache_id,
+        other => panic!("{other:#?}"),
+    };
+    assert_eq!(asked(&given).as_deref(), Some("imc-1"));
+    let describe = Effect::Describe {
+        call: Box::new(DescribeImageCaches {
+            image_cache_id: Some("imc-1".to_owned()),
+            ..DescribeImageCaches::default()
+        }),
+    };
+    for at in [Duration::from_secs(1), GONE_AFTER + Duration::from_secs(1)] {
+        given.moment = at + Duration::from_secs(60);
+        assert_eq!(asked(&given).as_deref(), Some("imc-1"));
+        let absent = Outcome::Described(None);
+        given.memory.record(&describe, &absent, 1, at);
+    }
+    assert!(given.synced(&object).starts_with("Submitting: "));
+    // nor does a new process begin with what its first listing lacks
+    let listing = |before: Option<&Listing>| {
+        Listing::new(Vec::new(), Duration::from_secs(1)).after(before, &Spending::default(), now())
+    };
+    let first = listing(None);
+    let mut given = Given {
+        listing: Some(first.clone()),
+        ..Given::default()
+    };
+    let decision = given.step(&object);
+    assert!(decision.act.is_none() && decision.listing, "{decision:#?}");
+    given.listing = Some(listing(Some(&first)));
+    assert!(given.synced(&object).starts_with("Submitting: "));
+}
+
+#[test]
+fn budget_counts_a_repeated_call_from_its_last_attempt() {
+    let mut given = Given::default();
+    given.settings.budget.creations_per_object_hour = 1;
+    let effect = creation("uid-1", "token-1", None);
+    for ago in [3000, 60] {
+        let at = now().plus(-ago);
+        given.spending.reserve(&effect, at);
+        let lost = Outcome::Lost("no answer".to_owned());
+        given.spending.settle(&effect, &lost, at);
+    }
+    let said = given.synced(&fresh(json!({})));
+    assert!(
+        said.ends_with("the next is possible at 2026-02-01T00:59:00Z"),
+        "{said}"
+    );
 }

@@ -16,6 +16,7 @@ use imagecache_apiserver::api::write::Subresource;
 use imagecache_apiserver::cluster::store::{Change, Watch};
 use serde_json::Value;
 
+use crate::cloud::owner;
 use crate::server::{Expired, name_of};
 use crate::soak::{Soak, of};
 
@@ -66,11 +67,20 @@ pub(crate) struct Host {
     listing: Option<Listing>,
     /// A listing that is on its way.
     begun: Option<Listing>,
+    /// The last listing was empty, and wrong.
+    emptied: bool,
     listed: i64,
     awaited: bool,
     spending: Spending,
     woken: BTreeSet<String>,
     due: BTreeMap<String, i64>,
+}
+
+impl Host {
+    /// The owner of a cache by the listing that the controller has.
+    pub(crate) fn listed_owner(&self, id: &str) -> Option<&str> {
+        owner(self.listing.as_ref()?.get(id)?)
+    }
 }
 
 fn version(object: &Value) -> u64 {
@@ -181,8 +191,11 @@ impl Soak {
         let moment = self.moment();
         self.host.listed = self.now;
         let faulty = self.faulty && !self.storm;
-        let entries = if faulty && self.chance.one_in(20) {
+        // an empty listing is not believed by itself; that two in a row would be wrong is beyond what is promised
+        let before = std::mem::take(&mut self.host.emptied);
+        let entries = if faulty && self.chance.one_in(20) && !before {
             self.say("the listing is empty");
+            self.host.emptied = true;
             Vec::new()
         } else if faulty && self.chance.one_in(3) {
             let lagging = self.cloud.lagging();

@@ -293,8 +293,11 @@ impl Soak {
         let now = self.time();
         let has_tag =
             |entry: &ImageCacheEntry| entry.image_cache_id == id && owner(entry) == Some(uid);
+        // another cluster may have taken it since the last listing
+        let listed = self.host.listed_owner(id) == Some(uid);
         let adopted = id == self.cloud.adoptable
             && (annotation(object, ADOPT) == Some(id)
+                || listed
                 || self.cloud.entries(now).iter().any(has_tag));
         if !made && !adopted {
             self.breach(format!("{name}: {id} is not its own"));
