@@ -9,13 +9,16 @@ mod cluster;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use imagecache::diagnostic::{Levels, Report};
 use imagecache::eci::reply::Usage;
 use imagecache::resource::workload::PodPaths;
 use imagecache_controller::cluster::Client;
 use serde_json::Value;
 
 use crate::console::{self, visible};
+use crate::documents::{self, Collection};
 use crate::eci::connection::{Access, Cloud, block_on};
+use crate::input::Inputs;
 use crate::kubeconfig::Kubeconfig;
 
 use cluster::Reader;
@@ -66,6 +69,14 @@ pub(crate) struct Live {
     pub(crate) usage: Option<Usage>,
 }
 
+/// Files, and what exists, in one collection.
+pub(crate) struct Gathered<T> {
+    pub(crate) all: T,
+    pub(crate) live: Live,
+    /// A file, or a part of one, is missing. [`Live::report`] says what else is.
+    pub(crate) incomplete: bool,
+}
+
 impl LiveOptions {
     /// Reports whether a cluster is read.
     pub(crate) fn has_cluster(&self) -> bool {
@@ -108,6 +119,38 @@ impl LiveOptions {
             Ok(())
         })?;
         Ok(live)
+    }
+
+    /// Reads the files, and what the options name. Files are optional where something else is read.
+    ///
+    /// # Errors
+    /// As [`LiveOptions::read`], and if there is nothing to read.
+    pub(crate) fn gather<T: Collection>(
+        &self,
+        inputs: &Inputs,
+        region: Option<&str>,
+        paths: &PodPaths,
+        scope: Scope,
+        new: impl Fn() -> T + Sync,
+    ) -> anyhow::Result<Gathered<T>> {
+        let is_live = self.has_cluster() || self.has_cloud();
+        let files = if is_live && inputs.is_empty() {
+            Vec::new()
+        } else {
+            inputs.list()?
+        };
+        let live = self.read(region, paths, scope)?;
+        let (mut all, incomplete) = documents::collect(&files, new);
+        for object in &live.objects {
+            let mut report = Report::new(&Levels::DEFAULT);
+            all.add(&object.value, &mut report);
+            documents::report_of(&object.name, &report.finish());
+        }
+        Ok(Gathered {
+            all,
+            live,
+            incomplete,
+        })
     }
 
     /// Returns a client of the cluster, if it is to be read.
