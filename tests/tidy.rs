@@ -264,7 +264,9 @@ fn tidy_reads_annotations_as_the_controller_does() {
             (true, true) => &[TidyBlock::Retained(
                 "imagecache.eci.alibabacloud.com/deletion-policy",
             )],
-            (true, false) => &[TidyBlock::Retained("imagecache.eci.alibabacloud.com/paused")],
+            (true, false) => &[TidyBlock::Retained(
+                "imagecache.eci.alibabacloud.com/paused",
+            )],
         };
         assert_eq!(of(&tidy, "imc-a").blocks, expected, "{annotation}: {value}");
     }
@@ -275,7 +277,10 @@ fn tidy_of_parts_is_that_of_the_whole() {
     let world = [
         entry("imc-left", &["a:1"], OLD, None, Some("gone")),
         entry("imc-b", &["b:1"], OLD, Some(RECENT), Some("uid-b")),
-        json!([object("b", "imc-b", &["b:1"]), pod("web", "b:1", &json!({}))]),
+        json!([
+            object("b", "imc-b", &["b:1"]),
+            pod("web", "b:1", &json!({}))
+        ]),
         group("g", Some("c:1"), None),
         json!({"ImageCaches": [], "NextToken": "AAA"}),
         json!([7]),

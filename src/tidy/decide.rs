@@ -177,9 +177,10 @@ impl<'i> World<'i> {
     /// Why tag and ImageCaches do not agree about the owner of the cache.
     fn disputed(&self, cache: &Cache, owners: &[Owner]) -> Option<String> {
         let uid = self.tag(cache)?;
-        if let Some(other) = owners.iter().find(|owner| {
-            !owner.adopts && owner.uid.as_deref().is_some_and(|own| own != uid)
-        }) {
+        if let Some(other) = owners
+            .iter()
+            .find(|owner| !owner.adopts && owner.uid.as_deref().is_some_and(|own| own != uid))
+        {
             return Some(format!(
                 "ImageCache `{}` names it, and its tag has the uid of another one, `{uid}`",
                 other.name

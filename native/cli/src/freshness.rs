@@ -14,7 +14,6 @@ use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
 use crate::registry_options::RegistryAccess;
-use crate::report::count;
 use crate::usage::usage_error;
 use crate::{documents, encode, table};
 
@@ -247,6 +246,10 @@ fn record(found: &[ImageFreshness], complete: bool, console: &mut Console) -> an
                     console::complain(&format!("{}: {reason}", image.image));
                 }
             }
+        }
+        if digests.is_empty() {
+            // An empty record would replace the one that is there.
+            continue;
         }
         if first.cache.name.is_empty() {
             complete = false;

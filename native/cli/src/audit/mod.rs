@@ -12,12 +12,12 @@ use imagecache::eci::request::DescribeImageCaches;
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::eci::connection::block_on;
+use crate::encode;
 use crate::exit::Exit;
 use crate::input::Inputs;
 use crate::kinds::KindOptions;
 use crate::live::{Gathered, Live, LiveOptions, Scope};
 use crate::pod_options::ImageOptions;
-use crate::encode;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -20,6 +20,7 @@ use crate::documents::{self, Collection};
 use crate::eci::connection::{Access, Cloud, block_on};
 use crate::input::Inputs;
 use crate::kubeconfig::Kubeconfig;
+use crate::usage::usage_error;
 
 use cluster::Reader;
 pub(crate) use cluster::{Scope, why};
@@ -98,12 +99,18 @@ impl LiveOptions {
         paths: &PodPaths,
         scope: Scope,
     ) -> anyhow::Result<Live> {
+        self.check_effect()?;
         let cloud = self.cloud(region)?;
         let mut live = Live::default();
         block_on(async {
             if let Some(client) = self.client().await? {
                 let time = Duration::from_secs(self.request_timeout.into());
-                let reader = Reader { client, time };
+                let server = self.cluster.server().await?;
+                let reader = Reader {
+                    client,
+                    server,
+                    time,
+                };
                 live.add_cluster(&reader, scope, paths).await;
             }
             if let Some(cloud) = &cloud {
@@ -119,6 +126,20 @@ impl LiveOptions {
             Ok(())
         })?;
         Ok(live)
+    }
+
+    /// An option about a cluster or ECI that is not read is an error: its user believes that it was.
+    fn check_effect(&self) -> anyhow::Result<()> {
+        let cluster = self.cluster.given().filter(|_| !self.has_cluster());
+        let cluster = cluster.map(|name| (name, "--against cluster"));
+        let cloud = self.access.given().filter(|_| !self.has_cloud());
+        let cloud = cloud.map(|name| (name, "--cloud"));
+        match cluster.chain(cloud).next() {
+            Some((name, without)) => Err(usage_error(format!(
+                "{name} has no effect without {without}"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Reads the files, and what the options name. Files are optional where something else is read.
