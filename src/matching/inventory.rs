@@ -323,7 +323,7 @@ impl<F: FnMut(&Met<'_>, &mut Report<'_>)> Visitor for Visit<'_, '_, F> {
 }
 
 /// Reports what a walk cannot open. Returns false for an empty document, which is null.
-pub(crate) fn report_fault(fault: WalkFault<'_>, path: &Path<'_>, report: &mut Report<'_>) -> bool {
+fn report_fault(fault: WalkFault<'_>, path: &Path<'_>, report: &mut Report<'_>) -> bool {
     let null = matches!(fault, WalkFault::NotAnObject { found, .. } if found.is_null());
     let empty = null && matches!(path, Path::Root);
     if !empty {

@@ -195,6 +195,9 @@ impl Cover {
             release.inventory.append(inventory);
             release.objects.extend(objects);
         }
+        for page in release.inventory.missing_pages() {
+            console::complain(&page);
+        }
         if !release.inventory.is_complete() {
             console::complain(
                 "a part of the release could not be read, so it is not known what it needs",
