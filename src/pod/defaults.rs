@@ -379,10 +379,12 @@ impl ClusterDefaults {
         report.add(Code::IC016, path, error, help);
     }
 
-    /// Adds the defaults to a pod that was read with its labels.
-    pub(crate) fn apply(&self, pod: &mut Pod) {
+    /// Adds the defaults to a pod that was read with its labels. Returns a sentence for each selector that is left out,
+    /// because the labels of the namespace are not known. The pod has it as a warning, too.
+    pub(crate) fn apply(&self, pod: &mut Pod) -> Vec<String> {
+        let mut left_out = Vec::new();
         let Some(own) = pod.own.take() else {
-            return;
+            return left_out;
         };
         let mut annotations = own.annotations;
         let mut labels = Texts::new();
@@ -399,8 +401,7 @@ impl ClusterDefaults {
                     Some(labels) if wanted.selects(&texts(labels)) => {}
                     Some(_) => continue,
                     None => {
-                        pod.warnings
-                            .push(unknown_namespace(&selector.source, namespace));
+                        left_out.push(unknown_namespace(&selector.source, namespace));
                         continue;
                     }
                 }
@@ -423,6 +424,7 @@ impl ClusterDefaults {
                 policy = selector.placement();
             }
         }
+        pod.warnings.extend(left_out.iter().cloned());
         let mut warnings = Vec::new();
         pod.wish = CacheRequest::look_up(|name| annotations.get(name), &mut warnings);
         for warning in warnings {
@@ -437,6 +439,7 @@ impl ClusterDefaults {
         let extra = text(annotation::POD_EXTRA_STORAGE).and_then(storage::storage_bytes);
         pod.extra_storage_gib = storage::gib(extra.unwrap_or_default());
         pod.storage_gib = pod.storage_gib.max(pod.extra_storage_gib);
+        left_out
     }
 }
 

@@ -29,7 +29,7 @@ Verdicts:
   never-matched  no pod has started from it since it was made
   unused         no pod has started from it for --unused-days
   leftover       the ImageCache that it was made for does not exist any more
-  blocked        it has one of the last four verdicts, and must not be deleted
+  blocked        it has one of the four verdicts above, and must not be deleted: see the reason
 
 Nothing is deleted without --delete, nor if a cache, workload, pod or container group could not be read.
 
@@ -74,7 +74,7 @@ struct WhatOptions {
     /// Days without use after which a cache is unused [default: 30]
     #[arg(long, value_name = "DAYS")]
     unused_days: Option<u32>,
-    /// No other cluster has caches in the region: a tag of an unknown ImageCache is a leftover
+    /// No other cluster has caches in the region, so those of unknown ImageCaches may be deleted
     #[arg(long)]
     sole_cluster: bool,
     /// Also caches that others made: by hand, by other tools, by ECI itself
@@ -172,7 +172,7 @@ impl TidyCaches {
         let found = sources.gather(&self.inputs, Scope::USE, TidyInput::with_pod_paths)?;
         let (mut input, live) = (found.all, found.live);
         input.finish();
-        for line in &input.missing_pages {
+        for line in &input.missing {
             console::complain(&visible(line));
         }
         let unread = live.report();
