@@ -73,7 +73,7 @@ impl AuditStarts {
             self.sources
                 .gather(&self.inputs, Scope::PAST, AuditInput::with_pod_paths)?;
         let (input, live) = (&mut found.all, &mut found.live);
-        for line in input.missing_pages() {
+        for line in input.missing() {
             console::complain(&visible(&line));
         }
         if self.ask_cloud {

@@ -251,7 +251,9 @@ impl PlanCaches {
             unasked = answered.report_failures();
             input.registry_sizes(&answered.facts);
         }
-        input.apply_defaults();
+        for left_out in input.apply_defaults() {
+            console::complain(&left_out);
+        }
         for page in input.missing_pages() {
             console::complain(&page);
         }
