@@ -5,6 +5,7 @@
 
 mod cloud;
 mod cluster;
+mod sources;
 
 use std::time::Duration;
 
@@ -19,12 +20,12 @@ use crate::console::{self, visible};
 use crate::documents::{self, Collection};
 use crate::eci::connection::{Access, Cloud, block_on};
 use crate::input::Inputs;
-use crate::kinds::KindOptions;
 use crate::kubeconfig::Kubeconfig;
 use crate::usage::usage_error;
 
 use cluster::Reader;
 pub(crate) use cluster::{Scope, why};
+pub(crate) use sources::Sources;
 
 /// Where to read, besides files.
 #[derive(Debug, clap::Args)]
@@ -49,18 +50,6 @@ pub(crate) struct LiveOptions {
 enum Against {
     /// The cluster of the kubeconfig
     Cluster,
-}
-
-/// Where to read, with the kinds to look for and the region.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Sources {
-    #[command(flatten)]
-    kinds: KindOptions,
-    /// Region [default: ALIBABA_CLOUD_REGION_ID, or the region of the profile]
-    #[arg(long, value_name = "REGION", help_heading = "What exists now")]
-    pub(crate) region: Option<String>,
-    #[command(flatten)]
-    pub(crate) live: LiveOptions,
 }
 
 /// One object, or one entry of a reply, and its name in messages.
@@ -89,48 +78,6 @@ pub(crate) struct Gathered<T> {
     pub(crate) live: Live,
     /// A file, or a part of one, is missing. [`Live::report`] says what else is.
     pub(crate) incomplete: bool,
-}
-
-impl Sources {
-    /// Reports whether a cluster or ECI is read.
-    pub(crate) fn is_live(&self) -> bool {
-        self.live.has_cluster() || self.live.has_cloud()
-    }
-
-    /// Returns a client of ECI, if it is to be read.
-    pub(crate) fn cloud(&self) -> anyhow::Result<Option<Cloud>> {
-        self.live.cloud(self.region.as_deref())
-    }
-
-    /// Reads the files, and what the options name. Files are optional where something else is read.
-    ///
-    /// # Errors
-    /// As [`LiveOptions::read`], and if there is nothing to read.
-    pub(crate) fn gather<T: Collection>(
-        &self,
-        inputs: &Inputs,
-        scope: Scope,
-        new: impl Fn(&PodPaths) -> T + Sync,
-    ) -> anyhow::Result<Gathered<T>> {
-        let paths = self.kinds.paths()?;
-        let files = if self.is_live() && inputs.is_empty() {
-            Vec::new()
-        } else {
-            inputs.list()?
-        };
-        let live = self.live.read(self.region.as_deref(), &paths, scope)?;
-        let (mut all, incomplete) = documents::collect(&files, || new(&paths));
-        for object in &live.objects {
-            let mut report = Report::new(&Levels::DEFAULT);
-            all.add(&object.value, &mut report);
-            documents::report_of(&object.name, &report.finish());
-        }
-        Ok(Gathered {
-            all,
-            live,
-            incomplete,
-        })
-    }
 }
 
 impl LiveOptions {
@@ -195,6 +142,38 @@ impl LiveOptions {
             ))),
             None => Ok(()),
         }
+    }
+
+    /// Reads the files, and what the options name. Files are optional where something else is read.
+    ///
+    /// # Errors
+    /// As [`LiveOptions::read`], and if there is nothing to read.
+    pub(crate) fn gather<T: Collection>(
+        &self,
+        inputs: &Inputs,
+        region: Option<&str>,
+        paths: &PodPaths,
+        scope: Scope,
+        new: impl Fn() -> T + Sync,
+    ) -> anyhow::Result<Gathered<T>> {
+        let is_live = self.has_cluster() || self.has_cloud();
+        let files = if is_live && inputs.is_empty() {
+            Vec::new()
+        } else {
+            inputs.list()?
+        };
+        let live = self.read(region, paths, scope)?;
+        let (mut all, incomplete) = documents::collect(&files, new);
+        for object in &live.objects {
+            let mut report = Report::new(&Levels::DEFAULT);
+            all.add(&object.value, &mut report);
+            documents::report_of(&object.name, &report.finish());
+        }
+        Ok(Gathered {
+            all,
+            live,
+            incomplete,
+        })
     }
 
     /// Returns a client of the cluster, if it is to be read.
