@@ -157,6 +157,23 @@ impl AuditInput {
         self.inventory = inventory;
     }
 
+    /// Adds the documents of another input, after those of this one.
+    pub fn append(&mut self, other: AuditInput) {
+        self.caches.extend(other.caches);
+        self.unread += other.unread;
+        self.inventory.append(other.inventory);
+        self.starts.extend(other.starts);
+        self.owners.extend(other.owners);
+        for (pod, mut seen) in other.events {
+            // Of two caches the first one stays, as within a document.
+            if let Some(first) = self.events.remove(&pod) {
+                seen.merge(&first);
+            }
+            self.events.insert(pod, seen);
+        }
+        self.asked.extend(other.asked);
+    }
+
     /// Adds the answer of ECI's own matching for these images: the ids of caches, the best first.
     pub fn ask(&mut self, images: Vec<String>, answer: Vec<String>) {
         self.asked.insert(images, answer);
@@ -180,13 +197,21 @@ impl AuditInput {
         self.unread
             + self.inventory.unread
             + self.inventory.defaults.unreadable
-            + self.inventory.missing_pages().len()
+            + self.missing().len()
     }
 
-    /// Returns a sentence for each list or reply whose last page is not in the input.
+    /// Returns a sentence for each part that the input lacks: the last page of a list or reply, or a Namespace whose labels
+    /// decide what its pods ask for.
     #[must_use]
-    pub fn missing_pages(&self) -> Vec<String> {
-        self.inventory.missing_pages()
+    pub fn missing(&self) -> Vec<String> {
+        let defaults = &self.inventory.defaults;
+        let pods = self.starts.iter().map(|start| &start.pod);
+        let pods = pods.filter(|pod| pod.kind == "Pod" && !defaults.is_empty());
+        let left_out: BTreeSet<String> = pods
+            .flat_map(|pod| defaults.apply(&mut pod.clone()))
+            .collect();
+        let pages = self.inventory.missing_pages().into_iter();
+        pages.chain(left_out).collect()
     }
 
     fn add_owner(&mut self, object: &Value, kind: &str) {

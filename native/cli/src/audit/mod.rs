@@ -6,19 +6,17 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use futures_util::TryStreamExt as _;
 use imagecache::audit::{AuditInput, AuditOptions, audit};
-use imagecache::diagnostic::{Levels, Report};
 use imagecache::eci::reply::ImageCacheEntry;
 use imagecache::eci::request::DescribeImageCaches;
 
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::eci::connection::block_on;
+use crate::encode;
 use crate::exit::Exit;
 use crate::input::Inputs;
-use crate::kinds::KindOptions;
-use crate::live::{Live, LiveOptions, Scope};
+use crate::live::{Live, Scope, Sources};
 use crate::pod_options::ImageOptions;
-use crate::{documents, encode};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,12 +51,7 @@ pub(crate) struct AuditStarts {
     #[command(flatten)]
     images: ImageOptions,
     #[command(flatten)]
-    kinds: KindOptions,
-    /// Region [default: ALIBABA_CLOUD_REGION_ID, or the region of the profile]
-    #[arg(long, value_name = "REGION", help_heading = "What exists now")]
-    region: Option<String>,
-    #[command(flatten)]
-    live: LiveOptions,
+    sources: Sources,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -74,39 +67,22 @@ enum Form {
 impl AuditStarts {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         console.outlive_reader();
-        let paths = self.kinds.paths()?;
         let mut options = AuditOptions::default();
         options.facts = self.images.facts()?;
-        let is_live = self.live.has_cluster() || self.live.has_cloud();
-        let files = if is_live && self.inputs.is_empty() {
-            Vec::new()
-        } else {
-            self.inputs.list()?
-        };
-        let region = self.region.as_deref();
-        let mut live = self.live.read(region, &paths, Scope::PAST)?;
-        let mut input = AuditInput::with_pod_paths(&paths);
-        let taken = documents::take(&files, |value, _| value.clone());
-        for value in &taken.parts {
-            let mut report = Report::new(&Levels::DEFAULT);
-            input.add(value, &mut report);
-            documents::report(&report.finish());
-        }
-        for object in &live.objects {
-            let mut report = Report::new(&Levels::DEFAULT);
-            input.add(&object.value, &mut report);
-            documents::report_of(&object.name, &report.finish());
-        }
-        for line in input.missing_pages() {
+        let mut found =
+            self.sources
+                .gather(&self.inputs, Scope::PAST, AuditInput::with_pod_paths)?;
+        let (input, live) = (&mut found.all, &mut found.live);
+        for line in input.missing() {
             console::complain(&visible(&line));
         }
         if self.ask_cloud {
-            self.ask(&mut input, &mut live)?;
+            self.ask(input, live)?;
         }
-        options.rules.region = live.region.clone().or_else(|| self.region.clone());
+        options.rules.region = live.region.clone().or_else(|| self.sources.region.clone());
         options.now = Some(self.clock.now());
-        let audit = audit(&input, &options);
-        let complete = !live.report() && !taken.incomplete && input.unread() == 0;
+        let audit = audit(input, &options);
+        let complete = !live.report() && !found.incomplete && input.unread() == 0;
         let text = match self.output {
             Form::Text => text::audit(&audit, &options.rules, console),
             Form::Json => encode::json(&audit)?,
@@ -127,7 +103,7 @@ impl AuditStarts {
 
     /// Asks ECI for each list of images.
     fn ask(&self, input: &mut AuditInput, live: &mut Live) -> anyhow::Result<()> {
-        let Some(cloud) = self.live.cloud(self.region.as_deref())? else {
+        let Some(cloud) = self.sources.cloud()? else {
             return Ok(());
         };
         block_on(async {

@@ -2,8 +2,9 @@
 
 use std::process::Output;
 
+use crate::answer;
 use crate::common::{imagecache, stderr, stdout};
-use crate::server::{Answer, ListServer, Process, kubeconfig, object};
+use crate::server::{Answer, ListServer, Process, kubeconfig, object, on_cloud, simulate};
 use serde_json::{Value, json};
 
 fn deployment(name: &str, image: &str) -> Value {
@@ -46,10 +47,6 @@ fn plan(server: &ListServer, more: &[&str]) -> Output {
     imagecache(&[&args, &size[..], more].concat())
         .output()
         .unwrap()
-}
-
-fn answer(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
 fn actions(output: &Output) -> Vec<(String, String)> {
@@ -200,24 +197,19 @@ fn plan_of_a_cluster_that_does_not_answer_fails() {
     server.break_discovery();
     let output = plan(&server, &["--request-timeout", "1"]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
-    let said = "cluster: not read: the cluster has not answered within 1s";
-    assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    let said = format!(
+        "cluster {}: not read: the cluster has not answered within 1s",
+        server.url()
+    );
+    assert!(stderr(&output).contains(&said), "{}", stderr(&output));
     assert_eq!(stdout(&output), "");
 }
 
 #[test]
 fn plan_of_our_own_api_server_and_simulator() {
     let mut serve = Process::start(&["serve", "--listen", "127.0.0.1:0", "--log-level", "off"]);
-    let mut simulate = Process::start(&[
-        "eci",
-        "simulate",
-        "--listen",
-        "127.0.0.1:0",
-        "--quiet",
-        "--speed",
-        "1000",
-    ]);
-    let (cluster, cloud) = (serve.address(), simulate.address());
+    let (_simulate, cloud) = simulate("1000");
+    let cluster = serve.address();
     crate::server::post(
         &cluster,
         "/apis/apps/v1/namespaces/default/deployments",
@@ -226,12 +218,7 @@ fn plan_of_our_own_api_server_and_simulator() {
     let config = kubeconfig(&cluster);
     let config = config.path().to_str().unwrap();
     let eci = |args: &[&str]| {
-        let output =
-            imagecache(&[args, &["--endpoint", &cloud, "--region", "cn-beijing"]].concat())
-                .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
-                .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
-                .output()
-                .unwrap();
+        let output = on_cloud(args, &cloud).output().unwrap();
         (output.status.code(), output)
     };
     let plan = |more: &[&str]| {
@@ -286,7 +273,9 @@ fn plan_of_our_own_api_server_and_simulator() {
     .unwrap();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert!(
-        stderr(&output).contains("image caches of ECI: not read: "),
+        stderr(&output).contains(&format!(
+            "image caches of ECI in cn-beijing, {cloud}: not read: "
+        )),
         "{}",
         stderr(&output)
     );
