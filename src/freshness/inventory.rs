@@ -19,6 +19,9 @@ use crate::resource::walk::{Met, Opens, Pages, Visitor, WalkFault, walk};
 use crate::resource::workload::PodPaths;
 use crate::time::Timestamp;
 
+/// The reason why the state of an image without a recorded digest is unknown.
+pub(crate) const NOT_RECORDED: &str = "the digest when the cache was made was not recorded";
+
 /// The caches and running containers of documents.
 ///
 /// Documents are ImageCaches, Pods, Secrets to log in with, lists of them, and replies of DescribeImageCaches. Other
@@ -90,7 +93,7 @@ impl FreshnessInventory {
             images.push((wanted.text.to_owned(), wanted.ask));
         });
         self.caches.push(CachedImages {
-            digests: digests(met.value),
+            digests: recorded_digests(met.value),
             not_fresh_since: not_fresh_since(met.value),
             cache,
             images,
@@ -186,7 +189,7 @@ impl FreshnessInventory {
         let digest = cached.digests.as_ref().map_err(Clone::clone);
         let digest = digest.and_then(|digests| {
             let found = digests.get(&ask.image).cloned();
-            found.ok_or_else(|| "the digest when the cache was made was not recorded".to_owned())
+            found.ok_or_else(|| NOT_RECORDED.to_owned())
         });
         let containers = self.containers.get(&ask.image).into_iter().flatten();
         let id = cached.cache.id.as_deref();
@@ -262,8 +265,11 @@ impl Visitor for Take<'_, '_, '_> {
     }
 }
 
-/// Reads the digests that were recorded when a cache was made.
-fn digests(cache: &Value) -> Result<BTreeMap<String, String>, String> {
+/// Reads the digests that were recorded when a cache was made, by the full name of the image.
+///
+/// # Errors
+/// Returns the reason why there are none.
+pub(crate) fn recorded_digests(cache: &Value) -> Result<BTreeMap<String, String>, String> {
     let annotations = cache.get("metadata").and_then(|all| all.get("annotations"));
     let Some(written) = annotations.and_then(|all| all.get(DIGESTS)) else {
         return Err(format!("the cache has no annotation {DIGESTS}"));

@@ -77,6 +77,7 @@ mod call;
 mod condition;
 mod drift;
 mod effect;
+mod fresh;
 mod inputs;
 mod listing;
 mod record;
@@ -89,8 +90,9 @@ mod trust;
 use std::time::Duration;
 
 pub use budget::{Budget, Spending};
-pub use condition::{READY, SYNCED};
-pub use effect::{Effect, EventNote, Outcome, ReconcileDecision, patched};
+pub use condition::{FRESH, READY, SYNCED};
+pub use effect::{Effect, EventNote, Outcome, ReconcileDecision, TagQuestion, patched};
+pub use fresh::{FreshnessSettings, OnDrift, is_stale};
 pub use inputs::{SecretFault, SecretLogins};
 pub use listing::Listing;
 pub use record::{ReconcileRecord, backoff};
@@ -132,6 +134,8 @@ pub struct ReconcileSettings {
     pub trust: Trust,
     /// What caches may cost.
     pub budget: Budget,
+    /// Whether to compare the tags of caches with their registries; by default no registry is asked.
+    pub freshness: Option<FreshnessSettings>,
 }
 
 /// What was seen besides the object.
@@ -146,6 +150,9 @@ pub struct Observed<'a> {
     pub logins: Option<&'a [SecretLogins]>,
     /// Pods that name the object's cache, as `namespace/name`, sorted; `None` when that is not known.
     pub pods: Option<&'a [String]>,
+    /// Pods that name the object's cache and are starting, as `namespace/name`, sorted, or why that is not known; `None`
+    /// until [`Effect::ReadStarting`] was performed.
+    pub starting: Option<Result<&'a [String], &'a str>>,
     /// Other objects that [`claim`] the cache that this one wants to adopt; out of the same watch as the object, and seen
     /// no earlier.
     pub rivals: &'a [AdoptionClaim],

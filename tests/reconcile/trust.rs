@@ -86,6 +86,7 @@ impl Given {
             live: true,
             logins: self.logins.as_deref(),
             pods: Some(&[]),
+            starting: None,
             rivals: &[],
             spending: &self.spending,
             moment: self.moment,

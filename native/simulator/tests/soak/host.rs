@@ -269,6 +269,7 @@ impl Soak {
             live: run.live,
             logins: run.logins.as_deref(),
             pods: Some(&[]),
+            starting: None,
             rivals: &rivals,
             spending: &self.host.spending,
             moment,
@@ -356,12 +357,15 @@ impl Soak {
 
     fn perform(&mut self, name: &str, run: &Run, effect: &Effect) -> Outcome {
         match effect {
-            Effect::ReadSecrets(_) => Outcome::Accepted,
+            Effect::ReadSecrets(_) | Effect::ReadStarting(_) => Outcome::Accepted,
+            Effect::AskRegistries(_) => Outcome::Answered(BTreeMap::new()),
             Effect::Read => match self.server.get(name) {
                 Some(object) => Outcome::Object(object),
                 None => Outcome::NoObject,
             },
-            Effect::Finalizers { patch } => self.write(name, Subresource::None, patch),
+            Effect::Finalizers { patch } | Effect::Annotations { patch } => {
+                self.write(name, Subresource::None, patch)
+            }
             Effect::Status { patch, .. } => self.write(name, Subresource::Status, patch),
             Effect::Describe { call } => {
                 let operation = Operation::DescribeImageCaches(call.as_ref().clone());
