@@ -11,13 +11,19 @@ const HIT: &str = "[eci.imagecache]Successfully hit image cache imc-1, eci will 
 
 fn of(documents: &[Value], options: &AuditOptions) -> Audit {
     let mut input = AuditInput::default();
+    let mut parts = AuditInput::default();
     let mut report = Report::new(&Levels::DEFAULT);
     for document in documents {
         input.add(document, &mut report);
+        let mut part = AuditInput::default();
+        part.add(document, &mut report);
+        parts.append(part);
     }
     assert_eq!(report.finish(), []);
     assert_eq!(input.unread(), 0);
-    audit(&input, options)
+    let whole = audit(&input, options);
+    assert_eq!(audit(&parts, options), whole);
+    whole
 }
 
 fn cache(id: &str, image: &str, created: &str) -> Value {

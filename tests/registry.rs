@@ -184,6 +184,15 @@ fn platforms_are_named_where_one_is_missing() {
             "IC092 spec.images[0]: `a:1` is not made for linux/amd64, only for linux/arm64/v8, windows/amd64"
         ]
     );
+    let (needs, said) = check(&[cache(&["a:1"], json!({}))], |_| Some(image("d", &[], 1)));
+    let why = "not made for linux/amd64, nor for another platform";
+    assert_eq!(said, [format!("IC092 spec.images[0]: `a:1` is {why}")]);
+    let mut facts = RegistryFacts::default();
+    for ask in needs.asks() {
+        facts.insert(ask, now(), image("d", &[], 1));
+    }
+    let problems = needs.problems(&facts).into_iter();
+    assert_eq!(problems.map(|(_, why)| why).collect::<Vec<_>>(), [why]);
 }
 
 #[test]
@@ -340,4 +349,17 @@ fn freshness_counts_what_it_cannot_read() {
     assert_eq!((inventory.unread, inventory.empty_lists), (3, 0));
     inventory.add(&json!({"kind": "List", "items": []}), &mut report);
     assert_eq!((inventory.empty_lists, inventory.caches()), (1, 1));
+
+    // Nothing to compare is not green, nor is a type that is not quite that of a cache.
+    let mut misspelt = cache(&[], json!({}));
+    misspelt["spec"] = json!({"imagess": ["a:1"]});
+    let mut kind = cache(&["a:1"], json!({}));
+    kind["kind"] = json!("Imagecache");
+    let mut group = cache(&["a:1"], json!({}));
+    group["apiVersion"] = json!("eci.aliyun.com/v1");
+    for document in [cache(&[], json!({})), misspelt, kind, group] {
+        let mut inventory = FreshnessInventory::default();
+        inventory.add(&document, &mut Report::new(&levels));
+        assert_eq!((inventory.unread, inventory.caches()), (1, 1), "{document}");
+    }
 }

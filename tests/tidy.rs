@@ -239,6 +239,66 @@ fn tidy_of_what_cannot_be_read_deletes_nothing() {
     }
 }
 
+/// What the controller reads as a reason to keep a cache keeps it here, too.
+#[test]
+fn tidy_reads_annotations_as_the_controller_does() {
+    let policy = "imagecache.eci.alibabacloud.com/deletion-policy";
+    let paused = "imagecache.eci.alibabacloud.com/paused";
+    for (annotation, value, blocks) in [
+        (policy, "Retain", true),
+        (policy, " Retain ", true),
+        (policy, "Keep", true),
+        (policy, "Delete", false),
+        (paused, " TRUE", true),
+        (paused, "false", false),
+        (paused, "1", false),
+    ] {
+        let mut object = object("a", "imc-a", &["a:1"]);
+        object["metadata"]["annotations"] = json!({annotation: value});
+        let tidy = verdicts(
+            &[entry("imc-a", &["a:1"], OLD, None, Some("uid-a")), object],
+            &all_known(),
+        );
+        let expected: &[TidyBlock] = match (blocks, annotation == policy) {
+            (false, _) => &[],
+            (true, true) => &[TidyBlock::Retained(
+                "imagecache.eci.alibabacloud.com/deletion-policy",
+            )],
+            (true, false) => &[TidyBlock::Retained(
+                "imagecache.eci.alibabacloud.com/paused",
+            )],
+        };
+        assert_eq!(of(&tidy, "imc-a").blocks, expected, "{annotation}: {value}");
+    }
+}
+
+#[test]
+fn tidy_of_parts_is_that_of_the_whole() {
+    let world = [
+        entry("imc-left", &["a:1"], OLD, None, Some("gone")),
+        entry("imc-b", &["b:1"], OLD, Some(RECENT), Some("uid-b")),
+        json!([
+            object("b", "imc-b", &["b:1"]),
+            pod("web", "b:1", &json!({}))
+        ]),
+        group("g", Some("c:1"), None),
+        json!({"ImageCaches": [], "NextToken": "AAA"}),
+        json!([7]),
+    ];
+    let mut parts = TidyInput::default();
+    for document in &world {
+        parts.append(input(std::slice::from_ref(document)).0);
+    }
+    let (mut whole, _) = input(&world);
+    assert_eq!(tidy(&parts, &all_known()), tidy(&whole, &all_known()));
+    parts.finish();
+    whole.finish();
+    let counts = |input: &TidyInput| (input.groups, input.others, input.unread, input.empty_lists);
+    assert_eq!(counts(&parts), counts(&whole));
+    assert_eq!(parts.missing_pages, whole.missing_pages);
+    assert_eq!(parts.empty_lists, 1);
+}
+
 #[test]
 fn tidy_quota_forecast_counts_kinds_apart() {
     let mut world: Vec<Value> = (0..6)
@@ -288,6 +348,12 @@ enum Ownership {
     TagAndObject,
     ObjectOnly,
     TwoObjects,
+    /// The status of the object that the tag names has no id.
+    TagOfObjectWithoutId,
+    /// The object names the cache, and the tag is that of another object.
+    TagOfAnother,
+    /// As before, and the object takes the cache over.
+    Adopted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -305,8 +371,14 @@ enum User {
 
 impl Small {
     fn documents(self) -> Vec<Value> {
-        let tagged = matches!(self.owner, Ownership::TagOnly | Ownership::TagAndObject);
-        let mut cache = entry("imc-a", &["a:1"], OLD, self.used, tagged.then_some("uid-a"));
+        let tag = match self.owner {
+            Ownership::TagOnly | Ownership::TagAndObject | Ownership::TagOfObjectWithoutId => {
+                Some("uid-a")
+            }
+            Ownership::TagOfAnother | Ownership::Adopted => Some("uid-gone"),
+            _ => None,
+        };
+        let mut cache = entry("imc-a", &["a:1"], OLD, self.used, tag);
         cache["Status"] = json!(self.phase);
         cache["CreationTime"] = json!(self.created);
         if self.automatic {
@@ -315,8 +387,8 @@ impl Small {
         let mut world = Vec::new();
         let objects = match self.owner {
             Ownership::Unowned | Ownership::TagOnly => 0,
-            Ownership::TagAndObject | Ownership::ObjectOnly => 1,
             Ownership::TwoObjects => 2,
+            _ => 1,
         };
         for name in ["a", "b"].iter().take(objects) {
             let mut object = object(name, "imc-a", &["a:1"]);
@@ -325,9 +397,16 @@ impl Small {
             if self.automatic {
                 object["metadata"]["name"] = json!("auto-create-for-eci-9");
             }
+            let annotations = &mut object["metadata"]["annotations"];
+            *annotations = json!({});
             if self.retained {
-                object["metadata"]["annotations"] =
-                    json!({"imagecache.eci.alibabacloud.com/deletion-policy": "Retain"});
+                annotations["imagecache.eci.alibabacloud.com/deletion-policy"] = json!("Retain");
+            }
+            if self.owner == Ownership::Adopted {
+                annotations["imagecache.eci.alibabacloud.com/adopt"] = json!("imc-a");
+            }
+            if self.owner == Ownership::TagOfObjectWithoutId {
+                object["status"] = json!({});
             }
             world.push(object);
         }
@@ -388,9 +467,15 @@ impl Small {
             && self.user == User::None
             && matches!(self.phase, "Ready" | "UpdateFailed")
             && self.used != Some(RECENT)
-            && self.owner != Ownership::TwoObjects
+            && !matches!(
+                self.owner,
+                Ownership::TwoObjects | Ownership::TagOfObjectWithoutId | Ownership::TagOfAnother
+            )
             && !(self.retained
-                && matches!(self.owner, Ownership::TagAndObject | Ownership::ObjectOnly))
+                && matches!(
+                    self.owner,
+                    Ownership::TagAndObject | Ownership::ObjectOnly | Ownership::Adopted
+                ))
             && (!leftover || options.sole_cluster)
             && options.cluster
             && options.cloud
@@ -398,12 +483,24 @@ impl Small {
 }
 
 fn small_worlds() -> Vec<Small> {
-    use Ownership::{ObjectOnly, TagAndObject, TagOnly, TwoObjects, Unowned};
+    use Ownership::{
+        Adopted, ObjectOnly, TagAndObject, TagOfAnother, TagOfObjectWithoutId, TagOnly, TwoObjects,
+        Unowned,
+    };
     let mut worlds = Vec::new();
     for phase in ["Ready", "UpdateFailed", "Failed", "Creating", "Thawing"] {
         for created in [Some(OLD), Some(RECENT), None] {
             for used in [None, Some(OLD), Some(RECENT)] {
-                for owner in [Unowned, TagOnly, TagAndObject, ObjectOnly, TwoObjects] {
+                for owner in [
+                    Unowned,
+                    TagOnly,
+                    TagAndObject,
+                    ObjectOnly,
+                    TwoObjects,
+                    TagOfObjectWithoutId,
+                    TagOfAnother,
+                    Adopted,
+                ] {
                     for bits in 0..8 {
                         for user in [
                             User::None,

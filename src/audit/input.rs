@@ -157,6 +157,23 @@ impl AuditInput {
         self.inventory = inventory;
     }
 
+    /// Adds the documents of another input, after those of this one.
+    pub fn append(&mut self, other: AuditInput) {
+        self.caches.extend(other.caches);
+        self.unread += other.unread;
+        self.inventory.append(other.inventory);
+        self.starts.extend(other.starts);
+        self.owners.extend(other.owners);
+        for (pod, mut seen) in other.events {
+            // Of two caches the first one stays, as within a document.
+            if let Some(first) = self.events.remove(&pod) {
+                seen.merge(&first);
+            }
+            self.events.insert(pod, seen);
+        }
+        self.asked.extend(other.asked);
+    }
+
     /// Adds the answer of ECI's own matching for these images: the ids of caches, the best first.
     pub fn ask(&mut self, images: Vec<String>, answer: Vec<String>) {
         self.asked.insert(images, answer);

@@ -117,6 +117,8 @@ pub struct Coverage {
     pub needs: Vec<CoverNeed>,
     /// The pods that need no cache.
     pub skipped: Vec<SkippedPod>,
+    /// Parts of pods that could not be read, or have no effect: `Kind/namespace/name: sentence`.
+    pub warnings: Vec<String>,
 }
 
 impl Coverage {
@@ -174,6 +176,9 @@ pub fn cover(
     let mut numbers: BTreeMap<Key, usize> = BTreeMap::new();
     let mut members: Vec<Vec<&Pod>> = Vec::new();
     for pod in pods {
+        let warnings = pod.warnings.iter();
+        let warnings = warnings.map(|warning| format!("{}: {warning}", title(pod)));
+        coverage.warnings.extend(warnings);
         if let Some(reason) = skipped(pod, rules) {
             let pod = title(pod);
             coverage.skipped.push(SkippedPod { pod, reason });

@@ -56,7 +56,7 @@ pub enum BadSecret {
     /// The `auth` of this registry is not the base64 of `user:password`.
     #[error("auths[{registry}].auth: not the base64 of user:password")]
     BadAuth {
-        /// The registry, as written.
+        /// The registry, as written, without what is before an `@`.
         registry: String,
     },
 }
@@ -154,8 +154,10 @@ fn account(registry: &str, auth: Auth) -> Result<Option<(String, Secret)>, BadSe
     let Some(auth) = written(auth.auth) else {
         return Ok(None);
     };
+    // an address may hold a password
+    let shown = registry.rsplit_once('@').map_or(registry, |(_, host)| host);
     let bad = || BadSecret::BadAuth {
-        registry: registry.to_owned(),
+        registry: shown.to_owned(),
     };
     let decoded = BASE64.decode(auth.expose()).map(Zeroizing::new);
     let decoded = decoded.map_err(|_| bad())?;

@@ -81,13 +81,16 @@ impl FreshnessInventory {
     }
 
     fn add_cache(&mut self, met: &Met<'_>, report: &mut Report<'_>) {
+        let sound = met.check_cache_type(report);
         let (cache, doubtful) = Cache::read_at(met.value, met.path, report).unzip();
         let Some(cache) = cache else {
             self.unread += 1;
             return;
         };
-        let misfit = cache.images.iter().any(|image| image.fault().is_some());
-        self.unread += usize::from(misfit || doubtful.unwrap_or(true));
+        // Without an image there is nothing to compare, and nothing to be green about.
+        let misfit =
+            cache.images.is_empty() || cache.images.iter().any(|image| image.fault().is_some());
+        self.unread += usize::from(!sound || misfit || doubtful.unwrap_or(true));
         let mut images = Vec::new();
         each_image(met, PodPaths::NONE, &mut |_, wanted| {
             images.push((wanted.text.to_owned(), wanted.ask));

@@ -299,6 +299,8 @@ struct Visit<'r, 'd, F> {
 pub(crate) struct Opened {
     /// The number of values that could not be opened. Each is reported.
     pub(crate) unread: usize,
+    /// The number of lists and replies without items.
+    pub(crate) empty_lists: usize,
     pub(crate) pages: Pages,
 }
 
@@ -309,6 +311,10 @@ impl<F: FnMut(&Met<'_>, &mut Report<'_>)> Visitor for Visit<'_, '_, F> {
 
     fn page(&mut self, kind: &str, has_next: bool) {
         self.opened.pages.add(kind, has_next);
+    }
+
+    fn empty_list(&mut self) {
+        self.opened.empty_lists += 1;
     }
 
     fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, _: bool) {

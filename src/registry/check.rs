@@ -1,9 +1,7 @@
 //! What follows from the facts of registries for manifests.
 
-use std::fmt;
-
 use super::facts::{FailureReason, RegistryAnswer, RegistryFacts};
-use super::needs::{RegistryNeeds, Wanted, each_image};
+use super::needs::{RegistryNeeds, Wanted, each_image, not_made_for};
 use crate::diagnostic::{Code, Diagnostic, Quoted, Report, sort_by_place};
 use crate::document::{TextFormat, TextLimits, read_within};
 use crate::matching::each_object;
@@ -79,23 +77,21 @@ impl Check<'_> {
         let failure = match self.facts.get(&ask) {
             None => {
                 let message = format_args!("{image} is not checked: no registry was asked");
-                report.add(Code::IC094, path, message, "");
+                report.add(Code::IC094, path, message, ASK_AGAIN);
                 return None;
             }
             Some((_, RegistryAnswer::Failed(failure))) => failure,
             Some((_, RegistryAnswer::Image(record))) => {
                 let platforms = record.platforms.as_deref().unwrap_or_default();
-                let names = || platforms.iter().map(|one| &one.platform);
-                if ask.platform.choose(names()).is_none() {
-                    let found = List(
-                        platforms
-                            .iter()
-                            .map(|one| one.platform.to_string())
-                            .collect(),
+                let names: Vec<_> = platforms.iter().map(|one| &one.platform).collect();
+                if ask.platform.choose(names.iter().copied()).is_none() {
+                    let why = not_made_for(&ask.platform, &names);
+                    report.add(
+                        Code::IC092,
+                        path,
+                        format_args!("{image} is {why}"),
+                        BUILD_IT,
                     );
-                    let message =
-                        format_args!("{image} is not made for {}, only for {found}", ask.platform);
-                    report.add(Code::IC092, path, message, BUILD_IT);
                     return None;
                 }
                 return record.bytes;
@@ -112,11 +108,11 @@ impl Check<'_> {
             }
             FailureReason::NotAnImage => {
                 let message = format_args!("{image} is not an image: {why}");
-                report.add(Code::IC095, path, message, "");
+                report.add(Code::IC095, path, message, NAME_AN_IMAGE);
             }
             FailureReason::Moved | FailureReason::Unreachable | FailureReason::TooManyRequests => {
                 let message = format_args!("{image} is not checked: {why}");
-                report.add(Code::IC094, path, message, "");
+                report.add(Code::IC094, path, message, ASK_AGAIN);
             }
         }
         None
@@ -126,6 +122,8 @@ impl Check<'_> {
 const CHECK_NAME: &str = "Check name and tag, or push the image first.";
 const LOG_IN: &str =
     "Give a login: a Secret that the object names in the input, or a docker config.";
+const ASK_AGAIN: &str = "Check that this machine reaches the registry, then run it again.";
+const NAME_AN_IMAGE: &str = "Name an image: a chart or a signature cannot run.";
 const BUILD_IT: &str = "Build the image for this platform, or change the architecture.";
 
 /// Reports a cache that is smaller than its images need.
@@ -148,17 +146,5 @@ fn size(view: &CacheView<'_>, bytes: u64, complete: bool, met: &Met<'_>, report:
     match view.written_size_gib() {
         Some(_) if met.value.get("spec").is_some() => add(&spec.field("imageCacheSize")),
         _ => view.with_images_path(met.path, add),
-    }
-}
-
-/// A list of texts.
-struct List(Vec<String>);
-
-impl fmt::Display for List {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("no platform");
-        }
-        f.write_str(&self.0.join(", "))
     }
 }

@@ -119,9 +119,7 @@ impl RegistryNeeds {
                     if ask.platform.choose(names.iter().copied()).is_some() {
                         return None;
                     }
-                    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-                    let found = names.join(", ");
-                    format!("not made for {}, only for {found}", ask.platform)
+                    not_made_for(&ask.platform, &names)
                 }
             };
             Some((ask.image, why))
@@ -134,6 +132,15 @@ impl RegistryNeeds {
         ask.secrets
             .retain(|secret| self.secrets.contains_key(secret));
         ask
+    }
+}
+
+/// Returns the problem of an image that is made for other platforms.
+pub(super) fn not_made_for(wanted: &ImagePlatform, found: &[&ImagePlatform]) -> String {
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    match found.as_slice() {
+        [] => format!("not made for {wanted}, nor for another platform"),
+        found => format!("not made for {wanted}, only for {}", found.join(", ")),
     }
 }
 

@@ -168,15 +168,39 @@ impl<'i> World<'i> {
         owners.map_or(&[], Vec::as_slice)
     }
 
+    /// The uid of the ImageCache that the cache was made for, by its tag.
+    fn tag(&self, cache: &Cache) -> Option<&'i str> {
+        let tag = cache.id.as_ref().and_then(|id| self.input.tags.get(id));
+        tag.map(String::as_str)
+    }
+
+    /// Why tag and ImageCaches do not agree about the owner of the cache.
+    fn disputed(&self, cache: &Cache, owners: &[Owner]) -> Option<String> {
+        let uid = self.tag(cache)?;
+        if let Some(other) = owners
+            .iter()
+            .find(|owner| !owner.adopts && owner.uid.as_deref().is_some_and(|own| own != uid))
+        {
+            return Some(format!(
+                "ImageCache `{}` names it, and its tag has the uid of another one, `{uid}`",
+                other.name
+            ));
+        }
+        let name = self.input.uids.get(uid).filter(|_| owners.is_empty())?;
+        Some(format!(
+            "its tag has the uid of ImageCache `{name}`, whose status does not name it"
+        ))
+    }
+
     /// The verdict by what is known, as if all were known.
     fn reasoned(&self, cache: &Cache) -> Reasoned<'i> {
         if let Some(pod) = self.needed.get(&key(cache)) {
             let reason = format!("{pod} would start from it");
             return Reasoned::new(TidyVerdict::Keep, reason);
         }
-        let tag = cache.id.as_ref().and_then(|id| self.input.tags.get(id));
+        let uid = self.tag(cache);
         if self.owners(cache).is_empty()
-            && let Some(uid) = tag.filter(|uid| !self.input.uids.contains(*uid))
+            && let Some(uid) = uid.filter(|uid| !self.input.uids.contains_key(*uid))
         {
             let reason = format!("no ImageCache has the uid `{uid}` of its tag");
             return Reasoned::new(TidyVerdict::Leftover, reason);
@@ -288,11 +312,7 @@ impl<'i> World<'i> {
         if verdict == TidyVerdict::Leftover && !options.sole_cluster {
             blocks.push(TidyBlock::OtherCluster);
         }
-        let tagged = cache
-            .id
-            .as_ref()
-            .is_some_and(|id| input.tags.contains_key(id));
-        if owners.is_empty() && !tagged && !options.others {
+        if owners.is_empty() && self.tag(cache).is_none() && !options.others {
             blocks.push(if is_automatic(cache) {
                 TidyBlock::Automatic
             } else {
@@ -325,6 +345,8 @@ impl<'i> World<'i> {
             Some("its ImageCache and ECI do not agree about its images".to_owned())
         } else if owners.iter().any(|owner| owner.deleting) {
             Some("its ImageCache is being deleted".to_owned())
+        } else if let Some(why) = self.disputed(cache, owners) {
+            Some(why)
         } else {
             quiet.map(|group| format!("{} does not say which cache it uses", group.name))
         }

@@ -9,7 +9,9 @@ use crate::matching::{
     Cache, GroupView, Image, Inventory, Pod, each_group, each_object, groups, kind,
 };
 use crate::path::Path;
-use crate::resource::annotation::{DELETION_POLICY, OWNER_TAG, PAUSED, POD_MATCHED};
+use crate::resource::annotation::{
+    ADOPT, DELETION_POLICY, OWNER_TAG, PAUSED, POD_MATCHED, parse_bool,
+};
 use crate::resource::view::{CacheForm, CacheView};
 use crate::resource::walk::Pages;
 use crate::resource::workload::PodPaths;
@@ -25,6 +27,8 @@ pub(super) struct Owner {
     pub(super) resource_version: Option<String>,
     /// The annotation that keeps the cache when the object is deleted, or stops the controller.
     pub(super) retained: Option<&'static str>,
+    /// The object takes over the cache that it names, which was made for another one.
+    pub(super) adopts: bool,
     pub(super) deleting: bool,
 }
 
@@ -52,13 +56,15 @@ pub struct TidyInput {
     pub others: usize,
     /// The number of objects with a fact that could not be read. Nothing may be deleted unless it is 0.
     pub unread: usize,
+    /// The number of lists and replies without items.
+    pub empty_lists: usize,
     inventory: Inventory,
     /// A sentence for each list or reply whose last page is not in the input, once the input is complete.
     pub missing_pages: Vec<String>,
     /// ImageCache objects by the id in their status.
     pub(super) owners: BTreeMap<String, Vec<Owner>>,
-    /// The uids of all ImageCache objects.
-    pub(super) uids: BTreeSet<String>,
+    /// The names of all ImageCache objects by uid.
+    pub(super) uids: BTreeMap<String, String>,
     /// The uid in the tag of a cache, by id.
     pub(super) tags: BTreeMap<String, String>,
     /// The ids that ECI reports.
@@ -94,8 +100,31 @@ impl TidyInput {
             }
         });
         self.unread += opened.unread;
+        self.empty_lists += opened.empty_lists;
         inventory.pages.append(opened.pages);
         self.inventory = inventory;
+    }
+
+    /// Adds the documents of another input, after those of this one.
+    pub fn append(&mut self, other: TidyInput) {
+        self.caches.extend(other.caches);
+        self.pods.extend(other.pods);
+        self.groups += other.groups;
+        self.others += other.others;
+        self.unread += other.unread;
+        self.empty_lists += other.empty_lists;
+        self.inventory.append(other.inventory);
+        self.missing_pages.extend(other.missing_pages);
+        for (id, owners) in other.owners {
+            self.owners.entry(id).or_default().extend(owners);
+        }
+        self.uids.extend(other.uids);
+        self.tags.extend(other.tags);
+        self.entries.extend(other.entries);
+        for (id, users) in other.users {
+            self.users.entry(id).or_default().extend(users);
+        }
+        self.quiet.extend(other.quiet);
     }
 
     /// Completes the input, so that [`TidyInput::unread`] is final. Call it after the last document was added;
@@ -125,16 +154,19 @@ impl TidyInput {
             }
             return;
         }
-        self.uids.extend(view.uid().map(str::to_owned));
-        let is = |name, value: &str| {
-            let written = view.annotation(name);
-            written.is_some_and(|written| written.eq_ignore_ascii_case(value))
-        };
-        let retained = [(DELETION_POLICY, "Retain"), (PAUSED, "true")];
-        let retained = retained.into_iter().find(|(name, value)| is(name, value));
+        let name = view.name().unwrap_or_default().to_owned();
+        let uid = view.uid().map(str::to_owned);
+        self.uids.extend(uid.clone().map(|uid| (uid, name.clone())));
+        let annotation = |name| view.annotation(name).map(str::trim);
+        // A policy that the controller does not know keeps the cache, too.
+        let is_retained = annotation(DELETION_POLICY).is_some_and(|policy| policy != "Delete");
+        let is_paused = annotation(PAUSED).and_then(parse_bool) == Some(true);
+        let retained = [(DELETION_POLICY, is_retained), (PAUSED, is_paused)];
+        let retained = retained.into_iter().find(|(_, holds)| *holds);
         let owner = Owner {
-            name: view.name().unwrap_or_default().to_owned(),
-            uid: view.uid().map(str::to_owned),
+            name,
+            adopts: id.is_some() && annotation(ADOPT) == id.as_deref(),
+            uid,
             resource_version: view.resource_version().map(str::to_owned),
             retained: retained.map(|(name, _)| name),
             deleting: view.is_deleting(),

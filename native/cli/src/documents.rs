@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use imagecache::audit::AuditInput;
 use imagecache::diagnostic::{Code, Diagnostic, Levels, Report};
 use imagecache::document::read_within;
+use imagecache::expiry::ExpiryInventory;
+use imagecache::freshness::FreshnessInventory;
+use imagecache::tidy::TidyInput;
 use imagecache::validate::other_documents;
 use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::console::{self, visible};
+use crate::exit::Exit;
 use crate::input::{Input, LIMITS, format_of};
-use crate::report::{Checked, Text};
+use crate::report::{Checked, Text, count};
 
 /// What the documents hold, and whether all of it could be read.
 pub(crate) struct Taken<T> {
@@ -51,6 +56,55 @@ pub(crate) fn take<T: Send>(
     }
     console::advise(&skipped);
     taken
+}
+
+/// What a verb needs of its documents, added one by one.
+pub(crate) trait Collection: Send {
+    fn add(&mut self, document: &Value, report: &mut Report<'_>);
+    fn append(&mut self, other: Self);
+}
+
+macro_rules! collections {
+    ($($name:ty),*) => {$(
+        impl Collection for $name {
+            fn add(&mut self, document: &Value, report: &mut Report<'_>) {
+                <$name>::add(self, document, report);
+            }
+
+            fn append(&mut self, other: Self) {
+                <$name>::append(self, other);
+            }
+        }
+    )*};
+}
+
+collections!(AuditInput, ExpiryInventory, FreshnessInventory, TidyInput);
+
+/// Reads every input into one collection. Returns it, and whether an input, or a part of one, is missing.
+pub(crate) fn collect<T: Collection>(inputs: &[Input], new: impl Fn() -> T + Sync) -> (T, bool) {
+    let taken = take(inputs, |value, report| {
+        let mut part = new();
+        part.add(value, report);
+        part
+    });
+    let mut all = new();
+    taken.parts.into_iter().for_each(|part| all.append(part));
+    (all, taken.incomplete)
+}
+
+/// Returns the exit code of a run whose input has no cache, if that is an error: a list without items says that there is
+/// none, if all of the input was read.
+pub(crate) fn without_caches(others: usize, empty_lists: usize, complete: bool) -> Option<Exit> {
+    if empty_lists > 0 && complete {
+        console::note("note: 0 image caches in the input");
+        return None;
+    }
+    let only = match others {
+        0 => String::new(),
+        others => format!(", only {}", count(others, "other object")),
+    };
+    console::complain(&format!("the input has no image cache{only}"));
+    Some(Exit::Failure)
 }
 
 /// Reports findings that are about no text.

@@ -81,28 +81,19 @@ impl Expire {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         let now = self.clock.now();
         console.outlive_reader();
-        let taken = documents::take(&self.inputs.list()?, |value, report| {
-            let mut inventory = ExpiryInventory::default();
-            inventory.add(value, report);
-            inventory
-        });
-        let mut inventory = ExpiryInventory::default();
-        taken
-            .parts
-            .into_iter()
-            .for_each(|part| inventory.append(part));
+        let (inventory, incomplete) =
+            documents::collect(&self.inputs.list()?, ExpiryInventory::default);
         let missing = inventory.missing_pages();
         missing.iter().for_each(|page| console::complain(page));
-        let complete = !taken.incomplete && inventory.unread == 0 && missing.is_empty();
+        let complete = !incomplete && inventory.unread == 0 && missing.is_empty();
         documents::report(&inventory.conflicts());
         let caches = inventory.caches.iter();
         let mut ends: Vec<Expiry> = caches.map(|cache| expiry(cache, now)).collect();
-        if ends.is_empty() {
-            if inventory.empty_lists == 0 || !complete {
-                console::complain(&no_cache(inventory.others));
-                return Ok(Exit::Failure);
-            }
-            console::note("note: 0 image caches in the input");
+        let (others, empty_lists) = (inventory.others, inventory.empty_lists);
+        if ends.is_empty()
+            && let Some(exit) = documents::without_caches(others, empty_lists, complete)
+        {
+            return Ok(exit);
         }
         if let Some(within) = self.within {
             let waiting = ends.iter().filter(|end| end.start_is_unset()).count();
@@ -128,16 +119,6 @@ impl Expire {
         } else {
             Exit::Ok
         })
-    }
-}
-
-fn no_cache(others: usize) -> String {
-    match others {
-        0 => "the input has no image cache".to_owned(),
-        others => format!(
-            "the input has no image cache, only {}",
-            count(others, "other object")
-        ),
     }
 }
 

@@ -14,7 +14,6 @@ use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
 use crate::registry_options::RegistryAccess;
-use crate::report::count;
 use crate::usage::usage_error;
 use crate::{documents, encode, table};
 
@@ -86,25 +85,16 @@ impl Freshness {
         }
         let now = self.clock.now();
         console.outlive_reader();
-        let taken = documents::take(&self.inputs.list()?, |value, report| {
-            let mut inventory = FreshnessInventory::default();
-            inventory.add(value, report);
-            inventory
-        });
-        let mut inventory = FreshnessInventory::default();
-        taken
-            .parts
-            .into_iter()
-            .for_each(|part| inventory.append(part));
+        let (inventory, incomplete) =
+            documents::collect(&self.inputs.list()?, FreshnessInventory::default);
         let missing = inventory.missing_pages();
         missing.iter().for_each(|page| console::complain(page));
-        let complete = !taken.incomplete && inventory.unread == 0 && missing.is_empty();
-        if inventory.caches() == 0 {
-            if inventory.empty_lists == 0 || !complete {
-                console::complain(&no_cache(inventory.others));
-                return Ok(Exit::Failure);
-            }
-            console::note("note: 0 image caches in the input");
+        let complete = !incomplete && inventory.unread == 0 && missing.is_empty();
+        let (others, empty_lists) = (inventory.others, inventory.empty_lists);
+        if inventory.caches() == 0
+            && let Some(exit) = documents::without_caches(others, empty_lists, complete)
+        {
+            return Ok(exit);
         }
         let mut facts = self.access.ask(&inventory.needs(), Depth::Digest, now)?;
         if !self.record {
@@ -135,14 +125,6 @@ impl Freshness {
             Some(_) => Exit::Failure,
         })
     }
-}
-
-fn no_cache(others: usize) -> String {
-    let only = match others {
-        0 => String::new(),
-        others => format!(", only {}", count(others, "other object")),
-    };
-    format!("the input has no image cache{only}")
 }
 
 /// Returns id or name of the cache of an image.
@@ -264,6 +246,10 @@ fn record(found: &[ImageFreshness], complete: bool, console: &mut Console) -> an
                     console::complain(&format!("{}: {reason}", image.image));
                 }
             }
+        }
+        if digests.is_empty() {
+            // An empty record would replace the one that is there.
+            continue;
         }
         if first.cache.name.is_empty() {
             complete = false;

@@ -24,4 +24,24 @@ impl Kubeconfig {
     pub(crate) async fn client(&self) -> anyhow::Result<Client> {
         Ok(cluster::client(self.kubeconfig.as_deref(), self.context.as_deref()).await?)
     }
+
+    /// Returns the address of the cluster, for messages.
+    ///
+    /// # Errors
+    /// As [`Kubeconfig::client`].
+    pub(crate) async fn server(&self) -> anyhow::Result<String> {
+        Ok(cluster::server(self.kubeconfig.as_deref(), self.context.as_deref()).await?)
+    }
+
+    /// Returns the options that are given, by name.
+    pub(crate) fn given(&self) -> impl Iterator<Item = &'static str> {
+        let given = [
+            (self.kubeconfig.is_some(), "--kubeconfig"),
+            (self.context.is_some(), "--context"),
+        ];
+        given
+            .into_iter()
+            .filter(|(given, _)| *given)
+            .map(|(_, name)| name)
+    }
 }

@@ -72,18 +72,21 @@ fn image_digest(text: &str) -> Result<(String, String), String> {
 
 /// Reads `HOST=HOST`, two hosts of registries.
 pub(crate) fn hosts(text: &str) -> Result<(String, String), String> {
-    let (host, other) = pair(text)?;
-    for host in [&host, &other] {
-        let image = format!("{host}/a");
-        let known = !host.contains('/') && Named::parse(&image).is_ok();
-        // A first part without dot and port is a namespace of Docker Hub.
-        if !known || !(host.contains(['.', ':']) || host == "localhost") {
-            return Err(format!(
-                "`{host}` is not a registry, such as registry.example.com:5000"
-            ));
-        }
+    let (one, other) = pair(text)?;
+    Ok((host(&one)?, host(&other)?))
+}
+
+/// Reads the host of a registry.
+pub(crate) fn host(text: &str) -> Result<String, String> {
+    let image = format!("{text}/a");
+    let known = !text.contains('/') && Named::parse(&image).is_ok();
+    // A first part without dot and port is a namespace of Docker Hub.
+    if !known || !(text.contains(['.', ':']) || text == "localhost") {
+        return Err(format!(
+            "`{text}` is not a registry, such as registry.example.com:5000"
+        ));
     }
-    Ok((host, other))
+    Ok(text.to_owned())
 }
 
 impl ImageOptions {

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use imagecache::diagnostic::{Diagnostic, Levels};
 use imagecache::document::{TextFormat, TextLimits, read_within};
-use imagecache::registry::{RegistryAsk, RegistryFacts, RegistryNeeds, check_text};
+use imagecache::registry::{
+    FailureReason, RegistryAnswer, RegistryAsk, RegistryFacts, RegistryFailure, RegistryNeeds,
+    check_text,
+};
 use imagecache::resource::workload::PodPaths;
 use imagecache::time::Timestamp;
 use imagecache::validate::ValidateOptions;
@@ -16,7 +19,7 @@ use imagecache_registry::{Client, Depth, Logins, Options};
 use crate::console::{self, reason};
 use crate::eci::connection::block_on;
 use crate::input::{Input, LIMITS, format_of};
-use crate::pod_options::hosts;
+use crate::pod_options::{host, hosts};
 use crate::progress::Progress;
 use crate::usage::usage_error;
 
@@ -42,7 +45,7 @@ pub(crate) struct RegistryAccess {
     #[arg(long, value_name = "FILE")]
     registry_config: Vec<PathBuf>,
     /// Ask this registry over plain HTTP; repeatable. The loopback interface always is
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_parser = host)]
     registry_plain_http: Vec<String>,
     /// Ask another registry first, which has the same repositories; repeatable
     #[arg(long, value_name = "HOST=MIRROR", value_parser = hosts)]
@@ -82,12 +85,19 @@ impl RegistryOptions {
 /// The logins of a run: those of the user, and one for each set of Secrets in the input.
 struct AllLogins {
     user: Logins,
-    of_secrets: BTreeMap<Vec<String>, Logins>,
+    /// The failure is that of a Secret that cannot be read.
+    of_secrets: BTreeMap<Vec<String>, Result<Logins, RegistryFailure>>,
 }
 
 impl AllLogins {
     fn of(&self, ask: &RegistryAsk) -> &Logins {
-        self.of_secrets.get(&ask.secrets).unwrap_or(&self.user)
+        let own = self.of_secrets.get(&ask.secrets);
+        own.and_then(|own| own.as_ref().ok()).unwrap_or(&self.user)
+    }
+
+    /// Returns why the Secrets of a question cannot be used.
+    fn broken(&self, ask: &RegistryAsk) -> Option<&RegistryFailure> {
+        self.of_secrets.get(&ask.secrets)?.as_ref().err()
     }
 }
 
@@ -110,6 +120,14 @@ impl RegistryAccess {
             return Ok(facts);
         }
         let logins = self.logins(needs, &asks)?;
+        let (asks, unusable): (Vec<_>, Vec<_>) = asks
+            .into_iter()
+            .partition(|ask| logins.broken(ask).is_none());
+        for ask in unusable {
+            if let Some(failure) = logins.broken(&ask).cloned() {
+                facts.insert(ask, now, RegistryAnswer::Failed(failure));
+            }
+        }
         let client = Client::new(self.client_options())?;
         let progress = Progress::of(asks.len(), "images");
         block_on(async {
@@ -178,13 +196,15 @@ impl RegistryAccess {
             if of_secrets.contains_key(&ask.secrets) {
                 continue;
             }
-            let mut logins = Logins::default();
-            for name in &ask.secrets {
-                if let Some(secret) = secrets.get(name.as_str()) {
-                    let read = Logins::of_secret(secret);
-                    logins = logins.and(read.with_context(|| format!("Secret {name}"))?);
-                }
-            }
+            let named = ask.secrets.iter();
+            let mut named = named.filter_map(|name| Some((name, secrets.get(name.as_str())?)));
+            let logins = named.try_fold(Logins::default(), |logins, (name, secret)| {
+                let read = Logins::of_secret(secret).map_err(|error| {
+                    let message = format!("Secret {name}: {error}");
+                    RegistryFailure::new(FailureReason::Unauthorized, message)
+                })?;
+                Ok(logins.and(read))
+            });
             of_secrets.insert(ask.secrets.clone(), logins);
         }
         Ok(AllLogins { user, of_secrets })

@@ -36,9 +36,17 @@ pub enum BadConfig {
     /// The file is larger than 1 MiB.
     #[error("more than {MAX_CONFIG} bytes")]
     TooLarge,
-    /// The text is not a docker config.
-    #[error("{0}")]
-    Logins(#[from] BadSecret),
+    /// The text is not a docker config, from this line and column on.
+    #[error("not a docker config, line {line} column {column}")]
+    NotAConfig {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// A login cannot be read.
+    #[error(transparent)]
+    Logins(BadSecret),
     /// The credential helpers are not texts.
     #[error("credHelpers and credsStore: must be names of credential helpers")]
     Helpers,
@@ -105,7 +113,13 @@ impl Logins {
     /// # Errors
     /// Returns [`BadConfig`] if the text is not a docker config.
     pub fn of_config(text: &str) -> Result<Self, BadConfig> {
-        let mut logins = Self::of_secret(&json!({"stringData": {".dockerconfigjson": text}}))?;
+        let read = Self::of_secret(&json!({"stringData": {".dockerconfigjson": text}}));
+        let mut logins = read.map_err(|error| match error {
+            BadSecret::NoDockerConfig { line, column, .. } => {
+                BadConfig::NotAConfig { line, column }
+            }
+            error => BadConfig::Logins(error),
+        })?;
         let helpers: Helpers = serde_json::from_str(text).map_err(|_| BadConfig::Helpers)?;
         let names = helpers.cred_helpers.values().chain(&helpers.creds_store);
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -246,8 +260,12 @@ mod tests {
             ),
             (r#"{"credsStore": "a/b"}"#, "letters"),
             (r#"{"credHelpers": 7}"#, "must be names"),
-            ("7", "no docker config"),
-            ("hunter2-hunter2", "no docker config"),
+            ("7", "not a docker config, line 1 column 1"),
+            ("hunter2-hunter2", "not a docker config, line 1 column 1"),
+            (
+                r#"{"auths": {"https://robot:hunter2@a.example.com": {"auth": "!"}}}"#,
+                "auths[a.example.com].auth: not the base64",
+            ),
         ] {
             let error = Logins::of_config(config).unwrap_err().to_string();
             assert!(error.contains(words), "{config}: {error}");

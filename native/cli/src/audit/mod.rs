@@ -6,19 +6,18 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use futures_util::TryStreamExt as _;
 use imagecache::audit::{AuditInput, AuditOptions, audit};
-use imagecache::diagnostic::{Levels, Report};
 use imagecache::eci::reply::ImageCacheEntry;
 use imagecache::eci::request::DescribeImageCaches;
 
 use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::eci::connection::block_on;
+use crate::encode;
 use crate::exit::Exit;
 use crate::input::Inputs;
 use crate::kinds::KindOptions;
-use crate::live::{Live, LiveOptions, Scope};
+use crate::live::{Gathered, Live, LiveOptions, Scope};
 use crate::pod_options::ImageOptions;
-use crate::{documents, encode};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,26 +76,16 @@ impl AuditStarts {
         let paths = self.kinds.paths()?;
         let mut options = AuditOptions::default();
         options.facts = self.images.facts()?;
-        let is_live = self.live.has_cluster() || self.live.has_cloud();
-        let files = if is_live && self.inputs.is_empty() {
-            Vec::new()
-        } else {
-            self.inputs.list()?
-        };
         let region = self.region.as_deref();
-        let mut live = self.live.read(region, &paths, Scope::PAST)?;
-        let mut input = AuditInput::with_pod_paths(&paths);
-        let taken = documents::take(&files, |value, _| value.clone());
-        for value in &taken.parts {
-            let mut report = Report::new(&Levels::DEFAULT);
-            input.add(value, &mut report);
-            documents::report(&report.finish());
-        }
-        for object in &live.objects {
-            let mut report = Report::new(&Levels::DEFAULT);
-            input.add(&object.value, &mut report);
-            documents::report_of(&object.name, &report.finish());
-        }
+        let Gathered {
+            all: mut input,
+            mut live,
+            incomplete,
+        } = self
+            .live
+            .gather(&self.inputs, region, &paths, Scope::PAST, || {
+                AuditInput::with_pod_paths(&paths)
+            })?;
         for line in input.missing_pages() {
             console::complain(&visible(&line));
         }
@@ -106,7 +95,7 @@ impl AuditStarts {
         options.rules.region = live.region.clone().or_else(|| self.region.clone());
         options.now = Some(self.clock.now());
         let audit = audit(&input, &options);
-        let complete = !live.report() && !taken.incomplete && input.unread() == 0;
+        let complete = !live.report() && !incomplete && input.unread() == 0;
         let text = match self.output {
             Form::Text => text::audit(&audit, &options.rules, console),
             Form::Json => encode::json(&audit)?,

@@ -21,6 +21,7 @@ use crate::input::Inputs;
 use crate::kinds::KindOptions;
 use crate::live::{LiveOptions, Scope};
 use crate::pod_options::Platform;
+use crate::report::count;
 use crate::usage::usage_error;
 
 use places::Place;
@@ -149,9 +150,20 @@ impl Cover {
                 "--wait needs --against cluster or --cloud, and no --dry-run: else nothing changes";
             return Err(usage_error(message));
         }
-        let release = self.read()?;
+        let mut release = self.read()?;
         if release.incomplete {
             return Ok(Exit::Failure);
+        }
+        if makes {
+            // A manifest in the release is not there yet, and a file may be out of date.
+            let ignored = release.inventory.caches.len();
+            release.inventory.caches.clear();
+            if ignored > 0 {
+                console::note(&format!(
+                    "note: {} of the input not counted: only those that exist are",
+                    count(ignored, "image cache")
+                ));
+            }
         }
         if release.inventory.pods.is_empty() {
             console::complain("the input has no Pod or workload to cover");
@@ -321,7 +333,11 @@ impl Cover {
             return Ok(());
         }
         for name in retired(&seen.caches, app, keep.into(), &used) {
-            match place.delete(&name) {
+            let named = |cache: &&ImageCache| cache.metadata.name.as_deref() == Some(&name);
+            let Some(cache) = seen.caches.iter().find(named) else {
+                continue;
+            };
+            match place.delete(cache) {
                 Ok(()) => {
                     console::note(&format!("deleting {}", visible(&name)));
                     done.deleted.push(name);

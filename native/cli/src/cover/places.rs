@@ -12,7 +12,7 @@ use imagecache::resource::ImageCache;
 use imagecache::resource::kube::ImageCacheObject;
 use imagecache_controller::cluster::Client;
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::{Value, json};
 
 use crate::clock;
@@ -131,13 +131,21 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// Deletes a cache of an earlier release.
-    pub(super) fn delete(&self, name: &str) -> anyhow::Result<()> {
+    /// Deletes a cache of an earlier release, unless it has changed since it was read: another release may need it now.
+    pub(super) fn delete(&self, cache: &ImageCache) -> anyhow::Result<()> {
         let Place::Cluster(live) = self else {
             return Ok(());
         };
+        let name = cache.metadata.name.as_deref().unwrap_or_default();
+        let params = DeleteParams {
+            preconditions: Some(Preconditions {
+                uid: cache.metadata.uid.clone(),
+                resource_version: cache.metadata.resource_version.clone(),
+            }),
+            ..DeleteParams::default()
+        };
         let answer = asked(live, async |client| {
-            objects(client).delete(name, &DeleteParams::default()).await
+            objects(client).delete(name, &params).await
         });
         answer.map(|_| ()).map_err(Answer::into_error)
     }

@@ -118,6 +118,8 @@ fn pods(need: &CoverNeed) -> String {
 }
 
 pub(super) fn print(done: &Done, form: Form, console: &mut Console) -> anyhow::Result<()> {
+    let warnings = done.coverage.warnings.iter();
+    warnings.for_each(|warning| console::note(&visible(&format!("warning: {warning}"))));
     let text = match form {
         Form::Text => text(done),
         Form::Json => encode::json(done)?,

@@ -56,6 +56,19 @@ pub(crate) struct Cloud {
 }
 
 impl Access {
+    /// Returns the options that are given, by name.
+    pub(crate) fn given(&self) -> impl Iterator<Item = &'static str> {
+        let given = [
+            (self.endpoint.is_some(), "--endpoint"),
+            (self.vpc, "--vpc"),
+            (self.profile.is_some(), "--profile"),
+        ];
+        given
+            .into_iter()
+            .filter(|(given, _)| *given)
+            .map(|(_, name)| name)
+    }
+
     /// Returns a client of the region; the default is that of the environment or the profile.
     pub(crate) fn cloud(&self, region: Option<&str>) -> anyhow::Result<Cloud> {
         let setting = ProcessEnvironment::of_process();

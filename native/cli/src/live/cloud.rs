@@ -12,6 +12,15 @@ use serde_json::Value;
 use super::{Live, LiveObject};
 use crate::eci::connection::Cloud;
 
+/// Names a list in messages, with its region and address.
+fn at(cloud: &Cloud, what: &str) -> String {
+    format!(
+        "{what} of ECI in {}, {}",
+        cloud.region,
+        cloud.client.endpoint()
+    )
+}
+
 /// Adds the image caches of the region.
 pub(super) async fn caches(cloud: &Cloud, live: &mut Live) {
     let call = DescribeImageCaches {
@@ -20,7 +29,7 @@ pub(super) async fn caches(cloud: &Cloud, live: &mut Live) {
     };
     let pages = cloud.client.pages(call);
     let entries = |page: DescribeImageCachesReply| page.image_caches;
-    add(pages, entries, "image caches of ECI", live).await;
+    add(pages, entries, &at(cloud, "image caches"), live).await;
 }
 
 /// Adds the container groups of the region.
@@ -31,7 +40,7 @@ pub(super) async fn groups(cloud: &Cloud, live: &mut Live) {
     };
     let pages = cloud.client.group_pages(call);
     let entries = |page: DescribeContainerGroupsReply| page.container_groups;
-    add(pages, entries, "container groups of ECI", live).await;
+    add(pages, entries, &at(cloud, "container groups"), live).await;
 }
 
 /// Asks for the quotas of the account.
@@ -41,7 +50,7 @@ pub(super) async fn usage(cloud: &Cloud, live: &mut Live) {
     };
     match cloud.client.call(&call).await {
         Ok(reply) => live.usage = Some(reply.attributes),
-        Err(error) => live.unread("quotas of ECI", &error.to_string()),
+        Err(error) => live.unread(&at(cloud, "quotas"), &error.to_string()),
     }
 }
 

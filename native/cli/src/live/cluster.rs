@@ -63,9 +63,9 @@ impl Scope {
         workloads: true,
     };
 
-    /// For a release, whose workloads are not in the cluster yet.
+    /// For a release, whose workloads are not in the cluster yet. A selector may need the labels of its namespaces.
     pub(crate) const CACHES: Self = Scope {
-        kinds: &[SELECTOR],
+        kinds: &[SELECTOR, ("", "Namespace", &["v1"])],
         groups: false,
         usage: false,
         ended: false,
@@ -115,6 +115,8 @@ impl Served {
 /// Asks a cluster, for a limited time each.
 pub(crate) struct Reader {
     pub(crate) client: Client,
+    /// The address, for messages.
+    pub(crate) server: String,
     /// Longest wait for an answer, with the attempts that the client repeats.
     pub(crate) time: Duration,
 }
@@ -175,7 +177,7 @@ impl Live {
     pub(crate) async fn add_cluster(&mut self, reader: &Reader, scope: Scope, paths: &PodPaths) {
         let served = match self.served(reader, &wanted(scope, paths)).await {
             Ok(served) => served,
-            Err(why) => return self.unread("cluster", &why),
+            Err(why) => return self.unread(&format!("cluster {}", reader.server), &why),
         };
         let lists: Vec<(Served, Listed)> = stream::iter(served)
             .map(|served| async {

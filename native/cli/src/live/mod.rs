@@ -9,14 +9,18 @@ mod cluster;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use imagecache::diagnostic::{Levels, Report};
 use imagecache::eci::reply::Usage;
 use imagecache::resource::workload::PodPaths;
 use imagecache_controller::cluster::Client;
 use serde_json::Value;
 
 use crate::console::{self, visible};
+use crate::documents::{self, Collection};
 use crate::eci::connection::{Access, Cloud, block_on};
+use crate::input::Inputs;
 use crate::kubeconfig::Kubeconfig;
+use crate::usage::usage_error;
 
 use cluster::Reader;
 pub(crate) use cluster::{Scope, why};
@@ -66,6 +70,14 @@ pub(crate) struct Live {
     pub(crate) usage: Option<Usage>,
 }
 
+/// Files, and what exists, in one collection.
+pub(crate) struct Gathered<T> {
+    pub(crate) all: T,
+    pub(crate) live: Live,
+    /// A file, or a part of one, is missing. [`Live::report`] says what else is.
+    pub(crate) incomplete: bool,
+}
+
 impl LiveOptions {
     /// Reports whether a cluster is read.
     pub(crate) fn has_cluster(&self) -> bool {
@@ -87,12 +99,18 @@ impl LiveOptions {
         paths: &PodPaths,
         scope: Scope,
     ) -> anyhow::Result<Live> {
+        self.check_effect()?;
         let cloud = self.cloud(region)?;
         let mut live = Live::default();
         block_on(async {
             if let Some(client) = self.client().await? {
                 let time = Duration::from_secs(self.request_timeout.into());
-                let reader = Reader { client, time };
+                let server = self.cluster.server().await?;
+                let reader = Reader {
+                    client,
+                    server,
+                    time,
+                };
                 live.add_cluster(&reader, scope, paths).await;
             }
             if let Some(cloud) = &cloud {
@@ -108,6 +126,52 @@ impl LiveOptions {
             Ok(())
         })?;
         Ok(live)
+    }
+
+    /// An option about a cluster or ECI that is not read is an error: its user believes that it was.
+    fn check_effect(&self) -> anyhow::Result<()> {
+        let cluster = self.cluster.given().filter(|_| !self.has_cluster());
+        let cluster = cluster.map(|name| (name, "--against cluster"));
+        let cloud = self.access.given().filter(|_| !self.has_cloud());
+        let cloud = cloud.map(|name| (name, "--cloud"));
+        match cluster.chain(cloud).next() {
+            Some((name, without)) => Err(usage_error(format!(
+                "{name} has no effect without {without}"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the files, and what the options name. Files are optional where something else is read.
+    ///
+    /// # Errors
+    /// As [`LiveOptions::read`], and if there is nothing to read.
+    pub(crate) fn gather<T: Collection>(
+        &self,
+        inputs: &Inputs,
+        region: Option<&str>,
+        paths: &PodPaths,
+        scope: Scope,
+        new: impl Fn() -> T + Sync,
+    ) -> anyhow::Result<Gathered<T>> {
+        let is_live = self.has_cluster() || self.has_cloud();
+        let files = if is_live && inputs.is_empty() {
+            Vec::new()
+        } else {
+            inputs.list()?
+        };
+        let live = self.read(region, paths, scope)?;
+        let (mut all, incomplete) = documents::collect(&files, new);
+        for object in &live.objects {
+            let mut report = Report::new(&Levels::DEFAULT);
+            all.add(&object.value, &mut report);
+            documents::report_of(&object.name, &report.finish());
+        }
+        Ok(Gathered {
+            all,
+            live,
+            incomplete,
+        })
     }
 
     /// Returns a client of the cluster, if it is to be read.

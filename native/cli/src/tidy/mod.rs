@@ -5,7 +5,6 @@ mod text;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use imagecache::diagnostic::{Levels, Report};
 use imagecache::tidy::{Tidy, TidyInput, TidyOptions, tidy};
 
 use crate::clock::Clock;
@@ -13,7 +12,7 @@ use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
 use crate::kinds::KindOptions;
-use crate::live::{LiveOptions, Scope};
+use crate::live::{Gathered, LiveOptions, Scope};
 use crate::report::count;
 use crate::usage::usage_error;
 use crate::{documents, encode};
@@ -176,31 +175,28 @@ impl TidyCaches {
     /// Reads everything, and returns the verdicts.
     fn look(&self) -> anyhow::Result<Seen> {
         let paths = self.kinds.paths()?;
-        let is_live = self.live.has_cluster() || self.live.has_cloud();
-        let files = if is_live && self.inputs.is_empty() {
-            Vec::new()
-        } else {
-            self.inputs.list()?
-        };
-        let live = self.live.read(self.region.as_deref(), &paths, Scope::USE)?;
-        let mut input = TidyInput::with_pod_paths(&paths);
-        let taken = documents::take(&files, |value, _| value.clone());
-        for value in &taken.parts {
-            let mut report = Report::new(&Levels::DEFAULT);
-            input.add(value, &mut report);
-            documents::report(&report.finish());
-        }
-        for object in &live.objects {
-            let mut report = Report::new(&Levels::DEFAULT);
-            input.add(&object.value, &mut report);
-            documents::report_of(&object.name, &report.finish());
-        }
+        let region = self.region.as_deref();
+        let Gathered {
+            all: mut input,
+            live,
+            incomplete,
+        } = self
+            .live
+            .gather(&self.inputs, region, &paths, Scope::USE, || {
+                TidyInput::with_pod_paths(&paths)
+            })?;
         input.finish();
         for line in &input.missing_pages {
             console::complain(&visible(line));
         }
         let unread = live.report();
-        let complete = !taken.incomplete && !unread && input.unread == 0;
+        let complete = !incomplete && !unread && input.unread == 0;
+        let is_live = self.live.has_cluster() || self.live.has_cloud();
+        let (others, empty_lists) = (input.others + input.pods.len(), input.empty_lists);
+        let is_empty = input.caches.is_empty() && !is_live;
+        let lacks_caches =
+            is_empty && documents::without_caches(others, empty_lists, complete).is_some();
+        let complete = complete && !lacks_caches;
         let mut options = TidyOptions::at(self.clock.now());
         options.cluster = complete && (self.live.has_cluster() || self.complete);
         options.cloud = complete && (self.live.has_cloud() || self.complete);

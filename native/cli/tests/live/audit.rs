@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use crate::common::{imagecache, stderr, stdout};
-use crate::server::{Answer, ListServer, Process, kubeconfig, object};
+use crate::server::{Answer, ListServer, Process, kubeconfig, object, with_cloud};
 use serde_json::{Value, json};
 
 fn answer(output: &Output) -> Value {
@@ -128,7 +128,7 @@ fn audit_asks_ecis_own_matching() {
     ]);
     let cloud = simulate.address();
     let run = |args: &[&str], input: &str| {
-        imagecache(&[args, &["--endpoint", &cloud, "--region", "cn-beijing"]].concat())
+        imagecache(&with_cloud(args, &cloud))
             .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
             .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
             .stdin(input)

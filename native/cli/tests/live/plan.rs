@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use crate::common::{imagecache, stderr, stdout};
-use crate::server::{Answer, ListServer, Process, kubeconfig, object};
+use crate::server::{Answer, ListServer, Process, kubeconfig, object, with_cloud};
 use serde_json::{Value, json};
 
 fn deployment(name: &str, image: &str) -> Value {
@@ -200,8 +200,11 @@ fn plan_of_a_cluster_that_does_not_answer_fails() {
     server.break_discovery();
     let output = plan(&server, &["--request-timeout", "1"]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
-    let said = "cluster: not read: the cluster has not answered within 1s";
-    assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    let said = format!(
+        "cluster {}: not read: the cluster has not answered within 1s",
+        server.url()
+    );
+    assert!(stderr(&output).contains(&said), "{}", stderr(&output));
     assert_eq!(stdout(&output), "");
 }
 
@@ -226,12 +229,11 @@ fn plan_of_our_own_api_server_and_simulator() {
     let config = kubeconfig(&cluster);
     let config = config.path().to_str().unwrap();
     let eci = |args: &[&str]| {
-        let output =
-            imagecache(&[args, &["--endpoint", &cloud, "--region", "cn-beijing"]].concat())
-                .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
-                .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
-                .output()
-                .unwrap();
+        let output = imagecache(&with_cloud(args, &cloud))
+            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
+            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
+            .output()
+            .unwrap();
         (output.status.code(), output)
     };
     let plan = |more: &[&str]| {
@@ -286,7 +288,9 @@ fn plan_of_our_own_api_server_and_simulator() {
     .unwrap();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert!(
-        stderr(&output).contains("image caches of ECI: not read: "),
+        stderr(&output).contains(&format!(
+            "image caches of ECI in cn-beijing, {cloud}: not read: "
+        )),
         "{}",
         stderr(&output)
     );

@@ -312,6 +312,16 @@ impl Process {
     }
 }
 
+/// Returns arguments with the address of ECI, where ECI is asked.
+pub(crate) fn with_cloud<'a>(args: &[&'a str], cloud: &'a str) -> Vec<&'a str> {
+    let mut all = args.to_vec();
+    if args.contains(&"--cloud") || args.first() == Some(&"eci") {
+        all.extend(["--endpoint", cloud]);
+    }
+    all.extend(["--region", "cn-beijing"]);
+    all
+}
+
 /// Sends an object to an API server.
 pub(crate) fn post(url: &str, path: &str, object: &Value) {
     let host = url.strip_prefix("http://").unwrap().trim_end_matches('/');

@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use crate::common::{imagecache, stderr, stdout};
-use crate::server::{Answer, ListServer, Process, kubeconfig, object};
+use crate::server::{Answer, ListServer, Process, kubeconfig, object, with_cloud};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-06-01T00:00:00Z";
@@ -40,7 +40,7 @@ impl Stage {
     }
 
     fn run(&self, args: &[&str]) -> Output {
-        imagecache(&[args, &["--endpoint", &self.cloud, "--region", "cn-beijing"]].concat())
+        imagecache(&with_cloud(args, &self.cloud))
             .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
             .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
             .output()

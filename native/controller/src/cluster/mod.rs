@@ -19,25 +19,44 @@ pub struct NoClient(String);
 /// # Errors
 /// Returns [`NoClient`] if the kubeconfig cannot be used.
 pub async fn client(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Client, NoClient> {
+    tls::client(config(kubeconfig, context).await?)
+}
+
+/// Returns the address of the API server that [`client()`] asks, without a login.
+///
+/// # Errors
+/// Returns [`NoClient`] if the kubeconfig cannot be used.
+pub async fn server(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<String, NoClient> {
+    let address = config(kubeconfig, context).await?.cluster_url;
+    let host = address.authority().map_or("", |authority| {
+        let text = authority.as_str();
+        text.rsplit_once('@').map_or(text, |(_, host)| host)
+    });
+    Ok(format!(
+        "{}://{host}",
+        address.scheme_str().unwrap_or("https")
+    ))
+}
+
+async fn config(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Config, NoClient> {
     let options = KubeConfigOptions {
         context: context.map(str::to_owned),
         ..KubeConfigOptions::default()
     };
-    let config = match (kubeconfig, context) {
+    match (kubeconfig, context) {
         (Some(path), _) => {
             let read = Kubeconfig::read_from(path).map_err(|error| unreadable(path, &error))?;
             let config = Config::from_custom_kubeconfig(read, &options).await;
-            config.map_err(|error| unreadable(path, &error))?
+            config.map_err(|error| unreadable(path, &error))
         }
         (None, Some(_)) => Config::from_kubeconfig(&options)
             .await
-            .map_err(|error| NoClient(chain(&error)))?,
+            .map_err(|error| NoClient(chain(&error))),
         // the message names both attempts
         (None, None) => Config::infer()
             .await
-            .map_err(|error| NoClient(chain(&error)))?,
-    };
-    tls::client(config)
+            .map_err(|error| NoClient(chain(&error))),
+    }
 }
 
 /// Creates a client of a cluster without authentication, such as a local one.
