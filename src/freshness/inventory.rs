@@ -96,7 +96,7 @@ impl FreshnessInventory {
             images.push((wanted.text.to_owned(), wanted.ask));
         });
         self.caches.push(CachedImages {
-            digests: recorded_digests(met.value),
+            digests: digests_in_cache(met.value),
             not_fresh_since: not_fresh_since(met.value),
             cache,
             images,
@@ -285,6 +285,18 @@ pub(crate) fn recorded_digests(cache: &Value) -> Result<BTreeMap<String, String>
     Ok(digests
         .map(|(image, digest)| (full(&image), digest))
         .collect())
+}
+
+/// Reads the recorded digests, if the cache has these images: they are recorded before an update.
+fn digests_in_cache(cache: &Value) -> Result<BTreeMap<String, String>, String> {
+    let phase = cache.get("status").and_then(|status| status.get("phase"));
+    match phase.and_then(Value::as_str) {
+        Some("Updating") => Err("the cache is being updated".to_owned()),
+        Some("UpdateFailed") => {
+            Err("the recorded digests are those of an update that has failed".to_owned())
+        }
+        _ => recorded_digests(cache),
+    }
 }
 
 /// Returns the time since when the condition `Fresh` is false.

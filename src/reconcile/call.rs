@@ -81,11 +81,11 @@ impl<'a> Turn<'a> {
                 .intent(&message)
                 .decide();
         }
-        if let Some(record) = self.record_update(entry, &call, attempt) {
-            return record;
-        }
         if rebuild && let Some(instead) = self.before_rebuild(entry) {
             return instead;
+        }
+        if let Some(record) = self.record_update(entry, &call, attempt) {
+            return record;
         }
         self.call(Effect::Update { call, generation })
     }

@@ -24,7 +24,7 @@ use crate::eci::request::UpdateImageCache;
 use crate::freshness::{Freshness, NOT_RECORDED, recorded_digests, tag_state};
 use crate::image::Image;
 use crate::reference::Named;
-use crate::registry::{FailureReason, ImagePlatform, RegistryAnswer, RegistryAsk};
+use crate::registry::{FailureReason, ImagePlatform, RegistryAnswer, RegistryAsk, not_made_for};
 use crate::resource::Phase;
 use crate::resource::annotation::{DIGESTS, DIGESTS_OF};
 use crate::time::Timestamp;
@@ -121,8 +121,6 @@ struct Finding {
     message: String,
     /// No answer came; the next one may.
     lost: bool,
-    /// A rebuild would bring what the tags mean now.
-    rebuildable: bool,
 }
 
 impl Finding {
@@ -132,7 +130,6 @@ impl Finding {
             reason,
             message,
             lost: false,
-            rebuildable: false,
         }
     }
 }
@@ -181,8 +178,12 @@ impl<'a> Turn<'a> {
         }
         let mut wait = next_poll;
         let mut rebuild = None;
-        if found.rebuildable && settings.on_drift == OnDrift::Rebuild {
-            match self.rebuild(entry, &found.message) {
+        if found.reason == reason::MOVED && settings.on_drift == OnDrift::Rebuild {
+            let outcome = match self.obstacle() {
+                Some(why) => Err((format!("it is not rebuilt, because {why}"), next_poll)),
+                None => self.rebuild(entry, &found.message),
+            };
+            match outcome {
                 Ok(decision) => rebuild = Some(decision),
                 Err((why, after)) => {
                     found.message = format!("{}; {why}", found.message);
@@ -282,10 +283,8 @@ impl<'a> Turn<'a> {
     fn compare(&self) -> Finding {
         let recorded = recorded_digests(self.subject.object);
         let mut found: Vec<(u8, Finding)> = Vec::new();
-        let mut answered = true;
         for tag in self.tags() {
             let answer = self.answer(&tag.image);
-            answered &= matches!(answer, Some(RegistryAnswer::Image(_)));
             if let Some(why) = tag.barred {
                 let message = format!("`{}`: {why}", tag.text);
                 found.push((1, Finding::unknown(reason::NOT_ALLOWED, message)));
@@ -325,7 +324,6 @@ impl<'a> Turn<'a> {
                 reason,
                 message,
                 lost,
-                rebuildable: false,
             };
             found.push((if lost { 0 } else { rank }, finding));
         }
@@ -335,7 +333,6 @@ impl<'a> Turn<'a> {
                 reason: FRESH,
                 message: "its tags mean what they meant when it was made".to_owned(),
                 lost: false,
-                rebuildable: false,
             };
         };
         let mut worst_found = found.into_iter().filter(|(rank, _)| *rank == worst);
@@ -347,9 +344,31 @@ impl<'a> Turn<'a> {
         if more > 0 {
             finding.message = format!("{}; {more} more", finding.message);
         }
-        // an update pulls every image: it must not be tried with one that is known to fail
-        finding.rebuildable = finding.reason == reason::MOVED && answered;
         finding
+    }
+
+    /// Returns the reason why a rebuild would fail, or would pull an image that was not looked at: an update pulls all of them.
+    fn obstacle(&self) -> Option<String> {
+        let view = &self.subject.view;
+        let platform = ImagePlatform::of(view.os(), view.arch());
+        let mut problems = self.tags().into_iter().filter_map(|tag| {
+            let why = match (tag.barred, self.answer(&tag.image)) {
+                (Some(why), _) => why,
+                (None, None) => "no registry was asked".to_owned(),
+                (None, Some(RegistryAnswer::Failed(failure))) => failure.message.clone(),
+                // only of an image that has moved the platforms are known
+                (None, Some(RegistryAnswer::Image(image))) => {
+                    let platforms = image.platforms.as_ref()?.iter();
+                    let made: Vec<_> = platforms.map(|one| &one.platform).collect();
+                    if platform.choose(made.iter().copied()).is_some() {
+                        return None;
+                    }
+                    not_made_for(&platform, &made)
+                }
+            };
+            Some(format!("`{}`: {why}", tag.text))
+        });
+        problems.next()
     }
 
     /// Begins a rebuild, or lists the pods that could be in its way.
@@ -429,19 +448,58 @@ impl<'a> Turn<'a> {
         call.image_cache_size = size.or(call.image_cache_size);
     }
 
-    /// What has to be done before a rebuild is sent: no pod that names the cache may be starting.
+    /// What has to be done before a rebuild is sent: each tag needs an answer of this minute, and no pod that names the
+    /// cache may be starting.
+    ///
+    /// The rebuild is not given up: the call may have been sent before.
     pub(super) fn before_rebuild(&self, entry: &ImageCacheEntry) -> Option<ReconcileDecision> {
         let id = entry.image_cache_id.as_str();
-        let (why, after) = match self.starting(id)? {
-            Ok(list) => return Some(list),
-            Err(waits) => waits,
+        let (why, after) = match self.before_pull() {
+            Err(ask) => return Some(ask),
+            Ok(Some(why)) => (why, self.poll_wait().max(SETTLE)),
+            Ok(None) => match self.starting(id)? {
+                Ok(list) => return Some(list),
+                Err(waits) => waits,
+            },
         };
-        let draft = self.draft().entry(entry).phase(Phase::Updating);
         let message = format!("{id} is to be rebuilt; {why}");
-        let draft = draft.ready(false, reason::STALE, &message);
+        let draft = self.draft().entry(entry);
+        let draft = if entry.status == Phase::Ready {
+            // until then pods start from it as before
+            let ready = format!("pods can start from {id}");
+            draft.ready(true, Phase::Ready.as_str(), &ready)
+        } else {
+            draft.ready(false, reason::STALE, &message)
+        };
         let generation = self.subject.generation;
         let draft = draft.synced(false, generation, reason::REBUILDING, &message);
         Some(draft.decide().within(after))
+    }
+
+    /// Returns the reason why a rebuild would fail, by answers of this minute.
+    ///
+    /// # Errors
+    /// Returns the question, if they are older.
+    fn before_pull(&self) -> Result<Option<String>, ReconcileDecision> {
+        // without registries to ask, the rebuild of a controller before this one is finished
+        if self.settings.freshness.is_none() {
+            return Ok(None);
+        }
+        match self.ask_again() {
+            Some(ask) => Err(ask),
+            None => Ok(self.obstacle()),
+        }
+    }
+
+    /// Asks the registries, if there is no answer of this minute about each tag.
+    fn ask_again(&self) -> Option<ReconcileDecision> {
+        let poll = self.memory.poll.as_ref();
+        let age = poll.map(|poll| self.seen.moment.saturating_sub(poll.asked));
+        let old = age.is_none_or(|age| age >= SETTLE);
+        if !old && self.has_answers() {
+            return None;
+        }
+        self.ask_registries().ok().flatten()
     }
 
     /// What has to be done before an update is sent that makes ECI pull the images.
@@ -478,12 +536,7 @@ impl<'a> Turn<'a> {
             written?;
             json!({DIGESTS: null, DIGESTS_OF: null})
         } else {
-            let poll = self.memory.poll.as_ref();
-            let age = poll.map(|poll| self.seen.moment.saturating_sub(poll.asked));
-            let old = age.is_none_or(|age| age >= SETTLE);
-            if (old || !self.has_answers())
-                && let Ok(Some(ask)) = self.ask_registries()
-            {
+            if let Some(ask) = self.ask_again() {
                 return Some(ask);
             }
             let digests: BTreeMap<String, &str> = self

@@ -23,7 +23,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::metrics::{CacheLabels, Metrics};
 use super::pods::Pods;
-use super::registries::{self, Registries};
+use super::registries::Registries;
 use super::run::{Broken, Run};
 use super::{Config, messages};
 
@@ -101,7 +101,7 @@ impl Host {
     pub(super) fn new(client: Client, cloud: Cloud, config: Config) -> Self {
         Host {
             api: Api::all(client.clone()),
-            registries: registries::client(&config.settings),
+            registries: Registries::new(&config.settings),
             pods: Pods::default(),
             metrics: Metrics::new(),
             awaited: Notify::new(),

@@ -343,7 +343,10 @@ impl Soak {
             self.say(&format!("{effect:?}"));
         }
         let outcome = self.perform(name, &run, &effect);
-        if matches!(effect, Effect::Finalizers { .. } | Effect::Status { .. }) {
+        if matches!(
+            effect,
+            Effect::Finalizers { .. } | Effect::Annotations { .. } | Effect::Status { .. }
+        ) {
             self.check_wish(name);
         }
         let flight = Flight {
@@ -530,7 +533,7 @@ impl Soak {
                 }
             }
             Outcome::Created(_) | Outcome::Accepted => Run { live: false, ..run },
-            Outcome::Described(_) => run,
+            Outcome::Described(_) | Outcome::Answered(_) => run,
             Outcome::NoObject => {
                 self.host.slots.remove(name);
                 return;
