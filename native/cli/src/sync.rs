@@ -146,9 +146,6 @@ struct BudgetOptions {
     /// Most GiB of these caches together
     #[arg(long, value_name = "GIB", default_value_t = Budget::default().gib)]
     max_gib: u64,
-    /// Most rebuilds of caches whose tags have moved within an hour
-    #[arg(long, value_name = "NUMBER", default_value_t = Budget::default().rebuilds_per_hour)]
-    max_rebuilds_per_hour: u32,
 }
 
 impl BudgetOptions {
@@ -158,7 +155,6 @@ impl BudgetOptions {
         budget.creations_per_hour = self.max_creations_per_hour;
         budget.caches = self.max_caches;
         budget.gib = self.max_gib;
-        budget.rebuilds_per_hour = self.max_rebuilds_per_hour;
         budget
     }
 }
@@ -166,7 +162,7 @@ impl BudgetOptions {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Tags that move (no registry is asked by default)")]
 struct FreshnessOptions {
-    /// Compare the tags of caches with their registries, and do this when one has moved
+    /// Compare cached tags with their registries, and do this when one has moved
     #[arg(long, value_name = "ACT", requires = "ask_registries")]
     on_drift: Option<DriftAct>,
     /// Registries to ask, `host[:port]`, comma separated, or `*` for all
@@ -177,16 +173,19 @@ struct FreshnessOptions {
         requires = "on_drift"
     )]
     ask_registries: Vec<String>,
-    /// Interval of asking about a cache, in seconds, a quarter more or less for each cache
-    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
+    /// Seconds between two polls about a cache, a quarter more or less by cache
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds, requires = "on_drift")]
     freshness_interval: Duration,
+    /// Most rebuilds of caches whose tags have moved within an hour
+    #[arg(long, value_name = "NUMBER", default_value_t = Budget::default().rebuilds_per_hour, requires = "on_drift")]
+    max_rebuilds_per_hour: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum DriftAct {
     /// Set the condition Fresh, write an Event, export a metric
     Report,
-    /// Report, and update the cache: once for each change, when no pod that names it is starting
+    /// Report, and update the cache: once a change, while no pod that names it starts
     Rebuild,
 }
 
@@ -314,6 +313,7 @@ impl Sync {
         let mut config = Config::new(region);
         config.settings.trust = self.trust.trust();
         config.settings.budget = self.budget.budget();
+        config.settings.budget.rebuilds_per_hour = self.freshness.max_rebuilds_per_hour;
         config.settings.freshness = self.freshness.settings();
         let (defaults, builder) = (&mut config.settings.defaults, &self.builder);
         defaults.vswitch_ids.clone_from(&builder.vswitch_ids);
