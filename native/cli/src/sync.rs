@@ -165,7 +165,7 @@ struct FreshnessOptions {
     /// Compare cached tags with their registries, and do this when one has moved
     #[arg(long, value_name = "ACT", requires = "ask_registries")]
     on_drift: Option<DriftAct>,
-    /// Registries to ask, `host[:port]`, comma separated, or `*` for all
+    /// Registries to ask, `host[:port]`, comma separated, or `*` for any that an ImageCache names
     #[arg(
         long,
         value_name = "HOSTS",
