@@ -25,8 +25,8 @@ use crate::freshness::{Freshness, NOT_RECORDED, recorded_digests, tag_state};
 use crate::image::Image;
 use crate::reference::Named;
 use crate::registry::{FailureReason, ImagePlatform, RegistryAnswer, RegistryAsk, not_made_for};
-use crate::resource::Phase;
 use crate::resource::annotation::{DIGESTS, DIGESTS_OF};
+use crate::resource::{MAX_SIZE_GIB, Phase};
 use crate::time::Timestamp;
 
 /// The default time between two polls of a registry about a cache.
@@ -388,6 +388,10 @@ impl<'a> Turn<'a> {
             return Err((why.to_owned(), SETTLE));
         };
         let asked = i64::try_from(subject.view.size_gib()).unwrap_or(i64::MAX);
+        if asked >= MAX_SIZE_GIB {
+            let why = "it is not rebuilt, because spec.imageCacheSize is the largest; with 1 GiB less it is";
+            return Err((why.to_owned(), SETTLE));
+        }
         let since = transition(subject.synced.as_ref(), now);
         let since = match rebuilt_size(asked, since) == held {
             true => since.plus(1),
@@ -454,10 +458,14 @@ impl<'a> Turn<'a> {
     /// The rebuild is not given up: the call may have been sent before.
     pub(super) fn before_rebuild(&self, entry: &ImageCacheEntry) -> Option<ReconcileDecision> {
         let id = entry.image_cache_id.as_str();
-        let (why, after) = match self.before_pull() {
-            Err(ask) => return Some(ask),
-            Ok(Some(why)) => (why, self.poll_wait().max(SETTLE)),
-            Ok(None) => match self.starting(id)? {
+        // without registries to ask, the rebuild of a controller before this one is finished
+        let asks = self.settings.freshness.is_some();
+        if asks && let Some(ask) = self.ask_again() {
+            return Some(ask);
+        }
+        let (why, after) = match self.obstacle().filter(|_| asks) {
+            Some(why) => (why, self.poll_wait().max(SETTLE)),
+            None => match self.starting(id)? {
                 Ok(list) => return Some(list),
                 Err(waits) => waits,
             },
@@ -474,21 +482,6 @@ impl<'a> Turn<'a> {
         let generation = self.subject.generation;
         let draft = draft.synced(false, generation, reason::REBUILDING, &message);
         Some(draft.decide().within(after))
-    }
-
-    /// Returns the reason why a rebuild would fail, by answers of this minute.
-    ///
-    /// # Errors
-    /// Returns the question, if they are older.
-    fn before_pull(&self) -> Result<Option<String>, ReconcileDecision> {
-        // without registries to ask, the rebuild of a controller before this one is finished
-        if self.settings.freshness.is_none() {
-            return Ok(None);
-        }
-        match self.ask_again() {
-            Some(ask) => Err(ask),
-            None => Ok(self.obstacle()),
-        }
     }
 
     /// Asks the registries, if there is no answer of this minute about each tag.

@@ -151,6 +151,30 @@ fn fresh_tag_that_cannot_be_asked_for_prevents_the_rebuild() {
 }
 
 #[test]
+fn fresh_cache_of_the_largest_size_is_not_rebuilt() {
+    let recorded = json!({IMAGE: "sha256:aa"}).to_string();
+    let moved = image("sha256:cc", Some(&["linux/amd64"]));
+    let mut given = given(&[(IMAGE, moved)]);
+    let cache = json!({"ImageCacheSize": 32_768, "Images": [IMAGE]});
+    given.entries = vec![entry("imc-1", Some("uid-1"), cache)];
+    let metadata = json!({"annotations": {DIGESTS: recorded}});
+    let spec = json!({"images": [IMAGE], "imageCacheSize": 32_768});
+    let mut object = ready(json!({"metadata": metadata, "spec": spec}));
+    for _ in 0..2 {
+        let decision = given.step(&object);
+        let Some(Effect::Status { patch, .. }) = &decision.act else {
+            panic!("{decision:#?}");
+        };
+        object = patched(&object, patch);
+    }
+    let message = object["status"]["conditions"].to_string();
+    assert!(
+        message.contains("spec.imageCacheSize is the largest"),
+        "{message}"
+    );
+}
+
+#[test]
 fn fresh_image_by_digest_is_never_asked_for() {
     let pinned = format!("registry.example.com/app:1@sha256:{}", "a".repeat(64));
     let found = step(given(&[]), &[&pinned], None);

@@ -6,7 +6,6 @@
 mod cloud;
 mod cluster;
 
-
 use clap::ValueEnum;
 use imagecache::diagnostic::{Levels, Report};
 use imagecache::eci::reply::Usage;
