@@ -51,8 +51,9 @@
 //! |---|---|
 //! | `Synced` | ECI has accepted what generation `observedGeneration` asks |
 //! | `Ready` | pods can start from a cache that is what generation `observedGeneration` asks |
+//! | `Fresh` | the tags in the cache mean what they meant when it was made; only with [`FreshnessSettings`] |
 //!
-//! Both carry a reason and a sentence; a Kubernetes Event has the same words when they change.
+//! Each carries a reason and a sentence; a Kubernetes Event has the same words when they change.
 //!
 //! # What is done when
 //!
@@ -61,6 +62,7 @@
 //! | no cache yet | make one |
 //! | `spec` has changed | update the cache once it is `Ready` or `UpdateFailed`; replace one that is `Failed` |
 //! | the update failed, or ECI holds something else | another update, an hour after the last |
+//! | a tag has moved, with [`OnDrift::Rebuild`] | another update, once for each change, when no pod that names the cache is starting |
 //! | creation failed | nothing; ECI removes the cache after 24 h, then another is made |
 //! | retention ended and the cache is gone | nothing, until `spec` changes |
 //! | marked `LRU` and gone | nothing, until `spec` changes: two such objects could evict each other forever |
