@@ -151,6 +151,52 @@ fn fresh_tag_that_cannot_be_asked_for_prevents_the_rebuild() {
 }
 
 #[test]
+fn fresh_rebuild_is_sent_only_with_answers_of_this_minute() {
+    let recorded = json!({IMAGE: "sha256:aa"}).to_string();
+    let intent = json!({
+        "type": "Synced", "status": "False", "observedGeneration": 1, "lastTransitionTime": "2026-01-31T23:00:00Z",
+        "reason": "Rebuilding", "message": "said",
+    });
+    let status = json!({"conditions": [intent]});
+    let metadata = json!({"annotations": {DIGESTS: recorded}});
+    let object =
+        ready(json!({"metadata": metadata, "spec": {"images": [IMAGE]}, "status": status}));
+    let act = |answer: RegistryAnswer, moment: u64| {
+        let mut given = given(&[(IMAGE, answer)]);
+        given.moment = Duration::from_secs(moment);
+        let cache = json!({"ImageCacheSize": 20, "Images": [IMAGE]});
+        given.entries = vec![entry("imc-1", Some("uid-1"), cache)];
+        given.step(&object).act.unwrap()
+    };
+    let moved = || image("sha256:cc", Some(&["linux/amd64"]));
+    // pods are listed last
+    let found = act(moved(), 2);
+    assert!(matches!(found, Effect::ReadStarting(_)), "{found:?}");
+    let found = act(moved(), 62);
+    assert!(matches!(found, Effect::AskRegistries(_)), "{found:?}");
+    // until it can be sent, the cache is what it was
+    let found = act(failed(FailureReason::Unauthorized), 2);
+    let Effect::Status { patch, .. } = found else {
+        panic!("{found:?}");
+    };
+    let conditions = patch["status"]["conditions"].as_array().unwrap();
+    let of = |kind: &str| {
+        conditions
+            .iter()
+            .find(|one| one["type"] == kind)
+            .unwrap_or_else(|| panic!("{patch:#}"))
+    };
+    assert_eq!(of("Ready")["status"], "True");
+    assert_eq!(of("Synced")["reason"], "Rebuilding");
+    assert_eq!(of("Synced")["lastTransitionTime"], "2026-01-31T23:00:00Z");
+    let message = of("Synced")["message"].as_str().unwrap();
+    assert!(
+        message.contains("is to be rebuilt; `registry.example.com/app:1`"),
+        "{message}"
+    );
+}
+
+#[test]
 fn fresh_cache_of_the_largest_size_is_not_rebuilt() {
     let recorded = json!({IMAGE: "sha256:aa"}).to_string();
     let moved = image("sha256:cc", Some(&["linux/amd64"]));

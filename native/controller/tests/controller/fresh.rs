@@ -41,6 +41,8 @@ struct State {
     status: u16,
     locked: bool,
     requests: usize,
+    /// Requests with a login.
+    logins: usize,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -49,6 +51,7 @@ impl State {
     fn answer(&mut self, request: &Request<Incoming>) -> Answer {
         self.requests += 1;
         let login = request.headers().get("authorization");
+        self.logins += usize::from(login.is_some());
         let refused = self.locked && login.is_none_or(|login| login != BASIC);
         if refused || self.status != 200 {
             let status = if refused { 401 } else { self.status };
@@ -104,6 +107,7 @@ impl Registry {
             status: 200,
             locked: false,
             requests: 0,
+            logins: 0,
         }));
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
@@ -378,6 +382,22 @@ async fn tag_of_unknown_state_is_named_and_not_rebuilt() {
     assert_eq!(condition(&unknown.await, "Fresh")["status"], "Unknown");
     assert!(!work.has("imagecache_sync_acts_total{act=\"read-secrets\""));
     assert_eq!(registry.requests(), before);
+    work.end().await;
+
+    // a login is not sent to a registry that is asked over plain HTTP
+    let logins = registry.state.lock().unwrap().logins;
+    let settings = comparing(OnDrift::Rebuild, second);
+    let work = Work::start(&stage, |config| {
+        settings(config);
+        let plain = &mut config.settings.trust.plain_http_registries;
+        plain.insert(registry.host.clone());
+    });
+    stage
+        .until("base", "not logged in", 0, because("Unauthorized"))
+        .await;
+    assert!(registry.requests() > before);
+    assert_eq!(registry.state.lock().unwrap().logins, logins);
+    assert!(logins > 0);
     work.end().await;
 
     // a registry that is down is reported after three polls, and is not asked each time
