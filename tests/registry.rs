@@ -359,7 +359,9 @@ fn freshness_counts_what_it_cannot_read() {
     group["apiVersion"] = json!("eci.aliyun.com/v1");
     for document in [cache(&[], json!({})), misspelt, kind, group] {
         let mut inventory = FreshnessInventory::default();
-        inventory.add(&document, &mut Report::new(&levels));
+        let mut report = Report::new(&levels);
+        inventory.add(&document, &mut report);
         assert_eq!((inventory.unread, inventory.caches()), (1, 1), "{document}");
+        assert_eq!(report.finish().len(), 1, "{document}");
     }
 }

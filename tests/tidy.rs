@@ -228,11 +228,19 @@ fn tidy_of_what_cannot_be_read_deletes_nothing() {
         json!({"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": 7}}),
         json!([7]),
         json!({"ImageCacheId": "imc-b", "Images": ["b:1"], "LastMatchedTime": "soon"}),
+        // The labels of the namespace decide whether its pods name the cache.
+        json!([
+            {"apiVersion": "eci.aliyun.com/v1beta1", "kind": "Selector", "metadata": {"name": "s"}, "spec": {
+                "namespaceLabels": {"matchLabels": {"team": "a"}},
+                "effect": {"annotations": {"k8s.aliyun.com/eci-imc-id": "imc-a"}}}},
+            {"kind": "Pod", "metadata": {"name": "p", "namespace": "shop"},
+                "spec": {"containers": [{"name": "c", "image": "z:1"}]}},
+        ]),
     ] {
         let (read, found) = input(&[cache.clone(), broken.clone()]);
         let mut done = read.clone();
         done.finish();
-        let named = found + done.missing_pages.len();
+        let named = found + done.missing.len();
         assert!(named > 0, "{broken}");
         let tidy = tidy(&read, &all_known());
         assert_eq!(tidy.removable().count(), 0, "{broken}");
@@ -295,7 +303,7 @@ fn tidy_of_parts_is_that_of_the_whole() {
     whole.finish();
     let counts = |input: &TidyInput| (input.groups, input.others, input.unread, input.empty_lists);
     assert_eq!(counts(&parts), counts(&whole));
-    assert_eq!(parts.missing_pages, whole.missing_pages);
+    assert_eq!(parts.missing, whole.missing);
     assert_eq!(parts.empty_lists, 1);
 }
 

@@ -197,13 +197,21 @@ impl AuditInput {
         self.unread
             + self.inventory.unread
             + self.inventory.defaults.unreadable
-            + self.inventory.missing_pages().len()
+            + self.missing().len()
     }
 
-    /// Returns a sentence for each list or reply whose last page is not in the input.
+    /// Returns a sentence for each part that the input lacks: the last page of a list or reply, or a Namespace whose labels
+    /// decide what its pods ask for.
     #[must_use]
-    pub fn missing_pages(&self) -> Vec<String> {
-        self.inventory.missing_pages()
+    pub fn missing(&self) -> Vec<String> {
+        let defaults = &self.inventory.defaults;
+        let pods = self.starts.iter().map(|start| &start.pod);
+        let pods = pods.filter(|pod| pod.kind == "Pod" && !defaults.is_empty());
+        let left_out: BTreeSet<String> = pods
+            .flat_map(|pod| defaults.apply(&mut pod.clone()))
+            .collect();
+        let pages = self.inventory.missing_pages().into_iter();
+        pages.chain(left_out).collect()
     }
 
     fn add_owner(&mut self, object: &Value, kind: &str) {

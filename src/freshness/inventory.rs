@@ -6,16 +6,15 @@ use serde_json::Value;
 
 use super::running::{Container, Containers, add_pod};
 use super::{ImageFreshness, RunningDigest, RunningIs, compare};
-use crate::diagnostic::Report;
+use crate::diagnostic::{Code, Report};
 use crate::image::Image;
-use crate::matching::{Cache, CacheName, CacheOrigin, kind, report_fault};
-use crate::path::Path;
+use crate::matching::{Cache, CacheName, CacheOrigin, each_object, kind};
 use crate::reference::Named;
 use crate::registry::{
     ImageRecord, RegistryAnswer, RegistryAsk, RegistryFacts, RegistryNeeds, each_image,
 };
 use crate::resource::annotation::DIGESTS;
-use crate::resource::walk::{Met, Opens, Pages, Visitor, WalkFault, walk};
+use crate::resource::walk::{Met, Pages};
 use crate::resource::workload::PodPaths;
 use crate::time::Timestamp;
 
@@ -75,12 +74,24 @@ impl FreshnessInventory {
 
     /// Adds the objects of a document. Reports what cannot be read, with its path in the document.
     pub fn add(&mut self, document: &Value, report: &mut Report<'_>) {
-        let inventory = self;
-        let mut take = Take { inventory, report };
-        walk(document, Opens::Everything, &mut take);
+        let opened = each_object(document, report, |met, report| self.take(met, report));
+        self.unread += opened.unread;
+        self.empty_lists += opened.empty_lists;
+        self.pages.append(opened.pages);
+    }
+
+    fn take(&mut self, met: &Met<'_>, report: &mut Report<'_>) {
+        if met.is_cache() {
+            self.add_cache(met, report);
+        } else if kind(met) == Some("Pod") && met.meta.group().is_empty() {
+            add_pod(met.value, &mut self.containers);
+        } else if !self.needs.add_secret(met) {
+            self.others += 1;
+        }
     }
 
     fn add_cache(&mut self, met: &Met<'_>, report: &mut Report<'_>) {
+        let before = report.count();
         let sound = met.check_cache_type(report);
         let (cache, doubtful) = Cache::read_at(met.value, met.path, report).unzip();
         let Some(cache) = cache else {
@@ -90,6 +101,10 @@ impl FreshnessInventory {
         // Without an image there is nothing to compare, and nothing to be green about.
         let misfit =
             cache.images.is_empty() || cache.images.iter().any(|image| image.fault().is_some());
+        if cache.images.is_empty() && report.count() == before {
+            let message = "no images, nothing to compare";
+            report.add(Code::IC021, met.path, message, "List the images to cache.");
+        }
         self.unread += usize::from(!sound || misfit || doubtful.unwrap_or(true));
         let mut images = Vec::new();
         each_image(met, PodPaths::NONE, &mut |_, wanted| {
@@ -234,37 +249,6 @@ impl CachedImage<'_> {
             pods: pods.into_iter().map(str::to_owned).collect(),
         });
         running.collect()
-    }
-}
-
-/// The visitor that takes caches, pods and Secrets into an inventory.
-struct Take<'i, 'r, 'd> {
-    inventory: &'i mut FreshnessInventory,
-    report: &'r mut Report<'d>,
-}
-
-impl Visitor for Take<'_, '_, '_> {
-    fn object(&mut self, met: &Met<'_>) {
-        let inventory = &mut *self.inventory;
-        if met.is_cache() {
-            inventory.add_cache(met, self.report);
-        } else if kind(met) == Some("Pod") && met.meta.group().is_empty() {
-            add_pod(met.value, &mut inventory.containers);
-        } else if !inventory.needs.add_secret(met) {
-            inventory.others += 1;
-        }
-    }
-
-    fn page(&mut self, kind: &str, has_next: bool) {
-        self.inventory.pages.add(kind, has_next);
-    }
-
-    fn empty_list(&mut self) {
-        self.inventory.empty_lists += 1;
-    }
-
-    fn fault(&mut self, fault: WalkFault<'_>, path: &Path<'_>, _: bool) {
-        self.inventory.unread += usize::from(report_fault(fault, path, self.report));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Pods and caches from manifests, lists and replies of the API, in any combination.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -178,12 +180,15 @@ impl Inventory {
 
     /// Adds to each pod what the cluster adds to it: annotations and labels of the ConfigMap `eci-profile` and of
     /// `Selector` objects. Call it once, after the last document was added.
-    pub fn apply_defaults(&mut self) {
-        if !self.defaults.is_empty() {
-            self.pods
-                .iter_mut()
-                .for_each(|pod| self.defaults.apply(pod));
+    ///
+    /// Returns a sentence for each selector that is left out because the inventory lacks the Namespace of a pod, whose labels
+    /// decide. The pod has it as a warning, too.
+    pub fn apply_defaults(&mut self) -> BTreeSet<String> {
+        if self.defaults.is_empty() {
+            return BTreeSet::new();
         }
+        let pods = self.pods.iter_mut();
+        pods.flat_map(|pod| self.defaults.apply(pod)).collect()
     }
 
     /// Counts the manifests of caches as caches that are `Ready` since `now`, and returns their number. A manifest has no
@@ -323,7 +328,7 @@ impl<F: FnMut(&Met<'_>, &mut Report<'_>)> Visitor for Visit<'_, '_, F> {
 }
 
 /// Reports what a walk cannot open. Returns false for an empty document, which is null.
-pub(crate) fn report_fault(fault: WalkFault<'_>, path: &Path<'_>, report: &mut Report<'_>) -> bool {
+fn report_fault(fault: WalkFault<'_>, path: &Path<'_>, report: &mut Report<'_>) -> bool {
     let null = matches!(fault, WalkFault::NotAnObject { found, .. } if found.is_null());
     let empty = null && matches!(path, Path::Root);
     if !empty {

@@ -90,8 +90,6 @@ pub use explanation::{
 };
 pub(crate) use group::{GroupView, each_group, groups, named_cache};
 pub use index::Index;
-#[cfg(feature = "registry")]
-pub(crate) use inventory::report_fault;
 pub use inventory::{DocumentObject, Inventory, ObjectRole, subjects};
 pub(crate) use inventory::{each_object, kind};
 pub use locality::{

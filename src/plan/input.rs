@@ -132,7 +132,8 @@ impl PlanInput {
 
     /// Adds to each pod what the cluster adds to it: see [`Inventory::apply_defaults`]. Leaves out what another workload of
     /// the input made and controls, such as the pods of a Deployment, so that no pod is counted twice. Call it once, after
-    /// the last document was added.
+    /// the last document was added. Returns a sentence for each selector that is left out, as an inventory does; each counts
+    /// as unread.
     ///
     /// ```
     /// use imagecache::diagnostic::{Levels, Report};
@@ -150,12 +151,15 @@ impl PlanInput {
     /// assert_eq!(input.demands.len(), 1);
     /// assert_eq!(input.demands[0].name(), "StatefulSet/web");
     /// ```
-    pub fn apply_defaults(&mut self) {
-        self.unread +=
-            self.defaults.unreadable + self.owners.missing() + self.missing_pages().len();
-        for demand in &mut self.demands {
-            self.defaults.apply(&mut demand.pod);
-        }
+    pub fn apply_defaults(&mut self) -> BTreeSet<String> {
+        let demands = self.demands.iter_mut();
+        let left_out: BTreeSet<String> = demands
+            .flat_map(|demand| self.defaults.apply(&mut demand.pod))
+            .collect();
+        self.unread += self.defaults.unreadable
+            + self.owners.missing()
+            + self.missing_pages().len()
+            + left_out.len();
         let (uids, named) = (&self.uids, &mut self.named);
         self.demands.retain(|demand| {
             let made = demand.controller.as_ref();
@@ -165,6 +169,7 @@ impl PlanInput {
             }
             !counted
         });
+        left_out
     }
 
     /// Adds the objects of another input.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use super::{CacheRequest, Placement, Pod, storage};
+use super::{CacheRequest, Placement, Pod, misspelt, storage};
 use crate::diagnostic::{Code, Quoted, Report};
 use crate::path::Path;
 use crate::resource::annotation;
@@ -24,8 +24,8 @@ pub(super) type Texts = BTreeMap<String, String>;
 
 const PROFILE: &str = "eci-profile";
 const PROFILE_NAMESPACE: &str = "kube-system";
-const SELECTOR_GROUP: &str = "eci.aliyun.com";
-const SELECTOR_KIND: &str = "Selector";
+pub(super) const SELECTOR_GROUP: &str = "eci.aliyun.com";
+pub(super) const SELECTOR_KIND: &str = "Selector";
 /// Each namespace has a label with its name.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
@@ -84,7 +84,8 @@ pub struct ClusterDefaults {
     selectors: Vec<PodSelector>,
     /// The labels of each Namespace.
     namespaces: Map<String, Value>,
-    /// The number of selectors that could not be read. They are left out, so an answer may be wrong.
+    /// The number of selectors that could not be read, and of names in them that are misspelt. They are left out, so an
+    /// answer may be wrong.
     pub unreadable: usize,
 }
 
@@ -213,9 +214,9 @@ impl PodSelector {
 /// Returns true for an object that [`ClusterDefaults::add`] reads.
 pub(crate) fn gives_defaults(group: &str, kind: &str, object: &Value) -> bool {
     match (group, kind) {
-        ("", "Namespace") | (SELECTOR_GROUP, SELECTOR_KIND) => true,
+        ("", "Namespace") => true,
         ("", "ConfigMap") => is_profile(object),
-        _ => false,
+        _ => misspelt::is_selector(group, kind),
     }
 }
 
@@ -286,11 +287,21 @@ impl ClusterDefaults {
             ("", "ConfigMap") if is_profile(object) => {
                 let selectors = object.get("data").and_then(|data| data.get("selectors"));
                 let data = path.field("data");
+                let written = object.get("data").unwrap_or(&Value::Null);
+                self.unreadable += misspelt::PROFILE.check(written, &data, report);
                 self.profile(selectors, &data.field("selectors"), report);
                 true
             }
-            (SELECTOR_GROUP, SELECTOR_KIND) => {
-                let spec = object.get("spec").unwrap_or(&Value::Null);
+            _ if misspelt::is_selector(group, kind) => {
+                self.unreadable += misspelt::check_type(group, kind, path, report);
+                let found = misspelt::SELECTOR.check(object, path, report);
+                self.unreadable += found;
+                let Some(spec) = object.get("spec").filter(|spec| !spec.is_null()) else {
+                    if found == 0 {
+                        self.unreadable("required", &path.field("spec"), LEFT_OUT, report);
+                    }
+                    return true;
+                };
                 let source = format!("Selector {}", Quoted(text("name")));
                 let rank = (false, 0, text("name").to_owned());
                 self.selector(source, rank, spec, &path.field("spec"), report);
@@ -315,6 +326,7 @@ impl ClusterDefaults {
                     let name = name.unwrap_or_default();
                     let source = format!("selector {} of eci-profile", Quoted(name));
                     let rank = (true, number, name.to_owned());
+                    self.unreadable += misspelt::SPEC.check(spec, &path.index(number), report);
                     self.selector(source, rank, spec, &path.index(number), report);
                 }
             }
@@ -367,10 +379,12 @@ impl ClusterDefaults {
         report.add(Code::IC016, path, error, help);
     }
 
-    /// Adds the defaults to a pod that was read with its labels.
-    pub(crate) fn apply(&self, pod: &mut Pod) {
+    /// Adds the defaults to a pod that was read with its labels. Returns a sentence for each selector that is left out,
+    /// because the labels of the namespace are not known. The pod has it as a warning, too.
+    pub(crate) fn apply(&self, pod: &mut Pod) -> Vec<String> {
+        let mut left_out = Vec::new();
         let Some(own) = pod.own.take() else {
-            return;
+            return left_out;
         };
         let mut annotations = own.annotations;
         let mut labels = Texts::new();
@@ -387,8 +401,7 @@ impl ClusterDefaults {
                     Some(labels) if wanted.selects(&texts(labels)) => {}
                     Some(_) => continue,
                     None => {
-                        pod.warnings
-                            .push(unknown_namespace(&selector.source, namespace));
+                        left_out.push(unknown_namespace(&selector.source, namespace));
                         continue;
                     }
                 }
@@ -411,6 +424,7 @@ impl ClusterDefaults {
                 policy = selector.placement();
             }
         }
+        pod.warnings.extend(left_out.iter().cloned());
         let mut warnings = Vec::new();
         pod.wish = CacheRequest::look_up(|name| annotations.get(name), &mut warnings);
         for warning in warnings {
@@ -425,6 +439,7 @@ impl ClusterDefaults {
         let extra = text(annotation::POD_EXTRA_STORAGE).and_then(storage::storage_bytes);
         pod.extra_storage_gib = storage::gib(extra.unwrap_or_default());
         pod.storage_gib = pod.storage_gib.max(pod.extra_storage_gib);
+        left_out
     }
 }
 

@@ -12,6 +12,7 @@
 //! | Which images does the pod have, and how much storage does it need? | [`Pod`] |
 
 mod defaults;
+mod misspelt;
 mod node;
 mod parts;
 mod placement;

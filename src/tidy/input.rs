@@ -59,8 +59,9 @@ pub struct TidyInput {
     /// The number of lists and replies without items.
     pub empty_lists: usize,
     inventory: Inventory,
-    /// A sentence for each list or reply whose last page is not in the input, once the input is complete.
-    pub missing_pages: Vec<String>,
+    /// A sentence for each part that the input lacks, once the last document was added: the last page of a list or reply, or
+    /// a Namespace whose labels decide what its pods ask for.
+    pub missing: Vec<String>,
     /// ImageCache objects by the id in their status.
     pub(super) owners: BTreeMap<String, Vec<Owner>>,
     /// The names of all ImageCache objects by uid.
@@ -114,7 +115,7 @@ impl TidyInput {
         self.unread += other.unread;
         self.empty_lists += other.empty_lists;
         self.inventory.append(other.inventory);
-        self.missing_pages.extend(other.missing_pages);
+        self.missing.extend(other.missing);
         for (id, owners) in other.owners {
             self.owners.entry(id).or_default().extend(owners);
         }
@@ -130,12 +131,13 @@ impl TidyInput {
     /// Completes the input, so that [`TidyInput::unread`] is final. Call it after the last document was added;
     /// [`tidy()`](super::tidy()) does it where it was not done.
     pub fn finish(&mut self) {
-        self.inventory.apply_defaults();
+        let left_out = self.inventory.apply_defaults();
         let rest = std::mem::take(&mut self.inventory);
         self.unread += rest.unread + rest.defaults.unreadable + rest.missing_templates();
-        let missing = rest.missing_pages();
-        self.unread += missing.len();
-        self.missing_pages.extend(missing);
+        let missing = rest.missing_pages().into_iter().chain(left_out);
+        let before = self.missing.len();
+        self.missing.extend(missing);
+        self.unread += self.missing.len() - before;
         self.others += rest.others;
         self.caches.extend(rest.caches);
         self.pods.extend(rest.pods);

@@ -220,6 +220,82 @@ fn defaults_that_cannot_be_read_are_reported() {
     assert!(found.is_empty() && empty.defaults.is_empty());
 }
 
+/// A misspelt selector adds nothing to a pod in the cluster, so an answer that reads it as right, or not at all, is wrong.
+#[test]
+fn defaults_that_are_misspelt_are_named() {
+    let nginx = json!({"app": "nginx"});
+    let sound = selector("s", 1, &nginx, &json!({AUTO: "false"}));
+    let misspelt = |pointer: &str, field: &str, meant: &str| {
+        let mut selector = sound.clone();
+        let object = selector.pointer_mut(pointer).unwrap();
+        let value = object.as_object_mut().unwrap().remove(field).unwrap();
+        object[meant] = value;
+        selector
+    };
+    let mut kind = sound.clone();
+    kind["kind"] = json!("Selectors");
+    let mut group = sound.clone();
+    group["apiVersion"] = json!("eci.aliyn.com/v1beta1");
+    let mut list = profile(&json!([{"name": "a", "objectSelector": {"matchExpressions":
+        [{"key": "app", "operator": "In", "values": ["nginx"], "value": "x"}]}, "polcy": {"fair": {}}}]));
+    let in_list = list.clone();
+    let selectors = list["data"].as_object_mut().unwrap().remove("selectors");
+    list["data"]["selector"] = selectors.unwrap();
+    for (document, messages) in [
+        (sound.clone(), &[][..]),
+        (
+            kind,
+            &["kind: unknown kind `Selectors` in group eci.aliyun.com"],
+        ),
+        (
+            group,
+            &["apiVersion: no matches for kind `Selector` in group `eci.aliyn.com`"],
+        ),
+        (
+            misspelt("", "spec", "specs"),
+            &["specs: unknown field `specs`"],
+        ),
+        (
+            misspelt("/spec", "effect", "Efect"),
+            &["spec.Efect: unknown field `Efect`"],
+        ),
+        (
+            misspelt("/spec/objectLabels", "matchLabels", "matchLabel"),
+            &[
+                "spec.objectLabels.matchLabel: unknown field `matchLabel`",
+                "spec: required: labels of pods or of namespaces",
+            ],
+        ),
+        (
+            misspelt("/spec/effect", "annotations", "annotation"),
+            &["spec.effect.annotation: unknown field `annotation`"],
+        ),
+        // A field that is near none may be that of a newer release.
+        (misspelt("/spec", "priority", "colour"), &[]),
+        (list, &["data.selector: unknown field `selector`"]),
+        (
+            in_list,
+            &[
+                "data.selectors[0].objectSelector.matchExpressions[0].value: unknown field `value`",
+                "data.selectors[0].polcy: unknown field `polcy`",
+            ],
+        ),
+        (
+            json!({"apiVersion": "eci.aliyun.com/v1beta1", "kind": "Selector", "metadata": {"name": "s"}}),
+            &["spec: required"],
+        ),
+    ] {
+        let (inventory, mut found) = inventory(&[deployment(&nginx, &json!({})), document]);
+        found.sort();
+        let mut messages = messages.to_vec();
+        messages.sort_unstable();
+        assert_eq!(found, messages);
+        assert_eq!(inventory.defaults.unreadable, messages.len());
+        assert_eq!(inventory.is_complete(), messages.is_empty());
+        assert_eq!(inventory.others, 0);
+    }
+}
+
 #[test]
 fn inventory_names_caches_of_other_products() {
     for group in ["kubefledged.io", "image-cache.scality.com"] {

@@ -1,5 +1,5 @@
-//! The exit codes of `validate`, `match` and `expire` for what they cannot read: the cases of `tests/data/gates.json`,
-//! which the table in `docs/output.md` lists.
+//! The exit codes of verbs for what they cannot read: the cases of `tests/data/gates.json` for `validate`, `match` and
+//! `expire`, and those of `data/gates.json` for the verbs about a cluster. The tables in `docs/output.md` list both.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -46,6 +46,83 @@ fn gates_exit_as_the_table_says() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(runs > 50, "{runs}");
+}
+
+/// What a case of `data/gates.json` reads: objects by name or in full, or a text, or both.
+fn input(table: &Value, row: &Value) -> String {
+    let objects = row["objects"].as_array().map(|objects| {
+        let in_full = |object: &Value| match object.as_str() {
+            Some(name) => table["objects"][name].clone(),
+            None => object.clone(),
+        };
+        Value::from_iter(objects.iter().map(in_full)).to_string()
+    });
+    let text = row["text"].as_str();
+    let parts: Vec<&str> = objects.as_deref().into_iter().chain(text).collect();
+    parts.join("\n---\n")
+}
+
+#[test]
+fn gates_about_a_cluster_exit_as_the_table_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(folder.join(path)).unwrap();
+    let table: Value = serde_json::from_str(&read("tests/data/gates.json")).unwrap();
+    let page = read("../../docs/output.md");
+    let heading = "## What verbs about a cluster do with what they cannot read";
+    let (_, written) = page.split_once(heading).unwrap();
+    let written = written.split("\n## ").next().unwrap();
+    let written = written.lines().filter_map(|line| line.strip_prefix("| "));
+    let written: Vec<Vec<&str>> = written.map(|line| line.split(" | ").collect()).collect();
+    let verbs: Vec<&str> = written[0][1..]
+        .iter()
+        .map(|head| head.split(['`', ' ']).nth(1).unwrap())
+        .collect();
+    let rows = table["rows"].as_array().unwrap();
+    let names: Vec<&str> = rows
+        .iter()
+        .map(|row| row["row"].as_str().unwrap())
+        .collect();
+    let in_page: Vec<&str> = written[1..].iter().map(|line| line[0]).collect();
+    assert_eq!(in_page, names);
+
+    let answers = tempfile::NamedTempFile::new().unwrap();
+    let mut wrong = Vec::new();
+    let mut runs = 0;
+    for (row, line) in rows.iter().zip(&written[1..]) {
+        let expected = row["expected"].as_object().unwrap();
+        for (verb, cell) in verbs.iter().zip(&line[1..]) {
+            let exit = expected.get(*verb).map(|case| case["exit"].to_string());
+            let in_page = exit.as_deref().unwrap_or("-");
+            assert!(cell.starts_with(in_page), "{}: {verb}: {cell}", line[0]);
+        }
+        for (verb, case) in expected {
+            let args = table["verbs"][verb].as_array().unwrap().iter();
+            let mut args: Vec<&str> = args.filter_map(Value::as_str).collect();
+            fs::write(answers.path(), table["registry"].to_string()).unwrap();
+            if verb == "freshness" {
+                args.extend(["--registry-cache", answers.path().to_str().unwrap()]);
+            }
+            args.extend(["-f", "-"]);
+            let output = imagecache(&args)
+                .stdin(input(&table, row))
+                .output()
+                .unwrap();
+            let said = format!("{}{}", stdout(&output), stderr(&output));
+            let words = case["says"].as_array().unwrap().iter();
+            let words = words.map(|words| words.as_str().unwrap());
+            let missing: Vec<&str> = words.filter(|words| !said.contains(words)).collect();
+            let exit = output.status.code().map(i64::from);
+            if exit != case["exit"].as_i64() || !missing.is_empty() {
+                let name = &row["row"];
+                wrong.push(format!(
+                    "{name}: {verb}: {exit:?}, without {missing:?}\n{said}"
+                ));
+            }
+            runs += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(runs > 80, "{runs}");
 }
 
 /// A directory as projects have them: two manifests, and files of other tools.

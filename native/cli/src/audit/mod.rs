@@ -15,8 +15,7 @@ use crate::eci::connection::block_on;
 use crate::encode;
 use crate::exit::Exit;
 use crate::input::Inputs;
-use crate::kinds::KindOptions;
-use crate::live::{Gathered, Live, LiveOptions, Scope};
+use crate::live::{Live, Scope, Sources};
 use crate::pod_options::ImageOptions;
 
 const EXAMPLES: &str = "\
@@ -52,12 +51,7 @@ pub(crate) struct AuditStarts {
     #[command(flatten)]
     images: ImageOptions,
     #[command(flatten)]
-    kinds: KindOptions,
-    /// Region [default: ALIBABA_CLOUD_REGION_ID, or the region of the profile]
-    #[arg(long, value_name = "REGION", help_heading = "What exists now")]
-    region: Option<String>,
-    #[command(flatten)]
-    live: LiveOptions,
+    sources: Sources,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -73,29 +67,22 @@ enum Form {
 impl AuditStarts {
     pub(crate) fn run(&self, console: &mut Console) -> anyhow::Result<Exit> {
         console.outlive_reader();
-        let paths = self.kinds.paths()?;
         let mut options = AuditOptions::default();
         options.facts = self.images.facts()?;
-        let region = self.region.as_deref();
-        let Gathered {
-            all: mut input,
-            mut live,
-            incomplete,
-        } = self
-            .live
-            .gather(&self.inputs, region, &paths, Scope::PAST, || {
-                AuditInput::with_pod_paths(&paths)
-            })?;
-        for line in input.missing_pages() {
+        let mut found =
+            self.sources
+                .gather(&self.inputs, Scope::PAST, AuditInput::with_pod_paths)?;
+        let (input, live) = (&mut found.all, &mut found.live);
+        for line in input.missing() {
             console::complain(&visible(&line));
         }
         if self.ask_cloud {
-            self.ask(&mut input, &mut live)?;
+            self.ask(input, live)?;
         }
-        options.rules.region = live.region.clone().or_else(|| self.region.clone());
+        options.rules.region = live.region.clone().or_else(|| self.sources.region.clone());
         options.now = Some(self.clock.now());
-        let audit = audit(&input, &options);
-        let complete = !live.report() && !incomplete && input.unread() == 0;
+        let audit = audit(input, &options);
+        let complete = !live.report() && !found.incomplete && input.unread() == 0;
         let text = match self.output {
             Form::Text => text::audit(&audit, &options.rules, console),
             Form::Json => encode::json(&audit)?,
@@ -116,7 +103,7 @@ impl AuditStarts {
 
     /// Asks ECI for each list of images.
     fn ask(&self, input: &mut AuditInput, live: &mut Live) -> anyhow::Result<()> {
-        let Some(cloud) = self.live.cloud(self.region.as_deref())? else {
+        let Some(cloud) = self.sources.cloud()? else {
             return Ok(());
         };
         block_on(async {

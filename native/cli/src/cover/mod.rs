@@ -30,13 +30,20 @@ use print::{Done, Form};
 const EXAMPLES: &str = "\
 Examples:
   imagecache cover -f release.yaml -f caches.yaml       report, from files alone
-  helm template shop | imagecache cover -f - --against cluster --app shop --release v1.4.2 --wait --keep 3
+  helm template shop | imagecache cover -f - --against cluster --wait
+  helm template shop | imagecache cover -f - --against cluster --wait \\
+    --app shop --release v1.4.2 --keep 3                keep caches for 3 releases to roll back to
   imagecache cover -f release.yaml --cloud --region cn-hangzhou --wait
   imagecache cover -f release.yaml --against cluster --dry-run -o yaml
 
-With --against cluster it makes ImageCaches, which the controller (`imagecache sync`) or ACK makes into caches; with --cloud
-it makes the caches through the ECI API. Pods with the same images share a cache, and a cache that is there is used. Secrets
-of private images are those of the pods; with --cloud they are read from the input.
+Secrets of private images are those of the pods; with --cloud they are read from the input.
+
+States:
+  covered  a Ready cache has all images of these pods
+  missing  no cache has them; one is made, with --against cluster or --cloud
+  failed   the cache of this name has failed: delete it to make it again
+  blocked  no cache can have them, such as more than 20 images
+  (phase)  such as Creating: the phase of the cache that will have them
 
 Exit codes:
   0  every pod is covered; without --wait: covered, or its cache is being made
@@ -45,6 +52,10 @@ Exit codes:
   3  an input could not be read, a cache could not be made, or --timeout has passed";
 
 /// Make sure that the images of a release have Ready caches before it is rolled out
+///
+/// Reads rendered manifests, and looks for a cache with all images of each pod. Pods with the same images share a cache. With
+/// --against cluster it makes an ImageCache where none is found, which the controller (`imagecache sync`) or ACK makes into a
+/// cache; with --cloud it makes the cache through the ECI API. With neither it only reports.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Cover {
@@ -80,7 +91,7 @@ pub(crate) struct Cover {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Caches that are made")]
 struct ReleaseOptions {
-    /// Name of what is released, a label of its caches
+    /// Name of what is released, such as a chart: a label of its caches
     #[arg(long, value_name = "NAME", requires = "release", value_parser = label)]
     app: Option<String>,
     /// Name of the release, such as a version
@@ -89,10 +100,10 @@ struct ReleaseOptions {
     /// Once all is covered, delete the ImageCaches of --app that none of its last N releases needs
     #[arg(long, value_name = "N", requires = "app", value_parser = clap::value_parser!(u16).range(1..))]
     keep: Option<u16>,
-    /// Size in GiB [default: that of ECI, 20]
+    /// Size of each cache in GiB [default: that of ECI, 20]
     #[arg(long, value_name = "GIB")]
     size: Option<u64>,
-    /// Days after which they expire, counted from their creation [default: never]
+    /// Days from its creation after which a cache expires [default: never]
     #[arg(long, value_name = "DAYS")]
     retention_days: Option<u64>,
 }
@@ -194,6 +205,9 @@ impl Cover {
         for (inventory, objects) in taken.parts {
             release.inventory.append(inventory);
             release.objects.extend(objects);
+        }
+        for page in release.inventory.missing_pages() {
+            console::complain(&page);
         }
         if !release.inventory.is_complete() {
             console::complain(

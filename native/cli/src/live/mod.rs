@@ -5,6 +5,7 @@
 
 mod cloud;
 mod cluster;
+mod sources;
 
 use clap::ValueEnum;
 use imagecache::diagnostic::{Levels, Report};
@@ -22,15 +23,16 @@ use crate::usage::usage_error;
 
 use cluster::Reader;
 pub(crate) use cluster::{Scope, why};
+pub(crate) use sources::Sources;
 
 /// Where to read, besides files.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "What exists now")]
 pub(crate) struct LiveOptions {
-    /// Also read workloads and ImageCaches from here
+    /// Also read from here: ImageCaches, and what else the command needs
     #[arg(long, value_name = "SOURCE")]
     against: Option<Against>,
-    /// Also read the caches of the region from ECI
+    /// Also read from ECI: the caches of the region, and what else the command needs
     #[arg(long)]
     cloud: bool,
     /// Longest wait for an answer of the cluster, in seconds

@@ -36,7 +36,7 @@ Examples:
   imagecache plan -f workloads/ -o yaml | imagecache match -f - -f workloads/ --fail-on partial
   imagecache plan -f workloads/ --registry              ask registries for sizes of images
   kubectl get deploy,cronjob,hpa,nodes,imagecaches -A -o json | imagecache plan -f -
-  imagecache plan --against cluster                     plan for what the cluster runs; exit code 1 if it differs
+  imagecache plan --against cluster                     plan for what the cluster runs
   imagecache plan --against cluster --cloud --region cn-hangzhou
 
 Sizes of images, the first that is known:
@@ -251,7 +251,9 @@ impl PlanCaches {
             unasked = answered.report_failures();
             input.registry_sizes(&answered.facts);
         }
-        input.apply_defaults();
+        for left_out in input.apply_defaults() {
+            console::complain(&left_out);
+        }
         for page in input.missing_pages() {
             console::complain(&page);
         }

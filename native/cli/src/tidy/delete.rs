@@ -11,18 +11,17 @@ use serde_json::Value;
 
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::eci::connection::{Cloud, block_on};
-use crate::live::{LiveOptions, why};
+use crate::live::{Sources, why};
 
 /// Deletes these caches one by one. Returns whether one could not be deleted; the others are deleted all the same.
 pub(super) fn all(
     caches: &[&TidyCache],
-    live: &LiveOptions,
-    region: Option<&str>,
+    sources: &Sources,
     console: &mut Console,
 ) -> anyhow::Result<bool> {
-    let cloud = live.cloud(region)?;
+    let cloud = sources.cloud()?;
     block_on(async {
-        let client = live.client().await?;
+        let client = sources.live.client().await?;
         let mut failed = false;
         for cache in caches {
             let Some(target) = &cache.target else {

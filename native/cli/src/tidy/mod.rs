@@ -11,8 +11,7 @@ use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
-use crate::kinds::KindOptions;
-use crate::live::{Gathered, LiveOptions, Scope};
+use crate::live::{Scope, Sources};
 use crate::report::count;
 use crate::usage::usage_error;
 use crate::{documents, encode};
@@ -30,7 +29,7 @@ Verdicts:
   never-matched  no pod has started from it since it was made
   unused         no pod has started from it for --unused-days
   leftover       the ImageCache that it was made for does not exist any more
-  blocked        it has one of the last four verdicts, and must not be deleted
+  blocked        it has one of the four verdicts above, and must not be deleted: see the reason
 
 Nothing is deleted without --delete, nor if a cache, workload, pod or container group could not be read.
 
@@ -63,12 +62,7 @@ pub(crate) struct TidyCaches {
     #[command(flatten)]
     deletion: DeletionOptions,
     #[command(flatten)]
-    kinds: KindOptions,
-    /// Region [default: ALIBABA_CLOUD_REGION_ID, or the region of the profile]
-    #[arg(long, value_name = "REGION", help_heading = "What exists now")]
-    region: Option<String>,
-    #[command(flatten)]
-    live: LiveOptions,
+    sources: Sources,
 }
 
 #[derive(Debug, clap::Args)]
@@ -80,7 +74,7 @@ struct WhatOptions {
     /// Days without use after which a cache is unused [default: 30]
     #[arg(long, value_name = "DAYS")]
     unused_days: Option<u32>,
-    /// No other cluster has caches in the region: a tag of an unknown ImageCache is a leftover
+    /// No other cluster has caches in the region, so those of unknown ImageCaches may be deleted
     #[arg(long)]
     sole_cluster: bool,
     /// Also caches that others made: by hand, by other tools, by ECI itself
@@ -167,44 +161,35 @@ impl TidyCaches {
             let changed = count(removable - still.len(), "image cache");
             console::note(&format!("note: {changed} changed meanwhile, and stays"));
         }
-        let failed = delete::all(&still, &self.live, self.region.as_deref(), console)?;
+        let failed = delete::all(&still, &self.sources, console)?;
         let left = again.tidy.removable().count() > still.len();
         Ok(exit(again.complete && !failed, left))
     }
 
     /// Reads everything, and returns the verdicts.
     fn look(&self) -> anyhow::Result<Seen> {
-        let paths = self.kinds.paths()?;
-        let region = self.region.as_deref();
-        let Gathered {
-            all: mut input,
-            live,
-            incomplete,
-        } = self
-            .live
-            .gather(&self.inputs, region, &paths, Scope::USE, || {
-                TidyInput::with_pod_paths(&paths)
-            })?;
+        let sources = &self.sources;
+        let found = sources.gather(&self.inputs, Scope::USE, TidyInput::with_pod_paths)?;
+        let (mut input, live) = (found.all, found.live);
         input.finish();
-        for line in &input.missing_pages {
+        for line in &input.missing {
             console::complain(&visible(line));
         }
         let unread = live.report();
-        let complete = !incomplete && !unread && input.unread == 0;
-        let is_live = self.live.has_cluster() || self.live.has_cloud();
+        let complete = !found.incomplete && !unread && input.unread == 0;
         let (others, empty_lists) = (input.others + input.pods.len(), input.empty_lists);
-        let is_empty = input.caches.is_empty() && !is_live;
+        let is_empty = input.caches.is_empty() && !sources.is_live();
         let lacks_caches =
             is_empty && documents::without_caches(others, empty_lists, complete).is_some();
         let complete = complete && !lacks_caches;
         let mut options = TidyOptions::at(self.clock.now());
-        options.cluster = complete && (self.live.has_cluster() || self.complete);
-        options.cloud = complete && (self.live.has_cloud() || self.complete);
+        options.cluster = complete && (sources.live.has_cluster() || self.complete);
+        options.cloud = complete && (sources.live.has_cloud() || self.complete);
         options.sole_cluster = self.what.sole_cluster;
         options.others = self.what.others;
         options.keep_days = self.what.keep_days.unwrap_or(options.keep_days);
         options.unused_days = self.what.unused_days.unwrap_or(options.unused_days);
-        options.region = live.region.or_else(|| self.region.clone());
+        options.region = live.region.or_else(|| sources.region.clone());
         if let Some(usage) = &live.usage {
             let most = |most: Option<i64>| most.and_then(|most| u64::try_from(most).ok());
             options.quotas.manual = most(usage.max_image_cache_count);

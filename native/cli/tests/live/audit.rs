@@ -1,14 +1,9 @@
 //! `imagecache audit` with files, and against a cluster and the simulated ECI.
 
-use std::process::Output;
-
+use crate::answer;
 use crate::common::{imagecache, stderr, stdout};
-use crate::server::{Answer, ListServer, Process, kubeconfig, object, with_cloud};
+use crate::server::{Answer, ListServer, kubeconfig, object, on_cloud, simulate};
 use serde_json::{Value, json};
-
-fn answer(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
-}
 
 fn cache(id: &str) -> Value {
     let mut cache = object(
@@ -117,24 +112,8 @@ fn audit_of_a_cluster_names_the_rule() {
 
 #[test]
 fn audit_asks_ecis_own_matching() {
-    let mut simulate = Process::start(&[
-        "eci",
-        "simulate",
-        "--listen",
-        "127.0.0.1:0",
-        "--quiet",
-        "--speed",
-        "100000",
-    ]);
-    let cloud = simulate.address();
-    let run = |args: &[&str], input: &str| {
-        imagecache(&with_cloud(args, &cloud))
-            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
-            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
-            .stdin(input)
-            .output()
-            .unwrap()
-    };
+    let (_simulate, cloud) = simulate("100000");
+    let run = |args: &[&str], input: &str| on_cloud(args, &cloud).stdin(input).output().unwrap();
     let made = run(
         &[
             "eci",

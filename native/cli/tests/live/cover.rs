@@ -2,8 +2,9 @@
 
 use std::process::Output;
 
+use crate::answer;
 use crate::common::{imagecache, stderr, stdout};
-use crate::server::{Process, kubeconfig};
+use crate::server::{Process, kubeconfig, simulate, with_key};
 use serde_json::{Value, json};
 
 fn release(images: &[&str]) -> String {
@@ -15,16 +16,8 @@ fn release(images: &[&str]) -> String {
 }
 
 fn cover(text: &str, args: &[&str]) -> Output {
-    imagecache(&[&["cover", "-f", "-", "-o", "json"], args].concat())
-        .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
-        .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
-        .stdin(text)
-        .output()
-        .unwrap()
-}
-
-fn answer(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    let args = [&["cover", "-f", "-", "-o", "json"], args].concat();
+    with_key(imagecache(&args)).stdin(text).output().unwrap()
 }
 
 fn names(answer: &Value, list: &str) -> Vec<String> {
@@ -151,17 +144,7 @@ fn cover_in_a_cluster_makes_waits_keeps_and_retires() {
 
 #[test]
 fn cover_in_the_cloud_makes_and_waits() {
-    let args = [
-        "eci",
-        "simulate",
-        "--listen",
-        "127.0.0.1:0",
-        "--quiet",
-        "--speed",
-        "1000",
-    ];
-    let mut simulate = Process::start(&args);
-    let endpoint = simulate.address();
+    let (_simulate, endpoint) = simulate("1000");
     let cloud = [
         "--cloud",
         "--endpoint",

@@ -16,3 +16,12 @@ mod freshness;
 mod plan;
 mod server;
 mod tidy;
+
+use std::process::Output;
+
+use serde_json::Value;
+
+/// The JSON that a verb wrote.
+fn answer(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}

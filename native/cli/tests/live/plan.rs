@@ -2,8 +2,9 @@
 
 use std::process::Output;
 
+use crate::answer;
 use crate::common::{imagecache, stderr, stdout};
-use crate::server::{Answer, ListServer, Process, kubeconfig, object, with_cloud};
+use crate::server::{Answer, ListServer, Process, kubeconfig, object, on_cloud, simulate};
 use serde_json::{Value, json};
 
 fn deployment(name: &str, image: &str) -> Value {
@@ -46,10 +47,6 @@ fn plan(server: &ListServer, more: &[&str]) -> Output {
     imagecache(&[&args, &size[..], more].concat())
         .output()
         .unwrap()
-}
-
-fn answer(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
 fn actions(output: &Output) -> Vec<(String, String)> {
@@ -211,16 +208,8 @@ fn plan_of_a_cluster_that_does_not_answer_fails() {
 #[test]
 fn plan_of_our_own_api_server_and_simulator() {
     let mut serve = Process::start(&["serve", "--listen", "127.0.0.1:0", "--log-level", "off"]);
-    let mut simulate = Process::start(&[
-        "eci",
-        "simulate",
-        "--listen",
-        "127.0.0.1:0",
-        "--quiet",
-        "--speed",
-        "1000",
-    ]);
-    let (cluster, cloud) = (serve.address(), simulate.address());
+    let (_simulate, cloud) = simulate("1000");
+    let cluster = serve.address();
     crate::server::post(
         &cluster,
         "/apis/apps/v1/namespaces/default/deployments",
@@ -229,11 +218,7 @@ fn plan_of_our_own_api_server_and_simulator() {
     let config = kubeconfig(&cluster);
     let config = config.path().to_str().unwrap();
     let eci = |args: &[&str]| {
-        let output = imagecache(&with_cloud(args, &cloud))
-            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
-            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
-            .output()
-            .unwrap();
+        let output = on_cloud(args, &cloud).output().unwrap();
         (output.status.code(), output)
     };
     let plan = |more: &[&str]| {

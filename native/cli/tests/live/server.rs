@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use snapbox::cmd::Command;
+
+use crate::common::imagecache;
 
 /// The answer to a list.
 #[derive(Clone)]
@@ -288,7 +291,7 @@ impl Drop for Process {
 
 impl Process {
     pub(crate) fn start(args: &[&str]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_imagecache"))
+        let child = std::process::Command::new(env!("CARGO_BIN_EXE_imagecache"))
             .args(args)
             .env_remove("KUBECONFIG")
             .stdout(Stdio::piped())
@@ -310,6 +313,26 @@ impl Process {
         std::thread::spawn(move || lines.for_each(drop));
         url
     }
+}
+
+/// A simulated ECI, this many times as fast as the real one, and its address.
+pub(crate) fn simulate(speed: &str) -> (Process, String) {
+    let args = ["eci", "simulate", "--listen", "127.0.0.1:0", "--quiet"];
+    let mut process = Process::start(&[&args[..], &["--speed", speed]].concat());
+    let address = process.address();
+    (process, address)
+}
+
+/// A command with a key of the simulated ECI.
+pub(crate) fn with_key(command: Command) -> Command {
+    command
+        .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
+        .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
+}
+
+/// The command with these arguments, a key, and the address of ECI, where ECI is asked.
+pub(crate) fn on_cloud(args: &[&str], cloud: &str) -> Command {
+    with_key(imagecache(&with_cloud(args, cloud)))
 }
 
 /// Returns arguments with the address of ECI, where ECI is asked.

@@ -2,8 +2,11 @@
 
 use std::process::Output;
 
+use crate::answer;
 use crate::common::{imagecache, stderr, stdout};
-use crate::server::{Answer, ListServer, Process, kubeconfig, object, with_cloud};
+use crate::server::{Answer, ListServer, Process, kubeconfig, object, on_cloud, simulate};
+#[cfg(target_os = "linux")]
+use crate::server::{with_cloud, with_key};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-06-01T00:00:00Z";
@@ -20,17 +23,7 @@ impl Stage {
     fn new() -> Self {
         let server = ListServer::new();
         let config = kubeconfig(server.url());
-        let args = [
-            "eci",
-            "simulate",
-            "--listen",
-            "127.0.0.1:0",
-            "--quiet",
-            "--speed",
-            "100000",
-        ];
-        let mut simulate = Process::start(&args);
-        let cloud = simulate.address();
+        let (simulate, cloud) = simulate("100000");
         Stage {
             server,
             config,
@@ -40,25 +33,33 @@ impl Stage {
     }
 
     fn run(&self, args: &[&str]) -> Output {
-        imagecache(&with_cloud(args, &self.cloud))
-            .env("ALIBABA_CLOUD_ACCESS_KEY_ID", "testid")
-            .env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "testsecret")
-            .output()
-            .unwrap()
+        on_cloud(args, &self.cloud).output().unwrap()
+    }
+
+    fn arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+        let config = self.config.path().to_str().unwrap();
+        let args = ["tidy", "--against", "cluster", "--cloud"];
+        // The clock of the simulator is fast: everything is old by this one.
+        let now = ["--kubeconfig", config, "--now", "2090-01-01T00:00:00Z"];
+        [&args, &now, more].concat()
     }
 
     fn tidy(&self, more: &[&str]) -> Output {
-        let config = self.config.path().to_str().unwrap();
-        let args = [
-            "tidy",
-            "--against",
-            "cluster",
-            "--cloud",
-            "--kubeconfig",
-            config,
-        ];
-        // The clock of the simulator is fast: everything is old by this one.
-        self.run(&[&args[..], &["--now", "2090-01-01T00:00:00Z"], more].concat())
+        self.run(&self.arguments(more))
+    }
+
+    /// Runs the command on a terminal, where these keys are typed. Returns the exit code, and what the terminal shows.
+    #[cfg(target_os = "linux")]
+    fn tidy_on_terminal(&self, more: &[&str], keys: &str) -> (Option<i32>, String) {
+        let mut line = env!("CARGO_BIN_EXE_imagecache").to_owned();
+        for arg in with_cloud(&self.arguments(more), &self.cloud) {
+            line.push(' ');
+            line.push_str(arg);
+        }
+        let args = ["--quiet", "--return", "--command", &line, "/dev/null"];
+        let script = with_key(snapbox::cmd::Command::new("script")).args(args);
+        let output = script.stdin(keys).output().unwrap();
+        (output.status.code(), stdout(&output).to_owned())
     }
 
     /// Makes a cache, and returns its id.
@@ -81,10 +82,6 @@ impl Stage {
         ids.map(|cache| cache["ImageCacheId"].as_str().unwrap().to_owned())
             .collect()
     }
-}
-
-fn answer(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
 fn owner(name: &str, id: &str, image: &str) -> Value {
@@ -159,6 +156,37 @@ fn tidy_deletes_only_what_is_not_blocked() {
     assert_eq!(stdout(&output), format!("{unused}\n{unused} deleted\n"));
     assert_eq!(stage.ids(), [used]);
     assert_eq!(stage.server.changes(), Vec::<String>::new());
+}
+
+/// Only a terminal is asked, and only a clear yes deletes. The end of the input (Ctrl-D) is a no.
+#[cfg(target_os = "linux")]
+#[test]
+fn tidy_on_a_terminal_asks_before_it_deletes() {
+    let stage = Stage::new();
+    let id = stage.cache("idle", "redis:7");
+    let delete = ["--others", "--delete", "-o", "name"];
+    let question = "Delete 1 image cache? [y/N]";
+    for keys in ["", "\u{4}", "\n", "n\n", "no\n", "yesterday\n", "j\ny\n"] {
+        let (exit, shown) = stage.tidy_on_terminal(&delete, keys);
+        assert_eq!(exit, Some(1), "{keys:?}: {shown}");
+        assert!(shown.contains(question), "{keys:?}: {shown}");
+        let kept = "note: nothing was deleted; 1 image cache may be";
+        assert!(shown.contains(kept), "{keys:?}: {shown}");
+        assert_eq!(stage.ids(), [&*id], "{keys:?}: {shown}");
+    }
+    let (exit, shown) = stage.tidy_on_terminal(&[&delete[..], &["--dry-run"]].concat(), "y\n");
+    assert_eq!(exit, Some(1), "{shown}");
+    assert!(!shown.contains(question), "{shown}");
+    // a yes from a pipe is not one of a person
+    let piped = on_cloud(&stage.arguments(&delete), &stage.cloud).stdin("y\n");
+    assert_eq!(piped.output().unwrap().status.code(), Some(1));
+    assert_eq!(stage.ids(), [&*id]);
+
+    let (exit, shown) = stage.tidy_on_terminal(&delete, "y\n");
+    assert_eq!(exit, Some(0), "{shown}");
+    assert!(shown.contains(question), "{shown}");
+    assert!(shown.contains(&format!("{id} deleted")), "{shown}");
+    assert_eq!(stage.ids(), Vec::<String>::new());
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The real kubectl against the process: what people type, and what they read.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::common;
@@ -172,6 +173,54 @@ fn a_cache_is_applied_read_changed_and_deleted() {
         cluster.fail("get ic base"),
         "Error from server (NotFound): imagecaches.eci.alibabacloud.com \"base\" not found\n"
     );
+}
+
+/// The jobs of `examples/cover` are what the server stores, and what the command understands. The server has no kind Job:
+/// the pod that the job makes is applied instead.
+#[test]
+fn kubectl_applies_the_examples_of_cover() {
+    let cluster = Cluster::start();
+    cluster.run("create namespace shop");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cover");
+    for name in ["argo-cd-presync.yaml", "helm-pre-upgrade.yaml"] {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        let mut objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+        let job = objects.pop().unwrap();
+        assert_eq!(job["kind"], "Job");
+        let mut pod = job["spec"]["template"].clone();
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        pod["metadata"] = json!({"name": "cover"});
+        let release = objects.last().unwrap()["data"]["release.yaml"].clone();
+        objects.push(pod);
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        cluster.file("example.json", &list.to_string());
+        let apply = "apply -n shop --server-side --validate=strict -f example.json";
+        let dry = cluster.run(&format!("{apply} --dry-run=server"));
+        assert_eq!(dry.matches("(server dry run)").count(), 5, "{dry}");
+        cluster.run(apply);
+
+        let release = cluster.file("release.yaml", release.as_str().unwrap());
+        let args = job["spec"]["template"]["spec"]["containers"][0]["args"].clone();
+        let args: Vec<String> = serde_json::from_value(args).unwrap();
+        let here = |arg: &String| arg.replace("/release/release.yaml", release.to_str().unwrap());
+        let args: Vec<String> = args.iter().map(here).collect();
+        let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
+        assert!(args.contains(&"--wait"), "{args:?}");
+        // No controller runs here to make the caches.
+        args.retain(|arg| *arg != "--wait");
+        let output = common::imagecache(&args)
+            .env("KUBECONFIG", cluster.home.path().join("config"))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(
+            common::stdout(&output).contains("Deployment/shop/web"),
+            "{output:?}"
+        );
+        cluster.run("delete -n shop pod cover --force --grace-period=0");
+        cluster.run("delete ic --all");
+    }
 }
 
 #[test]
