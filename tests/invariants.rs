@@ -111,7 +111,7 @@ fn core_builds_for_wasm_with_every_feature() {
 const ARROWS: [(&str, &[&str]); 5] = [
     (
         "imagecache-controller",
-        &["imagecache-eci", "imagecache-http"],
+        &["imagecache-eci", "imagecache-http", "imagecache-registry"],
     ),
     ("imagecache-eci", &["imagecache-http"]),
     ("imagecache-registry", &["imagecache-http"]),

@@ -28,6 +28,8 @@ end
 
 if synced ~= nil and synced.status == "False" then
   local passing = { Submitting = true, Adopting = true, Unreachable = true, SecretUnreadable = true, ListingDoubtful = true }
+  -- A rebuild keeps its reason when ECI refuses it.
+  passing.Rebuilding = status.phase ~= "UpdateFailed"
   hs.message = synced.message
   if not passing[synced.reason] then
     hs.status = "Degraded"

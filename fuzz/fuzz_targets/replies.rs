@@ -28,6 +28,7 @@ fn decide(mut object: Value, listing: &Listing, memory: &mut ReconcileRecord, no
             live: true,
             logins: None,
             pods: Some(&[]),
+            starting: None,
             rivals: &[],
             spending: &Spending::default(),
             moment,

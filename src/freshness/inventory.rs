@@ -18,6 +18,9 @@ use crate::resource::walk::{Met, Pages};
 use crate::resource::workload::PodPaths;
 use crate::time::Timestamp;
 
+/// The reason why the state of an image without a recorded digest is unknown.
+pub(crate) const NOT_RECORDED: &str = "the digest when the cache was made was not recorded";
+
 /// The caches and running containers of documents.
 ///
 /// Documents are ImageCaches, Pods, Secrets to log in with, lists of them, and replies of DescribeImageCaches. Other
@@ -108,7 +111,7 @@ impl FreshnessInventory {
             images.push((wanted.text.to_owned(), wanted.ask));
         });
         self.caches.push(CachedImages {
-            digests: digests(met.value),
+            digests: digests_in_cache(met.value),
             not_fresh_since: not_fresh_since(met.value),
             cache,
             images,
@@ -204,7 +207,7 @@ impl FreshnessInventory {
         let digest = cached.digests.as_ref().map_err(Clone::clone);
         let digest = digest.and_then(|digests| {
             let found = digests.get(&ask.image).cloned();
-            found.ok_or_else(|| "the digest when the cache was made was not recorded".to_owned())
+            found.ok_or_else(|| NOT_RECORDED.to_owned())
         });
         let containers = self.containers.get(&ask.image).into_iter().flatten();
         let id = cached.cache.id.as_deref();
@@ -249,8 +252,11 @@ impl CachedImage<'_> {
     }
 }
 
-/// Reads the digests that were recorded when a cache was made.
-fn digests(cache: &Value) -> Result<BTreeMap<String, String>, String> {
+/// Reads the digests that were recorded when a cache was made, by the full name of the image.
+///
+/// # Errors
+/// Returns the reason why there are none.
+pub(crate) fn recorded_digests(cache: &Value) -> Result<BTreeMap<String, String>, String> {
     let annotations = cache.get("metadata").and_then(|all| all.get("annotations"));
     let Some(written) = annotations.and_then(|all| all.get(DIGESTS)) else {
         return Err(format!("the cache has no annotation {DIGESTS}"));
@@ -263,6 +269,18 @@ fn digests(cache: &Value) -> Result<BTreeMap<String, String>, String> {
     Ok(digests
         .map(|(image, digest)| (full(&image), digest))
         .collect())
+}
+
+/// Reads the recorded digests, if the cache has these images: they are recorded before an update.
+fn digests_in_cache(cache: &Value) -> Result<BTreeMap<String, String>, String> {
+    let phase = cache.get("status").and_then(|status| status.get("phase"));
+    match phase.and_then(Value::as_str) {
+        Some("Updating") => Err("the cache is being updated".to_owned()),
+        Some("UpdateFailed") => {
+            Err("the recorded digests are those of an update that has failed".to_owned())
+        }
+        _ => recorded_digests(cache),
+    }
 }
 
 /// Returns the time since when the condition `Fresh` is false.

@@ -36,6 +36,7 @@ use crate::time::Timestamp;
 
 use inventory::CachedImage;
 pub use inventory::FreshnessInventory;
+pub(crate) use inventory::{NOT_RECORDED, recorded_digests};
 
 /// The state of an image in a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -146,34 +147,38 @@ fn compare(image: &CachedImage, facts: &RegistryFacts) -> ImageFreshness {
         found.running = image.running(Some(&ImageRecord::new(digest)));
         return found;
     }
-    let record = match facts.get(&image.ask) {
-        Some((_, RegistryAnswer::Image(record))) => Some(record),
-        Some((_, RegistryAnswer::Failed(failure))) => {
-            if failure.reason == FailureReason::NotFound {
-                found.state = Freshness::Gone;
-            } else {
-                found.reason = Some(failure.message.clone());
-            }
-            None
-        }
-        None => {
-            found.reason = Some("no registry was asked".to_owned());
-            None
-        }
+    let answer = facts.get(&image.ask).map(|(_, answer)| answer);
+    let record = match answer {
+        Some(RegistryAnswer::Image(record)) => Some(record),
+        _ => None,
     };
+    found.now = record.map(|record| record.digest.clone());
     found.running = image.running(record);
-    let Some(record) = record else {
-        return found;
-    };
-    found.now = Some(record.digest.clone());
-    match &image.cached {
-        Ok(cached) if record.has_digest(cached) => found.state = Freshness::Fresh,
-        Ok(_) => {
-            found.state = Freshness::Moved;
-            found.since = image.not_fresh_since;
-            found.after = image.made.filter(|_| found.since.is_none());
-        }
-        Err(why) => found.reason = Some(why.clone()),
+    let cached = image.cached.as_deref().map_err(String::as_str);
+    (found.state, found.reason) = tag_state(cached, answer);
+    if found.state == Freshness::Moved {
+        found.since = image.not_fresh_since;
+        found.after = image.made.filter(|_| found.since.is_none());
     }
     found
+}
+
+/// Returns the state of a tag by its recorded digest, or the reason why there is none, and the answer of its registry;
+/// with the reason of an unknown state.
+pub(crate) fn tag_state(
+    recorded: Result<&str, &str>,
+    answer: Option<&RegistryAnswer>,
+) -> (Freshness, Option<String>) {
+    match (answer, recorded) {
+        (None, _) => (Freshness::Unknown, Some("no registry was asked".to_owned())),
+        (Some(RegistryAnswer::Failed(failure)), _) => match failure.reason {
+            FailureReason::NotFound => (Freshness::Gone, None),
+            _ => (Freshness::Unknown, Some(failure.message.clone())),
+        },
+        (Some(RegistryAnswer::Image(record)), Ok(recorded)) => match record.has_digest(recorded) {
+            true => (Freshness::Fresh, None),
+            false => (Freshness::Moved, None),
+        },
+        (Some(RegistryAnswer::Image(_)), Err(why)) => (Freshness::Unknown, Some(why.to_owned())),
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::SETTLE;
+use super::condition::{Condition, SYNCED, reason};
 use super::effect::{Effect, Outcome};
 use super::listing::{Listing, owner};
 use crate::eci::request::CreateImageCache;
@@ -27,6 +28,8 @@ pub struct Budget {
     pub caches: u32,
     /// GiB of all caches.
     pub gib: u64,
+    /// Rebuilds of caches whose tags have moved, for all objects within an hour.
+    pub rebuilds_per_hour: u32,
 }
 
 impl Default for Budget {
@@ -36,6 +39,7 @@ impl Default for Budget {
             creations_per_hour: 60,
             caches: 200,
             gib: 10_240,
+            rebuilds_per_hour: 6,
         }
     }
 }
@@ -53,6 +57,8 @@ pub struct Spending {
     deleted: BTreeMap<String, Timestamp>,
     /// Caches whose deletion was sent and not answered: a listing may lack them before the answer arrives.
     deleting: BTreeMap<String, Timestamp>,
+    /// When the last rebuild of an object's cache began, by uid.
+    rebuilds: BTreeMap<String, Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -89,6 +95,10 @@ impl Spending {
         self.creations.retain(|_, creation| recent(creation.at));
         self.deleted.retain(|_, at| recent(*at));
         self.deleting.retain(|_, at| recent(*at));
+        self.rebuilds.retain(|_, at| recent(*at));
+        if let Some(uid) = rebuilt(effect) {
+            self.rebuilds.entry(uid.to_owned()).or_insert(now);
+        }
         if let Effect::Delete { call } = effect {
             self.deleting.insert(call.image_cache_id.clone(), now);
         }
@@ -220,6 +230,25 @@ impl Spending {
         })
     }
 
+    /// Returns the time of the next rebuild, if all rebuilds of the hour are used.
+    pub(super) fn next_rebuild(
+        &self,
+        budget: &Budget,
+        uid: &str,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let others = self.rebuilds.iter().filter(|(other, _)| *other != uid);
+        let mut recent: Vec<Timestamp> = others
+            .map(|(_, at)| *at)
+            .filter(|at| now.since(*at) < WINDOW)
+            .collect();
+        recent.sort_unstable();
+        let limit = usize::try_from(budget.rebuilds_per_hour).unwrap_or(usize::MAX);
+        let over = recent.len().checked_sub(limit)?;
+        let frees = recent.get(over).map_or(now, |at| *at);
+        Some(frees.plus(WINDOW))
+    }
+
     /// The message when an update to this size would exceed the budget of GiB.
     pub(super) fn growth(
         &self,
@@ -237,6 +266,16 @@ impl Spending {
             )
         })
     }
+}
+
+/// Returns the uid of the object, if the effect writes down that its cache is rebuilt.
+fn rebuilt(effect: &Effect) -> Option<&str> {
+    let Effect::Status { patch, .. } = effect else {
+        return None;
+    };
+    let synced = Condition::read(patch.get("status")?, SYNCED)?;
+    let begins = synced.reason == reason::REBUILDING;
+    patch.pointer("/metadata/uid")?.as_str().filter(|_| begins)
 }
 
 /// What the listing and the spending say together. Each cache counts once.

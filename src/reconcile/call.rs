@@ -28,7 +28,10 @@ impl<'a> Turn<'a> {
     pub(super) fn update(&self, entry: &ImageCacheEntry) -> ReconcileDecision {
         let id = entry.image_cache_id.as_str();
         let generation = self.subject.generation;
+        let rebuild = self.is_rebuild();
         let refused = |reason: &str, message: &str| {
+            // the intent stays what it is
+            let reason = if rebuild { reason::REBUILDING } else { reason };
             self.draft()
                 .entry(entry)
                 .phase(Phase::UpdateFailed)
@@ -48,10 +51,14 @@ impl<'a> Turn<'a> {
         let call = self.sendable(refused, |intake| {
             intake.update(self.subject, id, self.settings, attempt)
         });
-        let call = match call {
+        let mut call = match call {
             Ok(call) => Box::new(call),
             Err(instead) => return *instead,
         };
+        let rebuild = rebuild && intent.is_some();
+        if rebuild {
+            self.resize(&mut call, attempt.1);
+        }
         let growth = self.seen.listing.and_then(|listing| {
             let sizes = (entry.image_cache_size, call.image_cache_size);
             let budget = &self.settings.budget;
@@ -73,6 +80,12 @@ impl<'a> Turn<'a> {
                 )
                 .intent(&message)
                 .decide();
+        }
+        if rebuild && let Some(instead) = self.before_rebuild(entry) {
+            return instead;
+        }
+        if let Some(record) = self.record_update(entry, &call, attempt) {
+            return record;
         }
         self.call(Effect::Update { call, generation })
     }
@@ -134,7 +147,10 @@ impl<'a> Turn<'a> {
             return refused(reason::BUDGET_EXCEEDED, &shortage.message).within(shortage.wait);
         }
         match intent {
-            Some((generation, _)) => self.call(Effect::Create { call, generation }),
+            Some((generation, _)) => match self.record(attempt) {
+                Some(record) => record,
+                None => self.call(Effect::Create { call, generation }),
+            },
             // a new token: somebody may have removed what the status said of another cache
             None if !listing.is_whole(uid, self.memory.held) => {
                 ReconcileDecision::listing().within(SETTLE)

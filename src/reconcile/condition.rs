@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 pub const READY: &str = "Ready";
 /// The condition that says whether ECI has accepted what the object asks.
 pub const SYNCED: &str = "Synced";
+/// The condition that says whether the tags in the cache mean what they meant when it was made.
+pub const FRESH: &str = "Fresh";
 
 /// The words of conditions and Events.
 pub(super) mod reason {
@@ -36,22 +38,55 @@ pub(super) mod reason {
     pub(crate) const NOT_ALLOWED: &str = "NotAllowed";
     pub(crate) const BUDGET_EXCEEDED: &str = "BudgetExceeded";
     pub(crate) const LISTING_DOUBTFUL: &str = "ListingDoubtful";
+    pub(crate) const REBUILDING: &str = "Rebuilding";
+    pub(crate) const MOVED: &str = "Moved";
+    pub(crate) const NOT_ASKED: &str = "NotAsked";
+    pub(crate) const NOT_RECORDED: &str = "NotRecorded";
+}
+
+/// The status of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Truth {
+    True,
+    False,
+    Unknown,
+}
+
+impl From<bool> for Truth {
+    fn from(holds: bool) -> Self {
+        if holds { Truth::True } else { Truth::False }
+    }
+}
+
+impl Truth {
+    fn as_str(self) -> &'static str {
+        match self {
+            Truth::True => "True",
+            Truth::False => "False",
+            Truth::Unknown => "Unknown",
+        }
+    }
 }
 
 /// One condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Condition {
     pub(super) kind: &'static str,
-    pub(super) holds: bool,
+    pub(super) truth: Truth,
     /// The generation it speaks of.
     pub(super) generation: i64,
-    /// When `holds` last changed.
+    /// When `truth` last changed.
     pub(super) since: Timestamp,
     pub(super) reason: String,
     pub(super) message: String,
 }
 
 impl Condition {
+    /// Reports whether the condition is `True`.
+    pub(super) fn holds(&self) -> bool {
+        self.truth == Truth::True
+    }
+
     /// The condition of this type in a status; `None` also when it cannot be read.
     pub(super) fn read(status: &Value, kind: &'static str) -> Option<Self> {
         let conditions = status.get("conditions")?.as_array()?;
@@ -61,7 +96,11 @@ impl Condition {
         let text = |key: &str| found.get(key).and_then(Value::as_str).unwrap_or_default();
         Some(Condition {
             kind,
-            holds: text("status") == "True",
+            truth: match text("status") {
+                "True" => Truth::True,
+                "Unknown" => Truth::Unknown,
+                _ => Truth::False,
+            },
             generation: found.get("observedGeneration").and_then(Value::as_i64)?,
             since: text("lastTransitionTime").parse().ok()?,
             reason: text("reason").to_owned(),
@@ -72,7 +111,7 @@ impl Condition {
     pub(super) fn to_value(&self) -> Value {
         json!({
             "type": self.kind,
-            "status": if self.holds { "True" } else { "False" },
+            "status": self.truth.as_str(),
             "observedGeneration": self.generation,
             "lastTransitionTime": self.since,
             "reason": self.reason,

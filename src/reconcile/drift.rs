@@ -121,7 +121,7 @@ impl Altered {
             .find(|(name, _)| *name == "conditions")?;
         let intent = |conditions: &Option<Value>| {
             let read = Condition::read(&json!({"conditions": conditions}), SYNCED)?;
-            Some((read.holds, read.generation, read.since, read.reason))
+            Some((read.holds(), read.generation, read.since, read.reason))
         };
         (intent(&one.sent) != intent(&one.stored)).then(|| {
             note(

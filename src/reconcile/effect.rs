@@ -1,5 +1,6 @@
 //! What is decided, and how it went.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::eci::reply::ImageCacheEntry;
 use crate::eci::request::{
     CreateImageCache, DeleteImageCache, DescribeImageCaches, Request as _, UpdateImageCache,
 };
+use crate::registry::{RegistryAnswer, RegistryAsk};
 
 /// What to do about an object now.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -58,6 +60,16 @@ impl ReconcileDecision {
     }
 }
 
+/// A question about a tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TagQuestion {
+    /// The image and its platform.
+    pub ask: RegistryAsk,
+    /// The digest that was recorded when the cache was made, if there is one.
+    pub recorded: Option<String>,
+}
+
 /// An act.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -69,6 +81,17 @@ pub enum Effect {
     Describe {
         /// The call; it names the id.
         call: Box<DescribeImageCaches>,
+    },
+    /// Ask registries which digests these tags have now: one HEAD request each, with the logins of
+    /// [`super::Observed::logins`]. If the digest differs from the recorded one, the digests of the platforms are asked
+    /// for, too.
+    AskRegistries(Vec<TagQuestion>),
+    /// List the pods that name the cache of this id and are `Pending`, for [`super::Observed::starting`].
+    ReadStarting(String),
+    /// Send this JSON merge patch for the object's annotations.
+    Annotations {
+        /// With the `resourceVersion` it was made for.
+        patch: Value,
     },
     /// Send this JSON merge patch for the object's finalizers.
     Finalizers {
@@ -110,7 +133,11 @@ impl Effect {
     pub fn is_write(&self) -> bool {
         !matches!(
             self,
-            Effect::Read | Effect::ReadSecrets(_) | Effect::Describe { .. }
+            Effect::Read
+                | Effect::ReadSecrets(_)
+                | Effect::ReadStarting(_)
+                | Effect::AskRegistries(_)
+                | Effect::Describe { .. }
         )
     }
 }
@@ -123,6 +150,12 @@ impl fmt::Display for Effect {
             Effect::ReadSecrets(names) => {
                 return write!(f, "read the secrets {}", names.join(", "));
             }
+            Effect::AskRegistries(tags) => {
+                let images: Vec<&str> = tags.iter().map(|tag| tag.ask.image.as_str()).collect();
+                return write!(f, "ask registries for {}", images.join(", "));
+            }
+            Effect::ReadStarting(id) => return write!(f, "list the pods that start from {id}"),
+            Effect::Annotations { patch } => return write!(f, "patch the object {patch}"),
             Effect::Describe { call } => {
                 f.write_str(DescribeImageCaches::ACTION)?;
                 call.to_params()
@@ -173,6 +206,8 @@ pub enum Outcome {
     Created(String),
     /// ECI described the cache that was asked for; `None` if it has no such cache.
     Described(Option<Box<ImageCacheEntry>>),
+    /// Registries answered, or not, by the full name of the image.
+    Answered(BTreeMap<String, RegistryAnswer>),
     /// ECI accepted an update or a deletion.
     Accepted,
     /// ECI said no.

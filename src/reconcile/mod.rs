@@ -56,8 +56,9 @@
 //! |---|---|
 //! | `Synced` | ECI has accepted what generation `observedGeneration` asks |
 //! | `Ready` | pods can start from a cache that is what generation `observedGeneration` asks |
+//! | `Fresh` | the tags in the cache mean what they meant when it was made; only with [`FreshnessSettings`] |
 //!
-//! Both carry a reason and a sentence; a Kubernetes Event has the same words when they change.
+//! Each carries a reason and a sentence; a Kubernetes Event has the same words when they change.
 //!
 //! # What is done when
 //!
@@ -66,6 +67,7 @@
 //! | no cache yet | make one |
 //! | `spec` has changed | update the cache once it is `Ready` or `UpdateFailed`; replace one that is `Failed` |
 //! | the update failed, or ECI holds something else | another update, an hour after the last |
+//! | a tag has moved, with [`OnDrift::Rebuild`] | another update, once for each change, when no pod that names the cache is starting |
 //! | creation failed | nothing; ECI removes the cache after 24 h, then another is made |
 //! | retention ended and the cache is gone | nothing, until `spec` changes |
 //! | marked `LRU` and gone | nothing, until `spec` changes: two such objects could evict each other forever |
@@ -82,6 +84,7 @@ mod call;
 mod condition;
 mod drift;
 mod effect;
+mod fresh;
 mod inputs;
 mod listing;
 mod record;
@@ -94,8 +97,9 @@ mod trust;
 use std::time::Duration;
 
 pub use budget::{Budget, Spending};
-pub use condition::{READY, SYNCED};
-pub use effect::{Effect, EventNote, Outcome, ReconcileDecision, patched};
+pub use condition::{FRESH, READY, SYNCED};
+pub use effect::{Effect, EventNote, Outcome, ReconcileDecision, TagQuestion, patched};
+pub use fresh::{FreshnessSettings, OnDrift, is_stale};
 pub use inputs::{SecretFault, SecretLogins};
 pub use listing::Listing;
 pub use record::{ReconcileRecord, backoff};
@@ -137,6 +141,8 @@ pub struct ReconcileSettings {
     pub trust: Trust,
     /// What caches may cost.
     pub budget: Budget,
+    /// Whether to compare the tags of caches with their registries; by default no registry is asked.
+    pub freshness: Option<FreshnessSettings>,
 }
 
 /// What was seen besides the object.
@@ -151,6 +157,9 @@ pub struct Observed<'a> {
     pub logins: Option<&'a [SecretLogins]>,
     /// Pods that name the object's cache, as `namespace/name`, sorted; `None` when that is not known.
     pub pods: Option<&'a [String]>,
+    /// Pods that name the object's cache and are starting, as `namespace/name`, sorted, or why that is not known; `None`
+    /// until [`Effect::ReadStarting`] was performed.
+    pub starting: Option<Result<&'a [String], &'a str>>,
     /// Other objects that [`claim`] the cache that this one wants to adopt; out of the same watch as the object, and seen
     /// no earlier.
     pub rivals: &'a [AdoptionClaim],

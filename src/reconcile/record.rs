@@ -1,6 +1,7 @@
 //! What a host remembers of an object between two steps. Nothing in it must survive the process.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,6 +12,8 @@ use super::effect::{Effect, Outcome};
 use super::{GONE_AFTER, GONE_ANSWERS, Monotonic};
 use crate::eci::error::{ErrorCode, Retry};
 use crate::eci::reply::ImageCacheEntry;
+use crate::registry::RegistryAnswer;
+use crate::resource::annotation::DIGESTS_OF;
 
 /// What is remembered of one object; the default for one that was never seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,6 +38,10 @@ pub struct ReconcileRecord {
     pub(super) fault: Option<Fault>,
     /// What the API server stored otherwise than it was sent.
     pub(super) altered: Altered,
+    /// The last answers of registries.
+    pub(super) poll: Option<Poll>,
+    /// The request for which the digests were recorded: see [`DIGESTS_OF`].
+    pub(super) recorded: Option<String>,
     /// The last write of the object itself failed so often in a row.
     failures: u32,
 }
@@ -148,8 +155,42 @@ impl Sighting {
     }
 }
 
+/// The answers of registries about the tags of a cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Poll {
+    /// When they came.
+    pub(super) asked: Monotonic,
+    /// By the full name of the image.
+    pub(super) answers: BTreeMap<String, RegistryAnswer>,
+    /// How often in a row one of them was lost.
+    pub(super) lost: u32,
+}
+
+impl Poll {
+    fn learn(
+        before: Option<Self>,
+        answers: &BTreeMap<String, RegistryAnswer>,
+        moment: Monotonic,
+    ) -> Self {
+        let is_lost = |answer: &RegistryAnswer| match answer {
+            RegistryAnswer::Failed(failure) => failure.reason.is_transient(),
+            RegistryAnswer::Image(_) => false,
+        };
+        let lost = before.map_or(0, |before| before.lost).saturating_add(1);
+        Poll {
+            asked: moment,
+            answers: answers.clone(),
+            lost: if answers.values().any(is_lost) {
+                lost
+            } else {
+                0
+            },
+        }
+    }
+}
+
 /// Transient errors are reported from this number in a row on.
-const TOLD_FROM: u32 = 3;
+pub(super) const TOLD_FROM: u32 = 3;
 
 /// The wait after this many failures in a row: doubled each time from `first` up to `most`.
 ///
@@ -177,7 +218,20 @@ impl ReconcileRecord {
         moment: Monotonic,
     ) {
         match effect {
-            Effect::Read | Effect::ReadSecrets(_) => {}
+            Effect::Read | Effect::ReadSecrets(_) | Effect::ReadStarting(_) => {}
+            Effect::AskRegistries(_) => {
+                if let Outcome::Answered(answers) = outcome {
+                    self.poll = Some(Poll::learn(self.poll.take(), answers, moment));
+                }
+            }
+            Effect::Annotations { patch } => {
+                self.wrote(outcome);
+                if matches!(outcome, Outcome::Object(_)) {
+                    let annotations = patch.pointer("/metadata/annotations");
+                    let of = annotations.and_then(|all| all.get(DIGESTS_OF)?.as_str());
+                    self.recorded = of.map(str::to_owned);
+                }
+            }
             Effect::Describe { call } => {
                 let id = call.image_cache_id.as_deref().unwrap_or_default();
                 self.sighting = Some(Sighting::learn(self.sighting.take(), id, outcome, moment));
@@ -282,7 +336,11 @@ impl ReconcileRecord {
                     moment,
                 );
             }
-            Outcome::Object(_) | Outcome::NoObject | Outcome::Conflict | Outcome::Described(_) => {}
+            Outcome::Object(_)
+            | Outcome::NoObject
+            | Outcome::Conflict
+            | Outcome::Described(_)
+            | Outcome::Answered(_) => {}
         }
     }
 

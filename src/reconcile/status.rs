@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::condition::{Condition, READY, SYNCED, reason, sentence, transition};
+use super::condition::{Condition, FRESH, READY, SYNCED, Truth, reason, sentence, transition};
 use super::effect::{Effect, EventNote, ReconcileDecision};
 use super::subject::Subject;
 use crate::eci::object;
@@ -28,6 +28,7 @@ pub(super) struct Draft<'a> {
     fields: Map<String, Value>,
     ready: Option<Condition>,
     synced: Option<Condition>,
+    fresh: Option<Condition>,
     opens: bool,
 }
 
@@ -39,6 +40,7 @@ impl<'a> Draft<'a> {
             fields: subject.status().as_object().cloned().unwrap_or_default(),
             ready: Condition::read(subject.status(), READY),
             synced: subject.synced.clone(),
+            fresh: Condition::read(subject.status(), FRESH),
             // nothing is ever sent before it is stored there
             opens: subject.synced.is_none(),
         }
@@ -127,17 +129,33 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn ready(mut self, holds: bool, reason: &str, message: &str) -> Self {
-        let before = self.ready.take();
-        let same = before.as_ref().filter(|before| before.holds == holds);
-        self.ready = Some(Condition {
-            kind: READY,
-            holds,
+        self.ready = Some(self.stated(READY, self.ready.as_ref(), holds.into(), reason, message));
+        self
+    }
+
+    pub(super) fn fresh(mut self, truth: Truth, reason: &str, message: &str) -> Self {
+        self.fresh = Some(self.stated(FRESH, self.fresh.as_ref(), truth, reason, message));
+        self
+    }
+
+    /// The condition as it is now; it keeps its time while its status stays.
+    fn stated(
+        &self,
+        kind: &'static str,
+        before: Option<&Condition>,
+        truth: Truth,
+        reason: &str,
+        message: &str,
+    ) -> Condition {
+        let same = before.filter(|before| before.truth == truth);
+        Condition {
+            kind,
+            truth,
             generation: self.subject.generation,
             since: same.map_or(self.now, |before| before.since),
             reason: reason.to_owned(),
             message: sentence(message),
-        });
-        self
+        }
     }
 
     pub(super) fn synced(
@@ -148,10 +166,10 @@ impl<'a> Draft<'a> {
         message: &str,
     ) -> Self {
         let before = self.synced.take();
-        let same = before.as_ref().filter(|before| before.holds == holds);
+        let same = before.as_ref().filter(|before| before.holds() == holds);
         self.synced = Some(Condition {
             kind: SYNCED,
-            holds,
+            truth: holds.into(),
             generation,
             since: same.map_or_else(
                 || transition(before.as_ref(), self.now),
@@ -164,14 +182,19 @@ impl<'a> Draft<'a> {
     }
 
     /// A new intent: from here on another token is sent.
-    pub(super) fn intent(mut self, message: &str) -> Self {
+    pub(super) fn intent(self, message: &str) -> Self {
         let since = transition(self.synced.as_ref(), self.now);
+        self.intent_of(reason::SUBMITTING, since, message)
+    }
+
+    /// A new intent with a reason and a time of its own, which no intent before it may have.
+    pub(super) fn intent_of(mut self, reason: &str, since: Timestamp, message: &str) -> Self {
         self.synced = Some(Condition {
             kind: SYNCED,
-            holds: false,
+            truth: Truth::False,
             generation: self.subject.generation,
             since,
-            reason: reason::SUBMITTING.to_owned(),
+            reason: reason.to_owned(),
             message: sentence(message),
         });
         self
@@ -192,7 +215,8 @@ impl<'a> Draft<'a> {
             .and_then(Value::as_array)
             .cloned()
             .unwrap_or_default();
-        for condition in [&self.ready, &self.synced].into_iter().flatten() {
+        let stated = [&self.ready, &self.synced, &self.fresh];
+        for condition in stated.into_iter().flatten() {
             let old = Condition::read(before, condition.kind);
             if old.as_ref() != Some(condition) {
                 condition.put(&mut conditions);
@@ -235,9 +259,8 @@ impl<'a> Draft<'a> {
 /// Returns the Event of a change of a condition. Only the condition reports the progress.
 fn note(before: Option<&Condition>, after: &Condition) -> Option<EventNote> {
     let same = before.is_some_and(|before| {
-        (before.holds, &before.reason) == (after.holds, &after.reason)
-            && (after.holds == before.holds && before.generation == after.generation
-                || after.kind == READY)
+        (before.truth, &before.reason) == (after.truth, &after.reason)
+            && (before.generation == after.generation || after.kind != SYNCED)
     });
     let quiet = [
         reason::SUBMITTING,
@@ -248,11 +271,13 @@ fn note(before: Option<&Condition>, after: &Condition) -> Option<EventNote> {
         Phase::Creating.as_str(),
         Phase::Updating.as_str(),
     ];
-    if same || (!after.holds && quiet.contains(&after.reason.as_str())) {
+    let first = after.kind == FRESH && after.holds() && before.is_none();
+    let unknown = after.truth == Truth::Unknown;
+    if same || first || unknown || (!after.holds() && quiet.contains(&after.reason.as_str())) {
         return None;
     }
-    let calm =
-        after.holds || [reason::EXPIRED, reason::ELIMINATED].contains(&after.reason.as_str());
+    let calm = [reason::EXPIRED, reason::ELIMINATED, reason::REBUILDING];
+    let calm = after.holds() || calm.contains(&after.reason.as_str());
     Some(EventNote {
         warning: !calm,
         reason: after.reason.clone(),

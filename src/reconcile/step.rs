@@ -28,7 +28,7 @@ use crate::time::{DAY, Timestamp};
 /// });
 /// let listing = Listing::default();
 /// let seen = Observed {
-///     listing: Some(&listing), live: false, logins: None, pods: None, rivals: &[], spending: &Spending::default(),
+///     listing: Some(&listing), live: false, logins: None, pods: None, starting: None, rivals: &[], spending: &Spending::default(),
 ///     moment: Default::default(),
 /// };
 /// let now = "2026-01-18T13:40:56Z".parse().unwrap();
@@ -421,15 +421,7 @@ impl<'a> Turn<'a> {
         match &entry.status {
             Phase::Ready | Phase::UpdateFailed if !accepted => self.update(entry),
             Phase::Ready => match difference(self.subject, entry) {
-                None => self.until_the_end(
-                    draft()
-                        .ready(
-                            true,
-                            Phase::Ready.as_str(),
-                            &format!("pods can start from {id}"),
-                        )
-                        .decide(),
-                ),
+                None => self.until_the_end(self.settled(entry)),
                 Some(_) if again.is_zero() => self.update(entry),
                 Some(difference) => draft()
                     .phase(Phase::Updating)

@@ -111,7 +111,7 @@ impl<'a> Subject<'a> {
     /// Whether ECI has accepted what this generation asks.
     pub(super) fn is_accepted(&self) -> bool {
         self.synced.as_ref().is_some_and(|synced| {
-            let accepted = synced.holds || synced.reason == reason::RETENTION_STAYS;
+            let accepted = synced.holds() || synced.reason == reason::RETENTION_STAYS;
             accepted && synced.generation == self.generation
         })
     }
@@ -120,7 +120,7 @@ impl<'a> Subject<'a> {
     pub(super) fn intent(&self) -> Option<(i64, Timestamp)> {
         let synced = self.synced.as_ref()?;
         let settled = [reason::RETENTION_STAYS, reason::ADOPTING];
-        let open = !synced.holds && !settled.contains(&synced.reason.as_str());
+        let open = !synced.holds() && !settled.contains(&synced.reason.as_str());
         open.then_some((synced.generation, synced.since))
     }
 
@@ -178,8 +178,8 @@ pub fn claim(object: &Value) -> Option<&str> {
 #[must_use]
 pub fn refusal(object: &Value, memory: &ReconcileRecord) -> Option<String> {
     let synced = Subject::read(object)?.synced;
-    let under_way = [reason::SUBMITTING, reason::ADOPTING];
-    let open = synced.filter(|one| !one.holds && !under_way.contains(&one.reason.as_str()));
+    let under_way = [reason::SUBMITTING, reason::ADOPTING, reason::REBUILDING];
+    let open = synced.filter(|one| !one.holds() && !under_way.contains(&one.reason.as_str()));
     match (open, &memory.fault) {
         (Some(synced), _) => Some(synced.message),
         (None, Some(fault)) => Some(fault.message.clone()),

@@ -42,5 +42,5 @@ pub use facts::{
     RegistryFactsError, RegistryFailure,
 };
 pub use needs::RegistryNeeds;
-pub(crate) use needs::each_image;
+pub(crate) use needs::{each_image, not_made_for};
 pub use platform::{BadPlatform, ImagePlatform};

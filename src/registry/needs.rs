@@ -136,7 +136,7 @@ impl RegistryNeeds {
 }
 
 /// Returns the problem of an image that is made for other platforms.
-pub(super) fn not_made_for(wanted: &ImagePlatform, found: &[&ImagePlatform]) -> String {
+pub(crate) fn not_made_for(wanted: &ImagePlatform, found: &[&ImagePlatform]) -> String {
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     match found.as_slice() {
         [] => format!("not made for {wanted}, nor for another platform"),

@@ -66,6 +66,8 @@ pub const DELETION_POLICY: &str = "imagecache.eci.alibabacloud.com/deletion-poli
 pub const DELETION_PROTECTION: &str = "imagecache.eci.alibabacloud.com/deletion-protection";
 /// On an `ImageCache`: the digests that its tags had when the cache was made, as a JSON object by image.
 pub const DIGESTS: &str = "imagecache.eci.alibabacloud.com/digests";
+/// On an `ImageCache`: the request to ECI for which the controller has recorded [`DIGESTS`], as generation and time.
+pub const DIGESTS_OF: &str = "imagecache.eci.alibabacloud.com/digests-of";
 /// Tag on a cache in ECI: the `metadata.uid` of the `ImageCache` that it was made for.
 pub const OWNER_TAG: &str = "imagecache.eci.alibabacloud.com/uid";
 /// Tag of a container group that runs a pod: the pod's uid. This project's own name.

@@ -68,9 +68,14 @@ class Health(unittest.TestCase):
 
     def test_refused_is_degraded_and_unreachable_is_progressing(self):
         for reason, expected in (("Refused", "Degraded"), ("NotAllowed", "Degraded"), ("BudgetExceeded", "Degraded"),
-                                 ("Unreachable", "Progressing"), ("Submitting", "Progressing")):
+                                 ("Unreachable", "Progressing"), ("Submitting", "Progressing"),
+                                 ("Rebuilding", "Progressing")):
             found = conditions(("False", "Pending", ""), ("False", reason, "why"))
             self.assertEqual(health(status={"phase": "", "conditions": found}), (expected, "why"))
+
+    def test_a_refused_rebuild_is_degraded(self):
+        found = conditions(("False", "Stale", ""), ("False", "Rebuilding", "why"))
+        self.assertEqual(health(status={"phase": "UpdateFailed", "conditions": found}), ("Degraded", "why"))
 
     def test_expired_is_degraded(self):
         found = conditions(("False", "Expired", "the cache has expired"))

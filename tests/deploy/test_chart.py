@@ -175,10 +175,20 @@ class Trust(unittest.TestCase):
         self.assertEqual(rules(objects, "secrets"), [])
         controller = next(one for one in kinds(objects, "Deployment") if one["metadata"]["name"].endswith("controller"))
         args = controller["spec"]["template"]["spec"]["containers"][0]["args"]
-        for flag in ("--secret-namespaces", "--plain-http", "--allow-network", "--allow-adoption"):
+        for flag in ("--secret-namespaces", "--plain-http", "--allow-network", "--allow-adoption", "--on-drift", "--ask"):
             self.assertFalse([arg for arg in args if arg.startswith(flag)])
         written = {verb for role in objects for rule in role.get("rules", []) for verb in rule.get("verbs", [])}
         self.assertLessEqual(written, {"get", "list", "watch", "patch", "create", "update"})
+
+    def test_registries_are_asked_only_by_name(self):
+        drift = (*REGION, "--set", "controller.freshness.onDrift=report")
+        objects = template(*drift, "--set", "controller.freshness.registries={docker.io,registry.example.com}")
+        controller = next(one for one in kinds(objects, "Deployment") if one["metadata"]["name"].endswith("controller"))
+        args = controller["spec"]["template"]["spec"]["containers"][0]["args"]
+        self.assertIn("--on-drift=report", args)
+        self.assertIn("--ask-registries=docker.io,registry.example.com", args)
+        with self.assertRaisesRegex(AssertionError, "needs controller.freshness.registries"):
+            template(*drift)
 
     def test_named_namespaces_get_a_role_each(self):
         objects = template(*REGION, "--set", "controller.secretNamespaces={team-a,team-b}")

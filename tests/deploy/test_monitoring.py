@@ -84,11 +84,13 @@ def exported():
         finally:
             cloud.terminate()
             cloud.communicate()
-    # These exist while there is an end of a cache or of a certificate: the controller's own tests and code have the names.
+    # These exist while there is an end of a cache or of a certificate, or tags are compared: the controller's own tests and code have the names.
     folder = ROOT / "native/controller"
     code = "".join(path.read_text() for path in folder.rglob("*.rs"))
     assert "imagecache_cache_expires_timestamp_seconds{" in code and "certificate_end_timestamp" in code
-    names = {"imagecache_cache_expires_timestamp_seconds", "imagecache_webhook_certificate_end_timestamp_seconds"}
+    assert "imagecache_cache_stale{" in code
+    names = {"imagecache_cache_stale", "imagecache_cache_expires_timestamp_seconds",
+             "imagecache_webhook_certificate_end_timestamp_seconds"}
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", "\n".join(texts), re.M):
         ends = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(kind, [""])
         names |= {name + end for end in ends}

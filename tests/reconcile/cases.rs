@@ -74,6 +74,7 @@ fn decide(
         live: true,
         logins: None,
         pods,
+        starting: None,
         rivals: &[],
         spending: &Spending::default(),
         moment: minute,
@@ -111,6 +112,7 @@ fn told(decision: &ReconcileDecision) -> String {
         }
         Effect::Read => "read".to_owned(),
         Effect::ReadSecrets(names) => format!("secrets {}", names.join(",")),
+        other => other.to_string(),
     }
 }
 

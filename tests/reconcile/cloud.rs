@@ -31,6 +31,9 @@ pub(crate) struct Cache {
     /// When it ends, in text.
     pub(crate) expires: Option<String>,
     pub(crate) created: String,
+    pub(crate) size: i64,
+    /// What its tags meant when ECI began to pull them.
+    pub(crate) pulled: u32,
 }
 
 impl Cache {
@@ -58,7 +61,7 @@ impl Cache {
             snapshot_id: None,
             flash_snapshot_id: None,
             images: self.images.clone(),
-            image_cache_size: None,
+            image_cache_size: Some(self.size),
             creation_time: Some(self.created.clone()),
             expire_date_time: self.expires.clone(),
             last_matched_time: None,
@@ -84,6 +87,10 @@ pub(crate) struct Cloud {
     pub(crate) made: BTreeMap<String, u32>,
     /// Every id with the images with which it was ready at some time.
     pub(crate) ever_ready: BTreeSet<(String, Vec<String>)>,
+    /// What every tag means: it only grows.
+    pub(crate) tag: u32,
+    /// The id of each cache that was pulled again although nothing else was asked for.
+    pub(crate) rebuilt: Vec<String>,
 }
 
 fn refused(code: ErrorCode, message: &str) -> Outcome {
@@ -143,6 +150,8 @@ impl Cloud {
             owner,
             expires: None,
             created: now.to_owned(),
+            size: call.image_cache_size.map_or(20, i64::from),
+            pulled: self.tag,
         });
         self.caches.sort();
         if let Some(token) = &call.client_token {
@@ -157,6 +166,7 @@ impl Cloud {
         if let Some(answer) = self.answered(call.client_token.as_deref(), &params) {
             return answer;
         }
+        let tag = self.tag;
         let Some(cache) = self.cache(&call.image_cache_id) else {
             return refused(ErrorCode::InvalidImageCacheNotFound, "no such cache");
         };
@@ -165,12 +175,20 @@ impl Cloud {
         }
         let owner = call.tag.first().and_then(|tag| tag.value.clone());
         let same = owner.is_none() || owner == cache.owner;
-        if cache.status == "Ready" && cache.images == call.image && same {
+        let size = call.image_cache_size.map_or(cache.size, i64::from);
+        let alike = cache.status == "Ready" && cache.images == call.image && same;
+        if alike && cache.size == size {
             return refused(ErrorCode::NoNeedUpdate, "nothing to change");
         }
+        if cache.status == "UpdateFailed" || cache.images != call.image || cache.size != size {
+            cache.pulled = tag;
+        }
+        let rebuilt = alike.then(|| cache.id.clone());
+        cache.size = size;
         cache.status = "Updating";
         cache.images.clone_from(&call.image);
         cache.owner = owner.or(cache.owner.take());
+        self.rebuilt.extend(rebuilt);
         if let Some(token) = &call.client_token {
             self.tokens.insert(token.clone(), (params, None));
         }

@@ -2,6 +2,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use imagecache::reconcile::OnDrift;
+
 use crate::model::{Budget, Model, Move, REAL, StepFn};
 
 /// A way to a breach.
@@ -124,6 +126,81 @@ pub(crate) fn hostile(step: StepFn) -> Model {
         .patient()
         .prompt()
         .without_adoption()
+}
+
+/// The object is `Ready`, its tags are compared with their registry, and move.
+pub(crate) fn moving(step: StepFn, on_drift: OnDrift, budget: Budget) -> Model {
+    let model = Model::new(step, 1, budget).patient().prompt();
+    model.comparing(on_drift).at_rest()
+}
+
+/// Two objects whose tags move, and one rebuild an hour.
+pub(crate) fn rationed(step: StepFn) -> Model {
+    let budget = Budget {
+        retags: 1,
+        hours: 1,
+        ..Budget::default()
+    };
+    let model = Model::new(step, 2, budget).patient().prompt();
+    let model = model.comparing(OnDrift::Rebuild).rebuilding_at_most(1);
+    model.at_rest()
+}
+
+/// What happens to tags in each model of them.
+fn moves_of_tags() -> Vec<(&'static str, Budget)> {
+    let moves = Budget {
+        retags: 1,
+        hours: 1,
+        ..Budget::default()
+    };
+    vec![
+        (
+            "a move of a tag, a crash",
+            Budget {
+                hours: 2,
+                crashes: 1,
+                ..moves
+            },
+        ),
+        (
+            "a move of a tag, two lost answers",
+            Budget { faults: 2, ..moves },
+        ),
+        (
+            "a move of a tag, a lost answer, a crash",
+            Budget {
+                faults: 1,
+                crashes: 1,
+                ..moves
+            },
+        ),
+        (
+            "two moves of a tag, a pod that starts",
+            Budget {
+                retags: 2,
+                hours: 2,
+                pods: 2,
+                ..moves
+            },
+        ),
+        (
+            "a move of a tag, a pod that starts, a lost answer",
+            Budget {
+                pods: 2,
+                faults: 1,
+                ..moves
+            },
+        ),
+        ("a move of a tag, an edit", Budget { edits: 1, ..moves }),
+        (
+            "a move of a tag, a refusal, a failure",
+            Budget {
+                refusals: 1,
+                failures: 1,
+                ..moves
+            },
+        ),
+    ]
 }
 
 /// The models: each one is small in its own way.
@@ -327,6 +404,40 @@ pub(crate) fn models(step: StepFn) -> Vec<(&'static str, Model)> {
             hostile(step).adopting(0, "imc-untagged"),
         ),
     ]
+}
+
+/// Visits the models of moving tags: what is recorded, reported and rebuilt.
+#[test]
+fn every_state_of_moving_tags_holds_the_invariants() {
+    let mut models = vec![("two objects, one rebuild an hour", rationed(REAL))];
+    for (name, budget) in moves_of_tags() {
+        models.push((name, moving(REAL, OnDrift::Rebuild, budget)));
+    }
+    let reported = Budget {
+        retags: 2,
+        hours: 2,
+        crashes: 1,
+        ..Budget::default()
+    };
+    models.push((
+        "moves that are reported",
+        moving(REAL, OnDrift::Report, reported),
+    ));
+    let early = Budget {
+        retags: 2,
+        faults: 1,
+        ..Budget::default()
+    };
+    let early = Model::new(REAL, 1, early).patient().prompt();
+    let early = early.comparing(OnDrift::Rebuild);
+    models.push(("a tag that moves while the cache is made", early));
+    for (name, model) in models {
+        let start = std::time::Instant::now();
+        match explore(model, 60_000) {
+            Ok(states) => println!("{name}: {states} states {:?}", start.elapsed()),
+            Err(breach) => panic!("{name}: {}\n{:?}", breach.what, breach.moves),
+        }
+    }
 }
 
 #[test]

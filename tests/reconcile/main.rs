@@ -10,6 +10,7 @@ mod altered;
 mod cases;
 mod cloud;
 mod exhaustive;
+mod fresh;
 mod model;
 mod mutants;
 mod random;

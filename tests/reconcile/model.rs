@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use imagecache::eci::login::RegistryLogin;
 use imagecache::reconcile::{
-    AdoptionClaim, Allowed, Effect, GONE_AFTER, Listing, Observed, Outcome, ReconcileDecision,
-    ReconcileRecord, ReconcileSettings, SecretLogins, Spending, Trust, claim, patched, step,
+    AdoptionClaim, Allowed, Effect, FreshnessSettings, GONE_AFTER, Listing, Observed, OnDrift,
+    Outcome, ReconcileDecision, ReconcileRecord, ReconcileSettings, SecretLogins, Spending, Trust,
+    claim, patched, step,
 };
-use imagecache::resource::annotation::{ADOPT, FINALIZER};
+use imagecache::registry::{FailureReason, ImageRecord, RegistryAnswer, RegistryFailure};
+use imagecache::resource::annotation::{ADOPT, DIGESTS, FINALIZER};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -72,8 +74,14 @@ pub(crate) enum Move {
     Rob,
     /// A listing that shows no cache at all.
     ListNothing,
+    /// Every tag means something else from now on.
+    Retag,
+    /// A pod that names the cache starts, or has started.
+    Pod,
     /// Time passes: a minute.
     Minute,
+    /// Time passes: more than an hour.
+    Hour,
     /// Time passes: more than a day. Failed caches go, and those whose retention ended.
     Day,
 }
@@ -93,7 +101,10 @@ pub(crate) struct Budget {
     pub(crate) empty_listings: u8,
     pub(crate) failures: u8,
     pub(crate) stale_listings: u8,
+    pub(crate) retags: u8,
+    pub(crate) pods: u8,
     pub(crate) minutes: u8,
+    pub(crate) hours: u8,
     pub(crate) days: u8,
 }
 
@@ -190,6 +201,10 @@ pub(crate) struct Model {
     prompt: bool,
     /// Nothing is looked at any more once each object has a cache.
     short: bool,
+    /// A pod that names the cache of each object is starting.
+    starting: bool,
+    /// When a rebuild was written down; since the host started.
+    rebuilds: Vec<Timestamp>,
     /// What the API server makes of a status before it stores it.
     alters: Option<fn(&mut Value)>,
     pub(crate) budget: Budget,
@@ -227,6 +242,8 @@ impl Model {
             owner: Some("another-cluster".to_owned()),
             expires: None,
             created: "2026-01-01T00:00:00Z".to_owned(),
+            size: 20,
+            pulled: 0,
         };
         let nobodys = Cache {
             id: NOBODYS.to_owned(),
@@ -268,6 +285,8 @@ impl Model {
             patient: false,
             prompt: false,
             short: false,
+            starting: false,
+            rebuilds: Vec::new(),
             alters: None,
             budget,
             writes: 0,
@@ -314,6 +333,20 @@ impl Model {
         self
     }
 
+    /// The tags of caches are compared with their registries.
+    pub(crate) fn comparing(mut self, on_drift: OnDrift) -> Self {
+        let mut freshness = FreshnessSettings::new(on_drift, Allowed::All);
+        freshness.interval = Duration::from_secs(1500);
+        self.settings.freshness = Some(freshness);
+        self
+    }
+
+    /// At most this many rebuilds within an hour.
+    pub(crate) fn rebuilding_at_most(mut self, rebuilds: u32) -> Self {
+        self.settings.budget.rebuilds_per_hour = rebuilds;
+        self
+    }
+
     /// No object may adopt anything.
     pub(crate) fn without_adoption(mut self) -> Self {
         self.settings.trust.adoption = Allowed::default();
@@ -343,6 +376,8 @@ impl Model {
     /// A host starts: it lists the objects, and remembers nothing. Until it has listed it does nothing, so both are one.
     fn start(&mut self) {
         self.untold.clear();
+        self.rebuilds.clear();
+        self.absent.clear();
         let objects = self.objects.iter().enumerate();
         let store = objects.filter_map(|(index, object)| Some((index, object.clone()?)));
         self.host = Host {
@@ -405,6 +440,9 @@ impl Model {
                     );
                     if budget.faults > 0 && act.is_write() {
                         moves.push(Move::Step(index, Fate::AnswerLost));
+                    }
+                    if budget.faults > 0 && matches!(act, Effect::AskRegistries(_)) {
+                        moves.push(Move::Step(index, Fate::Lost));
                     }
                     if budget.faults > 0 && call {
                         moves.push(Move::Step(index, Fate::Lost));
@@ -470,6 +508,15 @@ impl Model {
                 moves.push(Move::Remove(index));
             }
         }
+        if budget.retags > 0 {
+            moves.push(Move::Retag);
+        }
+        if budget.pods > 0 {
+            moves.push(Move::Pod);
+        }
+        if budget.hours > 0 && self.late.is_empty() {
+            moves.push(Move::Hour);
+        }
         if budget.minutes > 0 && self.late.is_empty() {
             moves.push(Move::Minute);
         }
@@ -524,19 +571,28 @@ impl Model {
             live,
             logins: None,
             pods: Some(&[]),
+            starting: None,
             rivals: &rivals,
             spending: &self.host.spending,
             moment: self.host.moment,
         };
         let settings = &self.settings;
         let decision = (self.step)(object, &seen, settings, memory, self.now);
-        let Some(Effect::ReadSecrets(names)) = &decision.act else {
-            return Some(decision);
+        // reading changes nothing, and is followed by the act at once
+        let reads = |decision: &ReconcileDecision| {
+            let act = decision.act.as_ref();
+            act.is_some_and(|act| matches!(act, Effect::ReadSecrets(_) | Effect::ReadStarting(_)))
         };
-        // reading changes nothing, and gives the same at any time
-        let logins: Vec<SecretLogins> = names.iter().map(|name| login(name)).collect();
+        if !reads(&decision) {
+            return Some(decision);
+        }
+        let secrets = object["spec"]["imagePullSecrets"].as_array();
+        let names = secrets.into_iter().flatten().filter_map(Value::as_str);
+        let logins: Vec<SecretLogins> = names.map(login).collect();
+        let pods = ["default/web".to_owned()];
         let seen = Observed {
             logins: Some(&logins),
+            starting: Some(Ok(if self.starting { &pods } else { &[] })),
             ..seen
         };
         Some((self.step)(object, &seen, settings, memory, self.now))
@@ -604,12 +660,24 @@ impl Model {
             Move::Wish(index) => {
                 self.budget.wishes -= 1;
                 let mut object = self.live(index).unwrap().clone();
-                object["metadata"]["annotations"] = json!({ADOPT: "imc-untagged"});
+                object["metadata"]["annotations"][ADOPT] = "imc-untagged".into();
                 self.store(index, object);
             }
             Move::Remove(index) => {
                 self.budget.removals -= 1;
                 self.cloud.caches.remove(index);
+            }
+            Move::Retag => {
+                self.budget.retags -= 1;
+                self.cloud.tag += 1;
+            }
+            Move::Pod => {
+                self.budget.pods -= 1;
+                self.starting = !self.starting;
+            }
+            Move::Hour => {
+                self.budget.hours -= 1;
+                self.pass(3_700);
             }
             Move::Minute => {
                 self.budget.minutes -= 1;
@@ -734,15 +802,28 @@ impl Model {
                 }
                 Outcome::Described(found)
             }
-            Effect::ReadSecrets(_) => {
-                self.breach("secrets are read again and again");
+            Effect::ReadSecrets(_) | Effect::ReadStarting(_) => {
+                self.breach("what was read is read again and again");
                 return;
             }
             Effect::Read => match self.live(index) {
                 Some(object) => Outcome::Object(object.clone()),
                 None => Outcome::NoObject,
             },
-            Effect::Finalizers { patch } | Effect::Status { patch, .. } => {
+            Effect::AskRegistries(tags) => {
+                let answer = || match fate {
+                    Fate::Lost => RegistryAnswer::Failed(RegistryFailure::new(
+                        FailureReason::Unreachable,
+                        "no answer",
+                    )),
+                    _ => RegistryAnswer::Image(ImageRecord::new(&digest(self.cloud.tag))),
+                };
+                let answers = tags.iter().map(|tag| (tag.ask.image.clone(), answer()));
+                Outcome::Answered(answers.collect())
+            }
+            Effect::Finalizers { patch }
+            | Effect::Annotations { patch }
+            | Effect::Status { patch, .. } => {
                 let outcome = self.write(index, patch);
                 if fate == Fate::AnswerLost {
                     Outcome::Lost("cut".to_owned())
@@ -793,7 +874,9 @@ impl Model {
             Outcome::Created(_) | Outcome::Accepted => {
                 drop(self.host.runs.insert(index, Run { live: false, ..run }))
             }
-            Outcome::Described(_) => drop(self.host.runs.insert(index, run)),
+            Outcome::Described(_) | Outcome::Answered(_) => {
+                drop(self.host.runs.insert(index, run));
+            }
             Outcome::NoObject => {
                 self.host.memories.remove(&uid);
             }
@@ -837,6 +920,7 @@ impl Model {
         }
         self.claimed(&stored);
         self.given_up(&object, &stored);
+        self.fresh(&object, &stored);
         self.store(index, stored);
         Outcome::Object(self.live(index).unwrap().clone())
     }
@@ -907,6 +991,26 @@ impl Model {
         }
     }
 
+    /// What is claimed about tags: a cache is never called fresh that has what its tags meant before they were recorded.
+    fn fresh(&mut self, before: &Value, after: &Value) {
+        let reason = |object: &Value| condition(object, "Synced")["reason"].clone();
+        if reason(after) == "Rebuilding" && reason(before) != "Rebuilding" {
+            self.rebuilds.push(self.now);
+            if self.starting {
+                self.breach("a rebuild is written down while a pod starts");
+            }
+        }
+        if condition(after, "Fresh")["status"] != "True" {
+            return;
+        }
+        let id = after["status"]["imageCacheId"].as_str().unwrap_or_default();
+        let pulled = self.cloud.cache(id).map(|cache| cache.pulled);
+        let claim = condition(after, "Fresh") != condition(before, "Fresh");
+        if claim && pulled.is_some_and(|pulled| recorded(after).is_none_or(|tag| tag > pulled)) {
+            self.breach(format!("{id} is called fresh and is not"));
+        }
+    }
+
     fn call(&mut self, object: &Value, call: Call, fate: Fate) -> Outcome {
         self.writes += 1;
         // there always is the cache of another cluster
@@ -916,6 +1020,10 @@ impl Model {
             self.breach("a cache is made while nothing is listed");
         }
         self.trespass(object, &call);
+        let rebuilds = condition(object, "Synced")["reason"] == "Rebuilding";
+        if rebuilds && self.starting {
+            self.breach("a cache is rebuilt while a pod starts");
+        }
         match fate {
             Fate::Refused => Cloud::refuse(&call),
             Fate::Lost => Outcome::Lost("no answer".to_owned()),
@@ -986,6 +1094,22 @@ impl Model {
             let told = format!("{count} creations within an hour for {owner}, {cap} are allowed");
             self.breach(told);
         }
+        let mut rebuilt = BTreeMap::new();
+        for id in &self.cloud.rebuilt {
+            *rebuilt.entry(id.clone()).or_insert(0) += 1;
+        }
+        let tag = self.cloud.tag;
+        if let Some((id, count)) = rebuilt.iter().find(|(_, count)| **count > tag) {
+            let told = format!("{id} is rebuilt {count} times for {tag} changes");
+            self.breach(told);
+        }
+        let hour = |at: &&Timestamp| self.now.since(**at) < 3_600;
+        let rebuilds = self.rebuilds.iter().filter(hour).count();
+        let cap = self.settings.budget.rebuilds_per_hour;
+        if rebuilds > usize::try_from(cap).unwrap() {
+            let told = format!("{rebuilds} rebuilds within an hour, {cap} are allowed");
+            self.breach(told);
+        }
         if self.forged {
             return;
         }
@@ -1003,6 +1127,7 @@ impl Model {
     /// Everything that is under way comes to its end, without any more faults, until nothing moves. `known` are states
     /// from which that is so; those on the way are added.
     pub(crate) fn rest(&mut self, known: &mut HashSet<u64>) {
+        self.starting = false;
         self.budget = Budget {
             minutes: u8::MAX,
             days: u8::MAX,
@@ -1122,6 +1247,7 @@ impl Model {
                     if cache.owner.as_ref() != Some(&uid) {
                         return Err(format!("{id:?} has no tag of {uid}"));
                     }
+                    self.tags_agree(object, cache)?;
                 }
                 None if adopts && status["phase"] == "Pending" => {}
                 // another cluster has taken it, or somebody else has written the id
@@ -1133,6 +1259,27 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// Whether the condition `Fresh` says what is so, and a cache that can be rebuilt is.
+    fn tags_agree(&self, object: &Value, cache: &Cache) -> Result<(), String> {
+        let fresh = &condition(object, "Fresh")["status"];
+        let Some(settings) = &self.settings.freshness else {
+            return Ok(());
+        };
+        let expected = match recorded(object) {
+            None => "Unknown",
+            Some(tag) if tag == self.cloud.tag => "True",
+            Some(_) if settings.on_drift == OnDrift::Report => "False",
+            Some(tag) => return Err(format!("{tag} of {cache:?} is old, and it is not rebuilt")),
+        };
+        if fresh == "True" && cache.pulled != self.cloud.tag {
+            return Err(format!("{cache:?} is called fresh and is not"));
+        }
+        match fresh == expected {
+            true => Ok(()),
+            false => Err(format!("Fresh is {fresh}, expected {expected}: {cache:?}")),
+        }
     }
 
     /// A number that equal states share: the versions of an object count only by their order, and the times of its memory
@@ -1164,9 +1311,9 @@ impl Model {
         let listings = [&host.listing, &host.begun].map(Option::as_ref);
         let begun = listings.map(|listing| listing.map(|listing| listing.value.begun()));
         let common: Vec<Duration> = begun.into_iter().flatten().chain([host.moment]).collect();
-        let far = |gap| {
+        let far = |gap: Duration| {
             if gap > Duration::from_secs(1) {
-                1000
+                1000 + u32::try_from(gap.as_secs() / 3_600).unwrap()
             } else {
                 1
             }
@@ -1183,6 +1330,7 @@ impl Model {
         let late: Vec<String> = self.late.iter().map(|call| format!("{call:?}")).collect();
         (common, told, &self.cloud, self.now, &self.budget, late).hash(&mut hasher);
         (&self.host.spending, &self.shots, self.forged, &self.deleted).hash(&mut hasher);
+        (self.starting, &self.rebuilds).hash(&mut hasher);
         hasher.finish()
     }
 }
@@ -1204,6 +1352,26 @@ fn ranks<T: Copy + Ord + std::ops::Sub>(
             (value, rank)
         })
         .collect()
+}
+
+/// The digest of every image whose tag means this.
+fn digest(tag: u32) -> String {
+    format!("sha256:{tag}")
+}
+
+/// What the tag of the object's image meant when it was recorded.
+fn recorded(object: &Value) -> Option<u32> {
+    let text = object["metadata"]["annotations"][DIGESTS].as_str()?;
+    let digests: BTreeMap<String, String> = serde_json::from_str(text).unwrap();
+    let digest = digests.get(object["spec"]["images"][0].as_str()?)?;
+    Some(digest.strip_prefix("sha256:")?.parse().unwrap())
+}
+
+fn condition<'a>(object: &'a Value, kind: &str) -> &'a Value {
+    let conditions = object["status"]["conditions"].as_array();
+    let mut conditions = conditions.into_iter().flatten();
+    let found = conditions.find(|condition| condition["type"] == kind);
+    found.unwrap_or(&Value::Null)
 }
 
 fn wishes(object: &Value) -> bool {

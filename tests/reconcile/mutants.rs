@@ -3,14 +3,16 @@
 use imagecache::eci::reply::TagEntry;
 use imagecache::eci::request::{DeleteImageCache, DescribeImageCaches};
 use imagecache::reconcile::{
-    Allowed, Effect, GONE_AFTER, Listing, Observed, Outcome, ReconcileDecision, ReconcileRecord,
-    ReconcileSettings, Spending, patched, step,
+    Allowed, Effect, GONE_AFTER, Listing, Observed, OnDrift, Outcome, ReconcileDecision,
+    ReconcileRecord, ReconcileSettings, Spending, patched, step,
 };
-use imagecache::resource::annotation::{FINALIZER, OWNER_TAG};
+use imagecache::resource::annotation::{DIGESTS, FINALIZER, OWNER_TAG};
 use imagecache::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::exhaustive::{emptied, emptied_early, explore, hidden, hostile, late_wish, robbed};
+use crate::exhaustive::{
+    emptied, emptied_early, explore, hidden, hostile, late_wish, moving, rationed, robbed,
+};
 use crate::model::{Budget, FOREIGN, Fate, Model, Move, PASSWORD, REAL, StepFn};
 
 /// No call has a token: a repeated call cannot be recognised.
@@ -484,6 +486,103 @@ fn mutants_of_trust_and_proof_are_caught() {
                 "{name} breaks another promise: {breach:?}"
             ),
         }
+    }
+}
+
+/// Pods that start are not in the way of a rebuild.
+fn rebuilds_under_pods(
+    object: &Value,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
+    now: Timestamp,
+) -> ReconcileDecision {
+    let starting = Some(Ok(&[][..]));
+    let seen = Observed { starting, ..*seen };
+    step(object, &seen, settings, memory, now)
+}
+
+/// What a rebuild was made for is not recorded.
+fn records_the_first_digest(
+    object: &Value,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
+    now: Timestamp,
+) -> ReconcileDecision {
+    let mut decision = step(object, seen, settings, memory, now);
+    if let Some(Effect::Annotations { patch }) = &mut decision.act
+        && let Some(digests) = patch["metadata"]["annotations"].get_mut(DIGESTS)
+    {
+        *digests = digests
+            .as_str()
+            .map(|text| text.replace(":1\"}", ":0\"}"))
+            .into();
+    }
+    decision
+}
+
+/// A cache whose tags have moved gets a new record instead of a new snapshot.
+fn records_what_moved(
+    object: &Value,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
+    now: Timestamp,
+) -> ReconcileDecision {
+    let mut decision = step(object, seen, settings, memory, now);
+    let Some(Effect::Status { patch, .. }) = &decision.act else {
+        return decision;
+    };
+    if patch.to_string().contains(r#""reason":"Moved""#) {
+        let digests = object["metadata"]["annotations"][DIGESTS].as_str();
+        let digests = digests.map(|text| text.replace(":0\"}", ":1\"}"));
+        let meant = &object["metadata"];
+        decision.act = Some(Effect::Annotations {
+            patch: json!({"metadata": {
+                "resourceVersion": meant["resourceVersion"], "uid": meant["uid"], "annotations": {DIGESTS: digests},
+            }}),
+        });
+    }
+    decision
+}
+
+/// What was rebuilt within the hour is not counted.
+fn counts_no_rebuilds(
+    object: &Value,
+    seen: &Observed<'_>,
+    settings: &ReconcileSettings,
+    memory: &ReconcileRecord,
+    now: Timestamp,
+) -> ReconcileDecision {
+    let spending = &Spending::default();
+    step(
+        object,
+        &Observed { spending, ..*seen },
+        settings,
+        memory,
+        now,
+    )
+}
+
+#[test]
+fn mutants_of_freshness_are_caught() {
+    let budget = Budget {
+        retags: 1,
+        hours: 2,
+        pods: 1,
+        ..Budget::default()
+    };
+    let rebuilding = |step| moving(step, OnDrift::Rebuild, budget);
+    let cases = [
+        (rebuilding(rebuilds_under_pods), "while a pod starts"),
+        (rebuilding(records_the_first_digest), "times for 1 changes"),
+        (rebuilding(records_what_moved), "is called fresh and is not"),
+        (rationed(counts_no_rebuilds), "rebuilds within an hour"),
+    ];
+    for (model, words) in cases {
+        let breach = explore(model, 40_000).unwrap_err();
+        assert!(breach.what.contains(words), "{words}: {breach:?}");
     }
 }
 

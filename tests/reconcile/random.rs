@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use imagecache::reconcile::OnDrift;
+
 use crate::model::{Budget, Model, Move, REAL};
 
 /// Numbers without meaning (xorshift64*).
@@ -32,10 +34,14 @@ fn walk(seed: u64) -> Result<(), String> {
         empty_listings: 2,
         failures: 4,
         stale_listings: 12,
+        retags: 4,
+        pods: 4,
         minutes: 10,
+        hours: 4,
         days: 2,
     };
     let mut model = Model::new(REAL, 3, budget)
+        .comparing(OnDrift::Rebuild)
         .adopting(2, "imc-untagged")
         .retaining(1, 30);
     let mut moves: Vec<Move> = Vec::new();

@@ -33,7 +33,7 @@ fn fresh(changes: Value) -> Value {
 }
 
 /// An object with the cache `imc-1`.
-fn ready(changes: Value) -> Value {
+pub(crate) fn ready(changes: Value) -> Value {
     let condition = |kind: &str, reason: &str| {
         json!({
             "type": kind, "status": "True", "observedGeneration": 1, "lastTransitionTime": "2026-01-18T13:40:58Z",
@@ -47,7 +47,7 @@ fn ready(changes: Value) -> Value {
     patched(&fresh(json!({"status": status})), &changes)
 }
 
-fn entry(id: &str, uid: Option<&str>, changes: Value) -> ImageCacheEntry {
+pub(crate) fn entry(id: &str, uid: Option<&str>, changes: Value) -> ImageCacheEntry {
     let tags = uid.map(|uid| json!({"Key": OWNER_TAG, "Value": uid}));
     let entry = json!({
         "ImageCacheId": id, "ImageCacheName": "base", "Status": "Ready", "Progress": "100%",
@@ -59,13 +59,13 @@ fn entry(id: &str, uid: Option<&str>, changes: Value) -> ImageCacheEntry {
 
 /// What a step is given besides the object.
 #[derive(Default)]
-struct Given {
-    settings: ReconcileSettings,
-    entries: Vec<ImageCacheEntry>,
+pub(crate) struct Given {
+    pub(crate) settings: ReconcileSettings,
+    pub(crate) entries: Vec<ImageCacheEntry>,
     logins: Option<Vec<SecretLogins>>,
     spending: Spending,
-    memory: ReconcileRecord,
-    moment: Duration,
+    pub(crate) memory: ReconcileRecord,
+    pub(crate) moment: Duration,
     listing: Option<Listing>,
 }
 
@@ -79,13 +79,14 @@ impl Given {
         }
     }
 
-    fn step(&self, object: &Value) -> ReconcileDecision {
+    pub(crate) fn step(&self, object: &Value) -> ReconcileDecision {
         let listing = Listing::new(self.entries.clone(), self.moment);
         let seen = Observed {
             listing: Some(self.listing.as_ref().unwrap_or(&listing)),
             live: true,
             logins: self.logins.as_deref(),
             pods: Some(&[]),
+            starting: None,
             rivals: &[],
             spending: &self.spending,
             moment: self.moment,

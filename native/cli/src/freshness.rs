@@ -13,12 +13,14 @@ use crate::clock::Clock;
 use crate::console::{self, Console, UNWRITABLE, visible};
 use crate::exit::Exit;
 use crate::input::Inputs;
+use crate::live::{ClusterOptions, Scope};
 use crate::registry_options::RegistryAccess;
 use crate::usage::usage_error;
 use crate::{documents, encode, table};
 
 const EXAMPLES: &str = "\
 Examples:
+  imagecache freshness --against cluster
   kubectl get imagecaches,pods -A -o json | imagecache freshness -f -
   kubectl get imagecaches,pods,secrets -A -o json | imagecache freshness -f -
   imagecache freshness -f caches.yaml -o json
@@ -36,7 +38,7 @@ The record is the annotation imagecache.eci.alibabacloud.com/digests of the Imag
 image, as JSON. --record prints it with the digests now: apply it when a cache was made or updated.
 
 Logins are those of the Secrets that an ImageCache names, if the input has them, else of the docker
-config.
+config. --against cluster reads no Secrets.
 
 Exit codes:
   0  every image is fresh or pinned
@@ -47,7 +49,7 @@ Exit codes:
 /// Show which cached tags mean something else now
 ///
 /// Compares three digests of each tag in an ImageCache: that of the registry now, the recorded one of when the cache was
-/// made, and those that run in the Pods of the input. One HEAD request asks for a tag; more are sent only where digests
+/// made, and those that run in the Pods of the input or the cluster. One HEAD request asks for a tag; more are sent only where digests
 /// differ.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -62,6 +64,8 @@ pub(crate) struct Freshness {
     output: Form,
     #[command(flatten)]
     clock: Clock,
+    #[command(flatten)]
+    live: ClusterOptions,
     #[command(flatten)]
     access: RegistryAccess,
 }
@@ -85,12 +89,16 @@ impl Freshness {
         }
         let now = self.clock.now();
         console.outlive_reader();
-        let (inventory, incomplete) =
-            documents::collect(&self.inputs.list()?, FreshnessInventory::default);
+        let new = FreshnessInventory::default;
+        let gathered = self.live.gather(&self.inputs, Scope::TAGS, new)?;
+        let (inventory, unread) = (gathered.all, gathered.live.report());
         let missing = inventory.missing_pages();
         missing.iter().for_each(|page| console::complain(page));
-        let complete = !incomplete && inventory.unread == 0 && missing.is_empty();
-        let (others, empty_lists) = (inventory.others, inventory.empty_lists);
+        let complete = !gathered.incomplete && !unread && inventory.unread == 0;
+        let complete = complete && missing.is_empty();
+        // a cluster is a list, too
+        let lists = inventory.empty_lists + usize::from(self.live.has_cluster());
+        let (others, empty_lists) = (inventory.others, lists);
         if inventory.caches() == 0
             && let Some(exit) = documents::without_caches(others, empty_lists, complete)
         {

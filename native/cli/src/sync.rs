@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use imagecache::reconcile::{Allowed, Budget, Trust};
+use imagecache::reconcile::{Allowed, Budget, FreshnessSettings, OnDrift, Trust};
 use imagecache_controller::cluster::Client;
 use imagecache_controller::controller::lease::{Candidate, Terms};
 use imagecache_controller::controller::{CONCURRENCY, Config, Controller};
@@ -24,6 +24,8 @@ Examples:
   imagecache crd | kubectl apply -f -    install the definition of ImageCache
   imagecache sync --dry-run --once       print the changes, and perform none
   imagecache sync                        run until Ctrl-C
+  imagecache sync --on-drift report --ask-registries registry.example.com
+                                         also report which cached tags have moved
   imagecache sync --leader-elect --listen 0.0.0.0:8080 --log-format json
                                          run as in deploy/chart
 
@@ -72,6 +74,8 @@ pub(crate) struct Sync {
     trust: TrustOptions,
     #[command(flatten)]
     budget: BudgetOptions,
+    #[command(flatten)]
+    freshness: FreshnessOptions,
     #[command(flatten)]
     election: Election,
     #[command(flatten)]
@@ -152,6 +156,48 @@ impl BudgetOptions {
         budget.caches = self.max_caches;
         budget.gib = self.max_gib;
         budget
+    }
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Tags that move (no registry is asked by default)")]
+struct FreshnessOptions {
+    /// Compare cached tags with their registries, and do this when one has moved
+    #[arg(long, value_name = "ACT", requires = "ask_registries")]
+    on_drift: Option<DriftAct>,
+    /// Registries to ask, `host[:port]`, comma separated, or `*` for any that an ImageCache names
+    #[arg(
+        long,
+        value_name = "HOSTS",
+        value_delimiter = ',',
+        requires = "on_drift"
+    )]
+    ask_registries: Vec<String>,
+    /// Seconds between two polls about a cache, a quarter more or less by cache
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds, requires = "on_drift")]
+    freshness_interval: Duration,
+    /// Most rebuilds of caches whose tags have moved within an hour
+    #[arg(long, value_name = "NUMBER", default_value_t = Budget::default().rebuilds_per_hour, requires = "on_drift")]
+    max_rebuilds_per_hour: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum DriftAct {
+    /// Set the condition Fresh, write an Event, export a metric
+    Report,
+    /// Report, and update the cache: once a change, while no pod that names it starts
+    Rebuild,
+}
+
+impl FreshnessOptions {
+    fn settings(&self) -> Option<FreshnessSettings> {
+        let on_drift = match self.on_drift? {
+            DriftAct::Report => OnDrift::Report,
+            DriftAct::Rebuild => OnDrift::Rebuild,
+        };
+        let mut settings = FreshnessSettings::new(on_drift, Allowed::of(&self.ask_registries));
+        settings.interval = self.freshness_interval;
+        Some(settings)
     }
 }
 
@@ -267,6 +313,8 @@ impl Sync {
         let mut config = Config::new(region);
         config.settings.trust = self.trust.trust();
         config.settings.budget = self.budget.budget();
+        config.settings.budget.rebuilds_per_hour = self.freshness.max_rebuilds_per_hour;
+        config.settings.freshness = self.freshness.settings();
         let (defaults, builder) = (&mut config.settings.defaults, &self.builder);
         defaults.vswitch_ids.clone_from(&builder.vswitch_ids);
         defaults

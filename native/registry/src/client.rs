@@ -115,12 +115,8 @@ impl Client {
     /// # Errors
     /// Returns the reason why the registry did not say it.
     pub async fn digest(&self, image: &str, logins: &Logins) -> Result<String, RegistryFailure> {
-        self.ask(
-            image,
-            async |repository, reference| self.head(repository, reference).await,
-            logins,
-        )
-        .await
+        let record = self.ask(image, None, logins).await?;
+        Ok(record.digest)
     }
 
     /// Returns digest, platforms and size of an image.
@@ -133,12 +129,7 @@ impl Client {
         ask: &RegistryAsk,
         logins: &Logins,
     ) -> Result<ImageRecord, RegistryFailure> {
-        self.ask(
-            &ask.image,
-            async |repository, reference| self.describe(repository, reference, &ask.platform).await,
-            logins,
-        )
-        .await
+        self.ask(&ask.image, Some(&ask.platform), logins).await
     }
 
     /// Asks many questions, some at a time, and calls `done` with each answer. The order of answers is not that of the
@@ -170,13 +161,13 @@ impl Client {
         }
     }
 
-    /// Asks the mirror of the registry, then the registry, within the deadline.
-    async fn ask<T>(
+    /// Asks the mirror of the registry, then the registry, within the deadline; without a platform only for the digest.
+    async fn ask(
         &self,
         image: &str,
-        question: impl AsyncFn(Repository<'_>, &str) -> Result<T, RegistryFailure>,
+        platform: Option<&ImagePlatform>,
         logins: &Logins,
-    ) -> Result<T, RegistryFailure> {
+    ) -> Result<ImageRecord, RegistryFailure> {
         let named = Named::parse(image).map_err(|error| {
             let message = format!("not an image reference: {error}");
             RegistryFailure::new(FailureReason::NotAnImage, message)
@@ -191,7 +182,7 @@ impl Client {
                     path: &path,
                     logins,
                 };
-                if let Ok(found) = question(repository, reference).await {
+                if let Ok(found) = self.question(repository, reference, platform).await {
                     return Ok(found);
                 }
             }
@@ -200,7 +191,7 @@ impl Client {
                 path: &path,
                 logins,
             };
-            question(repository, reference).await
+            self.question(repository, reference, platform).await
         };
         let deadline = self.options.deadline;
         let answer = tokio::time::timeout(deadline, all).await;
@@ -208,6 +199,21 @@ impl Client {
             let what = format!("no answer within {} s", deadline.as_secs());
             Err(fail(host, FailureReason::Unreachable, &what))
         })
+    }
+
+    async fn question(
+        &self,
+        repository: Repository<'_>,
+        reference: &str,
+        platform: Option<&ImagePlatform>,
+    ) -> Result<ImageRecord, RegistryFailure> {
+        match platform {
+            Some(platform) => self.describe(repository, reference, platform).await,
+            None => {
+                let digest = self.head(repository, reference).await?;
+                Ok(ImageRecord::new(&digest))
+            }
+        }
     }
 
     async fn head(

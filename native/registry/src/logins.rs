@@ -92,6 +92,15 @@ impl Logins {
         })
     }
 
+    /// Returns these logins, as a Secret holds them.
+    #[must_use]
+    pub fn of_logins(logins: Vec<RegistryLogin>) -> Self {
+        Logins {
+            logins,
+            ..Logins::default()
+        }
+    }
+
     /// Reads the text of a docker config, `config.json`.
     ///
     /// ```

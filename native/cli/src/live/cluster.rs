@@ -12,6 +12,7 @@ use kube::core::Request;
 use serde_json::Value;
 
 use super::{Live, LiveObject};
+use crate::kubeconfig::Kubeconfig;
 
 /// Items of a page.
 const PAGE: u32 = 500;
@@ -81,6 +82,15 @@ impl Scope {
         workloads: true,
     };
 
+    /// For the tags in caches: ImageCaches and pods.
+    pub(crate) const TAGS: Self = Scope {
+        kinds: &[("", "Pod", &["v1"])],
+        groups: false,
+        usage: false,
+        ended: false,
+        workloads: false,
+    };
+
     /// For what happened to pods.
     pub(crate) const PAST: Self = Scope {
         kinds: &[SELECTOR, ("", "Event", &["v1"])],
@@ -129,6 +139,15 @@ struct Unanswered {
 }
 
 impl Reader {
+    /// Creates a reader of the cluster of a kubeconfig.
+    pub(super) async fn new(cluster: &Kubeconfig, seconds: u32) -> anyhow::Result<Self> {
+        Ok(Reader {
+            client: cluster.client().await?,
+            server: cluster.server().await?,
+            time: Duration::from_secs(seconds.into()),
+        })
+    }
+
     async fn get(&self, path: &str) -> Result<Value, Unanswered> {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         self.send(Request::new(parent).get(name, &GetParams::default()))
@@ -195,7 +214,10 @@ impl Live {
                 self.objects.push(named(&served, item));
             }
         }
-        self.add_profile(reader).await;
+        // It gives pods annotations, as selectors do.
+        if scope.kinds.contains(&SELECTOR) {
+            self.add_profile(reader).await;
+        }
     }
 
     /// Asks the cluster in which version it serves each kind. A kind that it does not serve has no objects; only

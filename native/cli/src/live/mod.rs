@@ -7,8 +7,6 @@ mod cloud;
 mod cluster;
 mod sources;
 
-use std::time::Duration;
-
 use clap::ValueEnum;
 use imagecache::diagnostic::{Levels, Report};
 use imagecache::eci::reply::Usage;
@@ -19,7 +17,7 @@ use serde_json::Value;
 use crate::console::{self, visible};
 use crate::documents::{self, Collection};
 use crate::eci::connection::{Access, Cloud, block_on};
-use crate::input::Inputs;
+use crate::input::{Input, Inputs};
 use crate::kubeconfig::Kubeconfig;
 use crate::usage::usage_error;
 
@@ -44,6 +42,25 @@ pub(crate) struct LiveOptions {
     cluster: Kubeconfig,
     #[command(flatten)]
     access: Access,
+}
+
+/// Where to read, besides files, for a verb that does not ask ECI.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What exists now")]
+pub(crate) struct ClusterOptions {
+    /// Also read Pods and ImageCaches from here
+    #[arg(long, value_name = "SOURCE")]
+    against: Option<Against>,
+    /// Longest wait for an answer of the cluster, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        requires = "against"
+    )]
+    request_timeout: u32,
+    #[command(flatten)]
+    cluster: Kubeconfig,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -105,14 +122,8 @@ impl LiveOptions {
         let cloud = self.cloud(region)?;
         let mut live = Live::default();
         block_on(async {
-            if let Some(client) = self.client().await? {
-                let time = Duration::from_secs(self.request_timeout.into());
-                let server = self.cluster.server().await?;
-                let reader = Reader {
-                    client,
-                    server,
-                    time,
-                };
+            if self.has_cluster() {
+                let reader = Reader::new(&self.cluster, self.request_timeout).await?;
                 live.add_cluster(&reader, scope, paths).await;
             }
             if let Some(cloud) = &cloud {
@@ -163,17 +174,7 @@ impl LiveOptions {
             inputs.list()?
         };
         let live = self.read(region, paths, scope)?;
-        let (mut all, incomplete) = documents::collect(&files, new);
-        for object in &live.objects {
-            let mut report = Report::new(&Levels::DEFAULT);
-            all.add(&object.value, &mut report);
-            documents::report_of(&object.name, &report.finish());
-        }
-        Ok(Gathered {
-            all,
-            live,
-            incomplete,
-        })
+        Ok(Gathered::new(&files, live, new))
     }
 
     /// Returns a client of the cluster, if it is to be read.
@@ -187,6 +188,60 @@ impl LiveOptions {
     /// Returns a client of ECI, if it is to be asked.
     pub(crate) fn cloud(&self, region: Option<&str>) -> anyhow::Result<Option<Cloud>> {
         self.cloud.then(|| self.access.cloud(region)).transpose()
+    }
+}
+
+impl ClusterOptions {
+    /// Reports whether a cluster is read.
+    pub(crate) fn has_cluster(&self) -> bool {
+        self.against.is_some()
+    }
+
+    /// Reads the files, and the cluster. Files are optional where the cluster is read.
+    ///
+    /// # Errors
+    /// Returns an error if there is no kubeconfig, or nothing to read.
+    pub(crate) fn gather<T: Collection>(
+        &self,
+        inputs: &Inputs,
+        scope: Scope,
+        new: impl Fn() -> T + Sync,
+    ) -> anyhow::Result<Gathered<T>> {
+        if let Some(name) = self.cluster.given().find(|_| !self.has_cluster()) {
+            let message = format!("{name} has no effect without --against cluster");
+            return Err(usage_error(message));
+        }
+        let files = if self.has_cluster() && inputs.is_empty() {
+            Vec::new()
+        } else {
+            inputs.list()?
+        };
+        let mut live = Live::default();
+        if self.has_cluster() {
+            block_on(async {
+                let reader = Reader::new(&self.cluster, self.request_timeout).await?;
+                live.add_cluster(&reader, scope, &PodPaths::default()).await;
+                Ok(())
+            })?;
+        }
+        Ok(Gathered::new(&files, live, new))
+    }
+}
+
+impl<T: Collection> Gathered<T> {
+    /// Reads the files, and adds what exists.
+    fn new(files: &[Input], live: Live, new: impl Fn() -> T + Sync) -> Self {
+        let (mut all, incomplete) = documents::collect(files, new);
+        for object in &live.objects {
+            let mut report = Report::new(&Levels::DEFAULT);
+            all.add(&object.value, &mut report);
+            documents::report_of(&object.name, &report.finish());
+        }
+        Gathered {
+            all,
+            live,
+            incomplete,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod common;
 
 mod audit;
 mod cover;
+mod freshness;
 mod plan;
 mod server;
 mod tidy;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use imagecache::expiry::{self, ExpiryFacts};
 use imagecache::reconcile::{
-    EventNote, Listing, Monotonic, ReconcileRecord, Spending, claim, refusal,
+    EventNote, Listing, Monotonic, ReconcileRecord, Spending, claim, is_stale, refusal,
 };
 use imagecache::resource::kube::ImageCacheObject;
 use imagecache::resource::{PLURAL, Phase};
@@ -16,11 +16,14 @@ use kube::runtime::controller::{self, Action};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt as _};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 
 use super::metrics::{CacheLabels, Metrics};
 use super::pods::Pods;
+use super::registries::Registries;
 use super::run::{Broken, Run};
 use super::{Config, messages};
 
@@ -33,6 +36,7 @@ pub(super) struct Host {
     pub(super) client: Client,
     pub(super) api: Api<ImageCacheObject>,
     pub(super) cloud: Cloud,
+    pub(super) registries: Registries,
     pub(super) pods: Pods,
     pub(super) metrics: Metrics,
     /// A new listing is needed.
@@ -83,6 +87,8 @@ pub(super) struct Slot {
     ready: bool,
     /// The metric of the time at which the cache expires.
     expires: Option<CacheLabels>,
+    /// The metric of the tags in the cache.
+    stale: Option<CacheLabels>,
     /// The refused request.
     pub(super) refused: Option<String>,
 }
@@ -95,6 +101,7 @@ impl Host {
     pub(super) fn new(client: Client, cloud: Cloud, config: Config) -> Self {
         Host {
             api: Api::all(client.clone()),
+            registries: Registries::new(&config.settings),
             pods: Pods::default(),
             metrics: Metrics::new(),
             awaited: Notify::new(),
@@ -126,12 +133,14 @@ impl Host {
         lock(&self.slots).clear();
         self.metrics.ready.set(0);
         self.metrics.expires.clear();
+        self.metrics.stale.clear();
     }
 
     pub(super) fn end(&self) {
         *self.work.write().unwrap_or_else(PoisonError::into_inner) = None;
         self.metrics.leads.set(0);
         self.metrics.expires.clear();
+        self.metrics.stale.clear();
     }
 
     /// Reports whether the process is healthy; a standby process is.
@@ -276,7 +285,7 @@ impl Host {
         let before = self.with_slot(run, |slot| {
             let problem = slot.problem.as_ref().map(|problem| problem.message.clone());
             slot.refused = problem.or_else(|| refusal(&run.object, &slot.memory));
-            self.record_expiry(slot, &run.object);
+            self.record_cache(slot, &run.object);
             std::mem::replace(&mut slot.ready, ready)
         });
         match (before, ready) {
@@ -318,22 +327,31 @@ impl Host {
         }
     }
 
-    /// Records when the cache of an object expires. Without a cache, or without an end, there is no such metric.
-    fn record_expiry(&self, slot: &mut Slot, object: &Value) {
+    /// Records when the cache of an object expires, and whether its tags have moved. Where that is unknown, or there is no
+    /// cache, there is no such metric.
+    fn record_cache(&self, slot: &mut Slot, object: &Value) {
         let facts = ExpiryFacts::read(object);
-        let at = expiry::end(&facts);
+        let end = expiry::end(&facts).map(Timestamp::seconds);
+        let stale = is_stale(object).map(i64::from);
         let labels = facts.name.zip(facts.image_cache_id);
         let labels = labels.map(|(name, id)| CacheLabels { name, id });
-        let labels = labels.filter(|_| at.is_some());
-        if slot.expires != labels {
-            if let Some(before) = &slot.expires {
-                self.metrics.expires.remove(before);
+        let set = |family: &Family<CacheLabels, Gauge>,
+                   before: &mut Option<CacheLabels>,
+                   value: Option<i64>| {
+            let labels = labels.clone().filter(|_| value.is_some());
+            if let Some(before) = before
+                .take()
+                .filter(|before| Some(before) != labels.as_ref())
+            {
+                family.remove(&before);
             }
-            slot.expires = labels;
-        }
-        if let Some((labels, at)) = slot.expires.as_ref().zip(at) {
-            self.metrics.expires.get_or_create(labels).set(at.seconds());
-        }
+            if let Some((labels, value)) = labels.as_ref().zip(value) {
+                family.get_or_create(labels).set(value);
+            }
+            *before = labels;
+        };
+        set(&self.metrics.expires, &mut slot.expires, end);
+        set(&self.metrics.stale, &mut slot.stale, stale);
     }
 
     /// Takes an object out of the metrics.
@@ -343,6 +361,9 @@ impl Host {
         }
         if let Some(labels) = &slot.expires {
             self.metrics.expires.remove(labels);
+        }
+        if let Some(labels) = &slot.stale {
+            self.metrics.stale.remove(labels);
         }
     }
 

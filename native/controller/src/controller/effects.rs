@@ -19,9 +19,9 @@ impl Host {
                 tell(&said.0, &said.1);
             }
             return match effect {
-                Effect::Finalizers { patch } | Effect::Status { patch, .. } => {
-                    Outcome::Object(patched(&run.object, patch))
-                }
+                Effect::Finalizers { patch }
+                | Effect::Annotations { patch }
+                | Effect::Status { patch, .. } => Outcome::Object(patched(&run.object, patch)),
                 _ => Outcome::Unsent("this is a dry run".to_owned()),
             };
         }
@@ -35,7 +35,8 @@ impl Host {
                 Ok(None) => Outcome::NoObject,
                 Err(error) => unwritten(&error),
             },
-            Effect::ReadSecrets(_) => Outcome::Accepted,
+            Effect::ReadSecrets(_) | Effect::ReadStarting(_) => Outcome::Accepted,
+            Effect::AskRegistries(tags) => self.ask_registries(run, tags).await,
             Effect::Describe { call } => match self.cloud.call(call.as_ref()).await {
                 Ok(reply) => {
                     let mut entries = reply.image_caches.into_iter();
@@ -45,7 +46,7 @@ impl Host {
                 }
                 Err(error) => messages::outcome(error),
             },
-            Effect::Finalizers { patch } => written(
+            Effect::Finalizers { patch } | Effect::Annotations { patch } => written(
                 self.api
                     .patch(&run.name, &params, &Patch::Merge(patch))
                     .await,
@@ -86,6 +87,9 @@ impl Host {
         let act = match effect {
             Effect::Read => "read",
             Effect::ReadSecrets(_) => "read-secrets",
+            Effect::ReadStarting(_) => "read-starting",
+            Effect::AskRegistries(_) => "ask-registries",
+            Effect::Annotations { .. } => "annotations",
             Effect::Describe { .. } => "describe",
             Effect::Finalizers { .. } => "finalizers",
             Effect::Status { .. } => "status",
@@ -97,6 +101,7 @@ impl Host {
             Outcome::Object(_)
             | Outcome::Created(_)
             | Outcome::Described(_)
+            | Outcome::Answered(_)
             | Outcome::Accepted => "done",
             Outcome::NoObject => "no-object",
             Outcome::Conflict => "conflict",

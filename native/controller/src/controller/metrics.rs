@@ -35,6 +35,8 @@ pub(super) struct Metrics {
     pub(super) leads: Gauge,
     /// When each cache expires, in seconds since 1970; a cache that never expires has none.
     pub(super) expires: Family<CacheLabels, Gauge>,
+    /// 1 for a cache whose tags have moved or are gone, 0 for a fresh one; none where that is unknown.
+    pub(super) stale: Family<CacheLabels, Gauge>,
 }
 
 /// Registers a new metric.
@@ -56,6 +58,11 @@ impl Metrics {
                 Unit::Seconds,
                 expires.clone(),
             );
+        let stale = counted(
+            registry.sub_registry_with_prefix("cache"),
+            "stale",
+            "1 if a tag in a cache means something else now, or is gone; 0 if none does",
+        );
         let all = registry.sub_registry_with_prefix("sync");
         Metrics {
             acts: counted(
@@ -80,6 +87,7 @@ impl Metrics {
                 "1 while this process is the leader, 0 while it is a standby",
             ),
             expires,
+            stale,
             registry,
         }
     }

@@ -9,11 +9,12 @@
 //! | Shared state: observations, and the record of each object | `context` |
 //! | All caches of the region, one listing for all objects | `lister` |
 //! | Which pods name a cache | `pods` |
+//! | Which digests tags have in their registries, if that is to be compared | `registries` |
 //! | Events | `events` |
 //! | Leader election | [`lease`] |
 //! | `/metrics`, `/healthz`, `/readyz` | `server` |
 //!
-//! Without changes it only watches and lists caches; it writes nothing.
+//! Without changes it only watches, lists caches and, if it is to compare tags, polls registries; it writes nothing.
 
 mod context;
 mod effects;
@@ -24,6 +25,7 @@ mod messages;
 mod metrics;
 mod pods;
 mod reconcile;
+mod registries;
 mod run;
 mod secrets;
 mod server;

@@ -16,10 +16,32 @@ use kube::{Client, ResourceExt as _};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::context::Host;
 use super::messages;
 
 /// Selects pods that have not terminated.
 const LIVING: &str = "status.phase!=Succeeded,status.phase!=Failed";
+
+/// Selects pods that are starting: the images of a pod are pulled before it is `Running`.
+const STARTING: &str = "status.phase=Pending";
+
+impl Host {
+    /// Lists the pods that name a cache and are starting, sorted.
+    ///
+    /// # Errors
+    /// Returns the reason why pods cannot be listed.
+    pub(super) async fn starting(&self, id: &str) -> Result<Vec<String>, String> {
+        let api: Api<PartialObjectMeta<Pod>> = Api::all(self.client.clone());
+        let pods = api
+            .list(&kube::api::ListParams::default().fields(STARTING))
+            .await;
+        let pods = pods.map_err(|error| messages::of_cluster(&error, "pods"))?;
+        let pods = pods.items.iter();
+        let naming = pods.filter(|pod| named(pod).as_deref() == Some(id));
+        let names: BTreeSet<String> = naming.map(key).collect();
+        Ok(names.into_iter().collect())
+    }
+}
 
 /// The pods and the caches that they name.
 #[derive(Debug, Default)]

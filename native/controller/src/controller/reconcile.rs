@@ -60,6 +60,10 @@ impl Host {
                 live: run.live,
                 logins: run.logins.as_deref(),
                 pods: pods.as_deref(),
+                starting: run.starting.as_ref().map(|starting| match starting {
+                    Ok(pods) => Ok(pods.as_slice()),
+                    Err(why) => Err(why.as_str()),
+                }),
                 rivals: &rivals,
                 spending,
                 moment: self.moment(),
@@ -98,6 +102,7 @@ pub(super) async fn reconcile(
         object: start,
         live: false,
         logins: None,
+        starting: None,
     };
     let version = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
     let newest = host.with_slot(&run, |slot| slot.version);
@@ -122,6 +127,11 @@ pub(super) async fn reconcile(
         };
         if let Effect::ReadSecrets(names) = &effect {
             run.logins = Some(host.logins(names).await);
+            host.count(&effect, &Outcome::Accepted);
+            continue;
+        }
+        if let Effect::ReadStarting(id) = &effect {
+            run.starting = Some(host.starting(id).await);
             host.count(&effect, &Outcome::Accepted);
             continue;
         }
@@ -155,12 +165,13 @@ pub(super) async fn reconcile(
                 }
                 run.object = stored;
                 run.live = true;
+                run.starting = None;
             }
             Outcome::Created(id) => {
                 tracing::info!(object = run.name, id, "ECI is creating the cache");
                 run.live = false;
             }
-            Outcome::Described(_) => {}
+            Outcome::Described(_) | Outcome::Answered(_) => {}
             Outcome::Accepted => run.live = false,
             Outcome::NoObject => {
                 host.forget(&run.name);
@@ -174,7 +185,10 @@ pub(super) async fn reconcile(
             Outcome::Refused { .. } | Outcome::Lost(_) | Outcome::Unsent(_) => {
                 let write = matches!(
                     effect,
-                    Effect::Read | Effect::Finalizers { .. } | Effect::Status { .. }
+                    Effect::Read
+                        | Effect::Finalizers { .. }
+                        | Effect::Annotations { .. }
+                        | Effect::Status { .. }
                 );
                 if let (true, Outcome::Lost(why) | Outcome::Unsent(why)) = (write, outcome) {
                     return Err(Broken { pause, why });

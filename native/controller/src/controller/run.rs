@@ -21,4 +21,6 @@ pub(super) struct Run {
     pub(super) object: Value,
     pub(super) live: bool,
     pub(super) logins: Option<Vec<SecretLogins>>,
+    /// The pods that name the cache and are starting, or why that is not known; read again after each write.
+    pub(super) starting: Option<Result<Vec<String>, String>>,
 }

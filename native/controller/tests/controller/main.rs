@@ -4,5 +4,6 @@
 mod election;
 mod faults;
 mod foreign;
+mod fresh;
 mod life;
 mod stage;

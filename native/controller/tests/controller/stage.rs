@@ -95,6 +95,10 @@ impl Stage {
     }
 
     pub(crate) fn controller(&self) -> Controller {
+        self.controller_with(|_| {})
+    }
+
+    pub(crate) fn controller_with(&self, change: impl FnOnce(&mut Config)) -> Controller {
         let mut config = Config::new(REGION);
         config.poll = Duration::from_millis(30);
         config.rest = Duration::from_millis(300);
@@ -102,6 +106,7 @@ impl Stage {
         config.settings.trust.adoption = Allowed::All;
         let cloud = self.cloud.clone();
         config.clock = Some(Arc::new(move || cloud.now()));
+        change(&mut config);
         Controller::new(self.client.clone(), self.eci("testsecret"), config)
     }
 

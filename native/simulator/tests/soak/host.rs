@@ -282,6 +282,7 @@ impl Soak {
             live: run.live,
             logins: run.logins.as_deref(),
             pods: Some(&[]),
+            starting: None,
             rivals: &rivals,
             spending: &self.host.spending,
             moment,
@@ -355,7 +356,10 @@ impl Soak {
             self.say(&format!("{effect:?}"));
         }
         let outcome = self.perform(name, &run, &effect);
-        if matches!(effect, Effect::Finalizers { .. } | Effect::Status { .. }) {
+        if matches!(
+            effect,
+            Effect::Finalizers { .. } | Effect::Annotations { .. } | Effect::Status { .. }
+        ) {
             self.check_wish(name);
         }
         let flight = Flight {
@@ -369,12 +373,15 @@ impl Soak {
 
     fn perform(&mut self, name: &str, run: &Run, effect: &Effect) -> Outcome {
         match effect {
-            Effect::ReadSecrets(_) => Outcome::Accepted,
+            Effect::ReadSecrets(_) | Effect::ReadStarting(_) => Outcome::Accepted,
+            Effect::AskRegistries(_) => Outcome::Answered(BTreeMap::new()),
             Effect::Read => match self.server.get(name) {
                 Some(object) => Outcome::Object(object),
                 None => Outcome::NoObject,
             },
-            Effect::Finalizers { patch } => self.write(name, Subresource::None, patch),
+            Effect::Finalizers { patch } | Effect::Annotations { patch } => {
+                self.write(name, Subresource::None, patch)
+            }
             Effect::Status { patch, .. } => self.write(name, Subresource::Status, patch),
             Effect::Describe { call } => {
                 let operation = Operation::DescribeImageCaches(call.as_ref().clone());
@@ -539,7 +546,7 @@ impl Soak {
                 }
             }
             Outcome::Created(_) | Outcome::Accepted => Run { live: false, ..run },
-            Outcome::Described(_) => run,
+            Outcome::Described(_) | Outcome::Answered(_) => run,
             Outcome::NoObject => {
                 self.host.slots.remove(name);
                 return;
