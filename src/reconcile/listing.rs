@@ -29,7 +29,7 @@ pub struct Listing {
     empty: Option<Monotonic>,
     /// The process has no listing before this one.
     first: bool,
-    /// When the listing before this one began, as far as [`Listing::after`] was told.
+    /// When the listing before this one began.
     before: Option<Monotonic>,
     /// The owners of caches that the listing before this one had, and that have disappeared since by no known deletion.
     missed: BTreeSet<String>,

@@ -29,8 +29,8 @@
 //!
 //! Nor is the status believed: somebody may have taken the id of a cache out of it. What this process made within the hour
 //! is known without it. An object is only let go, where no id proves it, when two listings in a row agree that no cache has
-//! its tag (for [`EMPTY_FOR`] if they are empty), and the first listing of a process is no reason to start another creation
-//! for an object of an earlier process.
+//! its tag (for [`EMPTY_FOR`] if they are empty). After the first listing of a process no new creation begins for an object
+//! of an earlier process.
 //!
 //! # Trust and budgets
 //!
