@@ -54,10 +54,15 @@ class Artifacts(unittest.TestCase):
             static = subprocess.run(["readelf", "--dynamic", binary], capture_output=True, text=True).stdout
             self.assertNotIn("NEEDED", static)
 
-    def test_the_binary_has_no_path_of_this_machine(self):
-        binary = members(ARTIFACTS / f"{PLATFORM}.tar.gz")[f"{PLATFORM}/imagecache"][1]
-        for path in (str(ROOT), str(pathlib.Path.home() / ".cargo/registry")):
-            self.assertNotIn(path.encode(), binary)
+    def test_binary_and_modules_have_no_path_of_this_machine(self):
+        built = {"imagecache": members(ARTIFACTS / f"{PLATFORM}.tar.gz")[f"{PLATFORM}/imagecache"][1]}
+        [package] = (ARTIFACTS / "npm").glob("*.tgz")
+        built |= {name: file[1] for name, file in members(package).items()}
+        [policy] = ARTIFACTS.glob("imagecache-policy-*.wasm")
+        built[policy.name] = policy.read_bytes()
+        for name, content in built.items():
+            for path in (str(ROOT), str(pathlib.Path.home() / ".cargo/registry")):
+                self.assertFalse(path.encode() in content, f"{path} in {name}")
 
     def test_binstall_finds_the_archive(self):
         manifest = tomllib.loads((ROOT / "native/cli/Cargo.toml").read_text())

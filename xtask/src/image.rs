@@ -98,16 +98,8 @@ impl Platform {
         }
         let target = self.target;
         setup::rust_target(sh, target)?;
-        let root = setup::root()?;
-        let cargo_home = sh.var("CARGO_HOME").unwrap_or_else(|_| {
-            let home = sh.var("HOME").unwrap_or_default();
-            format!("{home}/.cargo")
-        });
         let name = target.to_uppercase().replace('-', "_");
-        let flags = format!(
-            "--remap-path-prefix={}=/imagecache --remap-path-prefix={cargo_home}=/cargo",
-            root.display()
-        );
+        let flags = setup::remap_paths(sh)?;
         // The self-contained linking of the musl target needs a linker for the architecture only.
         let _flags = sh.push_env(format!("CARGO_TARGET_{name}_RUSTFLAGS"), flags);
         let linker = if self.arch == "amd64" { "cc" } else { compiler };
@@ -357,7 +349,6 @@ fn tagged(descriptor: &Descriptor, tag: &str) -> Result<Descriptor> {
 /// Makes the image twice of one binary, and lets the tools of others check it. The binary is the debug build, linked
 /// statically: a release build with musl would take minutes more.
 pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
-    setup::debian(sh, &["skopeo", "umoci", "docker-registry"])?;
     cmd!(
         sh,
         "cargo rustc --quiet --package imagecache-cli --bin imagecache -- -Ctarget-feature=+crt-static -Cstrip=symbols"
@@ -375,6 +366,7 @@ pub(crate) fn test(sh: &Shell, count: &mut Count) -> Result<()> {
 
 /// Checks a layout, and that another one has the same bytes.
 pub(crate) fn check(sh: &Shell, count: &mut Count, image: &Path, again: &Path) -> Result<()> {
+    setup::debian(sh, &["skopeo", "umoci", "docker-registry"])?;
     let python = setup::python(sh, "engines", "tests/engines/requirements.txt")?;
     count.run(
         Command::new(python)

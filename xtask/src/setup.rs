@@ -24,6 +24,18 @@ pub(crate) fn target(sh: &Shell) -> Result<PathBuf> {
         .map_or(root()?.join("target"), PathBuf::from))
 }
 
+/// Returns the flags of rustc that leave the folders of this machine out of what is built.
+pub(crate) fn remap_paths(sh: &Shell) -> Result<String> {
+    let cargo_home = sh.var("CARGO_HOME").unwrap_or_else(|_| {
+        let home = sh.var("HOME").unwrap_or_default();
+        format!("{home}/.cargo")
+    });
+    Ok(format!(
+        "--remap-path-prefix={}=/imagecache --remap-path-prefix={cargo_home}=/cargo",
+        root()?.display()
+    ))
+}
+
 /// Adds the wasm target to the toolchain, unless it is there.
 pub(crate) fn wasm_target(sh: &Shell) -> Result<()> {
     rust_target(sh, WASM)

@@ -48,6 +48,8 @@ impl Module<'_> {
         setup::wasm_target(sh)?;
         let package = self.package;
         let features = format!("--features={}", self.features);
+        let flags = setup::remap_paths(sh)?;
+        let _flags = sh.push_env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", flags);
         let strip = if self.named { "none" } else { "symbols" };
         // As a cdylib alone: cargo optimises less across crates when it also builds the rlib that tests link.
         cmd!(sh, "cargo rustc --quiet --package {package} --lib --crate-type cdylib --profile wasm --target {WASM} --no-default-features {features} -- -Cstrip={strip}").run()?;
