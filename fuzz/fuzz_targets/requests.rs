@@ -75,6 +75,7 @@ fn context<'a>(
         manager: "fuzz",
         options,
         admit: None,
+        approve: None,
     }
 }
 
