@@ -11,5 +11,5 @@ for (let run = 0; run < 5; run += 1) {
   made = plan(objects, facts, options);
   nanoseconds = Math.min(nanoseconds, Number(process.hrtime.bigint() - start));
 }
-const { costMicros, boundMicros, exact } = made;
-console.log(JSON.stringify({ nanoseconds, costMicros, boundMicros, exact }));
+const { costMicros, boundMicros, exact, unread } = made;
+console.log(JSON.stringify({ nanoseconds, costMicros, boundMicros, exact, unread, covered: made.covered.length }));

@@ -102,13 +102,15 @@ def solved(sizes, workloads, caches, limit=None, hint=None):
     weights = [weight(workload) for workload in workloads]
     old_keep = [max(1, sum(keep[i] for i in of)) for of, _ in caches]
     terms = []
-    most = max(20, 2 * sum(sizes) // 1024 + 1, *(storage for *_, storage in workloads))
+    largest = sorted(sizes)[-MAX_IMAGES:]
+    most = max(20, 2 * sum(largest) // 1024 + 1, *(storage for *_, storage in workloads))
     size = [model.new_int_var(20, most, f"size{k}") for k in slots]
     has = {(i, k): model.new_bool_var(f"has{i},{k}") for i in images for k in slots}
     to = {(w, k): model.new_bool_var(f"to{w},{k}") for w in slots for k in slots if k <= w}
     old = {(w, e): model.new_bool_var(f"old{w},{e}") for w in slots for e, (of, room) in enumerate(caches)
            if set(workloads[w][0]) <= set(of) and room >= workloads[w][3]}
     opened = [model.new_bool_var(f"open{e}") for e in range(len(caches))]
+    paid, building = {}, {}
     for w, (of, _, _, storage) in enumerate(workloads):
         model.add_exactly_one([to[w, k] for k in slots if k <= w] + [x for (v, _), x in old.items() if v == w])
         for k in slots:
@@ -117,9 +119,9 @@ def solved(sizes, workloads, caches, limit=None, hint=None):
             for i in of:
                 model.add_implication(to[w, k], has[i, k])
             model.add(size[k] >= storage).only_enforce_if(to[w, k])
-            paid = model.new_int_var(0, most, f"paid{w},{k}")
-            model.add(paid >= size[k]).only_enforce_if(to[w, k])
-            terms.append((weights[w], paid))
+            paid[w, k] = model.new_int_var(0, most, f"paid{w},{k}")
+            model.add(paid[w, k] >= size[k]).only_enforce_if(to[w, k])
+            terms.append((weights[w], paid[w, k]))
     for (w, e), x in old.items():
         model.add_implication(x, opened[e])
         terms.append((weights[w] * caches[e][1], x))
@@ -128,24 +130,36 @@ def solved(sizes, workloads, caches, limit=None, hint=None):
         model.add(1024 * size[k] >= sum(2 * sizes[i] * has[i, k] for i in images))
         model.add(sum(has[i, k] for i in images) <= MAX_IMAGES)
         for i in images:
-            building = model.new_int_var(0, most, f"building{i},{k}")
-            model.add(building >= size[k]).only_enforce_if(has[i, k])
-            terms.append((per_gib[i], building))
+            building[i, k] = model.new_int_var(0, most, f"building{i},{k}")
+            model.add(building[i, k] >= size[k]).only_enforce_if(has[i, k])
+            terms.append((per_gib[i], building[i, k]))
             terms.append((fixed[i], has[i, k]))
-    # The solver adds in 64 bits: divided by what divides them all, the coefficients fit.
-    scale = math.gcd(*(cost for cost, _ in terms))
+    # The solver adds in 64 bits: the coefficients are divided by what divides them all and, for large worlds, rounded.
+    divisor = math.gcd(*(cost for cost, _ in terms))
+    reach = sum(cost for cost, _ in terms) * most
+    scale = max(divisor, ceil_div(reach, 1 << 62))
     model.minimize(sum((cost // scale) * variable for cost, variable in terms))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
     if limit:
         solver.parameters.max_time_in_seconds = limit
-    for w, cache in (hint or {}).items():
-        for k in range(w + 1):
-            model.add_hint(to[w, k], k == cache)
+    if hint:
+        filled = {k: {i for w, cache in hint.items() if cache == k for i in workloads[w][0]} for k in slots}
+        sized = {k: max(20, ceil_div(2 * sum(sizes[i] for i in filled[k]), 1024),
+                        *(workloads[w][3] for w, cache in hint.items() if cache == k)) for k in slots}
+        for k in slots:
+            model.add_hint(size[k], sized[k])
+        for (i, k), variable in has.items():
+            model.add_hint(variable, i in filled[k])
+            model.add_hint(building[i, k], sized[k] if i in filled[k] else 0)
+        for (w, k), variable in to.items():
+            model.add_hint(variable, hint[w] == k)
+            model.add_hint(paid[w, k], sized[k] if hint[w] == k else 0)
     status = solver.solve(model)
     assert status in (cp_model.OPTIMAL, cp_model.FEASIBLE), solver.status_name(status)
-    return sum(cost * solver.value(variable) for cost, variable in terms), status == cp_model.OPTIMAL
+    found = sum(cost * solver.value(variable) for cost, variable in terms)
+    return found, status == cp_model.OPTIMAL and scale == divisor
 
 
 def best(sizes, workloads, caches):

@@ -53,7 +53,11 @@ pub(crate) fn run(sh: &Shell) -> Result<()> {
     // The crate as it would be published, built from its own files alone. Refuses a tree with uncommitted changes.
     cmd!(sh, "cargo package --quiet --package imagecache").run()?;
     // Fuzzing takes its time: `cargo xtask fuzz` is a chore of its own. Here its targets only have to compile.
-    cmd!(sh, "cargo check --quiet --manifest-path fuzz/Cargo.toml --features server").run()?;
+    cmd!(
+        sh,
+        "cargo check --quiet --manifest-path fuzz/Cargo.toml --features server"
+    )
+    .run()?;
     Ok(())
 }
 

@@ -22,6 +22,8 @@ const LONGEST: u32 = 65_536;
 const LONGEST_KEPT: u64 = 2048;
 /// Most bytes of inputs that are kept for one target.
 const KEPT: u64 = 96 << 10;
+/// Most inputs that are kept for one target.
+const KEPT_INPUTS: usize = 60;
 
 pub(crate) fn run(sh: &Shell, hours: f64, only: Option<&str>) -> Result<()> {
     ensure!(
@@ -143,7 +145,9 @@ fn keep(cargo_fuzz: &Path, target: &str) -> Result<usize> {
     inputs.sort();
     let mut room = KEPT;
     let mut kept = BTreeSet::new();
-    for (length, path) in inputs {
+    // some of each length: the smallest alone are all of one kind
+    let step = inputs.len().div_ceil(KEPT_INPUTS).max(1);
+    for (length, path) in inputs.into_iter().step_by(step) {
         let Some(rest) = room.checked_sub(length).filter(|_| length <= LONGEST_KEPT) else {
             continue;
         };

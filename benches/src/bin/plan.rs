@@ -12,19 +12,22 @@ const RUNS: u32 = 5;
 fn main() {
     let path = std::env::args().nth(1).unwrap();
     let case: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let objects = case["objects"].as_str().unwrap();
+    let objects = case["objects"].to_string();
     let mut fastest = Duration::MAX;
     let mut plan = None;
     for _ in 0..RUNS {
         let start = Instant::now();
-        let made = ffi::plan_text(objects, Some(&case["facts"]), Some(&case["options"])).unwrap();
+        let objects = ffi::json("objects", &objects).unwrap();
+        let made = ffi::plan(&objects, Some(&case["facts"]), Some(&case["options"])).unwrap();
         fastest = fastest.min(start.elapsed());
-        plan = Some(made.plan);
+        plan = Some(made);
     }
     let plan = serde_json::to_value(plan.unwrap()).unwrap();
+    let covered = plan["covered"].as_array().unwrap().len();
     let figures = json!({
         "nanoseconds": u64::try_from(fastest.as_nanos()).unwrap(), "exact": plan["exact"],
         "costMicros": plan["costMicros"], "boundMicros": plan["boundMicros"],
+        "unread": plan["unread"], "covered": covered,
     });
     println!("{figures}");
 }
