@@ -12,14 +12,23 @@ use serde_json::Value;
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Array(ones), Value::Array(others)) => {
-            ones.len() == others.len() && ones.iter().zip(others).all(|(one, other)| is_same(one, other))
+            ones.len() == others.len()
+                && ones
+                    .iter()
+                    .zip(others)
+                    .all(|(one, other)| is_same(one, other))
         }
         (Value::Object(ones), Value::Object(others)) => {
-            let same = |(name, one): (&String, &Value)| others.get(name).is_some_and(|other| is_same(one, other));
+            let same = |(name, one): (&String, &Value)| {
+                others.get(name).is_some_and(|other| is_same(one, other))
+            };
             ones.len() == others.len() && ones.iter().all(same)
         }
         (Value::Number(one), Value::Number(other)) if one.is_f64() && other.is_f64() => {
-            let (one, other) = (one.as_f64().unwrap_or_default(), other.as_f64().unwrap_or_default());
+            let (one, other) = (
+                one.as_f64().unwrap_or_default(),
+                other.as_f64().unwrap_or_default(),
+            );
             (one - other).abs() <= other.abs() * 4.0 * f64::EPSILON
         }
         _ => one == other,
@@ -30,7 +39,9 @@ fn is_same(one: &Value, other: &Value) -> bool {
 fn has_long_key(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(has_long_key),
-        Value::Object(fields) => fields.iter().any(|(name, value)| name.len() > 1000 || has_long_key(value)),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name.len() > 1000 || has_long_key(value)),
         _ => false,
     }
 }
@@ -41,7 +52,10 @@ fuzz_target!(|text: &str| {
         let checked = validate::text(text, format, &options);
         for found in &checked.diagnostics {
             if let Some(span) = found.span {
-                assert!(text.get(span.start.offset..span.end.offset).is_some(), "{found:?}");
+                assert!(
+                    text.get(span.start.offset..span.end.offset).is_some(),
+                    "{found:?}"
+                );
             }
         }
     }
@@ -50,12 +64,19 @@ fuzz_target!(|text: &str| {
         let _ = validate::object(document.value(), &options);
         let json = document.value().to_string();
         // in YAML 1.1 other characters end lines, too
-        if !json.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || has_long_key(document.value()) {
+        if !json.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || has_long_key(document.value())
+        {
             continue;
         }
         let (again, findings) = read(&json, TextFormat::Yaml, &Levels::default());
         let limited = findings.iter().any(|found| found.code.name() == "limit");
-        let again = again.first().map(|document| document.value().clone()).unwrap_or_default();
-        assert!(limited || is_same(&again, document.value()), "{json}: {findings:?}");
+        let again = again
+            .first()
+            .map(|document| document.value().clone())
+            .unwrap_or_default();
+        assert!(
+            limited || is_same(&again, document.value()),
+            "{json}: {findings:?}"
+        );
     }
 });
