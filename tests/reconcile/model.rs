@@ -1081,8 +1081,8 @@ impl Model {
             *owners.entry(owner).or_insert(0) += 1;
         }
         if let Some((owner, count)) = owners.iter().find(|(_, count)| **count > 1) {
-            let told = format!("{count} caches were made for {owner}");
-            self.breach(told);
+            let message = format!("{count} caches were made for {owner}");
+            self.breach(message);
         }
         let hour = |at: &Timestamp| self.now.since(*at) < 3_480;
         let mut creations = BTreeMap::new();
@@ -1091,8 +1091,9 @@ impl Model {
         }
         let cap = self.settings.budget.creations_per_object_hour;
         if let Some((owner, count)) = creations.iter().find(|(_, count)| **count > cap) {
-            let told = format!("{count} creations within an hour for {owner}, {cap} are allowed");
-            self.breach(told);
+            let message =
+                format!("{count} creations within an hour for {owner}, {cap} are allowed");
+            self.breach(message);
         }
         let mut rebuilt = BTreeMap::new();
         for id in &self.cloud.rebuilt {
@@ -1100,15 +1101,15 @@ impl Model {
         }
         let tag = self.cloud.tag;
         if let Some((id, count)) = rebuilt.iter().find(|(_, count)| **count > tag) {
-            let told = format!("{id} is rebuilt {count} times for {tag} changes");
-            self.breach(told);
+            let message = format!("{id} is rebuilt {count} times for {tag} changes");
+            self.breach(message);
         }
         let hour = |at: &&Timestamp| self.now.since(**at) < 3_600;
         let rebuilds = self.rebuilds.iter().filter(hour).count();
         let cap = self.settings.budget.rebuilds_per_hour;
         if rebuilds > usize::try_from(cap).unwrap() {
-            let told = format!("{rebuilds} rebuilds within an hour, {cap} are allowed");
-            self.breach(told);
+            let message = format!("{rebuilds} rebuilds within an hour, {cap} are allowed");
+            self.breach(message);
         }
         if self.forged {
             return;

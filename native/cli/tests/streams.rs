@@ -9,11 +9,19 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use common::{imagecache, run, stderr, stdout};
 
 const VALID: &str = include_str!("data/valid.yaml");
+
+/// Returns what a process writes to stderr until it ends.
+fn errors(child: &mut Child) -> String {
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    said
+}
 
 #[test]
 fn standard_input_is_a_file_called_stdin() {
@@ -94,13 +102,7 @@ fn a_reader_that_leaves_early_leaves_the_exit_code() {
         let writer = std::thread::spawn(move || stdin.write_all(&names).unwrap());
         let mut first = [0; 64];
         child.stdout.take().unwrap().read_exact(&mut first).unwrap();
-        let mut said = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
+        let said = errors(&mut child);
         writer.join().unwrap();
         assert_eq!(
             (child.wait().unwrap().code(), said.as_str()),
@@ -335,13 +337,7 @@ fn validate_with_findings_fails_though_the_reader_left() {
             .unwrap()
             .write_all(text.as_bytes())
             .unwrap();
-        let mut said = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
+        let said = errors(&mut child);
         assert_eq!(
             (child.wait().unwrap().code(), said.as_str()),
             (Some(code), "")
